@@ -1,0 +1,51 @@
+# One entry point for every habit; CI calls the same ones.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install system demo check static test bench schemas real clean
+
+help:           ## this list
+	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11, or set PYTHON=..."; exit 3; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the workstation's packages (TensorFlow among them; some minutes on a slow line)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[convert,demo,dev]'
+	@touch $@
+
+install: $(STAMP)   ## the virtual environment with everything
+
+system:             ## Debian packages the tests need: mosquitto, systemd-container
+	@sh tests/system-packages.sh
+
+demo: $(STAMP)      ## the main job on simulated AXI output, end to end
+	$(BIN)/python -m convert.demo
+
+static: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: static       ## format, lint, types, import contracts, fast tests
+	$(BIN)/python -m pytest -q tests/unit
+
+test: system static ## everything
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)     ## side-by-side speed, one run, ratios
+	$(BIN)/python -m tests.benchmarks.run
+
+schemas: $(STAMP)   ## regenerate docs/schemas from the code
+	$(BIN)/python -m tests.tools.write_schemas
+
+real: $(STAMP)      ## figures on real X-ray images, where ../shared/data is there
+	$(BIN)/python -m pytest -q -s tests/functional/test_real_bga.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

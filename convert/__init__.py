@@ -1,0 +1,1 @@
+"""The workstation side: simulate, train, lower, quantise, prove, bundle."""

@@ -1,0 +1,63 @@
+"""The demo's own subscriber: what really arrived at the broker's far side."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.core.errors import BrokerUnavailable, UsageError
+from edge.core.wire import VerdictPayload
+
+
+class Address(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+
+
+def parse_url(url: str) -> Address:
+    """``mqtt://host[:port]``. Raises UsageError."""
+    parts = urlsplit(url)
+    if parts.scheme != "mqtt" or not parts.hostname:
+        raise UsageError(f"MQTT_URL={url!r}: give mqtt://host:port, without user and password")
+    return Address(parts.hostname, parts.port or 1883)
+
+
+@contextmanager
+def verdicts_from(address: Address, base: str) -> Iterator[queue.Queue[VerdictPayload]]:
+    """A queue that fills with every verdict published under ``base`` while the block runs."""
+    arrived: queue.Queue[VerdictPayload] = queue.Queue()
+    subscribed = threading.Event()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+
+    def on_connect(client: paho.Client, *_: object) -> None:
+        client.subscribe(f"{base}/verdict/#", qos=1)
+
+    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        arrived.put(msgspec.json.decode(message.payload, type=VerdictPayload))
+
+    client.on_connect = on_connect
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = on_message
+    try:
+        client.connect(address.host, address.port)
+    except OSError as error:
+        raise BrokerUnavailable(
+            f"broker {address.host}:{address.port}: {error}; unset MQTT_URL to use the embedded one"
+        ) from error
+    client.loop_start()
+    try:
+        if not subscribed.wait(10):
+            raise BrokerUnavailable(
+                f"broker {address.host}:{address.port} does not let us subscribe to {base}/verdict/#"
+            )
+        yield arrived
+    finally:
+        client.disconnect()
+        client.loop_stop()

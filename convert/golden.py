@@ -1,0 +1,59 @@
+"""Golden joints: raw cut-outs with the patch and output they must lead to on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from convert.simulator.lot import read_truth
+from edge.adapters.images import read_slice
+from edge.bundle import GoldenJoint
+from edge.core.decide import Output
+from edge.core.job import Roi, parse_manifest
+from edge.core.preprocess import Grey, Patch, PreprocessSpec, crop_of, prepare
+from edge.inspection import read_view
+
+
+def golden_joints(
+    lot: Path, spec: PreprocessSpec, count: int, run: Callable[[Patch], Output]
+) -> tuple[GoldenJoint, ...]:
+    """The first joints of a lot with truth, as many defects as normals while there are both."""
+    truth = read_truth(lot)
+    wanted = {0: count // 2, 1: count - count // 2}
+    found: list[GoldenJoint] = []
+    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
+        job = parse_manifest((folder / "manifest.json").read_bytes()).job
+        for view in job.views:
+            slices: dict[int, Grey] = {}
+            for joint in job.joints_of(view):
+                row = truth.get((job.job_id, joint.id))
+                if row is None or not wanted[row.label]:
+                    continue
+                slices = slices or read_view(job, view, folder, read_slice, spec.polarity)[0]
+                cut = cut_out(slices, joint.roi, spec)
+                if cut is not None:
+                    wanted[row.label] -= 1
+                    patch = prepare(spec, *cut)
+                    found.append(GoldenJoint(*cut, patch, run(patch)))
+        if not any(wanted.values()):
+            break
+    return tuple(found)
+
+
+def cut_out(slices: dict[int, Grey], roi: Roi, spec: PreprocessSpec) -> tuple[dict[int, Grey], Roi] | None:
+    """The part of the slices that the crop can see, and the box relative to it; None when they do not overlap.
+
+    The cut-out ends where the frame ends, so zero padding falls on the same pixels as in the whole frame.
+    """
+    if not slices:
+        return None
+    height, width = next(iter(slices.values())).shape
+    crop = crop_of(roi, spec.margin)
+    if not crop.overlaps(width, height):
+        return None
+    x0, x1 = max(0, crop.x), min(width, crop.x + crop.side)
+    y0, y1 = max(0, crop.y), min(height, crop.y + crop.side)
+    parts = {index: np.ascontiguousarray(image[y0:y1, x0:x1]) for index, image in slices.items()}
+    return parts, Roi(roi.xmin - x0, roi.ymin - y0, roi.xmax - x0, roi.ymax - y0)

@@ -1,0 +1,197 @@
+"""``axi-convert build``: from a trained model to a gated, signed bundle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from convert.calibration import draw_stratified
+from convert.dataset import LabelledLot, load_lot
+from convert.flatfile import int8_problems, operations, summary
+from convert.gate import Check, require_passed
+from convert.golden import golden_joints
+from convert.lowering.equivalence import lowered_scores, require_equivalence
+from convert.lowering.lower import HEAD, lower
+from convert.parity import Measured, accuracy_of, checks_of, operating_points, outputs_of, scores_of
+from convert.quantise import quantise
+from convert.recipe import Recipe, load_recipe
+from convert.train import load_model, score
+from edge.adapters.tflite import TfliteScorer, installed_runtimes
+from edge.bundle import load_private_key, write_bundle
+from edge.core.card import Lineage, ModelCard, OperatingPoint, Quantisation
+from edge.core.errors import BundleRefused, ConfigError, GateRefused
+from edge.files import digest_file
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Lots:
+    """What a recipe's three lots hold."""
+
+    calibration: LabelledLot
+    validation: LabelledLot
+    evaluation: LabelledLot
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build found out, and the bundle it wrote."""
+
+    bundle: Path
+    points: tuple[OperatingPoint, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A TFLite file that was read and run, with both sides' scores."""
+
+    model: bytes
+    quantisation: Quantisation
+    scorers: tuple[TfliteScorer, ...]
+    validation: Measured
+    evaluation: Measured
+    lowering_difference: float
+    contents: str
+
+
+def build(recipe_path: Path, out: Path, say: Say) -> Build:
+    """Run every step of a recipe. The report is written beside the bundle, also when the gate refuses.
+
+    Raises ConfigError for a bad recipe or model, GateRefused when a check or a budget fails; then there is no bundle.
+    """
+    recipe = load_recipe(recipe_path)
+    here = recipe_path.parent
+    target = out / f"{recipe.bundle.name}-{recipe.bundle.version}"
+    if target.exists():
+        raise BundleRefused(f"{target}: exists already; raise the recipe's version or remove the folder")
+    key = load_private_key(here / recipe.signing.key) if recipe.signing.key else None
+    say("reading the lots")
+    lots = _read_lots(recipe, here)
+    source = here / recipe.source.model
+    converted = _convert(recipe, load_model(source), lots, say)
+    points = operating_points(recipe.validation.recalls, converted.validation, converted.evaluation)
+    checks = checks_of(converted.evaluation, points, recipe.budget)
+    card = _card(recipe, converted, points, _lineage(recipe, source, lots))
+    report = _write_report(out, card, converted, checks)
+    try:
+        require_passed(checks)
+    except GateRefused as refusal:
+        raise GateRefused(f"{refusal}; the full report is {report}") from refusal
+    golden = golden_joints(
+        here / recipe.evaluation.lot, recipe.preprocess, recipe.evaluation.golden, converted.scorers[0].run
+    )
+    say(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
+    return Build(write_bundle(out, card, converted.model, golden, key), points, checks)
+
+
+def _read_lots(recipe: Recipe, here: Path) -> Lots:
+    names = (recipe.calibration.lot, recipe.validation.lot, recipe.evaluation.lot)
+    lots = Lots(*(load_lot(here / name, recipe.preprocess) for name in names))
+    for field, lot in (("validation", lots.validation), ("evaluation", lots.evaluation)):
+        if len(set(lot.labels.tolist())) < 2:
+            raise ConfigError(f"[{field}] lot: {lot.name} holds one class only; name a lot with defects and normals")
+    if lots.evaluation.digest in {lots.validation.digest, lots.calibration.digest}:
+        raise ConfigError("[evaluation] lot: the same joints as validation or calibration; name a held-out lot")
+    return lots
+
+
+def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
+    """Lower, quantise in another process, read the file, run it on every runtime here."""
+    say("lowering")
+    program = lower(model)
+    keras_validation, keras_evaluation = (score(model, lot.patches) for lot in (lots.validation, lots.evaluation))
+    difference = require_equivalence(keras_evaluation, lowered_scores(program, lots.evaluation.patches))
+    say(f"lowered exactly: at most {difference:.1e} from Keras on {len(lots.evaluation.labels)} held-out joints")
+    scheme = recipe.quantisation.scheme
+    say(f"quantising to {scheme}, in a process of its own")
+    drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
+    tflite = quantise(program, lots.calibration.patches[drawn], scheme)
+    found = operations(tflite)
+    if scheme == "int8":
+        _require_int8(list(int8_problems(found)))
+    say(f"the file holds {summary(found)}")
+    threads = os.cpu_count() or 1
+    scorers = tuple(TfliteScorer(tflite, None, runtime, threads=threads) for runtime in installed_runtimes())
+    quantisation = Quantisation(scheme=scheme, input=scorers[0].input_info, output=scorers[0].output_info, head=HEAD)
+    say(f"scoring held-out joints on {' and '.join(scorer.runtime.name for scorer in scorers)}")
+    validation = outputs_of(scorers[:1], lots.validation, exact=scheme == "int8")
+    evaluation = outputs_of(scorers, lots.evaluation, exact=scheme == "int8")
+    return Converted(
+        tflite,
+        quantisation,
+        scorers,
+        Measured(lots.validation, keras_validation, scores_of(validation, quantisation)),
+        Measured(lots.evaluation, keras_evaluation, scores_of(evaluation, quantisation)),
+        difference,
+        summary(found),
+    )
+
+
+def _require_int8(problems: Sequence[str]) -> None:
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise GateRefused(f"no bundle written, the file is not a true int8 model: {problems[0]}{more}")
+
+
+def _card(recipe: Recipe, converted: Converted, points: tuple[OperatingPoint, ...], lineage: Lineage) -> ModelCard:
+    return ModelCard(
+        schema="axi-card/1",
+        name=recipe.bundle.name,
+        version=recipe.bundle.version,
+        task="joint_defect",
+        network=recipe.source.network,
+        joint_types=recipe.bundle.joint_types,
+        classes=("normal", "defect"),
+        preprocess=recipe.preprocess,
+        operating_points=points,
+        default_operating_point=points[0].name,
+        quantisation=converted.quantisation,
+        accuracy=accuracy_of(converted.evaluation),
+        files={},
+        lineage=lineage,
+    )
+
+
+def _lineage(recipe: Recipe, source: Path, lots: Lots) -> Lineage:
+    tools = {name: importlib.metadata.version(name) for name in ("axi-edge", "tensorflow", "keras", "numpy")}
+    tools["python"] = platform.python_version()
+    return Lineage(
+        source_model=source.name,
+        source_digest=digest_file(source),
+        data={
+            "calibration": f"{lots.calibration.name} {lots.calibration.digest}",
+            "validation": f"{lots.validation.name} {lots.validation.digest}",
+            "evaluation": f"{lots.evaluation.name} {lots.evaluation.digest}",
+        },
+        seed=recipe.source.seed,
+        tools=tools,
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+
+
+def _write_report(out: Path, card: ModelCard, converted: Converted, checks: Sequence[Check]) -> Path:
+    """Everything measured, as JSON, whether or not a bundle follows."""
+    report = {
+        "schema": "axi-build-report/1",
+        "bundle": f"{card.name}-{card.version}",
+        "gate": [{**check._asdict(), "passed": check.passed} for check in checks],
+        "joints": {"validation": len(converted.validation.keras), "evaluation": len(converted.evaluation.keras)},
+        "auroc": {one.side: one.value for one in card.accuracy},
+        "lowering_max_difference": converted.lowering_difference,
+        "operations": converted.contents,
+        "model_bytes": len(converted.model),
+        "runtimes": [f"{scorer.runtime.name} {scorer.runtime.version}" for scorer in converted.scorers],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{card.name}-{card.version}.report.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    return path

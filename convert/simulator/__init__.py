@@ -1,0 +1,1 @@
+"""AXI image formation for through-hole joints: geometry, solder, laminography, detector, job folders."""

@@ -1,0 +1,114 @@
+"""One through-hole solder joint: its state, and the label that follows from the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from convert.simulator.board_type import BoardType
+
+VOID_LIMIT = 0.25
+"""Largest share of the barrel's solder volume that voids may take before the joint is rejected."""
+
+
+class Truth(StrEnum):
+    """What is really wrong with a joint; ``normal`` means that the machine called it falsely."""
+
+    NORMAL = "normal"
+    MISSING = "missing"
+    INSUFFICIENT = "insufficient"
+    SHORT = "short"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True)
+class Void:
+    """A gas pocket between pin and barrel wall, an ellipse on the unrolled barrel.
+
+    Centre at ``angle`` (radians) and height ``z`` (mm above the bottom face), half axes ``half_angle`` and
+    ``half_height``.
+    """
+
+    angle: float
+    z: float
+    half_angle: float
+    half_height: float
+
+
+@dataclass(frozen=True)
+class Solder:
+    """Physical state of one joint.
+
+    ``fill``: mean vertical fill of the barrel, 0..1; ``lean``: amplitude of its variation around the pin and
+    ``lean_angle`` where it is highest; ``wetting``: size of the bottom fillet, 0..1; ``bridge``: (dx, dy) to the
+    joint that solder connects it with, or None.
+    """
+
+    fill: float
+    lean: float
+    lean_angle: float
+    wetting: float
+    voids: tuple[Void, ...]
+    bridge: tuple[float, float] | None
+
+    def void_share(self, kind: BoardType) -> float:
+        """Share of the filled barrel volume that voids take; they do not overlap (area of each ellipse)."""
+        height = self.fill * kind.thickness_mm
+        area = sum(np.pi * void.half_angle * void.half_height for void in self.voids)
+        return float(area / (2 * np.pi * height)) if height > 0 else 0.0
+
+    def truth(self, kind: BoardType) -> Truth:
+        """The label by the physics: IPC-A-610 vertical fill, a void limit, and whether a bridge is there."""
+        if self.bridge is not None:
+            return Truth.SHORT
+        if self.fill < 0.05:
+            return Truth.MISSING
+        if self.fill < kind.fill_limit:
+            return Truth.INSUFFICIENT
+        share = self.void_share(kind)
+        if share > VOID_LIMIT or self.fill * (1 - share) < kind.fill_limit:
+            return Truth.VOIDED
+        return Truth.NORMAL
+
+
+def draw_solder(kind: BoardType, wanted: Truth, rng: np.random.Generator) -> Solder:
+    """A random joint of the wanted class. The population is what a machine has flagged: normal means marginal."""
+    for _ in range(200):
+        solder = _draw(kind, wanted, rng)
+        if solder.truth(kind) is wanted:
+            return solder
+    raise RuntimeError(f"no {wanted} joint found for board type {kind.name}: its geometry leaves no room for one")
+
+
+def _draw(kind: BoardType, wanted: Truth, rng: np.random.Generator) -> Solder:
+    angle = rng.uniform(0, 2 * np.pi)
+    lean = rng.uniform(0, 0.12)
+    wetting = rng.uniform(0.55, 1.0)
+    limit = kind.fill_limit
+    if wanted is Truth.MISSING:
+        return Solder(0.0, 0.0, angle, 0.0, (), None)
+    if wanted is Truth.INSUFFICIENT:
+        return Solder(limit * rng.beta(2.5, 1.6), lean, angle, rng.uniform(0.2, 0.9), (), None)
+    fill = min(1.0, limit + (1 - limit) * rng.beta(1.6, 1.3))
+    if wanted is Truth.SHORT:
+        side = rng.integers(0, 4) * np.pi / 2
+        reach = (kind.pitch_mm * np.cos(side), kind.pitch_mm * np.sin(side))
+        return Solder(fill, lean, angle, wetting, (), reach)
+    return Solder(fill, lean, angle, wetting, _draw_voids(kind, fill, wanted, rng), None)
+
+
+def _draw_voids(kind: BoardType, fill: float, wanted: Truth, rng: np.random.Generator) -> tuple[Void, ...]:
+    """Pockets side by side around the pin: large ones for a voided joint, small ones or none for a good one."""
+    voided = wanted is Truth.VOIDED
+    count = int(rng.integers(1, 4) if voided else rng.integers(0, 3))
+    height = fill * kind.thickness_mm
+    turn = rng.uniform(0, 2 * np.pi)
+    voids = []
+    for i in range(count):
+        half_angle = min(1.4, np.pi / count) * rng.uniform(0.5, 0.95) * (1.0 if voided else 0.3)
+        half_height = height * (rng.uniform(0.2, 0.48) if voided else rng.uniform(0.04, 0.2))
+        middle = rng.uniform(half_height, height - half_height)
+        voids.append(Void(turn + 2 * np.pi * i / count, middle, half_angle, half_height))
+    return tuple(voids)

@@ -1,0 +1,113 @@
+"""One simulated view: joints on their grid, six slice heights, boxes as a machine would give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.simulator.board_type import SLICE_LIMIT, BoardType
+from convert.simulator.joint import Solder, Truth, draw_solder
+from convert.simulator.optics import expose, slice_at, transmissions
+from convert.simulator.volume import PlacedJoint, build_volume
+from edge.core.job import Roi
+
+FRAME_PX = 1024
+WRONG_ROI_SHARE = 0.24
+"""Share of the views whose boxes are wrong, after the paper's public predecessor set."""
+SLICE_COUNTS = (763, 1_694, 7_576, 466_029, 41_345, 945)
+"""Joints by number of slices, 1 to 6 (Zhang et al., Table IV)."""
+DEFECT_MIX = {Truth.MISSING: 0.15, Truth.INSUFFICIENT: 0.45, Truth.SHORT: 0.15, Truth.VOIDED: 0.25}
+
+
+@dataclass(frozen=True)
+class SimulatedJoint:
+    roi: Roi
+    roi_right: bool
+    truth: Truth
+    solder: Solder
+
+
+@dataclass(frozen=True)
+class SimulatedView:
+    """``slices``: uint8 (1024, 1024) images, slice k at position k."""
+
+    slices: tuple[NDArray[np.uint8], ...]
+    joints: tuple[SimulatedJoint, ...]
+
+
+def joints_per_view(kind: BoardType, frame_px: int = FRAME_PX) -> int:
+    """How many joints of a connector of this type fit into one view."""
+    return len(_grid(kind, frame_px))
+
+
+def simulate_view(
+    kind: BoardType, count: int, defect_share: float, rng: np.random.Generator, frame_px: int = FRAME_PX
+) -> SimulatedView:
+    """Draw ``count`` joints of a connector, at most ``joints_per_view``, and take the machine's slices of them."""
+    truths = [_draw_truth(defect_share, rng) for _ in range(count)]
+    solders = [draw_solder(kind, truth, rng) for truth in truths]
+    centres = np.array(_grid(kind, frame_px)[:count]) + rng.uniform(-8, 8, 2)
+    margin = _margin(kind)
+    placed = [PlacedJoint(x + margin, y + margin, solder) for (x, y), solder in zip(centres, solders, strict=True)]
+    slabs = build_volume(kind, placed, (frame_px + 2 * margin,) * 2, rng)
+    optics = {"tilt_deg": kind.tilt_deg, "pixel_mm": kind.pixel_mm}
+    projections = transmissions(slabs, azimuths=kind.azimuths, **optics)
+    number = int(rng.choice(SLICE_LIMIT, p=np.array(SLICE_COUNTS) / sum(SLICE_COUNTS))) + 1
+    slices = []
+    for fraction in kind.slice_heights[:number]:
+        clean = slice_at(projections, fraction * kind.thickness_mm, **optics)[margin:-margin, margin:-margin]
+        exposed = expose(
+            clean,
+            rng,
+            counts=kind.counts,
+            blur_px=kind.blur_px,
+            scatter=kind.scatter,
+            gain_ripple=kind.gain_ripple,
+        )
+        slices.append(exposed)
+    right = bool(rng.random() >= WRONG_ROI_SHARE)
+    joints = [
+        SimulatedJoint(_box(kind, centre, right=right, rng=rng), right, truth, solder)
+        for centre, truth, solder in zip(centres, truths, solders, strict=True)
+    ]
+    return SimulatedView(tuple(slices), tuple(joints))
+
+
+def _draw_truth(defect_share: float, rng: np.random.Generator) -> Truth:
+    if rng.random() >= defect_share:
+        return Truth.NORMAL
+    classes = list(DEFECT_MIX)
+    return classes[int(rng.choice(len(classes), p=[DEFECT_MIX[one] for one in classes]))]
+
+
+def _grid(kind: BoardType, frame_px: int) -> list[tuple[float, float]]:
+    """Centres of a connector's pins, row by row, in pixels."""
+    pitch = kind.pitch_mm / kind.pixel_mm
+    columns = int((frame_px - 2 * pitch * 0.6) // pitch) + 1
+    rows = min(kind.rows, columns)
+    left, top = (frame_px - (columns - 1) * pitch) / 2, (frame_px - (rows - 1) * pitch) / 2
+    return [(left + c * pitch, top + r * pitch) for r in range(rows) for c in range(columns)]
+
+
+def _margin(kind: BoardType) -> int:
+    """Pixels that a ray through the frame may leave it by, at the outermost heights."""
+    span = max(kind.thickness_mm + kind.pin_above_mm, kind.pin_below_mm) + kind.thickness_mm
+    return int(np.ceil(span * np.tan(np.radians(kind.tilt_deg)) / kind.pixel_mm)) + 2
+
+
+def _box(kind: BoardType, centre: Sequence[float], *, right: bool, rng: np.random.Generator) -> Roi:
+    """The machine's box around the pad; a wrong one is too small or shifted."""
+    size = kind.pad_mm / kind.pixel_mm * rng.uniform(0.98, 1.12)
+    shift = rng.normal(0, 0.03 * size, 2)
+    if not right:
+        if rng.random() < 0.5:
+            size *= rng.uniform(0.5, 0.75)
+        else:
+            turn = rng.uniform(0, 2 * np.pi)
+            shift += size * rng.uniform(0.25, 0.5) * np.array([np.cos(turn), np.sin(turn)])
+    x, y = centre[0] + shift[0], centre[1] + shift[1]
+    half = size / 2
+    return Roi(round(x - half), round(y - half), max(round(x + half), round(x - half) + 1), round(y + half))

@@ -1,0 +1,1 @@
+"""One technology each, independent of each other."""

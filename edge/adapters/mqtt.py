@@ -1,0 +1,166 @@
+"""The broker, through paho-mqtt. One session is one connection: once lost it is thrown away, never revived.
+
+Reconnecting is the reporting loop's business, so nothing can wait in a client's memory where the journal does not
+know of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.core.errors import BrokerUnavailable
+from edge.core.wire import Message
+
+log = logging.getLogger(__name__)
+
+_NO_LIMIT = 65_535
+
+
+class BrokerSettings(NamedTuple):
+    """How to reach the broker. ``password`` has been read from its file already."""
+
+    host: str
+    port: int
+    client_id: str
+    version: str
+    keepalive_s: int
+    timeout_s: float
+    username: str | None = None
+    password: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class MqttSession:
+    """One connection to one broker."""
+
+    def __init__(self, settings: BrokerSettings, will: Message) -> None:
+        """Connect and wait for the broker's word. Raises BrokerUnavailable saying what it said."""
+        self._settings = settings
+        self._where = f"broker {settings.host}:{settings.port}"
+        self._changed = threading.Condition()
+        self._state: str = "connecting"
+        self._acknowledged: dict[int, bool] = {}
+        self._in_flight = _NO_LIMIT  # more than the broker's receive maximum would be a protocol error
+        try:
+            self._client = self._new_client(will)
+            self._client.connect(settings.host, settings.port, settings.keepalive_s, **self._fresh())
+        except (OSError, ValueError) as error:
+            raise BrokerUnavailable(f"{self._where}: {error}; check [mqtt] and the network") from error
+        self._client.loop_start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._state != "connecting", settings.timeout_s)
+            state = self._state
+        if state != "connected":
+            self._client.loop_stop()
+            said = "no answer in time" if state == "connecting" else state
+            raise BrokerUnavailable(f"{self._where}: {said}; check [mqtt] version, username and password_file")
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        """Publish at QoS 1 and wait: which messages did the broker acknowledge?"""
+        outcome: list[bool] = []
+        for start in range(0, len(messages), self._in_flight):
+            outcome += self._publish_at_once(messages[start : start + self._in_flight])
+        return outcome
+
+    def _publish_at_once(self, messages: Sequence[Message]) -> list[bool]:
+        mids: list[int | None] = []
+        for message in messages:
+            info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            mids.append(info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None)
+        wanted = {mid for mid in mids if mid is not None}
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._state != "connected" or wanted <= self._acknowledged.keys(),
+                self._settings.timeout_s,
+            )
+            outcome = [mid is not None and self._acknowledged.get(mid, False) for mid in mids]
+            if not wanted <= self._acknowledged.keys() and self._state == "connected":
+                self._state = "acknowledgements overdue"  # a broker that stays silent is as good as gone
+            self._acknowledged.clear()
+        return outcome
+
+    @property
+    def alive(self) -> bool:
+        with self._changed:
+            return self._state == "connected"
+
+    def close(self) -> None:
+        """Disconnect cleanly; the Will is not sent."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _new_client(self, will: Message) -> paho.Client:
+        settings = self._settings
+        five = settings.version == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            clean_session=None if five else True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = settings.timeout_s
+        client.max_inflight_messages_set(0)  # unlimited here: publish() itself keeps to what the broker takes
+        client.max_queued_messages_set(0)
+        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.ca_file is not None:
+            client.tls_set(
+                str(settings.ca_file),
+                str(settings.cert_file) if settings.cert_file else None,
+                str(settings.key_file) if settings.key_file else None,
+            )
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _fresh(self) -> dict[str, Any]:
+        """Ask for a session that ends with the connection, in the words of the protocol version."""
+        if self._settings.version != "5":
+            return {}
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        return {"clean_start": True, "properties": properties}
+
+    # paho calls these on its network thread.
+
+    def _on_connect(
+        self,
+        _client: object,
+        _data: object,
+        _flags: object,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._in_flight = int(getattr(properties, "ReceiveMaximum", _NO_LIMIT))
+        self._become(f"refused: {code}" if code.is_failure else "connected")
+
+    def _on_disconnect(self, _client: object, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
+        self._become(f"connection lost: {code}")
+
+    def _on_publish(self, _client: object, _data: object, mid: int, code: ReasonCode, _props: object) -> None:
+        if code.is_failure:
+            log.warning("broker refused a message", extra={"problem": str(code)})
+        with self._changed:
+            self._acknowledged[mid] = not code.is_failure
+            self._changed.notify_all()
+
+    def _become(self, state: str) -> None:
+        with self._changed:
+            if not self._state.startswith("refused"):
+                self._state = state
+            self._changed.notify_all()

@@ -1,0 +1,173 @@
+"""The only place where parts are wired together."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from edge import __version__
+from edge.adapters.images import read_slice
+from edge.adapters.journal import Journal
+from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.spool import FolderSpool
+from edge.adapters.tflite import RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
+from edge.bundle import Bundle, load_public_key, open_bundle
+from edge.config import MqttSettings, Settings
+from edge.core.errors import BrokerUnavailable, ConfigError
+from edge.core.wire import Encoder, Message, Topics
+from edge.health import Progress
+from edge.inspection import Inspection, Judge
+from edge.replay import replay
+from edge.reporting import Backoff, Reporting
+
+INSPECTION, REPORTING = "inspection", "reporting"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LoadedModel(NamedTuple):
+    """A verified bundle, loaded and replayed on this device."""
+
+    bundle: Bundle
+    judge: Judge
+    runtime: RuntimeInfo
+    replayed: int
+
+
+def load_model(
+    path: Path, *, public_key_file: str, operating_point: str, runtime: RuntimeChoice, threads: int
+) -> LoadedModel:
+    """Open, verify, load and replay a bundle. Raises BundleRefused or ConfigError."""
+    public_key = load_public_key(Path(public_key_file)) if public_key_file else None
+    bundle = open_bundle(path, public_key)
+    point = bundle.card.operating_point(operating_point or None)
+    chosen = choose_runtime(runtime)
+    scorer = TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=threads)
+    replayed = replay(bundle, scorer)
+    judge = Judge(bundle.card, point, scorer, read_slice, time.monotonic)
+    return LoadedModel(bundle, judge, chosen, replayed)
+
+
+def load_configured_model(settings: Settings) -> LoadedModel:
+    """The model that the configuration names."""
+    return load_model(
+        Path(settings.model.bundle),
+        public_key_file=settings.model.public_key_file,
+        operating_point=settings.model.operating_point,
+        runtime=settings.inference.runtime,
+        threads=settings.inference.threads,
+    )
+
+
+def broker_settings(mqtt: MqttSettings, device: str) -> BrokerSettings:
+    """Read the secrets and settle the defaults. Raises ConfigError."""
+    password = None
+    if mqtt.password_file:
+        try:
+            password = Path(mqtt.password_file).read_text("utf-8").strip("\r\n")
+        except OSError as error:
+            raise ConfigError(
+                f"[mqtt] password_file: {mqtt.password_file}: {error.strerror or error}; name a readable file"
+            ) from error
+    return BrokerSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=mqtt.client_id or f"axi-edge-{device}",
+        version=mqtt.version,
+        keepalive_s=mqtt.keepalive_s,
+        timeout_s=mqtt.timeout_s,
+        username=mqtt.username or None,
+        password=password,
+        ca_file=_path(mqtt.ca_file),
+        cert_file=_path(mqtt.cert_file),
+        key_file=_path(mqtt.key_file),
+    )
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+class Parts(NamedTuple):
+    """Everything the daemon runs, wired but not started."""
+
+    inspection: Inspection
+    reporting: Reporting
+    progress: Progress
+    bell: threading.Event
+    stop: threading.Event
+    close: Callable[[], None]
+
+
+def wire(settings: Settings, model: LoadedModel) -> Parts:
+    """Wire the daemon. Raises ConfigError or JournalError."""
+    device = settings.device.name
+    broker = broker_settings(settings.mqtt, device)
+    encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model.bundle.reference)
+    progress = Progress(time.monotonic, (INSPECTION, REPORTING))
+    bell, stop = threading.Event(), threading.Event()
+    spool = FolderSpool(Path(settings.spool.path))
+    ledger, outbox = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
+    grace = _Grace(stop, settings.health.drain_s)
+    inspection = Inspection(
+        spool=spool,
+        ledger=ledger,
+        judge=model.judge,
+        encoder=encoder,
+        now=utc_now,
+        clock=time.monotonic,
+        announce=bell.set,
+        beat=progress.beat_of(INSPECTION),
+        may_go_on=grace.may_go_on,
+    )
+    reporting = Reporting(
+        outbox,
+        lambda will: MqttSession(broker, will),
+        lambda state: encoder.status(state, utc_now()),
+        Backoff(settings.mqtt.backoff_base_s, settings.mqtt.backoff_cap_s, random.uniform),
+        window=settings.mqtt.window,
+    )
+
+    def close() -> None:
+        ledger.close()
+        outbox.close()
+
+    return Parts(inspection, reporting, progress, bell, stop, close)
+
+
+class _Grace:
+    """May a job in hand go on? Always, until ``drain_s`` after the first time it is asked during a stop."""
+
+    def __init__(self, stop: threading.Event, drain_s: float) -> None:
+        self._stop, self._drain_s = stop, drain_s
+        self._deadline: float | None = None
+
+    def may_go_on(self) -> bool:
+        if not self._stop.is_set():
+            return True
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._drain_s
+        return now < self._deadline
+
+
+def try_broker(settings: Settings) -> str:
+    """Connect once under a client id of its own and leave again. Returns '' or what is wrong.
+
+    The retained status is the daemon's: nothing is published here, and a clean goodbye sends no Will.
+    """
+    broker = broker_settings(settings.mqtt, settings.device.name)
+    broker = broker._replace(client_id=f"{broker.client_id}-check")
+    try:
+        session = MqttSession(broker, Message(f"{settings.mqtt.base_topic}/check", b""))
+    except BrokerUnavailable as error:
+        return str(error)
+    session.close()
+    return ""

@@ -1,0 +1,136 @@
+"""The ``axi-edge`` command: words in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from edge import __version__
+from edge.bootstrap import load_model
+from edge.bundle import load_public_key, open_bundle
+from edge.commands import doctor
+from edge.commands.inspect import inspect
+from edge.commands.status import as_text, device_status
+from edge.config import DEFAULT_PATH, load_settings
+from edge.core.card import encode_card
+from edge.core.errors import AxiError
+from edge.daemon import run_daemon
+from edge.logs import set_up_logging
+
+_EXIT_CODES = (
+    "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal"
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; errors become one sentence on stderr and an exit code."""
+    arguments = _parser().parse_args(words)
+    set_up_logging("debug" if arguments.debug else arguments.log_level)
+    try:
+        return int(arguments.action(arguments))
+    except AxiError as error:
+        if arguments.debug:
+            raise
+        print(f"axi-edge: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
+        sys.stderr.close()
+        return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    run_daemon(load_settings(arguments.config))
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    model = load_model(
+        arguments.bundle,
+        public_key_file=arguments.public_key,
+        operating_point=arguments.operating_point,
+        runtime=arguments.runtime,
+        threads=arguments.threads,
+    )
+    return inspect(arguments.job, model, arguments.device)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    worst = 0
+    for finding in doctor.examine(load_settings(arguments.config)):
+        print(f"{finding.grade.value:<4}  {finding.what:<13} {finding.text}", flush=True)
+        worst |= finding.grade is doctor.Grade.FAIL
+    return int(worst)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    status = device_status(load_settings(arguments.config))
+    print(msgspec.json.encode(status).decode() if arguments.json else as_text(status))
+    return 0
+
+
+def _bundle_show(arguments: argparse.Namespace) -> int:
+    print(encode_card(open_bundle(arguments.bundle).card).decode(), end="")
+    return 0
+
+
+def _bundle_verify(arguments: argparse.Namespace) -> int:
+    key = load_public_key(Path(arguments.public_key)) if arguments.public_key else None
+    bundle = open_bundle(arguments.bundle, key)
+    signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
+    model = load_model(
+        arguments.bundle, public_key_file=arguments.public_key, operating_point="", runtime="auto", threads=1
+    )
+    print(f"{bundle.path.name}: digests good, {signature}, {model.replayed} golden joints reproduced")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="axi-edge", description="Verdicts for flagged solder joints, at the edge.", epilog=_EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"axi-edge {__version__}")
+    parser.add_argument("--debug", action="store_true", help="log everything, and show tracebacks")
+    parser.add_argument("--log-level", choices=["info", "warning", "error"], default="info")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("inspect", help="one-shot: one verdict JSON a line on stdout")
+    one.add_argument("job", nargs="+", type=Path, metavar="JOB", help="a job folder")
+    one.add_argument("--bundle", required=True, type=Path)
+    one.add_argument("--public-key", default="", metavar="FILE", help="refuse a bundle this key did not sign")
+    one.add_argument("--operating-point", default="", metavar="NAME", help="default: the card's")
+    one.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
+    one.add_argument("--threads", type=int, default=1)
+    one.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
+    one.set_defaults(action=_inspect)
+
+    for name, action, text in (
+        ("run", _run, "the daemon"),
+        ("check", _check, "doctor: runtime, bundle, broker, spool, disk, clock"),
+        ("status", _status, "what the daemon is doing"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+        command.set_defaults(action=action)
+        if name == "status":
+            command.add_argument("--json", action="store_true")
+
+    bundle = commands.add_parser("bundle", help="look at bundles").add_subparsers(required=True, metavar="ACTION")
+    for name, action, text in (
+        ("show", _bundle_show, "print the model card"),
+        ("verify", _bundle_verify, "check digests, signature and golden joints"),
+    ):
+        command = bundle.add_parser(name, help=text)
+        command.add_argument("bundle", type=Path)
+        command.set_defaults(action=action)
+        if name == "verify":
+            command.add_argument("--public-key", default="", metavar="FILE")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

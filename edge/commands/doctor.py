@@ -1,0 +1,111 @@
+"""``axi-edge check``: is everything the daemon needs in order? One line each: ok, warn or fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.adapters.tflite import installed_runtimes
+from edge.bootstrap import load_configured_model, try_broker, utc_now
+from edge.config import Settings
+from edge.core.errors import AxiError
+
+_MIN_FREE = 512 * 1024 * 1024
+_EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
+_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+
+
+class Grade(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(NamedTuple):
+    what: str
+    grade: Grade
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """One finding for each thing the daemon depends on."""
+    yield _runtime()
+    yield _bundle(settings)
+    yield _broker(settings)
+    yield _spool(settings)
+    for what, path in (("disk spool", settings.spool.path), ("disk journal", settings.journal.path)):
+        yield _disk(what, Path(path))
+    yield _clock()
+
+
+def _runtime() -> Finding:
+    found = installed_runtimes()
+    if not found:
+        return Finding("runtime", Grade.FAIL, "no TFLite runtime installed; install axi-edge anew")
+    return Finding("runtime", Grade.OK, ", ".join(f"{one.name} {one.version}" for one in found))
+
+
+def _bundle(settings: Settings) -> Finding:
+    try:
+        model = load_configured_model(settings)
+    except AxiError as error:
+        return Finding("bundle", Grade.FAIL, str(error))
+    card = model.bundle.card
+    text = (
+        f"{card.name} {card.version} on {model.runtime.name}, {model.replayed} golden joints reproduced, "
+        f"operating point {model.judge.point.name}"
+    )
+    if not model.bundle.signed:
+        return Finding("bundle", Grade.WARN, f"{text}; signature not checked: set [model] public_key_file")
+    return Finding("bundle", Grade.OK, f"{text}, signature good")
+
+
+def _broker(settings: Settings) -> Finding:
+    try:
+        problem = try_broker(settings)
+    except AxiError as error:
+        problem = str(error)
+    where = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    if problem:
+        return Finding("broker", Grade.FAIL, problem)
+    return Finding("broker", Grade.OK, f"{where} accepts MQTT {settings.mqtt.version} as {settings.device.name}")
+
+
+def _spool(settings: Settings) -> Finding:
+    root = Path(settings.spool.path)
+    present = [root / name for name in ("incoming", "work", "done", "rejected") if (root / name).is_dir()]
+    for folder in [_nearest(root), *present]:
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return Finding("spool", Grade.FAIL, f"{folder}: not writable for this user; correct its owner or mode")
+    if len({folder.stat().st_dev for folder in present}) > 1:
+        return Finding("spool", Grade.FAIL, f"{root}: its folders lie on different file systems; use one")
+    return Finding("spool", Grade.OK, str(root))
+
+
+def _disk(what: str, path: Path) -> Finding:
+    nearest = _nearest(path)
+    free = shutil.disk_usage(nearest).free
+    grade = Grade.OK if free >= _MIN_FREE else Grade.WARN if free >= _MIN_FREE // 8 else Grade.FAIL
+    remedy = "" if grade is Grade.OK else "; free some space"
+    return Finding(what, grade, f"{free // 2**20} MiB free at {nearest}{remedy}")
+
+
+def _clock() -> Finding:
+    now = utc_now()
+    if now < _EARLIEST:
+        return Finding("clock", Grade.FAIL, f"{now:%Y-%m-%d}: the clock is not set; set it, or enable time sync")
+    if not _SYNCHRONISED.exists():
+        return Finding("clock", Grade.WARN, f"{now:%Y-%m-%dT%H:%M:%SZ}; systemd-timesyncd has not synchronised it")
+    return Finding("clock", Grade.OK, f"{now:%Y-%m-%dT%H:%M:%SZ}, synchronised")
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    while not path.exists():
+        path = path.parent
+    return path

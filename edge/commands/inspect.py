@@ -1,0 +1,58 @@
+"""``axi-edge inspect``: one verdict JSON a line, no daemon and no broker."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.adapters.spool import open_folder
+from edge.bootstrap import LoadedModel, utc_now
+from edge.core.errors import JobRefused, UsageError
+from edge.core.job import parse_manifest, salvage
+from edge.core.wire import Encoder, Topics, VerdictPayload, encode
+from edge.inspection import refused_joint
+from edge.ports import ClaimedJob
+
+
+def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
+    """Print one verdict a joint; returns the exit code: 5 when any job was refused, else 0."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder; name job folders that hold a manifest.json")
+    encoder = Encoder(device, Topics("inspect"), __version__, model.bundle.reference)
+    code = 0
+    for folder in folders:
+        claimed = open_folder(folder)
+        try:
+            for payload in _judged(claimed, model, encoder):
+                _print(payload)
+        except JobRefused as error:
+            code = error.exit_code
+            for payload in _refused(claimed, encoder):
+                _print(payload)
+            print(f"axi-edge: {error}", file=sys.stderr)
+    return code
+
+
+def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterator[VerdictPayload]:
+    job, unknown = parse_manifest(claimed.manifest, source=str(claimed.folder / "manifest.json"))
+    if unknown:
+        print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
+    for view in job.views:
+        joints = job.joints_of(view)
+        if joints:
+            for verdict in model.judge.view(job, view, claimed.folder, joints, lambda: None):
+                yield encoder.verdict(job, verdict, utc_now())
+
+
+def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictPayload]:
+    found = salvage(claimed.manifest)
+    job_id, serial = found.job_id or claimed.folder.name, found.serial or "unknown"
+    for joint in found.joints:
+        yield encoder.refused(job_id, serial, refused_joint(joint), claimed.content, utc_now())
+
+
+def _print(payload: VerdictPayload) -> None:
+    print(encode(payload).decode())

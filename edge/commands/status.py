@@ -1,0 +1,87 @@
+"""``axi-edge status``: what the daemon is doing, read without disturbing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from edge.adapters.journal import Totals, totals
+from edge.bundle import open_bundle
+from edge.config import Settings
+from edge.core.errors import AxiError, JournalError
+from edge.daemon import lock_path
+from edge.files import exclusive_lock
+
+
+class DeviceStatus(Struct, frozen=True, kw_only=True):
+    """``backlog``: jobs waiting or in work. ``outbox``: messages the broker has not acknowledged yet."""
+
+    device: str
+    running: bool
+    backlog: int
+    outbox: int
+    jobs: dict[str, int]
+    verdicts: dict[str, int]
+    last_verdict: str | None
+    bundle: str
+
+
+def device_status(settings: Settings) -> DeviceStatus:
+    """Gather the status from spool, journal, lock and bundle."""
+    try:
+        ledger = totals(Path(settings.journal.path))
+    except JournalError:
+        if Path(settings.journal.path).exists():
+            raise
+        ledger = Totals({}, {}, 0, None)
+    try:
+        card = open_bundle(Path(settings.model.bundle)).card
+        bundle = f"{card.name} {card.version}"
+    except AxiError as error:
+        bundle = f"refused: {error}"
+    return DeviceStatus(
+        device=settings.device.name,
+        running=_running(lock_path(settings)),
+        backlog=_backlog(Path(settings.spool.path)),
+        outbox=ledger.unsent,
+        jobs=ledger.jobs,
+        verdicts=ledger.verdicts,
+        last_verdict=ledger.last_decided,
+        bundle=bundle,
+    )
+
+
+def as_text(status: DeviceStatus) -> str:
+    """For a person at a terminal."""
+    lines = {
+        "device": status.device,
+        "daemon": "running" if status.running else "not running",
+        "bundle": status.bundle,
+        "backlog": f"{status.backlog} jobs",
+        "outbox": f"{status.outbox} messages not yet acknowledged by the broker",
+        "jobs": _counts(status.jobs),
+        "verdicts": _counts(status.verdicts),
+        "last verdict": status.last_verdict or "none yet",
+    }
+    return "\n".join(f"{name:<13} {text}" for name, text in lines.items())
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none yet"
+
+
+def _running(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with exclusive_lock(lock) as free:
+        return not free
+
+
+def _backlog(spool: Path) -> int:
+    return sum(
+        entry.is_dir() and not entry.name.endswith(".tmp")
+        for name in ("incoming", "work")
+        if (spool / name).is_dir()
+        for entry in (spool / name).iterdir()
+    )

@@ -1,0 +1,133 @@
+"""The configuration: one TOML file into frozen settings.
+
+Every key has a default or is named as missing; an unknown key is an error that names the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.core.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Count = Annotated[int, Meta(ge=1)]
+S = TypeVar("S", bound=Struct)
+
+
+class DeviceSettings(Struct, frozen=True, kw_only=True):
+    """``name`` is part of every event_id: keep it when the hardware behind it is replaced."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class SpoolSettings(Struct, frozen=True, kw_only=True):
+    path: str = "/var/spool/axi-edge"
+    poll_s: Seconds = 0.2
+
+
+class JournalSettings(Struct, frozen=True, kw_only=True):
+    path: str = "/var/lib/axi-edge/journal.db"
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True):
+    """``public_key_file``: refuse any bundle this Ed25519 key did not sign. Empty ``operating_point``: the card's."""
+
+    bundle: str
+    public_key_file: str = ""
+    operating_point: str = ""
+
+
+class InferenceSettings(Struct, frozen=True, kw_only=True):
+    runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
+class MqttSettings(Struct, frozen=True, kw_only=True):
+    """Secrets come from files, so that systemd credentials work."""
+
+    base_topic: Annotated[str, Meta(pattern=r"^[^#+/\x00]+(/[^#+/\x00]+)*$")]
+    host: str = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
+    version: Literal["5", "3.1.1"] = "5"
+    client_id: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=2, le=3_600)] = 30
+    timeout_s: Seconds = 10.0
+    window: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    backoff_base_s: Seconds = 0.5
+    backoff_cap_s: Seconds = 30.0
+
+
+class HealthSettings(Struct, frozen=True, kw_only=True):
+    """``stall_s``: a loop without progress for this long starves the watchdog. ``drain_s``: time to stop in."""
+
+    stall_s: Seconds = 20.0
+    drain_s: Seconds = 20.0
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    device: DeviceSettings
+    model: ModelSettings
+    mqtt: MqttSettings
+    spool: SpoolSettings = SpoolSettings()
+    journal: JournalSettings = JournalSettings()
+    inference: InferenceSettings = InferenceSettings()
+    health: HealthSettings = HealthSettings()
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the daemon's configuration. Raises ConfigError naming file, key and remedy."""
+    return load_toml(path, Settings)
+
+
+def load_toml(path: Path, kind: type[S]) -> S:
+    """Read a TOML file into the struct ``kind``. Raises ConfigError naming file, key and remedy."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    _refuse_unknown(document, kind, path, "")
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_plain(str(error))}") from error
+
+
+def _refuse_unknown(document: dict[str, Any], kind: type[Struct], path: Path, section: str) -> None:
+    """Unknown keys here and in every nested table."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in document.items():
+        where = f"[{section}] {key}" if section else f"[{key}]"
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
+            raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
+        nested = fields[key]
+        if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, Struct):
+            _refuse_unknown(value, nested, path, f"{section}.{key}" if section else key)
+
+
+def _plain(problem: str) -> str:
+    """msgspec's 'problem - at `$.section.key`' as '[section] key: problem'."""
+    match = re.fullmatch(r"(.*?)(?: - at `\$\.(.*)`)?", problem, re.DOTALL)
+    what, where = (match.group(1), match.group(2) or "") if match else (problem, "")
+    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
+    if missing:
+        where = f"{where}.{missing.group(1)}" if where else missing.group(1)
+        what = "missing; add it"
+    section, _, key = where.rpartition(".")
+    return f"[{section}] {key}: {what}" if section else f"[{key}]: {what}"

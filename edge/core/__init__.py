@@ -1,0 +1,1 @@
+"""The domain. Pure: no files, sockets, clocks or threads."""

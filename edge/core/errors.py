@@ -1,0 +1,69 @@
+"""The one tree of errors.
+
+    AxiError                      exit 70
+    ├── UsageError                exit 2
+    ├── ConfigError               exit 3
+    ├── BundleRefused             exit 4
+    ├── JobRefused                exit 5
+    ├── GateRefused               exit 6
+    ├── SliceError                one slice cannot be used; its joints go to the specialist
+    ├── BrokerUnavailable         no session with the broker, for now
+    └── JournalError              the journal cannot be used
+
+Every message is one plain sentence that names the file, the field and the remedy.
+"""
+
+
+class AxiError(Exception):
+    """Root of everything this project raises on purpose."""
+
+    exit_code = 70
+
+
+class UsageError(AxiError):
+    """The command was called in a way it does not understand."""
+
+    exit_code = 2
+
+
+class ConfigError(AxiError):
+    """A configuration, recipe or installation cannot be used."""
+
+    exit_code = 3
+
+
+class BundleRefused(AxiError):
+    """A bundle is damaged, unsigned, of a format we do not know, or does not reproduce its golden joints."""
+
+    exit_code = 4
+
+
+class JobRefused(AxiError):
+    """A job folder breaks the ``axi-job/1`` contract as a whole."""
+
+    exit_code = 5
+
+
+class GateRefused(AxiError):
+    """A converted model exceeded a budget of its recipe."""
+
+    exit_code = 6
+
+
+class SliceError(AxiError):
+    """One slice of a view cannot be used.
+
+    ``reason`` is the stable code (``slice_missing``, ``slice_unreadable``, ...) that the verdicts carry.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class BrokerUnavailable(AxiError):
+    """The broker cannot be reached, refused us, or went away."""
+
+
+class JournalError(AxiError):
+    """The journal is missing, damaged or of an unknown version."""

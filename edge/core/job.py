@@ -1,0 +1,255 @@
+"""The job contract ``axi-job/1``: what one manifest says, and every reason to refuse it.
+
+Round trip: for every ``Job`` j, ``parse_manifest(encode_manifest(j)).job == j``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.core.errors import JobRefused
+
+SCHEMA = "axi-job/1"
+MAX_SLICES = 6
+COORDINATE_LIMIT_PX = 1_000_000
+"""Largest absolute ROI coordinate; keeps the area sums of ``preprocess`` exact in 53 bits."""
+
+Polarity = Literal["solder_dark", "solder_bright"]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Coordinate = Annotated[int, Meta(ge=-COORDINATE_LIMIT_PX, le=COORDINATE_LIMIT_PX)]
+_SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Roi(NamedTuple):
+    """Half-open box [xmin, xmax) x [ymin, ymax) in pixels; may leave the frame, is never empty."""
+
+    xmin: Coordinate
+    ymin: Coordinate
+    xmax: Coordinate
+    ymax: Coordinate
+
+
+class Station(Struct, frozen=True, kw_only=True):
+    name: str = ""
+    vendor: str = ""
+    software: str = ""
+
+
+class Board(Struct, frozen=True, kw_only=True):
+    serial: Name
+    type: str = ""
+    revision: str = ""
+    side: str = ""
+
+
+class ImageFormat(Struct, frozen=True, kw_only=True):
+    """How grey values are stored: ``window`` (low, high) maps 16-bit values onto 0..255."""
+
+    bit_depth: Literal[8, 16] = 8
+    polarity: Polarity = "solder_dark"
+    window: tuple[Annotated[int, Meta(ge=0, le=65535)], Annotated[int, Meta(ge=0, le=65535)]] | None = None
+
+
+class SliceFile(Struct, frozen=True, kw_only=True):
+    """One slice of a view: its channel ``index`` 0..5 and a plain file name inside the job folder."""
+
+    index: Annotated[int, Meta(ge=0, lt=MAX_SLICES)]
+    file: Name
+    sha256: _SHA256 | None = None
+
+
+class View(Struct, frozen=True, kw_only=True):
+    id: Name
+    slices: Annotated[tuple[SliceFile, ...], Meta(min_length=1, max_length=MAX_SLICES)]
+
+
+class MachineCall(Struct, frozen=True, kw_only=True):
+    """What the AXI machine held against the joint."""
+
+    code: int | None = None
+    name: str = ""
+
+
+class Joint(Struct, frozen=True, kw_only=True):
+    id: Name
+    type: Name
+    view: Name
+    roi: Roi
+    refdes: str = ""
+    pin: str = ""
+    machine_call: MachineCall | None = None
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One board as the machine handed it over: views with slices, and the joints it flagged."""
+
+    schema: Literal["axi-job/1"]
+    job_id: Name
+    created: str
+    board: Board
+    views: tuple[View, ...]
+    joints: tuple[Joint, ...]
+    station: Station = Station()
+    image: ImageFormat = ImageFormat()
+
+    def joints_of(self, view: View) -> tuple[Joint, ...]:
+        return tuple(joint for joint in self.joints if joint.view == view.id)
+
+
+class Manifest(NamedTuple):
+    """A parsed manifest and the keys nobody here knows (machines add fields; they belong in the log)."""
+
+    job: Job
+    unknown_keys: tuple[str, ...]
+
+
+class NamedJoint(NamedTuple):
+    """As much of a joint as a broken manifest still yields."""
+
+    id: str
+    refdes: str = ""
+    pin: str = ""
+
+
+class Salvage(NamedTuple):
+    """What can be read from a manifest that was refused: enough to name its joints to the specialist."""
+
+    job_id: str | None
+    serial: str | None
+    joints: tuple[NamedJoint, ...]
+
+
+def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
+    """Decode and check a manifest.
+
+    Raises JobRefused with ``source``, the field and the remedy in its text.
+    """
+    try:
+        document = msgspec.json.decode(raw)
+        job = msgspec.convert(document, Job)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
+        raise JobRefused(_plain(source, str(error))) from error
+    _check(job, source)
+    return Manifest(job, tuple(_unknown(document, Job, "")))
+
+
+def encode_manifest(job: Job) -> bytes:
+    """The manifest of ``job`` as indented UTF-8 JSON."""
+    return msgspec.json.format(msgspec.json.encode(job), indent=1) + b"\n"
+
+
+def salvage(raw: bytes) -> Salvage:
+    """Name every joint that a refused manifest still names; never raises."""
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Salvage(None, None, ())
+    if not isinstance(document, dict):
+        return Salvage(None, None, ())
+    board = document.get("board")
+    serial = _text(board.get("serial")) if isinstance(board, dict) else None
+    joints = document.get("joints")
+    named: dict[str, NamedJoint] = {}
+    for entry in joints if isinstance(joints, list) else []:
+        name = _text(entry.get("id")) if isinstance(entry, dict) else None
+        if name is not None:
+            named.setdefault(name, NamedJoint(name, _text(entry.get("refdes")) or "", _text(entry.get("pin")) or ""))
+    return Salvage(_text(document.get("job_id")), serial, tuple(named.values()))
+
+
+def _text(value: object) -> str | None:
+    """A usable name: a non-empty string, or a number that a careless exporter left unquoted."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value)[:256] or None
+
+
+def _plain(source: str, problem: str) -> str:
+    """Turn msgspec's 'problem - at `$.path`' into 'source: path: problem; remedy'."""
+    match = re.fullmatch(r"(.*) - at `(?:key in )?\$\.?(.*)`", problem, re.DOTALL)
+    if match:
+        what, where = match.group(1), match.group(2) or "the document"
+        return f"{source}: {where}: {what}; correct this field in the exporter (contract {SCHEMA})"
+    return f"{source}: {problem}; the file must be one JSON object of contract {SCHEMA}"
+
+
+def _check(job: Job, source: str) -> None:
+    """The rules that no type can say."""
+    for field, problem in (*_image_problems(job.image), *_view_problems(job.views), *_joint_problems(job)):
+        raise JobRefused(f"{source}: {field}: {problem} (contract {SCHEMA})")
+
+
+Problems = Iterator[tuple[str, str]]
+
+
+def _image_problems(image: ImageFormat) -> Problems:
+    if image.bit_depth == 16 and image.window is None:
+        yield "image.window", "16-bit images need a window; add [low, high]"
+    if image.window is not None and image.window[0] >= image.window[1]:
+        yield "image.window", "low must be below high; give [low, high]"
+
+
+def _view_problems(views: Sequence[View]) -> Problems:
+    seen: set[str] = set()
+    for i, view in enumerate(views):
+        if view.id in seen:
+            yield f"views[{i}].id", f"{view.id!r} is used twice; give each view its own id"
+        seen.add(view.id)
+        indices = [part.index for part in view.slices]
+        if len(set(indices)) != len(indices):
+            yield f"views[{i}].slices", f"slice indices {indices} repeat; number each slice once, 0 to 5"
+        for k, part in enumerate(view.slices):
+            if not _is_plain_file_name(part.file):
+                field = f"views[{i}].slices[{k}].file"
+                yield field, f"{part.file!r} must be a plain file name inside the job folder"
+
+
+def _joint_problems(job: Job) -> Problems:
+    views = {view.id for view in job.views}
+    seen: set[str] = set()
+    for i, joint in enumerate(job.joints):
+        if joint.id in seen:
+            yield f"joints[{i}].id", f"{joint.id!r} is used twice; give each joint its own id"
+        seen.add(joint.id)
+        if joint.view not in views:
+            yield f"joints[{i}].view", f"{joint.view!r} is not among the views; name one of views[].id"
+        if joint.roi.xmin >= joint.roi.xmax or joint.roi.ymin >= joint.roi.ymax:
+            yield f"joints[{i}].roi", f"{list(joint.roi)} is empty; give [xmin, ymin, xmax, ymax] with min < max"
+
+
+def _is_plain_file_name(name: str) -> bool:
+    return not (set(name) & {"/", "\\", "\0"}) and name not in {".", "..", "manifest.json"}
+
+
+def _unknown(value: Any, kind: type[Struct], path: str) -> list[str]:
+    """Paths of keys in ``value`` that ``kind`` does not declare, array positions folded to ``[]``."""
+    if not isinstance(value, dict):
+        return []
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    found = [f"{path}{key}" for key in value if key not in fields]
+    for key, declared in fields.items():
+        child = _struct_in(declared)
+        if child is None or key not in value:
+            continue
+        if isinstance(value[key], list):
+            nested = (_unknown(item, child, f"{path}{key}[].") for item in value[key])
+            found += [name for names in nested for name in names]
+        else:
+            found += _unknown(value[key], child, f"{path}{key}.")
+    return list(dict.fromkeys(found))
+
+
+def _struct_in(declared: Any) -> type[Struct] | None:
+    """The Struct inside a field's declared type (``X``, ``X | None``, ``tuple[X, ...]``, ``Annotated``)."""
+    if isinstance(declared, type) and issubclass(declared, Struct):
+        return declared
+    for argument in getattr(declared, "__args__", ()):
+        inner = _struct_in(argument)
+        if inner is not None:
+            return inner
+    return None

@@ -1,0 +1,236 @@
+"""Topics and versioned JSON payloads: what the broker's side sees."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from edge.core.job import Job, MachineCall
+from edge.core.verdict import Call, Reason, Route, Verdict
+
+NAMESPACE = uuid.UUID("5e0ff0ea-9d1b-5c7e-a3c1-2f6a1d1f8a0e")
+"""Namespace of every ``event_id``; changing it would break de-duplication across an update."""
+
+
+class Message(NamedTuple):
+    """One MQTT message at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class BoardRef(Struct, frozen=True, kw_only=True):
+    serial: str
+    type: str = ""
+
+
+class ModelRef(Struct, frozen=True, kw_only=True):
+    """Which bundle judged; ``digest`` is that of its card, which names all its files' digests."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class VerdictPayload(Struct, frozen=True, kw_only=True):
+    schema: Literal["axi-verdict/1"] = "axi-verdict/1"
+    event_id: str
+    device: str
+    time: str
+    job_id: str
+    board: BoardRef
+    joint: str
+    refdes: str
+    pin: str
+    machine_call: MachineCall | None
+    verdict: Call
+    route: Route
+    p_defect: float | None
+    threshold: float | None
+    operating_point: str | None
+    reason: Reason | None
+    slices: int
+    model: ModelRef | None
+    latency_ms: float
+
+
+class BoardPayload(Struct, frozen=True, kw_only=True):
+    """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``."""
+
+    schema: Literal["axi-board/1"] = "axi-board/1"
+    device: str
+    time: str
+    job_id: str
+    board: BoardRef
+    joints_expected: int
+    joints_decided: int
+    verdicts: dict[str, int]
+    routes: dict[str, int]
+    refused: bool
+    duration_ms: float
+
+
+class StatusPayload(Struct, frozen=True, kw_only=True):
+    schema: Literal["axi-status/1"] = "axi-status/1"
+    state: Literal["online", "stopped", "offline"]
+    time: str
+    version: str
+    bundle: ModelRef | None
+
+
+class AlarmPayload(Struct, frozen=True, kw_only=True):
+    schema: Literal["axi-alarm/1"] = "axi-alarm/1"
+    code: str
+    severity: Literal["warning", "error", "critical"]
+    text: str
+    time: str
+
+
+Payload = VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
+PAYLOADS: tuple[type[Struct], ...] = (VerdictPayload, BoardPayload, StatusPayload, AlarmPayload)
+
+
+def encode(payload: Payload) -> bytes:
+    """Compact UTF-8 JSON, keys in the declared order."""
+    return msgspec.json.encode(payload)
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339, UTC, milliseconds: ``2026-11-21T08:15:31.204Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_id(device: str, job_id: str, joint: str, digest: str) -> str:
+    """UUIDv5 of (device, job, joint, digest): a replay repeats it, so consumers de-duplicate on it.
+
+    ``digest`` is the bundle's; for a joint that no bundle judged because its job was refused, the job's content
+    digest stands in, so that a second folder under a used job_id never hides behind the first one's verdicts.
+    """
+    fields = (device, job_id, joint, digest)  # as a JSON array, so that no two tuples share one text
+    return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(fields).decode()))
+
+
+class Topics(NamedTuple):
+    """Topics under one base, for example ``acme/penang/smt/line3/axi1``."""
+
+    base: str
+
+    @property
+    def status(self) -> str:
+        return f"{self.base}/status"
+
+    @property
+    def alarm(self) -> str:
+        return f"{self.base}/alarm"
+
+    def verdict(self, serial: str) -> str:
+        return f"{self.base}/verdict/{topic_level(serial)}"
+
+    def board(self, serial: str) -> str:
+        return f"{self.base}/board/{topic_level(serial)}"
+
+
+def topic_level(serial: str) -> str:
+    """A serial as one topic level: what is not [A-Za-z0-9._-] becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", serial) or "_"
+
+
+class Encoder(NamedTuple):
+    """Turns what this device decided into messages."""
+
+    device: str
+    topics: Topics
+    version: str
+    model: ModelRef
+
+    def verdict(self, job: Job, verdict: Verdict, now: datetime) -> VerdictPayload:
+        return VerdictPayload(
+            event_id=event_id(self.device, job.job_id, verdict.joint, self.model.digest),
+            device=self.device,
+            time=timestamp(now),
+            job_id=job.job_id,
+            board=BoardRef(serial=job.board.serial, type=job.board.type),
+            joint=verdict.joint,
+            refdes=verdict.refdes,
+            pin=verdict.pin,
+            machine_call=verdict.machine_call,
+            verdict=verdict.call,
+            route=verdict.route,
+            p_defect=verdict.p_defect,
+            threshold=verdict.threshold,
+            operating_point=verdict.operating_point,
+            reason=verdict.reason,
+            slices=verdict.slices,
+            model=self.model,
+            latency_ms=round(verdict.latency_ms, 3),
+        )
+
+    def refused(self, job_id: str, serial: str, verdict: Verdict, digest: str, now: datetime) -> VerdictPayload:
+        """The verdict on a joint of a refused job: unjudged, and no model had a say."""
+        return VerdictPayload(
+            event_id=event_id(self.device, job_id, verdict.joint, digest),
+            device=self.device,
+            time=timestamp(now),
+            job_id=job_id,
+            board=BoardRef(serial=serial),
+            joint=verdict.joint,
+            refdes=verdict.refdes,
+            pin=verdict.pin,
+            machine_call=None,
+            verdict=Call.UNJUDGED,
+            route=Route.SPECIALIST,
+            p_defect=None,
+            threshold=None,
+            operating_point=None,
+            reason=Reason.JOB_REFUSED,
+            slices=0,
+            model=None,
+            latency_ms=0.0,
+        )
+
+    def board(
+        self,
+        job_id: str,
+        board: BoardRef,
+        calls: Sequence[tuple[str, str]],
+        *,
+        expected: int,
+        refused: bool,
+        duration_ms: float,
+        now: datetime,
+    ) -> BoardPayload:
+        """``calls`` holds (verdict, route) of every decided joint of the job."""
+        verdicts = dict.fromkeys(Call, 0)
+        routes = dict.fromkeys(Route, 0)
+        for call, route in calls:
+            verdicts[Call(call)] += 1
+            routes[Route(route)] += 1
+        return BoardPayload(
+            device=self.device,
+            time=timestamp(now),
+            job_id=job_id,
+            board=board,
+            joints_expected=expected,
+            joints_decided=len(calls),
+            verdicts={call.value: n for call, n in verdicts.items()},
+            routes={route.value: n for route, n in routes.items()},
+            refused=refused,
+            duration_ms=round(duration_ms, 3),
+        )
+
+    def status(self, state: Literal["online", "stopped", "offline"], now: datetime) -> Message:
+        payload = StatusPayload(state=state, time=timestamp(now), version=self.version, bundle=self.model)
+        return Message(self.topics.status, encode(payload), retain=True)
+
+    def alarm(
+        self, code: str, text: str, now: datetime, severity: Literal["warning", "error", "critical"] = "error"
+    ) -> Message:
+        payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))
+        return Message(self.topics.alarm, encode(payload))

@@ -1,0 +1,150 @@
+"""The two loops, signals, and the watchdog."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from edge import __version__
+from edge.adapters.systemd import Notifier
+from edge.bootstrap import INSPECTION, REPORTING, Parts, load_configured_model, wire
+from edge.config import Settings
+from edge.core.errors import AxiError, ConfigError
+from edge.files import exclusive_lock
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 1.0
+_RETRY_S = 2.0
+
+
+def lock_path(settings: Settings) -> Path:
+    """The file a running daemon holds locked."""
+    return Path(settings.journal.path + ".lock")
+
+
+def run_daemon(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises AxiError when it cannot start, and whatever a loop died of."""
+    notifier = Notifier()
+    model = load_configured_model(settings)
+    lock = lock_path(settings)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(lock) as mine:
+            if not mine:
+                raise ConfigError(f"{lock}: another axi-edge runs with this journal; stop it first")
+            parts = wire(settings, model)
+            _stop_on_signals(parts.stop)
+            log.info(
+                "started",
+                extra={
+                    "version": __version__,
+                    "device": settings.device.name,
+                    "bundle": f"{model.bundle.card.name}-{model.bundle.card.version}",
+                    "digest": model.bundle.digest,
+                    "signed": model.bundle.signed,
+                    "runtime": f"{model.runtime.name} {model.runtime.version}",
+                    "threads": settings.inference.threads,
+                    "golden_joints": model.replayed,
+                    "operating_point": model.judge.point.name,
+                    "threshold": model.judge.point.threshold,
+                },
+            )
+            Daemon(parts, notifier, settings).run()
+    except OSError as error:
+        raise ConfigError(f"{lock}: {error.strerror or error}; give the daemon's user write access") from error
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def on_signal(number: int, _frame: object) -> None:
+        log.info("stopping", extra={"signal": signal.Signals(number).name})
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+class Daemon:
+    """Runs both loops in threads and watches over them from the main one."""
+
+    def __init__(self, parts: Parts, notifier: Notifier, settings: Settings) -> None:
+        self._parts, self._notifier = parts, notifier
+        self._poll_s = settings.spool.poll_s
+        self._stall_s, self._drain_s = settings.health.stall_s, settings.health.drain_s
+        self._inspected = threading.Event()
+
+    def run(self) -> None:
+        """Blocks until stopped; raises what a loop died of."""
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="loop") as pool:
+            loops = [pool.submit(self._inspect), pool.submit(self._report)]
+            self._notifier.ready("inspecting")
+            self._watch(loops)
+            self._parts.stop.set()
+            self._parts.bell.set()
+            self._notifier.stopping()
+        self._parts.close()
+        for loop in loops:
+            loop.result()
+        log.info("stopped")
+
+    def _watch(self, loops: list[Future[None]]) -> None:
+        """Feed the watchdog while both loops progress; return on a stop or when a loop ended."""
+        tick_s = min(1.0, (self._notifier.watchdog_s or 3.0) / 3)
+        while not self._parts.stop.wait(tick_s):
+            if any(loop.done() for loop in loops):
+                return
+            stalled = self._parts.progress.stalled(self._stall_s)
+            if stalled:
+                log.error("no progress", extra={"loops": list(stalled), "limit_s": self._stall_s})
+            else:
+                self._notifier.alive()
+
+    def _inspect(self) -> None:
+        parts = self._parts
+        beat = parts.progress.beat_of(INSPECTION)
+        try:
+            while not parts.stop.is_set():
+                try:
+                    busy = parts.inspection.step()
+                except (OSError, AxiError) as error:
+                    # The job stays in work and is taken up again; no beat, so a lasting fault starves the watchdog.
+                    log.exception("inspection failed, will retry", extra={"problem": str(error)})
+                    parts.stop.wait(_RETRY_S)
+                    continue
+                beat()
+                if not busy:
+                    parts.stop.wait(self._poll_s)
+        finally:
+            self._inspected.set()
+            parts.bell.set()
+
+    def _report(self) -> None:
+        parts = self._parts
+        beat = parts.progress.beat_of(REPORTING)
+        while not self._inspected.is_set():
+            parts.bell.clear()
+            try:
+                wait_s = parts.reporting.step()
+            except (OSError, AxiError) as error:
+                log.exception("reporting failed, will retry", extra={"problem": str(error)})
+                parts.stop.wait(_RETRY_S)
+                continue
+            beat()
+            if wait_s is None:
+                parts.bell.wait(_IDLE_S)
+            elif wait_s > 0 and not parts.stop.is_set():
+                parts.stop.wait(wait_s)
+            elif wait_s > 0:
+                self._inspected.wait(wait_s)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Send what is decided, as long as the broker takes it; what remains waits in the journal."""
+        deadline = time.monotonic() + self._drain_s
+        while time.monotonic() < deadline and self._parts.reporting.step() == 0.0:
+            pass
+        self._parts.reporting.close()

@@ -1,0 +1,41 @@
+"""Log lines: one event a line, ``key=value`` fields, with the priority prefix journald understands."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+
+_PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class EventFormatter(logging.Formatter):
+    """``warning broker unavailable problem="..." retry_s=0.4``"""
+
+    def __init__(self, *, journald: bool) -> None:
+        super().__init__()
+        self._journald = journald
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _STANDARD)
+        prefix = f"<{_PRIORITY.get(record.levelname, 6)}>" if self._journald else f"{record.levelname.lower()} "
+        line = f"{prefix}{record.getMessage()} {fields}".rstrip()
+        if record.exc_info:
+            line += " exception=" + json.dumps(self.formatException(record.exc_info))
+        return line.replace("\n", "\\n")
+
+
+def set_up_logging(level: str) -> None:
+    """Send everything to stderr; journald adds time and unit itself."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(EventFormatter(journald="JOURNAL_STREAM" in os.environ))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, (int, float)):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if text and not set(text) & set(' "=\n') else json.dumps(text)

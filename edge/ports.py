@@ -1,0 +1,112 @@
+"""The smallest protocols the two loops need of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from edge.core.decide import Output
+from edge.core.job import ImageFormat, SliceFile
+from edge.core.preprocess import Grey, Patch
+from edge.core.wire import Message, VerdictPayload
+
+Now = Callable[[], datetime]
+"""Wall clock, time-zone aware."""
+Monotonic = Callable[[], float]
+"""Seconds since some moment; never steps back."""
+
+
+class ClaimedJob(NamedTuple):
+    """A job folder that is ours: ``content`` digests its manifest and the names and sizes of its files."""
+
+    folder: Path
+    manifest: bytes
+    content: str
+
+
+class Spool(Protocol):
+    """Job folders. Each is in exactly one place: incoming, work, done or rejected."""
+
+    def claim(self) -> ClaimedJob | None:
+        """Take the next job: first what was left in work by a crash, then the oldest incoming one."""
+
+    def finish(self, job: ClaimedJob) -> None:
+        """Move a decided job to done."""
+
+    def reject(self, job: ClaimedJob, reason: str) -> None:
+        """Move a refused job to rejected, with reason.json."""
+
+
+class ReadSlice(Protocol):
+    """Reads one slice of a claimed job as 8-bit grey in its stored polarity. Raises SliceError."""
+
+    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Grey: ...
+
+
+class Scorer(Protocol):
+    """A loaded model."""
+
+    def run(self, patch: Patch) -> Output:
+        """Raw output for one patch, uint8 (size, size, channels)."""
+
+
+class Ledger(Protocol):
+    """The inspection side of the journal."""
+
+    def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
+        """Enter a job, or find it again by its content."""
+
+    def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
+        """Joint -> (verdict, route) of what is decided already."""
+
+    def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was."""
+
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+        """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
+
+
+class JobEntry(NamedTuple):
+    """A job's row in the journal. ``clash``: another content was decided under the same job_id before."""
+
+    row: int
+    closed: bool
+    clash: bool
+
+
+class Queued(NamedTuple):
+    """An outbox row."""
+
+    seq: int
+    message: Message
+
+
+class Outbox(Protocol):
+    """The reporting side of the journal."""
+
+    def pending(self, limit: int) -> list[Queued]:
+        """The oldest unsent rows, in order."""
+
+    def mark_sent(self, rows: Sequence[int]) -> None:
+        """Strike rows the broker has acknowledged."""
+
+
+class Session(Protocol):
+    """One connection to the broker; once lost, it stays lost."""
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        """Publish at QoS 1 and wait: which messages did the broker acknowledge?"""
+
+    @property
+    def alive(self) -> bool: ...
+
+    def close(self) -> None:
+        """Disconnect cleanly; the Will is not sent."""
+
+
+class Connect(Protocol):
+    """Opens a session. Raises BrokerUnavailable."""
+
+    def __call__(self, will: Message) -> Session: ...

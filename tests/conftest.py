@@ -1,0 +1,65 @@
+"""Fixtures that several kinds of test share: a real broker, a small real bundle, a small real lot."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mosquitto import Mosquitto, find_mosquitto
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A real broker on a free port."""
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed here: apt-get install mosquitto")
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small simulated lots with no board type in common: learn, validate, evaluate."""
+    from convert.simulator.lot import LotPlan, simulate_lot
+
+    root = tmp_path_factory.mktemp("lots")
+    for number, name in enumerate(("learn", "validate", "evaluate")):
+        plan = LotPlan(
+            boards=4, joints=40, seed=11, types=2, first_type=10 * number, defect_share=0.5, prefix=name.upper()
+        )
+        list(simulate_lot(root / name, plan, workers=2))
+    return root
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
+    """A real int8 bundle, small and badly trained: for tests that need verdicts, not good ones."""
+    from convert.pipeline import build
+    from tests.support.training import quick_model, write_recipe
+
+    work = tmp_path_factory.mktemp("build")
+    quick_model(lots / "learn", work / "model.keras")
+    recipe = write_recipe(
+        work / "recipe.toml", work / "model.keras", lots, budget="max_auroc_drop = 1.0\nmax_flipped = 1.0"
+    )
+    return build(recipe, work / "bundles", lambda _: None).bundle
+
+
+@pytest.fixture(scope="session")
+def device_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a fresh environment that holds the package without extras, as a device has it."""
+    uv_less_python = shutil.which("python3", path="/usr/bin") or shutil.which("python3")
+    assert uv_less_python
+    folder = tmp_path_factory.mktemp("device") / "axi-edge"
+    root = Path(__file__).parents[1]
+    subprocess.run([uv_less_python, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "-c", str(root / "constraints.txt"), str(root)], check=True)
+    return python

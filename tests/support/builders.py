@@ -1,0 +1,103 @@
+"""Valid jobs, cards and images to bend in a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.core.card import Lineage, ModelCard, OperatingPoint, Quantisation, Rate, TensorInfo, ThermometerHead
+from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
+from edge.core.preprocess import PreprocessSpec
+
+HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
+
+
+def make_job(job_id: str = "L7-000123", *, joints: int = 3, views: int = 1, slices: int = 2) -> Job:
+    """A job with ``joints`` joints in each view."""
+    parts = tuple(
+        View(
+            id=f"01015{v}",
+            slices=tuple(SliceFile(index=k, file=f"01015{v}{k:02d}.png") for k in range(slices)),
+        )
+        for v in range(views)
+    )
+    return Job(
+        schema="axi-job/1",
+        job_id=job_id,
+        created="2026-11-21T08:15:30Z",
+        board=Board(serial="SN001", type="MB-7"),
+        views=parts,
+        joints=tuple(
+            Joint(
+                id=f"J{v}.{i}",
+                refdes=f"J{v}",
+                pin=str(i),
+                type="PTH",
+                view=view.id,
+                roi=Roi(10 + 12 * i, 20, 24 + 12 * i, 34),
+                machine_call=MachineCall(code=164, name="insufficient"),
+            )
+            for v, view in enumerate(parts)
+            for i in range(joints)
+        ),
+    )
+
+
+def document(job: Job) -> dict[str, Any]:
+    """The manifest as plain JSON data."""
+    import msgspec
+
+    return json.loads(msgspec.json.encode(job))
+
+
+def write_job(parent: Path, job: Job, *, seed: int = 0, side: int = 96) -> Path:
+    """A job folder with random, smooth PNG slices."""
+    from edge.core.job import encode_manifest
+
+    folder = parent / job.job_id
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for view in job.views:
+        for part in view.slices:
+            image = cv2.GaussianBlur(rng.integers(0, 256, (side, side)).astype(np.uint8), (0, 0), 2)
+            (folder / part.file).write_bytes(cv2.imencode(Path(part.file).suffix, image)[1].tobytes())
+    (folder / "manifest.json").write_bytes(encode_manifest(job))
+    return folder
+
+
+def make_card(**changes: Any) -> ModelCard:
+    """A card for a model of one uint8 output band."""
+    point = OperatingPoint(name="recall-0.90", threshold=0.5, measured_on="lot", recall=HALF, false_positive_rate=HALF)
+    values: dict[str, Any] = {
+        "schema": "axi-card/1",
+        "name": "tiny",
+        "version": "1.0.0",
+        "task": "joint_defect",
+        "network": "cnn3d",
+        "joint_types": ("PTH",),
+        "classes": ("normal", "defect"),
+        "preprocess": PreprocessSpec(),
+        "operating_points": (point,),
+        "default_operating_point": "recall-0.90",
+        "quantisation": Quantisation(
+            scheme="int8",
+            input=TensorInfo(dtype="uint8", shape=(1, 128, 128, 6), scale=1 / 255),
+            output=TensorInfo(dtype="uint8", shape=(1, 4), scale=6 / 255),
+            head=ThermometerHead(low=-12, high=12, full=6),
+        ),
+        "accuracy": (),
+        "files": {},
+        "lineage": Lineage(
+            source_model="m.keras",
+            source_digest="sha256:" + "0" * 64,
+            data={},
+            seed=0,
+            tools={},
+            created="2026-11-21T00:00:00Z",
+        ),
+    }
+    return ModelCard(**{**values, **changes})

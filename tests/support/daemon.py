@@ -1,0 +1,88 @@
+"""``axi-edge run`` as a process, as a service manager would start it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+CONFIG = """
+[device]
+name = "axi1"
+[spool]
+path = "{work}/spool"
+poll_s = 0.05
+[journal]
+path = "{work}/journal.db"
+[model]
+bundle = "{bundle}"
+[inference]
+threads = 1
+[mqtt]
+base_topic = "acme/line3/axi1"
+host = "127.0.0.1"
+port = {port}
+version = "{version}"
+timeout_s = 5.0
+backoff_base_s = 0.1
+backoff_cap_s = 0.5
+"""
+
+
+class DaemonProcess:
+    """One device: a folder with its spool and journal, and a daemon that can be started, stopped and killed."""
+
+    def __init__(self, work: Path, bundle: Path, port: int, version: str = "5") -> None:
+        self.work = work
+        self.config = work / "axi-edge.toml"
+        self.config.write_text(CONFIG.format(work=work, bundle=bundle, port=port, version=version))
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def spool(self) -> Path:
+        return self.work / "spool"
+
+    @property
+    def incoming(self) -> Path:
+        return self.spool / "incoming"
+
+    @property
+    def log(self) -> str:
+        return (self.work / "log").read_text()
+
+    def start(self) -> None:
+        with (self.work / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "edge.cli", "run", "--config", str(self.config)], stdout=log, stderr=log
+            )
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def wait(self) -> int:
+        """The exit code of a daemon that ends by itself."""
+        assert self._process
+        return self._process.wait(60)
+
+    def submit(self, job: Path, name: str = "") -> None:
+        """Let a copy of a job folder appear by one rename."""
+        unfinished = self.incoming / f"{name or job.name}.tmp"
+        shutil.copytree(job, unfinished)
+        unfinished.rename(unfinished.with_suffix(""))
+
+    def folders(self, place: str) -> list[str]:
+        return sorted(path.name for path in (self.spool / place).iterdir())

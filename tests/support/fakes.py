@@ -1,0 +1,162 @@
+"""Stand-ins for the outside world. The contract tests hold them to the same behaviour as the real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from edge.core.decide import Output
+from edge.core.errors import BrokerUnavailable, SliceError
+from edge.core.job import ImageFormat, SliceFile
+from edge.core.preprocess import Grey, Patch
+from edge.core.verdict import Reason
+from edge.core.wire import Message, VerdictPayload
+from edge.ports import ClaimedJob, JobEntry, Queued
+
+
+class FakeSpool:
+    """Jobs in memory; ``finished`` and ``rejected`` hold folder names."""
+
+    def __init__(self, jobs: Sequence[ClaimedJob]) -> None:
+        self.waiting = list(jobs)
+        self.work: list[ClaimedJob] = []
+        self.finished: list[str] = []
+        self.rejected: dict[str, str] = {}
+
+    def claim(self) -> ClaimedJob | None:
+        if not self.work and self.waiting:
+            self.work.append(self.waiting.pop(0))
+        return self.work[0] if self.work else None
+
+    def finish(self, job: ClaimedJob) -> None:
+        self.work.remove(job)
+        self.finished.append(job.folder.name)
+
+    def reject(self, job: ClaimedJob, reason: str) -> None:
+        self.work.remove(job)
+        self.rejected[job.folder.name] = reason
+
+
+class FakeLedger:
+    """Ledger and outbox in memory."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, tuple[int, str]] = {}
+        self._states: dict[int, str] = {}
+        self._verdicts: dict[int, dict[str, tuple[str, str]]] = {}
+        self._outbox: dict[int, Message] = {}
+        self._seq = 0
+
+    def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
+        row = self._jobs.setdefault(content, (len(self._jobs) + 1, job_id))[0]
+        self._states.setdefault(row, "open")
+        clash = any(
+            other == job_id and number != row and self._states[number] != "refused"
+            for number, other in self._jobs.values()
+        )
+        return JobEntry(row, closed=self._states[row] != "open", clash=clash)
+
+    def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
+        return dict(self._verdicts.get(entry.row, {}))
+
+    def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+        known = self._verdicts.setdefault(entry.row, {})
+        for payload, message in messages:
+            if payload.joint not in known:
+                known[payload.joint] = (payload.verdict.value, payload.route.value)
+                self._queue(message)
+
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+        if self._states[entry.row] == "open":
+            self._states[entry.row] = "refused" if refused else "decided"
+            for message in messages:
+                self._queue(message)
+
+    def _queue(self, message: Message) -> None:
+        self._seq += 1
+        self._outbox[self._seq] = message
+
+    def pending(self, limit: int) -> list[Queued]:
+        return [Queued(seq, self._outbox[seq]) for seq in sorted(self._outbox)[:limit]]
+
+    def mark_sent(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            del self._outbox[row]
+
+
+class FakeBroker:
+    """Keeps what it acknowledged; can be down, refuse messages, or drop the connection after some."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.delivered: list[Message] = []
+        self.refuse = ""
+        self.break_after: int | None = None
+        self.retained: dict[str, bytes] = {}
+
+    def connect(self, will: Message) -> FakeSession:
+        if not self.up:
+            raise BrokerUnavailable("broker is down")
+        return FakeSession(self, will)
+
+
+class FakeSession:
+    def __init__(self, broker: FakeBroker, will: Message) -> None:
+        self._broker, self._will = broker, will
+        self._open = True
+
+    @property
+    def alive(self) -> bool:
+        return self._open and self._broker.up
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        outcome = []
+        for message in messages:
+            if self._broker.break_after is not None:
+                if self._broker.break_after == 0:
+                    self._broker.break_after, self._open = None, False
+                    self._keep(self._will)
+                else:
+                    self._broker.break_after -= 1
+            accepted = self.alive and not (self._broker.refuse and self._broker.refuse in message.topic)
+            if accepted:
+                self._keep(message)
+            outcome.append(accepted)
+        return outcome
+
+    def _keep(self, message: Message) -> None:
+        self._broker.delivered.append(message)
+        if message.retain:
+            self._broker.retained[message.topic] = message.payload
+
+    def close(self) -> None:
+        self._open = False
+
+
+class FakeReader:
+    """Blank slices, or the trouble that ``trouble`` names for a file."""
+
+    def __init__(
+        self, trouble: dict[str, Reason] | None = None, shapes: dict[str, tuple[int, int]] | None = None
+    ) -> None:
+        self.trouble, self.shapes = trouble or {}, shapes or {}
+        self.read: list[str] = []
+
+    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
+        self.read.append(part.file)
+        if part.file in self.trouble:
+            raise SliceError(self.trouble[part.file], f"{part.file}: as told")
+        return np.full(self.shapes.get(part.file, (96, 96)), 100, np.uint8)
+
+
+class FakeScorer:
+    """Says the same of every joint; ``outputs`` are used up first."""
+
+    def __init__(self, output: Output, outputs: Sequence[Output] = ()) -> None:
+        self._output, self._outputs = output, list(outputs)
+
+    def run(self, patch: Patch) -> Output:
+        return self._outputs.pop(0) if self._outputs else self._output

@@ -1,0 +1,121 @@
+"""A real mosquitto as a child process, and what it delivers."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+
+def find_mosquitto() -> str | None:
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class Mosquitto:
+    """Starts, stops and kills a broker that keeps its port; sessions and retained messages survive in a file."""
+
+    def __init__(self, folder: Path, *, extra: str = "") -> None:
+        self._folder = folder
+        self.port = _free_port()
+        folder.chmod(0o777)
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"user root\nlistener {self.port} 0.0.0.0\nallow_anonymous true\n"
+            f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nautosave_on_changes true\n"
+            f"max_queued_messages 0\n{extra}"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = find_mosquitto()
+        assert program
+        log = (self._folder / "log").open("ab")
+        self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
+        log.close()
+        _wait_for_port(self.port)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
+
+class Subscriber:
+    """Collects everything under a topic; waits for what a test expects."""
+
+    def __init__(self, port: int, topic: str = "#", *, client_id: str = "") -> None:
+        self._changed = threading.Condition()
+        self._messages: list[tuple[str, bytes, bool]] = []
+        self._subscribed = False
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            clean_session=not client_id,
+        )
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self._client.on_subscribe = lambda *_: self._note_subscribed()
+        self._client.on_message = lambda _client, _data, message: self._keep(message)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._subscribed, 10), "no subscription"
+
+    def _note_subscribed(self) -> None:
+        with self._changed:
+            self._subscribed = True
+            self._changed.notify_all()
+
+    def _keep(self, message: Any) -> None:
+        with self._changed:
+            self._messages.append((message.topic, message.payload, message.retain))
+            self._changed.notify_all()
+
+    def payloads(self, part: str) -> list[dict[str, Any]]:
+        """Decoded payloads of the topics that contain ``part``, in order of arrival."""
+        with self._changed:
+            return [msgspec.json.decode(payload) for topic, payload, _ in self._messages if part in topic]
+
+    def wait_for(self, condition: Any, seconds: float = 60) -> None:
+        """Wait until ``condition(self)`` holds; fails the test when it does not in time."""
+        with self._changed:
+            held = self._changed.wait_for(lambda: condition(self), seconds)
+        assert held, f"not within {seconds} s; arrived: {[topic for topic, _, _ in self._messages][-20:]}"
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(port: int, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)  # a port gives no event when it opens
+        else:
+            return
+    raise AssertionError(f"nothing listens on port {port}")

@@ -1,0 +1,62 @@
+"""Models and recipes made in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convert.dataset import load_lot
+from convert.train import TrainingPlan, train
+from edge.core.preprocess import PreprocessSpec
+
+RECIPE = """
+[bundle]
+name = "{name}"
+version = "{version}"
+joint_types = {joint_types}
+[source]
+model = "{model}"
+[quantisation]
+scheme = "{scheme}"
+[calibration]
+lot = "{lots}/learn"
+joints = 32
+[validation]
+lot = "{lots}/validate"
+[evaluation]
+lot = "{lots}/evaluate"
+[budget]
+{budget}
+"""
+
+
+def quick_model(lot: Path, out: Path, *, epochs: int = 3, dense_units: int = 16) -> None:
+    """Train a narrow sibling of Table II for a few epochs."""
+    plan = TrainingPlan(
+        epochs=epochs, batch=8, learning_rate=1e-3, dense_units=dense_units, validation_share=0.0, seed=1
+    )
+    train(load_lot(lot, PreprocessSpec()), out, plan, lambda _: None, lambda _: None)
+
+
+def write_recipe(
+    path: Path,
+    model: Path,
+    lots: Path,
+    *,
+    name: str = "cnn3d-test",
+    version: str = "1.0.0",
+    scheme: str = "int8",
+    joint_types: str = '["PTH"]',
+    budget: str = "",
+) -> Path:
+    path.write_text(
+        RECIPE.format(
+            name=name,
+            version=version,
+            model=model,
+            scheme=scheme,
+            lots=lots,
+            budget=budget,
+            joint_types=joint_types,
+        )
+    )
+    return path

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Install the Debian packages that the tests use. Where that is not possible, say so: those tests then skip.
+set -u
+wanted=""
+command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || wanted="$wanted mosquitto"
+command -v systemd-nspawn >/dev/null 2>&1 || wanted="$wanted systemd-container"
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+[ -z "$wanted" ] && exit 0
+command -v apt-get >/dev/null 2>&1 || { echo "no apt-get: tests that need$wanted will be skipped"; exit 0; }
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+export DEBIAN_FRONTEND=noninteractive
+# A broker of the system's own would only be in the way; the tests start theirs.
+{ $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends $wanted; } >/dev/null \
+  || echo "could not install$wanted: the tests that need them will be skipped"

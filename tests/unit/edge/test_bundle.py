@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.bundle import CARD, GOLDEN, MODEL, SIGNATURE, Bundle, GoldenJoint, open_bundle, write_bundle
+from edge.core.errors import BundleRefused
+from edge.core.job import Roi
+from edge.core.preprocess import PreprocessSpec, prepare
+from edge.replay import replay
+from tests.support.builders import make_card
+from tests.support.fakes import FakeScorer
+
+OUTPUT = np.array([[255, 10, 0, 0]], np.uint8)
+
+
+def golden(n: int = 2) -> list[GoldenJoint]:
+    rng = np.random.default_rng(3)
+    joints = []
+    for i in range(n):
+        slices = {k: rng.integers(0, 256, (40, 30)).astype(np.uint8) for k in (0, 3)}
+        roi = Roi(-3, 5 + i, 20, 30)
+        joints.append(GoldenJoint(slices, roi, prepare(PreprocessSpec(), slices, roi), OUTPUT))
+    return joints
+
+
+@pytest.fixture
+def key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, key: Ed25519PrivateKey) -> Path:
+    return write_bundle(tmp_path, make_card(), b"a model", golden(), key)
+
+
+def test_a_bundle_survives_the_round_trip(folder: Path, key: Ed25519PrivateKey) -> None:
+    bundle = open_bundle(folder, key.public_key())
+    assert folder.name == "tiny-1.0.0"
+    assert bundle.signed
+    assert bundle.model_path.read_bytes() == b"a model"
+    assert set(bundle.card.files) == {MODEL, GOLDEN}
+    for joint, written in zip(bundle.golden, golden(), strict=True):
+        assert joint.roi == written.roi
+        np.testing.assert_equal(joint.slices, written.slices)
+        np.testing.assert_array_equal(joint.patch, written.patch)
+        np.testing.assert_array_equal(joint.output, written.output)
+
+
+@pytest.mark.parametrize("name", [MODEL, GOLDEN, CARD, SIGNATURE])
+def test_a_single_flipped_bit_is_found(folder: Path, key: Ed25519PrivateKey, name: str) -> None:
+    raw = bytearray((folder / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (folder / name).write_bytes(raw)
+    with pytest.raises(BundleRefused, match=str(folder)):
+        open_bundle(folder, key.public_key())
+
+
+@pytest.mark.parametrize("name", [MODEL, GOLDEN, CARD, SIGNATURE])
+def test_a_missing_file_is_named(folder: Path, key: Ed25519PrivateKey, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleRefused, match=name):
+        open_bundle(folder, key.public_key())
+
+
+def test_another_key_does_not_open_it(folder: Path) -> None:
+    with pytest.raises(BundleRefused, match="pinned public key"):
+        open_bundle(folder, Ed25519PrivateKey.generate().public_key())
+
+
+def test_without_a_pinned_key_it_opens_and_says_so(folder: Path) -> None:
+    assert not open_bundle(folder).signed
+
+
+def test_a_digest_that_names_another_folder_is_refused(folder: Path) -> None:
+    document = json.loads((folder / CARD).read_bytes())
+    document["files"]["../../etc/passwd"] = "sha256:" + "0" * 64
+    (folder / CARD).write_text(json.dumps(document))
+    with pytest.raises(BundleRefused, match="plain file name"):
+        open_bundle(folder)
+
+
+def test_a_version_is_written_once(folder: Path) -> None:
+    with pytest.raises(BundleRefused, match="exists already"):
+        write_bundle(folder.parent, make_card(), b"another", golden())
+    assert open_bundle(folder).model_path.read_bytes() == b"a model"
+
+
+def test_replay_accepts_what_it_reproduces(folder: Path) -> None:
+    assert replay(open_bundle(folder), FakeScorer(OUTPUT)) == 2
+
+
+def test_replay_refuses_an_output_that_is_one_level_off(folder: Path) -> None:
+    with pytest.raises(BundleRefused, match="golden joint 0: this runtime"):
+        replay(open_bundle(folder), FakeScorer(OUTPUT + np.eye(1, 4, dtype=np.uint8)))
+
+
+def test_replay_refuses_preprocessing_that_is_one_level_off(folder: Path) -> None:
+    bundle: Bundle = open_bundle(folder)
+    joint = bundle.golden[1]
+    bent = joint.patch.copy()
+    bent[64, 64, 0] ^= 1
+    with pytest.raises(BundleRefused, match="golden joint 1: preprocessing differs in 1 of"):
+        replay(bundle._replace(golden=(bundle.golden[0], joint._replace(patch=bent))), FakeScorer(OUTPUT))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.card import encode_card, parse_card
+from edge.core.errors import BundleRefused
+from edge.core.verdict import Call, Reason, Route, Verdict
+from edge.core.wire import (
+    BoardRef,
+    Encoder,
+    ModelRef,
+    Topics,
+    VerdictPayload,
+    encode,
+    event_id,
+    timestamp,
+    topic_level,
+)
+from tests.support.builders import make_card, make_job
+
+NOW = datetime(2026, 11, 21, 8, 15, 31, 204_000, tzinfo=UTC)
+MODEL = ModelRef(name="cnn3d", version="1.0.0", digest="sha256:" + "1" * 64)
+ENCODER = Encoder("axi1", Topics("acme/line3/axi1"), "0.1.0", MODEL)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+def test_a_card_survives_the_round_trip() -> None:
+    card = make_card(files={"model.tflite": "sha256:" + "a" * 64})
+    assert parse_card(encode_card(card)) == card
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("schema", "axi-card/9"), ("version", "1.0"), ("name", "../x"), ("operating_points", []), ("task", "other")],
+)
+def test_a_bad_card_is_refused_by_field(field: str, value: object) -> None:
+    document = json.loads(encode_card(make_card()))
+    document[field] = value
+    with pytest.raises(BundleRefused, match=field):
+        parse_card(json.dumps(document).encode())
+
+
+def test_a_card_must_offer_its_default_operating_point() -> None:
+    with pytest.raises(BundleRefused, match=r"recall-0\.99.*offers: recall-0\.90"):
+        parse_card(encode_card(make_card(default_operating_point="recall-0.99")))
+
+
+def test_the_verdict_payload_is_that_of_the_contract() -> None:
+    joint = make_job().joints[0]
+    verdict = Verdict(
+        joint=joint.id,
+        call=Call.NORMAL,
+        refdes=joint.refdes,
+        pin=joint.pin,
+        machine_call=joint.machine_call,
+        p_defect=0.07,
+        threshold=0.34,
+        operating_point="recall-0.90",
+        slices=4,
+        latency_ms=38.2,
+    )
+    assert json.loads(encode(ENCODER.verdict(make_job(), verdict, NOW))) == {
+        "schema": "axi-verdict/1",
+        "event_id": event_id("axi1", "L7-000123", "J0.0", MODEL.digest),
+        "device": "axi1",
+        "time": "2026-11-21T08:15:31.204Z",
+        "job_id": "L7-000123",
+        "board": {"serial": "SN001", "type": "MB-7"},
+        "joint": "J0.0",
+        "refdes": "J0",
+        "pin": "0",
+        "machine_call": {"code": 164, "name": "insufficient"},
+        "verdict": "normal",
+        "route": "release",
+        "p_defect": 0.07,
+        "threshold": 0.34,
+        "operating_point": "recall-0.90",
+        "reason": None,
+        "slices": 4,
+        "model": {"name": "cnn3d", "version": "1.0.0", "digest": MODEL.digest},
+        "latency_ms": 38.2,
+    }
+
+
+@pytest.mark.parametrize("call", list(Call))
+def test_only_normal_is_released(call: Call) -> None:
+    assert (Verdict(joint="J1", call=call).route is Route.RELEASE) == (call is Call.NORMAL)
+
+
+@given(st.tuples(texts, texts, texts, texts), st.tuples(texts, texts, texts, texts))
+def test_event_ids_repeat_for_the_same_joint_and_differ_for_others(
+    one: tuple[str, str, str, str], other: tuple[str, str, str, str]
+) -> None:
+    assert (event_id(*one) == event_id(*other)) == (one == other)
+
+
+@given(texts)
+def test_a_serial_is_one_clean_topic_level(serial: str) -> None:
+    level = topic_level(serial)
+    assert level
+    assert all(c.isascii() and (c.isalnum() or c in "._-") for c in level)
+
+
+def test_time_is_utc_with_milliseconds() -> None:
+    assert timestamp(NOW.astimezone(timezone(timedelta(hours=8)))) == "2026-11-21T08:15:31.204Z"
+
+
+def test_a_board_summary_counts_every_call() -> None:
+    calls = [("normal", "release")] * 3 + [("defect", "specialist"), ("unjudged", "specialist")]
+    summary = ENCODER.board("L7", BoardRef(serial="SN"), calls, expected=5, refused=False, duration_ms=1.0, now=NOW)
+    assert summary.verdicts == {"normal": 3, "defect": 1, "unjudged": 1}
+    assert summary.routes == {"release": 3, "specialist": 2}
+    assert summary.joints_decided == summary.joints_expected == 5
+
+
+def test_a_refused_joint_carries_no_model() -> None:
+    verdict = Verdict(joint="J1", call=Call.UNJUDGED, reason=Reason.JOB_REFUSED)
+    payload = ENCODER.refused("L7", "SN/1", verdict, "sha256:" + "2" * 64, NOW)
+    assert payload.model is None
+    assert payload.route is Route.SPECIALIST
+    assert msgspec.json.decode(encode(payload), type=VerdictPayload) == payload
+    assert Topics("a/b").verdict("SN/1#+") == "a/b/verdict/SN_1__"

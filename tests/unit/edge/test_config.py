@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import edge.config
+from edge.config import load_settings
+from edge.core.errors import ConfigError
+
+SMALLEST = """
+[device]
+name = "axi1"
+[model]
+bundle = "/b"
+[mqtt]
+base_topic = "acme/line3/axi1"
+"""
+PROFILES = sorted((Path(__file__).parents[3] / "firmware_cfg" / "devices").glob("*.toml"))
+
+
+def load(tmp_path: Path, text: str) -> edge.config.Settings:
+    path = tmp_path / "axi-edge.toml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def test_three_keys_are_enough(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALLEST)
+    assert settings.inference.runtime == "auto"
+    assert settings.spool.path == "/var/spool/axi-edge"
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_a_device_profile_loads_and_names_every_key(profile: Path) -> None:
+    settings = load_settings(profile)
+    document = tomllib.loads(profile.read_text())
+    for section in settings.__struct_fields__:
+        assert set(document[section]) == set(getattr(settings, section).__struct_fields__), section
+
+
+def test_there_is_a_profile() -> None:
+    assert PROFILES
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("[device]\nname", "[device]\nnam"), r"\[device\] nam: unknown; the nearest valid name is 'name'"),
+        (("[model]", "[modle]"), r"\[modle\]: unknown; the nearest valid name is 'model'"),
+        (('bundle = "/b"', ""), r"\[model\] bundle: missing; add it"),
+        (('[device]\nname = "axi1"', ""), r"\[device\]: missing; add it"),
+        (('"axi1"', '"axi 1"'), r"\[device\] name: "),
+        (('"acme/line3/axi1"', '"acme/#"'), r"\[mqtt\] base_topic: "),
+        (('base_topic = "acme/line3/axi1"', 'base_topic = "a"\nport = "1883"'), r"\[mqtt\] port: .*int.*str"),
+        (("[device]", "[device"), "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_remedy(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=rf"axi-edge\.toml: {says}"):
+        load(tmp_path, SMALLEST.replace(*change))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: No such file"):
+        load_settings(tmp_path / "nowhere.toml")

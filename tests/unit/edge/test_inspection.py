@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.errors import JournalError
+from edge.core.job import Job, encode_manifest
+from edge.core.verdict import Call, Reason
+from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
+from edge.inspection import Inspection, Judge
+from edge.ports import ClaimedJob, JobEntry
+from tests.support.builders import document, make_card, make_job
+from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool
+
+NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
+CARD = make_card()
+
+
+def claimed(job: Job, folder: str = "", content: str = "") -> ClaimedJob:
+    raw = encode_manifest(job)
+    return ClaimedJob(Path("work", folder or job.job_id), raw, content or f"sha256:{hash(raw)}")
+
+
+class Line:
+    """An inspection with everything around it faked."""
+
+    def __init__(self, jobs: Sequence[ClaimedJob], **parts: object) -> None:
+        self.spool = FakeSpool(jobs)
+        self.ledger = parts.get("ledger") or FakeLedger()
+        self.reader = parts.get("reader") or FakeReader()
+        ticks = count()
+        judge = Judge(
+            parts.get("card") or CARD,  # type: ignore[arg-type]
+            CARD.operating_point(),
+            parts.get("scorer") or FakeScorer(NORMAL),  # type: ignore[arg-type]
+            self.reader,  # type: ignore[arg-type]
+            lambda: next(ticks) * 1e-3,
+        )
+        self.beats = 0
+        self.stopped = False
+        self.inspection = Inspection(
+            spool=self.spool,
+            ledger=self.ledger,  # type: ignore[arg-type]
+            judge=judge,
+            encoder=Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0")),
+            now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+            clock=lambda: next(ticks) * 1e-3,
+            announce=lambda: None,
+            beat=self._beat,
+            may_go_on=lambda: not self.stopped,
+        )
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+    def run(self) -> None:
+        while self.inspection.step():
+            pass
+
+    def messages(self) -> list[Message]:
+        return [row.message for row in self.ledger.pending(10_000)]  # type: ignore[attr-defined]
+
+    def verdicts(self) -> list[VerdictPayload]:
+        return [
+            msgspec.json.decode(message.payload, type=VerdictPayload)
+            for message in self.messages()
+            if "/verdict/" in message.topic
+        ]
+
+
+def test_every_joint_of_every_job_gets_one_verdict_and_the_job_ends_in_done() -> None:
+    line = Line([claimed(make_job(f"L-{i}", joints=4, views=2)) for i in range(3)])
+    line.run()
+    assert len({one.event_id for one in line.verdicts()}) == len(line.verdicts()) == 3 * 8
+    assert line.spool.finished == ["L-0", "L-1", "L-2"]
+    summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
+    assert [(one["joints_expected"], one["joints_decided"]) for one in summaries] == [(8, 8)] * 3
+    assert line.beats == 24
+
+
+def test_each_slice_file_is_read_once_however_many_joints_share_it() -> None:
+    line = Line([claimed(make_job(joints=20, slices=3))])
+    line.run()
+    assert len(line.reader.read) == 3
+
+
+def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:
+    floats = msgspec.structs.replace(
+        CARD.quantisation, output=msgspec.structs.replace(CARD.quantisation.output, dtype="float32")
+    )
+    outputs = [np.array([[6, 6, 0, 0]], np.float32), np.array([[math.nan] * 4], np.float32)]
+    line = Line(
+        [claimed(make_job(joints=3))],
+        card=msgspec.structs.replace(CARD, quantisation=floats),
+        scorer=FakeScorer(np.zeros((1, 4), np.float32), outputs),
+    )
+    line.run()
+    assert [(one.verdict, one.reason) for one in line.verdicts()] == [
+        (Call.DEFECT, None),
+        (Call.UNJUDGED, Reason.NOT_FINITE),
+        (Call.NORMAL, None),
+    ]
+
+
+@pytest.mark.parametrize("reason", [Reason.SLICE_MISSING, Reason.SLICE_UNREADABLE, Reason.SLICE_CORRUPT])
+def test_a_bad_slice_sends_its_views_joints_and_no_others_to_the_specialist(reason: Reason) -> None:
+    line = Line([claimed(make_job(joints=2, views=2))], reader=FakeReader({"01015101.png": reason}))
+    line.run()
+    assert [(one.joint[:2], one.verdict, one.reason, one.p_defect is None) for one in line.verdicts()] == [
+        ("J0", Call.NORMAL, None, False),
+        ("J0", Call.NORMAL, None, False),
+        ("J1", Call.UNJUDGED, reason, True),
+        ("J1", Call.UNJUDGED, reason, True),
+    ]
+
+
+def test_slices_of_different_size_are_not_judged() -> None:
+    line = Line([claimed(make_job(joints=1))], reader=FakeReader(shapes={"01015001.png": (96, 97)}))
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [Reason.SLICE_SIZES_DIFFER]
+
+
+def test_unsupported_types_and_boxes_off_the_frame_are_not_judged() -> None:
+    job = make_job(joints=3)
+    first, second, third = job.joints
+    odd = msgspec.structs.replace(first, type="BGA")
+    off = msgspec.structs.replace(second, roi=second.roi._replace(xmin=96, xmax=110))
+    line = Line([claimed(msgspec.structs.replace(job, joints=(odd, off, third)))])
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [Reason.UNSUPPORTED_JOINT_TYPE, Reason.ROI_OUTSIDE, None]
+
+
+def test_a_refused_job_is_rejected_with_an_alarm_and_a_verdict_for_each_joint_it_names() -> None:
+    broken = document(make_job(joints=3))
+    broken["joints"][1]["roi"] = "here"
+    job = ClaimedJob(Path("work/L7"), json.dumps(broken).encode(), "sha256:x")
+    line = Line([job])
+    line.run()
+    assert "joints[1].roi" in line.spool.rejected["L7"]
+    assert [(one.joint, one.reason, one.model) for one in line.verdicts()] == [
+        (f"J0.{i}", Reason.JOB_REFUSED, None) for i in range(3)
+    ]
+    alarms = [json.loads(m.payload) for m in line.messages() if m.topic == "base/alarm"]
+    assert [alarm["code"] for alarm in alarms] == ["job_refused"]
+    assert "joints[1].roi" in alarms[0]["text"]
+
+
+def test_a_job_id_used_again_for_other_content_is_refused_and_its_joints_have_event_ids_of_their_own() -> None:
+    first, second = make_job(joints=2), make_job(joints=3)
+    line = Line([claimed(first), claimed(second, folder="again"), claimed(first, folder="same")])
+    line.run()
+    assert line.spool.finished == ["L7-000123", "same"]
+    assert "used before" in line.spool.rejected["again"]
+    assert len({one.event_id for one in line.verdicts()}) == 2 + 3
+
+
+class FailsOnce(FakeLedger):
+    """A ledger that dies at its n-th call to record or close_job, before or after the deed."""
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        super().__init__()
+        self._left, self._after = at, after
+
+    def _maybe_die(self, *, done: bool) -> None:
+        if done == self._after:
+            self._left -= 1
+            if self._left == 0:
+                raise JournalError("power cut")
+
+    def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+        self._maybe_die(done=False)
+        super().record(entry, messages)
+        self._maybe_die(done=True)
+
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+        self._maybe_die(done=False)
+        super().close_job(entry, messages, refused=refused)
+        self._maybe_die(done=True)
+
+
+@given(st.integers(1, 8), st.booleans())
+def test_a_failure_at_any_commit_loses_and_doubles_nothing(at: int, after: bool) -> None:
+    line = Line([claimed(make_job(f"L-{i}", joints=2, views=2)) for i in range(2)], ledger=FailsOnce(at, after=after))
+    try:
+        line.run()
+    except JournalError:
+        line.run()
+    events = [one.event_id for one in line.verdicts()]
+    assert len(set(events)) == len(events) == 8
+    assert sum("/board/" in message.topic for message in line.messages()) == 2
+    assert line.spool.finished == ["L-0", "L-1"]
+
+
+def test_a_stop_between_views_leaves_the_job_in_work_for_the_next_start() -> None:
+    line = Line([claimed(make_job(joints=2, views=2))])
+    line.stopped = True
+    line.inspection.step()
+    assert (line.verdicts(), line.spool.finished, len(line.spool.work)) == ([], [], 1)
+    line.stopped = False
+    line.run()
+    assert len(line.verdicts()) == 4
+    assert line.spool.finished == ["L7-000123"]

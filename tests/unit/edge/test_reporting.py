@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.wire import Message
+from edge.health import Progress
+from edge.reporting import Backoff, Reporting
+from tests.support.fakes import FakeBroker, FakeLedger
+
+
+def status(state: str) -> Message:
+    return Message("base/status", json.dumps({"state": state}).encode(), retain=True)
+
+
+def queued(n: int) -> FakeLedger:
+    ledger = FakeLedger()
+    for i in range(n):
+        ledger._queue(Message(f"base/verdict/SN{i % 3}", str(i).encode()))
+    return ledger
+
+
+def reporting(ledger: FakeLedger, broker: FakeBroker, window: int = 4) -> Reporting:
+    return Reporting(ledger, broker.connect, status, Backoff(0.5, 30, lambda _low, high: high), window=window)
+
+
+def drain(loop: Reporting, steps: int = 200) -> None:
+    for _ in range(steps):
+        if loop.step() is None:
+            return
+    pytest.fail("the outbox never ran empty")
+
+
+def payloads(broker: FakeBroker) -> list[int]:
+    return [int(message.payload) for message in broker.delivered if "/verdict/" in message.topic]
+
+
+def test_everything_is_sent_once_and_in_order() -> None:
+    ledger, broker = queued(10), FakeBroker()
+    loop = reporting(ledger, broker)
+    drain(loop)
+    assert payloads(broker) == list(range(10))
+    assert ledger.pending(99) == []
+
+
+def test_status_is_online_while_connected_and_stopped_after_a_clean_end() -> None:
+    broker = FakeBroker()
+    loop = reporting(queued(0), broker)
+    drain(loop)
+    assert json.loads(broker.retained["base/status"])["state"] == "online"
+    loop.close()
+    assert json.loads(broker.retained["base/status"])["state"] == "stopped"
+
+
+def test_an_absent_broker_costs_nothing_but_time() -> None:
+    ledger, broker = queued(3), FakeBroker()
+    broker.up = False
+    loop = reporting(ledger, broker)
+    assert [loop.step() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert len(ledger.pending(99)) == 3
+    loop.close()
+    broker.up = True
+    drain(loop)
+    assert payloads(broker) == [0, 1, 2]
+
+
+@given(st.integers(0, 25), st.integers(1, 7))
+def test_a_connection_lost_anywhere_loses_nothing(break_after: int, window: int) -> None:
+    ledger, broker = queued(20), FakeBroker()
+    broker.break_after = break_after
+    drain(reporting(ledger, broker, window))
+    assert list(dict.fromkeys(payloads(broker))) == list(range(20))
+    assert ledger.pending(99) == []
+
+
+def test_a_refused_message_stays_in_the_outbox() -> None:
+    ledger, broker = queued(6), FakeBroker()
+    broker.refuse = "SN1"
+    loop = reporting(ledger, broker, window=10)
+    assert loop.step() == 0.5
+    assert [int(row.message.payload) for row in ledger.pending(99)] == [1, 4]
+    broker.refuse = ""
+    drain(loop)
+    assert sorted(payloads(broker)) == list(range(6))
+
+
+@given(st.integers(0, 60))
+def test_the_backoff_is_jittered_and_capped(failures: int) -> None:
+    low, high = Backoff(0.5, 30, lambda a, _b: a), Backoff(0.5, 30, lambda _a, b: b)
+    for _ in range(failures):
+        low.next_s(), high.next_s()
+    assert low.next_s() == 0
+    assert high.next_s() == min(30, 0.5 * 2**failures)
+    high.reset()
+    assert high.next_s() == 0.5
+
+
+def test_only_a_loop_without_progress_counts_as_stalled() -> None:
+    now = [0.0]
+    progress = Progress(lambda: now[0], ("inspection", "reporting"))
+    now[0] = 9.0
+    progress.beat_of("reporting")()
+    now[0] = 12.0
+    assert progress.stalled(10) == ("inspection",)
+    progress.beat_of("inspection")()
+    assert progress.stalled(10) == ()
+    with pytest.raises(KeyError):
+        progress.beat_of("publishing")
