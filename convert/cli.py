@@ -66,6 +66,7 @@ def _train(arguments: argparse.Namespace) -> int:
         validation_share=arguments.validation_share,
         dense_units=arguments.dense_units,
         time_limit_s=arguments.time_limit,
+        balance=arguments.balance,
     )
     lot = load_lot(arguments.data, PreprocessSpec())
     steps = train.steps_per_epoch(lot, plan) * plan.epochs
@@ -89,7 +90,9 @@ def _train(arguments: argparse.Namespace) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     from convert.pipeline import build
 
-    done = build(arguments.recipe, arguments.out, lambda text: console.print(f"[dim]·[/dim] {text}"))
+    done = build(
+        arguments.recipe, arguments.out, lambda text: console.print(f"- {text}", markup=False, highlight=False)
+    )
     gate = Table(title="gate", title_justify="left")
     for heading in ("check", "measured", "budget", ""):
         gate.add_column(heading)
@@ -141,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--validation-share", type=float, default=0.25, help="of the board types; 0: none held out")
     train.add_argument("--dense-units", type=int, default=1024, help="Table II has 1024")
+    train.add_argument("--balance", choices=["fewer-normals", "repeat-defects"], default="fewer-normals")
     train.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop after the epoch this runs out in")
     train.set_defaults(action=_train)
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from edge.core.preprocess import Grey, Patch, PreprocessSpec, prepare
 from edge.inspection import read_view
 
 Labels = NDArray[np.int64]
+Balance = Literal["fewer-normals", "repeat-defects"]
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,19 @@ def split_by_board_type(lot: LabelledLot, share: float, seed: int) -> tuple[Labe
     )
 
 
-def balanced(lot: LabelledLot, seed: int) -> LabelledLot:
-    """Benign joints drawn down to the number of defects (Zhang et al., section V). Raises UsageError without both."""
+def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:
+    """As many defects as normals: with fewer normals (Zhang et al., section V), or with defects repeated.
+
+    Repeating suits lots too small to throw anything away. Raises UsageError unless both classes are there.
+    """
     defects, normals = np.flatnonzero(lot.labels == 1), np.flatnonzero(lot.labels == 0)
     if not len(defects) or not len(normals):
         raise UsageError(f"{lot.name}: {len(defects)} defects and {len(normals)} normals; both are needed to train")
-    rng = np.random.default_rng(seed)
-    kept = rng.choice(normals, min(len(normals), len(defects)), replace=False)
-    return lot.subset(np.sort(np.concatenate([defects, kept])), f"{lot.name}, balanced")
+    if balance == "repeat-defects":
+        defects = np.resize(defects, max(len(normals), len(defects)))
+    else:
+        normals = np.random.default_rng(seed).choice(normals, min(len(normals), len(defects)), replace=False)
+    return lot.subset(np.sort(np.concatenate([defects, normals])), f"{lot.name}, balanced")
 
 
 def as_floats(patches: NDArray[np.uint8]) -> NDArray[np.float32]:

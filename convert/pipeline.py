@@ -12,11 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from msgspec.structs import replace
+
 from convert.calibration import draw_stratified
 from convert.dataset import LabelledLot, load_lot
 from convert.flatfile import int8_problems, operations, summary
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
+from convert.head import fitted_head
 from convert.lowering.equivalence import lowered_scores, require_equivalence
 from convert.lowering.lower import HEAD, lower
 from convert.parity import Measured, accuracy_of, checks_of, operating_points, outputs_of, scores_of
@@ -114,7 +118,8 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     scheme = recipe.quantisation.scheme
     say(f"quantising to {scheme}, in a process of its own")
     drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
-    tflite = quantise(program, lots.calibration.patches[drawn], scheme)
+    calibration = lots.calibration.patches[drawn]
+    tflite = quantise(program, calibration, scheme)
     found = operations(tflite)
     if scheme == "int8":
         _require_int8(list(int8_problems(found)))
@@ -122,6 +127,9 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     threads = os.cpu_count() or 1
     scorers = tuple(TfliteScorer(tflite, None, runtime, threads=threads) for runtime in installed_runtimes())
     quantisation = Quantisation(scheme=scheme, input=scorers[0].input_info, output=scorers[0].output_info, head=HEAD)
+    if scheme == "int8":
+        raw = scores_of(np.stack([scorers[0].run(patch)[0] for patch in calibration]), quantisation)
+        quantisation = replace(quantisation, head=fitted_head(HEAD, raw, score(model, calibration)))
     say(f"scoring held-out joints on {' and '.join(scorer.runtime.name for scorer in scorers)}")
     validation = outputs_of(scorers[:1], lots.validation, exact=scheme == "int8")
     evaluation = outputs_of(scorers, lots.evaluation, exact=scheme == "int8")

@@ -36,7 +36,7 @@ class QuantisationSection(Struct, frozen=True, kw_only=True):
 
 class CalibrationSection(Struct, frozen=True, kw_only=True):
     lot: str
-    joints: Annotated[int, Meta(ge=8)] = 64
+    joints: Annotated[int, Meta(ge=8)] = 128
 
 
 class ValidationSection(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from convert.dataset import LabelledLot, as_floats, balanced, split_by_board_type
+from convert.dataset import Balance, LabelledLot, as_floats, balanced, split_by_board_type
 from convert.metrics import auroc
 from convert.networks.cnn3d import cnn3d
 from convert.networks.unrolled import unrolled
@@ -36,6 +37,7 @@ class TrainingPlan:
     validation_share: float = 0.25
     dense_units: int = 1024
     time_limit_s: float | None = None
+    balance: Balance = "fewer-normals"
 
 
 class Epoch(NamedTuple):
@@ -58,6 +60,7 @@ def train(lot: LabelledLot, out: Path, plan: TrainingPlan, tick: Tick, report: R
     computes the same several times faster here, does the work.
     """
     keras.utils.set_random_seed(plan.seed)
+    tf.config.experimental.enable_op_determinism()  # the same seed on the same kind of machine: the same weights
     training, validation = _sides(lot, plan)
     plain = cnn3d(dense_units=plan.dense_units, seed=plan.seed)
     twin = unrolled(plain)
@@ -107,9 +110,9 @@ def load_model(path: Path) -> Any:
 
 def _sides(lot: LabelledLot, plan: TrainingPlan) -> tuple[LabelledLot, LabelledLot | None]:
     if plan.validation_share <= 0:
-        return balanced(lot, plan.seed), None
+        return balanced(lot, plan.balance, plan.seed), None
     training, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
-    return balanced(training, plan.seed), validation
+    return balanced(training, plan.balance, plan.seed), validation
 
 
 def _one_epoch(model: Any, lot: LabelledLot, batch: int, rng: np.random.Generator, tick: Tick) -> float:

@@ -42,7 +42,7 @@ seed = {seed}
 
 [calibration]
 lot = "training"
-joints = 64
+joints = 128
 
 [validation]
 lot = "validation"
@@ -194,9 +194,10 @@ def _watch(arrived: queue.Queue[VerdictPayload], truth: dict[tuple[str, str], Tr
         row = truth[payload.job_id, payload.joint]
         score = "       -" if payload.p_defect is None else f"{payload.p_defect:8.3f}"
         called = payload.machine_call.name if payload.machine_call else ""
+        verdict = f"[{colours[payload.verdict]}]{payload.verdict:<9}[/]"
         console.print(
-            f"{payload.job_id} {payload.joint:<6}{called:<13}{score} [{colours[payload.verdict]}]{payload.verdict:<9}[/]"
-            f"{payload.route:<11}{row.truth:<13}{payload.latency_ms:6.1f} {_note(payload, row)}",
+            f"{payload.job_id} {payload.joint:<6}{called:<13}{score} {verdict}{payload.route:<11}{row.truth:<13}"
+            f"{payload.latency_ms:6.1f} {_note(payload, row)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -1,0 +1,150 @@
+"""One suite for the ledger and outbox: the fake that unit tests use, and SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.adapters.journal import Journal, totals
+from edge.core.errors import JournalError
+from edge.core.verdict import Call, Route
+from edge.core.wire import BoardRef, Message, VerdictPayload, encode, event_id
+from tests.support.fakes import FakeLedger
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+Store = FakeLedger | Journal
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return FakeLedger() if request.param == "fake" else Journal(tmp_path / "journal.db")
+
+
+def verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL) -> tuple[VerdictPayload, Message]:
+    payload = VerdictPayload(
+        event_id=event_id("axi1", job_id, joint, "sha256:0"),
+        device="axi1",
+        time="2026-11-21T00:00:00.000Z",
+        job_id=job_id,
+        board=BoardRef(serial="SN"),
+        joint=joint,
+        refdes="",
+        pin="",
+        machine_call=None,
+        verdict=call,
+        route=Route.RELEASE,
+        p_defect=None,
+        threshold=None,
+        operating_point=None,
+        reason=None,
+        slices=1,
+        model=None,
+        latency_ms=1.0,
+    )
+    return payload, Message("base/verdict/SN", encode(payload))
+
+
+def unsent(store: Store) -> list[Message]:
+    return [row.message for row in store.pending(1_000)]
+
+
+def test_a_job_is_found_again_by_its_content(store: Store) -> None:
+    first = store.open_job("sha256:a", "L7", 2, NOW)
+    assert store.open_job("sha256:a", "L7", 2, NOW) == first
+    assert (first.closed, first.clash) == (False, False)
+
+
+def test_a_joint_is_decided_once_and_queued_once(store: Store) -> None:
+    entry = store.open_job("sha256:a", "L7", 2, NOW)
+    store.record(entry, [verdict("J1")])
+    store.record(entry, [verdict("J1", call=Call.DEFECT), verdict("J2")])
+    assert store.decided(entry) == {"J1": ("normal", "release"), "J2": ("normal", "release")}
+    assert unsent(store) == [verdict("J1")[1], verdict("J2")[1]]
+
+
+def test_a_job_is_closed_once(store: Store) -> None:
+    entry = store.open_job("sha256:a", "L7", 0, NOW)
+    for _ in range(2):
+        store.close_job(entry, [Message("base/board/SN", b"{}")], refused=False)
+    assert len(unsent(store)) == 1
+    assert store.open_job("sha256:a", "L7", 0, NOW).closed
+
+
+def test_other_content_under_a_used_id_clashes_unless_that_was_refused(store: Store) -> None:
+    store.close_job(store.open_job("sha256:a", "L7", 0, NOW), [], refused=True)
+    second = store.open_job("sha256:b", "L7", 0, NOW)
+    assert not second.clash
+    assert store.open_job("sha256:c", "L7", 0, NOW).clash
+    assert not store.open_job("sha256:c", "L8", 0, NOW).clash
+
+
+def test_rows_come_in_order_and_stay_until_struck(store: Store) -> None:
+    entry = store.open_job("sha256:a", "L7", 5, NOW)
+    store.record(entry, [verdict(f"J{i}") for i in range(5)])
+    rows = store.pending(3)
+    assert [row.message for row in rows] == [verdict(f"J{i}")[1] for i in range(3)]
+    store.mark_sent([rows[1].seq])
+    assert [row.message for row in store.pending(3)] == [verdict(f"J{i}")[1] for i in (0, 2, 3)]
+    store.mark_sent([])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def test_two_connections_see_each_others_commits(path: Path) -> None:
+    one, other = Journal(path), Journal(path)
+    entry = one.open_job("sha256:a", "L7", 1, NOW)
+    one.record(entry, [verdict("J1")])
+    assert unsent(other) == [verdict("J1")[1]]
+    other.mark_sent([other.pending(1)[0].seq])
+    assert unsent(one) == []
+    counted = totals(path)
+    assert (counted.jobs, counted.verdicts, counted.unsent) == ({"open": 1}, {"normal": 1}, 0)
+
+
+def test_commits_are_synchronous_and_written_ahead(path: Path) -> None:
+    journal = Journal(path)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_transaction_that_fails_leaves_no_trace(path: Path) -> None:
+    journal = Journal(path)
+    entry = journal.open_job("sha256:a", "L7", 1, NOW)
+    good, bad = verdict("J1"), verdict("J2")
+    with pytest.raises(JournalError, match=r"journal\.db"):
+        journal.record(entry, [good, (bad[0], bad[1]._replace(topic=None))])  # type: ignore[arg-type]
+    assert (journal.decided(entry), unsent(journal)) == ({}, [])
+    journal.record(entry, [good])
+    assert list(journal.decided(entry)) == ["J1"]
+
+
+def test_what_a_killed_process_committed_is_there(path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tests.contract.test_journal import *;"
+        "j = Journal(Path(sys.argv[1])); e = j.open_job('sha256:a', 'L7', 2, NOW); j.record(e, [verdict('J1')]);"
+        "j._db.execute('BEGIN IMMEDIATE'); j._queue(verdict('J2')[1]); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
+    assert unsent(Journal(path)) == [verdict("J1")[1]]
+
+
+def test_a_damaged_or_newer_journal_is_refused_and_left_alone(path: Path) -> None:
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(JournalError, match="keep the file"):
+        Journal(path)
+    assert path.read_bytes().startswith(b"this is no database")
+    path.unlink()
+    Journal(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(JournalError, match="version 99"):
+        Journal(path)

@@ -1,0 +1,100 @@
+"""One suite for the spool: the fake that unit tests use, and folders on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.adapters.spool import FolderSpool
+from edge.core.errors import ConfigError
+from edge.ports import ClaimedJob, Spool
+from tests.support.builders import make_job, write_job
+from tests.support.fakes import FakeSpool
+
+
+@pytest.fixture(params=["fake", "folders"])
+def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Spool:
+    names = ["L-2", "L-1"]
+    if request.param == "fake":
+        return FakeSpool([ClaimedJob(Path(name), b"{}", name) for name in names])
+    for age, name in enumerate(names):
+        os.utime(write_job(tmp_path / "incoming", make_job(name), side=16), (1_000 + age, 1_000 + age))
+    return FolderSpool(tmp_path)
+
+
+def test_jobs_come_oldest_first_and_one_at_a_time(spool: Spool) -> None:
+    first = spool.claim()
+    assert first is not None
+    assert first.folder.name == "L-2"
+    spool.finish(first)
+    second = spool.claim()
+    assert second is not None
+    assert second.folder.name == "L-1"
+    spool.reject(second, "as a test")
+    assert spool.claim() is None
+
+
+def test_a_job_that_was_not_finished_comes_again_first(spool: Spool) -> None:
+    first = spool.claim()
+    assert spool.claim() == first
+
+
+def test_after_a_restart_work_comes_before_incoming(tmp_path: Path) -> None:
+    write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    claimed = FolderSpool(tmp_path).claim()
+    write_job(tmp_path / "incoming", make_job("L-0"), side=16)
+    again = FolderSpool(tmp_path).claim()
+    assert again == claimed
+    assert again is not None
+    assert again.folder == tmp_path / "work" / "L-1"
+
+
+def test_unfinished_and_stray_entries_are_left_in_place(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    write_job(tmp_path / "incoming", make_job("L-1.tmp"), side=16)
+    (tmp_path / "incoming" / "note.txt").write_text("not a job")
+    (tmp_path / "incoming" / "link").symlink_to(tmp_path)
+    assert spool.claim() is None
+    assert len(list((tmp_path / "incoming").iterdir())) == 3
+
+
+def test_a_folder_never_overwrites_another(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    for seed in range(2):
+        write_job(tmp_path / "incoming", make_job("L-1"), seed=seed, side=16)
+        job = spool.claim()
+        assert job is not None
+        spool.finish(job)
+    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["L-1", "L-1.2"]
+
+
+def test_a_rejected_job_carries_its_reason(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    (tmp_path / "incoming" / "L-1").mkdir()
+    job = spool.claim()
+    assert job is not None
+    assert job.manifest == b""
+    spool.reject(job, "manifest.json: missing")
+    reason = json.loads((tmp_path / "rejected" / "L-1" / "reason.json").read_text())
+    assert reason == {"schema": "axi-rejection/1", "job": "L-1", "reason": "manifest.json: missing"}
+
+
+def test_content_tells_jobs_apart(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    contents = []
+    for seed, side in ((0, 16), (0, 16), (0, 18)):
+        write_job(tmp_path / "incoming", make_job("L-1"), seed=seed, side=side)
+        job = spool.claim()
+        assert job is not None
+        contents.append(job.content)
+        spool.finish(job)
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_a_spool_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "incoming").write_text("a file where a folder belongs")
+    with pytest.raises(ConfigError, match=r"\[spool\] path: .*incoming"):
+        FolderSpool(tmp_path)

@@ -1,0 +1,129 @@
+"""``axi-edge inspect`` as a person or a script calls it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.core.wire import VerdictPayload
+
+
+def inspect(*words: str | Path) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit code, verdicts, what was said on stderr; every line must be a contract verdict."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli", "inspect", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    for line in done.stdout.splitlines():
+        msgspec.json.decode(line, type=VerdictPayload)
+    assert "Traceback" not in done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+@pytest.fixture
+def job(lots: Path, tmp_path: Path) -> Path:
+    original = min(path for path in (lots / "evaluate").iterdir() if path.is_dir())
+    return Path(shutil.copytree(original, tmp_path / original.name))
+
+
+def manifest(job: Path) -> Any:
+    return json.loads((job / "manifest.json").read_text())
+
+
+def test_one_verdict_a_joint(job: Path, bundle: Path) -> None:
+    code, verdicts, _ = inspect(job, "--bundle", bundle, "--device", "bench")
+    assert code == 0
+    assert [one["joint"] for one in verdicts] == [joint["id"] for joint in manifest(job)["joints"]]
+    assert {one["verdict"] for one in verdicts} <= {"normal", "defect"}
+    again = inspect(job, "--bundle", bundle, "--device", "bench")[1]
+    assert [(one["event_id"], one["p_defect"]) for one in again] == [
+        (one["event_id"], one["p_defect"]) for one in verdicts
+    ]
+
+
+def test_both_runtimes_print_the_same_scores(job: Path, bundle: Path) -> None:
+    scores = {
+        runtime: [one["p_defect"] for one in inspect(job, "--bundle", bundle, "--runtime", runtime)[1]]
+        for runtime in ("litert", "tflite-runtime")
+    }
+    assert scores["litert"] == scores["tflite-runtime"]
+
+
+def test_a_wrong_type_refuses_the_job_and_names_its_joints(job: Path, bundle: Path) -> None:
+    document = manifest(job)
+    document["joints"][0]["pin"] = 5
+    (job / "manifest.json").write_text(json.dumps(document))
+    code, verdicts, said = inspect(job, "--bundle", bundle)
+    assert code == 5
+    assert "manifest.json: joints[0].pin: Expected `str`, got `int`" in said
+    assert len(verdicts) == len(document["joints"])
+    assert {(one["verdict"], one["reason"], one["route"]) for one in verdicts} == {
+        ("unjudged", "job_refused", "specialist")
+    }
+
+
+def test_a_missing_image_costs_its_views_joints_only(job: Path, bundle: Path) -> None:
+    (job / manifest(job)["views"][0]["slices"][0]["file"]).unlink()
+    code, verdicts, said = inspect(job, "--bundle", bundle)
+    assert code == 0
+    assert {(one["verdict"], one["reason"]) for one in verdicts} == {("unjudged", "slice_missing")}
+    assert "no such file" in said
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_truncated_image_is_never_judged(job: Path, bundle: Path, share: float) -> None:
+    path = job / manifest(job)["views"][0]["slices"][0]["file"]
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(share * len(raw))])
+    code, verdicts, _ = inspect(job, "--bundle", bundle)
+    assert code == 0
+    assert {(one["verdict"], one["reason"]) for one in verdicts} == {("unjudged", "slice_unreadable")}
+
+
+def test_a_box_may_leave_the_frame_but_not_the_picture(job: Path, bundle: Path) -> None:
+    document = manifest(job)
+    document["joints"][0]["roi"] = [-20, -20, 40, 40]
+    document["joints"][1]["roi"] = [2000, 2000, 2050, 2050]
+    (job / "manifest.json").write_text(json.dumps(document))
+    code, verdicts, _ = inspect(job, "--bundle", bundle)
+    assert code == 0
+    assert verdicts[0]["verdict"] in {"normal", "defect"}
+    assert (verdicts[1]["verdict"], verdicts[1]["reason"]) == ("unjudged", "roi_outside")
+
+
+def test_unknown_keys_are_only_mentioned(job: Path, bundle: Path) -> None:
+    document = manifest(job)
+    document["operator"] = "night shift"
+    (job / "manifest.json").write_text(json.dumps(document))
+    code, _, said = inspect(job, "--bundle", bundle)
+    assert code == 0
+    assert "unknown keys ignored: operator" in said
+
+
+def test_usage_and_bundle_errors_have_their_codes(job: Path, bundle: Path, tmp_path: Path) -> None:
+    assert inspect(tmp_path / "nowhere", "--bundle", bundle)[0] == 2
+    assert inspect(job)[0] == 2
+    code, _, said = inspect(job, "--bundle", tmp_path)
+    assert code == 4
+    assert "card.json" in said
+    broken = Path(shutil.copytree(bundle, tmp_path / "broken"))
+    (broken / "model.tflite").write_bytes(b"not a model")
+    code, _, said = inspect(job, "--bundle", broken)
+    assert code == 4
+    assert "digest" in said
+    code, _, said = inspect(job, "--bundle", bundle, "--operating-point", "recall-0.99")
+    assert code == 4
+    assert "it offers: recall-0.90, recall-0.95" in said
+
+
+def test_bundle_show_and_verify(bundle: Path) -> None:
+    for action, expected in (("show", '"schema": "axi-card/1"'), ("verify", "8 golden joints reproduced")):
+        call = [sys.executable, "-m", "edge.cli", "bundle", action, str(bundle)]
+        done = subprocess.run(call, capture_output=True, text=True, check=True)
+        assert expected in done.stdout

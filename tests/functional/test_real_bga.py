@@ -1,0 +1,76 @@
+"""Real X-ray images through the whole path: trained on two blocks of balls, the other two judged by the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.dataset import load_lot
+from convert.metrics import auroc
+from convert.pipeline import build
+from convert.simulator.lot import read_truth
+from convert.train import TrainingPlan, load_model, score, train
+from edge.core.preprocess import PreprocessSpec
+from tests.support.daemon import DaemonProcess
+from tests.support.mosquitto import Mosquitto, Subscriber
+from tests.support.real_bga import BLOCKS, DATA, write_lot
+from tests.support.training import write_recipe
+
+pytestmark = [pytest.mark.slow, pytest.mark.broker]
+
+
+@pytest.mark.skipif(
+    not DATA.exists(), reason="the real BGA images are not beside this checkout (../shared/data/real-bga)"
+)
+def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    spec = PreprocessSpec()
+    for name, blocks in (("learn", BLOCKS[:2]), ("validate", BLOCKS[:2]), ("evaluate", BLOCKS[2:])):
+        write_lot(tmp_path / name, blocks)
+    plan = TrainingPlan(
+        epochs=12,
+        batch=16,
+        learning_rate=5e-4,
+        dense_units=128,
+        validation_share=0.0,
+        balance="repeat-defects",
+        seed=3,
+    )
+    train(load_lot(tmp_path / "learn", spec), tmp_path / "model.keras", plan, lambda _: None, print)
+    # Some 90 held-out balls: one flip weighs more than a percent here.
+    recipe = write_recipe(
+        tmp_path / "recipe.toml",
+        tmp_path / "model.keras",
+        tmp_path,
+        name="bga",
+        joint_types='["BGA"]',
+        budget="max_auroc_drop = 0.02\nmax_flipped = 0.05",
+    )
+    bundle = build(recipe, tmp_path / "bundles", print).bundle
+
+    device = DaemonProcess(tmp_path, bundle, mosquitto.port)
+    subscriber = Subscriber(mosquitto.port)
+    device.start()
+    for block in BLOCKS[2:]:
+        device.submit(tmp_path / "evaluate" / block)
+    subscriber.wait_for(lambda s: len(s.payloads("/board/")) == 2)
+    assert device.stop() == 0
+    verdicts = {one["joint"]: one for one in subscriber.payloads("/verdict/")}
+    subscriber.close()
+    assert len(verdicts) == 100
+    assert {one["reason"] for one in verdicts.values()} == {None}
+
+    held_out = load_lot(tmp_path / "evaluate", spec)
+    assert {row.joint for row in held_out.rows} == {joint for _, joint in read_truth(tmp_path / "evaluate")}
+    keras = score(load_model(tmp_path / "model.keras"), held_out.patches)
+    ours = np.array([verdicts[row.joint]["p_defect"] for row in held_out.rows])
+    voided = int(held_out.labels.sum())
+    figures = auroc(keras, held_out.labels), auroc(ours, held_out.labels)
+    print(
+        f"\nreal-bga, unseen blocks {' and '.join(BLOCKS[2:])}: {voided} voided, {len(ours) - voided} good\n"
+        f"AUROC voided against good: Keras float32 {figures[0]:.4f}, int8 through the daemon {figures[1]:.4f}; "
+        f"largest |dp| {np.abs(keras - ours).max():.4f}"
+    )
+    assert min(figures) >= 0.85
+    assert abs(figures[0] - figures[1]) <= 0.02

@@ -1,0 +1,110 @@
+"""The unit under a real systemd, installed as the README says, against a real broker."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from convert.simulator.lot import read_truth
+from tests.support.mosquitto import Mosquitto, Subscriber
+from tests.support.nspawn import ThrowAwayMachine, why_not_here
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "systemd" / "axi-edge.service"
+
+pytestmark = pytest.mark.systemd
+
+SCRIPT = """
+systemd-sysusers /etc/sysusers.d/axi-edge.conf && systemd-tmpfiles --create /etc/tmpfiles.d/axi-edge.conf || exit 10
+ip link set lo up 2>/dev/null
+systemctl start axi-edge || { systemctl status axi-edge; journalctl -u axi-edge --no-pager; cat /run/axi.log; exit 11; }
+echo "active: $(systemctl is-active axi-edge)"
+/opt/axi-edge/bin/axi-edge status || exit 12
+cp -r /lot/. /var/spool/axi-edge/incoming/ && chown -R axi-edge:axi-edge /var/spool/axi-edge/incoming
+for i in $(seq 300); do
+  [ "$(ls /var/spool/axi-edge/done | wc -l)" = 4 ] && break
+  sleep 0.1
+done
+ls /var/spool/axi-edge/done
+before=$(systemctl show -p MainPID --value axi-edge)
+kill -STOP $before
+for i in $(seq 300); do
+  now=$(systemctl show -p MainPID --value axi-edge)
+  [ "$now" != "$before" ] && [ "$now" != 0 ] && [ "$(systemctl is-active axi-edge)" = active ] && break
+  sleep 0.1
+done
+echo "watchdog: $(systemctl show -p Result -p NRestarts --value axi-edge | tr '\\n' ' ')"
+pid=$(systemctl show -p MainPID --value axi-edge)
+echo "user: $(stat -c %U /proc/$pid)"
+grep -i -E 'NoNewPrivs|Seccomp:' /proc/$pid/status
+systemctl stop axi-edge
+echo "stopped: $(systemctl show -p Result --value axi-edge) $(systemctl is-active axi-edge)"
+exit 0
+"""
+
+
+def test_the_unit_is_valid_and_hardened(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here")
+    # Verification looks for the program on this machine; the installed path is the device's.
+    here = tmp_path / UNIT.name
+    here.write_text(UNIT.read_text().replace("/opt/axi-edge/bin/axi-edge", "/bin/true"))
+    verified = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    security = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNIT)]
+    scored = subprocess.run(security, capture_output=True, text=True, check=False)
+    assert scored.returncode == 0, scored.stdout.splitlines()[-1]
+
+
+@pytest.mark.broker
+def test_verdicts_arrive_from_under_a_real_systemd(bundle: Path, lots: Path, mosquitto: Mosquitto) -> None:
+    if why_not_here():
+        pytest.skip(why_not_here())
+    subscriber = Subscriber(mosquitto.port)
+    with ThrowAwayMachine() as machine:
+        _install(machine, bundle, lots / "evaluate", mosquitto.port)
+        done = machine.boot([machine.root / "units" / UNIT.name], SCRIPT)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "active: active" in done.stdout
+    assert "user: axi-edge" in done.stdout
+    assert "NoNewPrivs:\t1" in done.stdout
+    assert "Seccomp:\t2" in done.stdout
+    assert "watchdog: success 1" in done.stdout, done.stdout
+    assert "stopped: success inactive" in done.stdout
+    expected = set(read_truth(lots / "evaluate"))
+    subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= len(expected))
+    arrived = subscriber.payloads("/verdict/")
+    assert {(one["job_id"], one["joint"]) for one in arrived} == expected
+    assert len({one["event_id"] for one in arrived}) == len(expected)
+    states = [one["state"] for one in subscriber.payloads("/status")]
+    assert states == ["online", "offline", "online", "stopped"], "the hang ends in the Will, the stop does not"
+    subscriber.close()
+
+
+def _install(machine: ThrowAwayMachine, bundle: Path, lot: Path, port: int) -> None:
+    """What the README tells the IT engineer to do, inside the throw-away machine."""
+    root = machine.root
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    sources = root / "src" / "axi-edge"
+    shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(".venv", ".git", "*.egg-info", ".*_cache", "build"))
+    machine.run("/usr/bin/python3", "-m", "venv", "/opt/axi-edge")
+    install = ["/opt/axi-edge/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    machine.run(*install, "-c", "/src/axi-edge/constraints.txt", "/src/axi-edge")
+    config = (sources / "firmware_cfg/devices/x86-64-box.toml").read_text()
+    config = config.replace("/var/lib/axi-edge/bundles/current", f"/var/lib/axi-edge/bundles/{bundle.name}")
+    config = config.replace("port = 1883", f"port = {port}").replace("stall_s = 20.0", "stall_s = 2.0")
+    for path, text in (
+        ("etc/axi-edge/axi-edge.toml", config),
+        ("etc/sysusers.d/axi-edge.conf", (sources / "systemd/axi-edge.sysusers.conf").read_text()),
+        ("etc/tmpfiles.d/axi-edge.conf", (sources / "systemd/axi-edge.tmpfiles.conf").read_text()),
+        # A hang must be seen within a test's patience.
+        (f"units/{UNIT.name}", UNIT.read_text().replace("WatchdogSec=30", "WatchdogSec=4")),
+    ):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    shutil.copytree(bundle, root / "var/lib/axi-edge/bundles" / bundle.name)
+    shutil.copytree(lot, root / "lot", ignore=shutil.ignore_patterns("truth.csv"))

@@ -1,0 +1,110 @@
+"""The full network of Table II, trained, converted to true int8 and compared with Keras on every runtime here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.dataset import LabelledLot, load_lot
+from convert.flatfile import int8_problems, operations
+from convert.metrics import flipped
+from convert.parity import scores_of
+from convert.pipeline import build
+from convert.simulator.lot import LotPlan, simulate_lot
+from convert.train import TrainingPlan, load_model, score, train
+from edge.adapters.tflite import TfliteScorer, installed_runtimes
+from edge.bundle import Bundle, open_bundle
+from edge.core.preprocess import PreprocessSpec
+from edge.replay import replay
+from tests.support.training import write_recipe
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("table-ii")
+
+
+@pytest.fixture(scope="module")
+def big_lots(work: Path) -> Path:
+    for number, (name, boards, joints) in enumerate((("learn", 24, 800), ("validate", 8, 160), ("evaluate", 16, 400))):
+        plan = LotPlan(boards=boards, joints=joints, seed=21, types=8, first_type=10 * number, defect_share=0.4)
+        list(simulate_lot(work / name, plan, workers=2))
+    return work
+
+
+@pytest.fixture(scope="module")
+def bundle_ii(big_lots: Path) -> Bundle:
+    lot = load_lot(big_lots / "learn", PreprocessSpec())
+    plan = TrainingPlan(epochs=6, batch=32, learning_rate=5e-4, validation_share=0.0, seed=2)
+    train(lot, big_lots / "model.keras", plan, lambda _: None, print)
+    recipe = write_recipe(big_lots / "recipe.toml", big_lots / "model.keras", big_lots, name="table-ii")
+    return open_bundle(build(recipe, big_lots / "bundles", print).bundle)
+
+
+@pytest.fixture(scope="module")
+def held_out(big_lots: Path) -> LabelledLot:
+    return load_lot(big_lots / "evaluate", PreprocessSpec())
+
+
+def every_way(bundle: Bundle) -> Iterator[TfliteScorer]:
+    for runtime in installed_runtimes():
+        for threads in (1, 2):
+            yield TfliteScorer(bundle.model_path, bundle.card.quantisation, runtime, threads=threads)
+
+
+def test_the_file_is_true_int8_throughout(bundle_ii: Bundle) -> None:
+    found = operations(bundle_ii.model_path.read_bytes())
+    assert list(int8_problems(found)) == []
+    names = [operation.name for operation in found]
+    assert names.count("CONV_2D") == 7
+    assert names.count("FULLY_CONNECTED") == 2
+    large = [t.shape for op in found for t in op.inputs if t.constant and t.dtype == "INT8" and np.prod(t.shape) > 1e6]
+    assert large == [(1024, 53_824)]
+    assert 50e6 < bundle_ii.model_path.stat().st_size < 60e6
+
+
+def test_outputs_are_bit_identical_on_both_runtimes_and_any_number_of_threads(
+    bundle_ii: Bundle, held_out: LabelledLot
+) -> None:
+    if len(installed_runtimes()) < 2:
+        pytest.skip("only one TFLite runtime has a wheel for this Python")
+    digests = {
+        hashlib.sha256(np.stack([scorer.run(patch) for patch in held_out.patches]).tobytes()).hexdigest()
+        for scorer in every_way(bundle_ii)
+    }
+    assert len(digests) == 1
+
+
+def test_decisions_agree_with_keras_on_99_percent_of_held_out_joints(
+    bundle_ii: Bundle, held_out: LabelledLot, big_lots: Path
+) -> None:
+    scorer = next(every_way(bundle_ii))
+    outputs = np.stack([scorer.run(patch)[0] for patch in held_out.patches])
+    ours = scores_of(outputs, bundle_ii.card.quantisation)
+    keras = score(load_model(big_lots / "model.keras"), held_out.patches)
+    for point in bundle_ii.card.operating_points:
+        flips = len(flipped(keras, ours, point.threshold))
+        print(
+            f"{point.name}: {len(ours) - flips} of {len(ours)} decisions agree; max |dp| {abs(keras - ours).max():.4f}"
+        )
+        assert flips <= 0.01 * len(ours)
+    assert len(np.unique(ours)) > 256, "finer than an int8 softmax"
+
+
+def test_every_runtime_reproduces_the_golden_joints(bundle_ii: Bundle) -> None:
+    assert [replay(bundle_ii, scorer) for scorer in every_way(bundle_ii)] == [8] * (2 * len(installed_runtimes()))
+
+
+def test_the_report_says_what_was_measured(bundle_ii: Bundle) -> None:
+    report = json.loads((bundle_ii.path.parent / "table-ii-1.0.0.report.json").read_text())
+    assert report["lowering_max_difference"] <= 1e-5
+    assert report["joints"] == {"validation": 160, "evaluation": 400}
+    assert all(check["passed"] for check in report["gate"])
+    assert {one.metric for one in bundle_ii.card.accuracy} == {"auroc"}

@@ -1,0 +1,154 @@
+"""``axi-convert build`` on a small network: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from convert.cli import main as axi_convert
+from convert.flatfile import int8_problems, operations
+from convert.lowering.lower import HEAD, lower
+from convert.networks.cnn3d import cnn3d
+from convert.quantise import quantise
+from edge.adapters.tflite import TfliteScorer, choose_runtime, installed_runtimes
+from edge.bundle import open_bundle
+from edge.core.card import TensorInfo
+from edge.core.errors import BundleRefused, ConfigError
+from edge.replay import replay
+from tests.support.training import quick_model, write_recipe
+
+WIDE = "max_auroc_drop = 1.0\nmax_flipped = 1.0"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    quick_model(lots / "learn", path, epochs=1)
+    return path
+
+
+def test_a_bundle_replays_on_every_runtime_and_carries_its_lineage(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    for runtime in installed_runtimes():
+        scorer = TfliteScorer(opened.model_path, opened.card.quantisation, runtime, threads=1)
+        assert replay(opened, scorer) == 8
+    assert list(int8_problems(operations(opened.model_path.read_bytes()))) == []
+    assert opened.card.lineage.tools.keys() >= {"tensorflow", "keras", "numpy", "python", "axi-edge"}
+    assert [point.name for point in opened.card.operating_points] == ["recall-0.90", "recall-0.95"]
+    assert len({golden.output.tobytes() for golden in opened.golden}) > 1
+
+
+def test_the_gate_refuses_by_exit_code_writes_no_bundle_and_leaves_the_report(
+    tmp_path: Path, model: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that int8 ruins, though float does not mind."""
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, budget="max_auroc_drop = 0.0\nmax_flipped = 0.0")
+    flat = tmp_path / "flat.keras"
+    spoil(model, flat)
+    recipe.write_text(recipe.read_text().replace(str(model), str(flat)))
+    code = axi_convert(["build", str(recipe), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert code == 6, said
+    assert "no bundle written" in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cnn3d-test-1.0.0.report.json"]
+    report = json.loads((tmp_path / "out" / "cnn3d-test-1.0.0.report.json").read_text())
+    assert not all(check["passed"] for check in report["gate"])
+
+
+def spoil(model: Path, out: Path) -> None:
+    """Make one channel a hundred times larger and its takers as much smaller: the same function in float.
+
+    In int8 the one channel sets the scale of all, and the others keep a handful of levels.
+    """
+    from convert.train import load_model
+
+    network = load_model(model)
+    kernel, bias = network.get_layer("conv1").get_weights()
+    kernel[..., 0] *= 100.0
+    bias[0] = bias[0] * 100.0 + 50.0
+    network.get_layer("conv1").set_weights([kernel, bias])
+    kernel, bias = network.get_layer("conv2").get_weights()
+    kernel[:, :, :, 0] /= 100.0
+    network.get_layer("conv2").set_weights([kernel, bias])
+    network.save(out)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (("[source]", "[sorce]"), 3, "nearest valid name is 'source'"),
+        (('version = "1.0.0"', 'version = "1"'), 3, "[bundle] version"),
+        (("learn", "nowhere"), 3, "[calibration] lot: "),
+        (("evaluate", "validate"), 3, "[evaluation] lot: the same joints"),
+    ],
+)
+def test_a_bad_recipe_is_named(
+    tmp_path: Path,
+    model: Path,
+    lots: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str],
+    code: int,
+    says: str,
+) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, budget=WIDE)
+    recipe.write_text(recipe.read_text().replace(*change))
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path / "out")]) == code
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_signed_float32_bundle_opens_under_its_key_only(tmp_path: Path, model: Path, lots: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, scheme="float32", name="float", budget=WIDE)
+    recipe.write_text(recipe.read_text() + '[signing]\nkey = "key.pem"\n')
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+    opened = open_bundle(tmp_path / "float-1.0.0", key.public_key())
+    assert opened.signed
+    assert opened.card.quantisation.input == TensorInfo(dtype="float32", shape=(1, 128, 128, 6))
+    with pytest.raises(BundleRefused):
+        open_bundle(tmp_path / "float-1.0.0", Ed25519PrivateKey.generate().public_key())
+
+
+def test_reading_the_file_finds_what_the_converter_does_not_say(model: Path) -> None:
+    """A float32 file is no int8 model, whatever it is called."""
+    network = cnn3d(dense_units=4)
+    program = lower(network)
+    patches = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 6)).astype(np.uint8)
+    problems = list(int8_problems(operations(quantise(program, patches, "float32"))))
+    assert any("CONV_2D" in problem and "FLOAT32" in problem for problem in problems)
+
+
+def test_a_card_that_describes_another_model_is_refused(bundle: Path) -> None:
+    import msgspec
+
+    opened = open_bundle(bundle)
+    other = msgspec.structs.replace(opened.card.quantisation, output=TensorInfo(dtype="int8", shape=(1, 2)), head=HEAD)
+    with pytest.raises(BundleRefused, match="its output is"):
+        TfliteScorer(opened.model_path, other, installed_runtimes()[0], threads=1)
+    with pytest.raises(BundleRefused, match="cannot load it"):
+        TfliteScorer(b"TFL3 is not enough", None, installed_runtimes()[0], threads=1)
+
+
+def test_the_runtime_can_be_chosen_and_the_faster_is_preferred() -> None:
+    names = [runtime.name for runtime in installed_runtimes()]
+    assert choose_runtime("auto").name == names[0]
+    for name in names:
+        assert choose_runtime(name).name == name  # type: ignore[arg-type]
+    if shutil.which("python3") and len(names) == 2:
+        assert names == ["litert", "tflite-runtime"]
+
+
+def test_a_converter_that_dies_is_reported_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ConfigError, match="ended with status 1"):
+        quantise(lower(cnn3d(dense_units=4)), np.zeros((8, 128, 128, 6), np.uint8), "int8")
+    assert subprocess.run(["/bin/false"], check=False).returncode == 1

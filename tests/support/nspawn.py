@@ -1,0 +1,74 @@
+"""A throw-away machine: a writable overlay of this one's root, booted under a real systemd."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+def why_not_here() -> str:
+    """Why no machine can be booted here; empty when it can."""
+    if os.geteuid() != 0:
+        return "booting a throw-away machine needs root"
+    if shutil.which("systemd-nspawn") is None:
+        return "systemd-nspawn is not installed: apt-get install systemd-container"
+    return ""
+
+
+class ThrowAwayMachine:
+    """``root`` is its file system; changes stay in memory and vanish at the end."""
+
+    def __enter__(self) -> Self:
+        self._work = Path(tempfile.mkdtemp(prefix="axi-machine-"))
+        _run("mount", "-t", "tmpfs", "tmpfs", str(self._work))
+        for name in ("upper", "scratch", "root"):
+            (self._work / name).mkdir()
+        layers = f"lowerdir=/,upperdir={self._work}/upper,workdir={self._work}/scratch"
+        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        subprocess.run(["umount", "--lazy", str(self.root)], check=False)
+        subprocess.run(["umount", "--lazy", str(self._work)], check=False)
+        self._work.rmdir()
+
+    @property
+    def root(self) -> Path:
+        return self._work / "root"
+
+    def run(self, *words: str) -> None:
+        """Run a command inside, without booting; the network is this machine's."""
+        command = ["systemd-nspawn", "--quiet", "-D", str(self.root), "--register=no", "--keep-unit", "--pipe", *words]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+    def boot(self, units: Sequence[Path], script: str, seconds: int = 180) -> subprocess.CompletedProcess[str]:
+        """Boot with ``units`` installed, run a shell script as the last unit, and return its exit code and output."""
+        for unit in units:
+            shutil.copy(unit, self.root / "etc/systemd/system" / unit.name)
+        (self.root / "test-script").write_text(f"set -u\n{script}\n")
+        (self.root / "etc/systemd/system/test.service").write_text(
+            "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target\nRequires=sysinit.target\n"
+            "[Service]\nType=oneshot\nStandardOutput=file:/test-output\nStandardError=inherit\n"
+            "ExecStart=/bin/sh -c 'sh /test-script; rc=$?; systemctl exit $rc'\n"
+        )
+        done = subprocess.run(
+            ["systemd-nspawn", "-D", str(self.root), "--boot", "--register=no", "--keep-unit", "--machine=axi-test",
+             "--console=read-only", "systemd.unit=test.service"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
+        )  # fmt: skip
+        output = self.root / "test-output"
+        done.stdout = output.read_text(errors="replace") if output.exists() else done.stdout
+        return done
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)
