@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,8 +43,8 @@ class Solder:
     """Physical state of one joint.
 
     ``fill``: mean vertical fill of the barrel, 0..1; ``lean``: amplitude of its variation around the pin and
-    ``lean_angle`` where it is highest; ``wetting``: size of the bottom fillet, 0..1; ``bridge``: (dx, dy) to the
-    joint that solder connects it with, or None.
+    ``lean_angle`` where it is highest; ``wetting``: size of the bottom fillet, 0..1; ``bridge``: (dx, dy) in mm to the
+    neighbour that solder connects it with, or None; ``bridged``: a neighbour's bridge ends here.
     """
 
     fill: float
@@ -52,6 +53,7 @@ class Solder:
     wetting: float
     voids: tuple[Void, ...]
     bridge: tuple[float, float] | None
+    bridged: bool = False
 
     def void_share(self, kind: BoardType) -> float:
         """Share of the filled barrel volume that voids take; they do not overlap (area of each ellipse)."""
@@ -61,7 +63,7 @@ class Solder:
 
     def truth(self, kind: BoardType) -> Truth:
         """The label by the physics: IPC-A-610 vertical fill, a void limit, and whether a bridge is there."""
-        if self.bridge is not None:
+        if self.bridge is not None or self.bridged:
             return Truth.SHORT
         if self.fill < 0.05:
             return Truth.MISSING
@@ -73,16 +75,23 @@ class Solder:
         return Truth.NORMAL
 
 
-def draw_solder(kind: BoardType, wanted: Truth, rng: np.random.Generator) -> Solder:
-    """A random joint of the wanted class. The population is what a machine has flagged: normal means marginal."""
+def draw_solder(
+    kind: BoardType, wanted: Truth, rng: np.random.Generator, neighbours: Sequence[tuple[float, float]] = ()
+) -> Solder:
+    """A random joint of the wanted class. The population is what a machine has flagged: normal means marginal.
+
+    ``neighbours``: (dx, dy) in mm to the joints that a bridge could reach; a short needs one.
+    """
     for _ in range(200):
-        solder = _draw(kind, wanted, rng)
+        solder = _draw(kind, wanted, rng, neighbours)
         if solder.truth(kind) is wanted:
             return solder
     raise RuntimeError(f"no {wanted} joint found for board type {kind.name}: its geometry leaves no room for one")
 
 
-def _draw(kind: BoardType, wanted: Truth, rng: np.random.Generator) -> Solder:
+def _draw(
+    kind: BoardType, wanted: Truth, rng: np.random.Generator, neighbours: Sequence[tuple[float, float]]
+) -> Solder:
     angle = rng.uniform(0, 2 * np.pi)
     lean = rng.uniform(0, 0.12)
     wetting = rng.uniform(0.55, 1.0)
@@ -93,9 +102,7 @@ def _draw(kind: BoardType, wanted: Truth, rng: np.random.Generator) -> Solder:
         return Solder(limit * rng.beta(2.5, 1.6), lean, angle, rng.uniform(0.2, 0.9), (), None)
     fill = min(1.0, limit + (1 - limit) * rng.beta(1.6, 1.3))
     if wanted is Truth.SHORT:
-        side = rng.integers(0, 4) * np.pi / 2
-        reach = (kind.pitch_mm * np.cos(side), kind.pitch_mm * np.sin(side))
-        return Solder(fill, lean, angle, wetting, (), reach)
+        return Solder(fill, lean, angle, wetting, (), neighbours[int(rng.integers(len(neighbours)))])
     return Solder(fill, lean, angle, wetting, _draw_voids(kind, fill, wanted, rng), None)
 
 

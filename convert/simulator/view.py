@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ WRONG_ROI_SHARE = 0.24
 """Share of the views whose boxes are wrong, after the paper's public predecessor set."""
 SLICE_COUNTS = (763, 1_694, 7_576, 466_029, 41_345, 945)
 """Joints by number of slices, 1 to 6 (Zhang et al., Table IV)."""
-DEFECT_MIX = {Truth.MISSING: 0.15, Truth.INSUFFICIENT: 0.45, Truth.SHORT: 0.15, Truth.VOIDED: 0.25}
+DEFECT_MIX = {Truth.MISSING: 0.16, Truth.INSUFFICIENT: 0.48, Truth.SHORT: 0.08, Truth.VOIDED: 0.28}
+"""Classes of the defects drawn; each short makes its neighbour one, too."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,8 @@ def simulate_view(
     kind: BoardType, count: int, defect_share: float, rng: np.random.Generator, frame_px: int = FRAME_PX
 ) -> SimulatedView:
     """Draw ``count`` joints of a connector, at most ``joints_per_view``, and take the machine's slices of them."""
-    truths = [_draw_truth(defect_share, rng) for _ in range(count)]
-    solders = [draw_solder(kind, truth, rng) for truth in truths]
     centres = np.array(_grid(kind, frame_px)[:count]) + rng.uniform(-8, 8, 2)
+    solders = _draw_solders(kind, centres, defect_share, rng)
     margin = _margin(kind)
     placed = [PlacedJoint(x + margin, y + margin, solder) for (x, y), solder in zip(centres, solders, strict=True)]
     slabs = build_volume(kind, placed, (frame_px + 2 * margin,) * 2, rng)
@@ -70,10 +70,31 @@ def simulate_view(
         slices.append(exposed)
     right = bool(rng.random() >= WRONG_ROI_SHARE)
     joints = [
-        SimulatedJoint(_box(kind, centre, right=right, rng=rng), right, truth, solder)
-        for centre, truth, solder in zip(centres, truths, solders, strict=True)
+        SimulatedJoint(_box(kind, centre, right=right, rng=rng), right, solder.truth(kind), solder)
+        for centre, solder in zip(centres, solders, strict=True)
     ]
     return SimulatedView(tuple(slices), tuple(joints))
+
+
+def _draw_solders(
+    kind: BoardType, centres: NDArray[np.float64], defect_share: float, rng: np.random.Generator
+) -> list[Solder]:
+    """A joint for each centre; a bridge ends at a neighbour, which is then shorted as well."""
+    solders = []
+    ends = []
+    for i, centre in enumerate(centres):
+        apart = (centres - centre) * kind.pixel_mm
+        near = [j for j in np.flatnonzero(np.hypot(*apart.T) < 1.1 * kind.pitch_mm) if j != i]
+        reaches = [(float(apart[j, 0]), float(apart[j, 1])) for j in near]
+        wanted = _draw_truth(defect_share, rng)
+        if wanted is Truth.SHORT and not near:
+            wanted = Truth.INSUFFICIENT  # a joint alone in its view has nothing to be shorted with
+        solders.append(draw_solder(kind, wanted, rng, reaches))
+        if wanted is Truth.SHORT:
+            ends.append(near[reaches.index(solders[-1].bridge or reaches[0])])
+    for end in ends:
+        solders[end] = replace(solders[end], bridged=True)
+    return solders
 
 
 def _draw_truth(defect_share: float, rng: np.random.Generator) -> Truth:

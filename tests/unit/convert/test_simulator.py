@@ -96,6 +96,7 @@ def test_exposure_keeps_the_mean_and_its_noise_follows_the_counts() -> None:
         (Truth.MISSING, {"fill": 0.0}),
         (Truth.INSUFFICIENT, {"fill": 0.74}),
         (Truth.SHORT, {"bridge": (2.54, 0.0)}),
+        (Truth.SHORT, {"bridged": True}),
         (Truth.VOIDED, {"voids": (Void(0.0, 0.8, 1.4, 0.75),)}),
         (Truth.VOIDED, {"fill": 0.8, "voids": (Void(0.0, 0.6, 0.8, 0.3),)}),
     ],
@@ -110,7 +111,20 @@ def test_a_drawn_joint_is_of_the_wanted_class_on_every_board_type() -> None:
     for number in range(40):
         kind = board_type(9, number)
         for truth in Truth:
-            assert draw_solder(kind, truth, rng).truth(kind) is truth
+            assert draw_solder(kind, truth, rng, [(kind.pitch_mm, 0.0)]).truth(kind) is truth
+
+
+def test_a_bridge_shorts_both_its_ends() -> None:
+    kind = board_type(1, 3)
+    for seed in range(4):
+        joints = simulate_view(kind, 8, 0.9, np.random.default_rng(seed), frame_px=512).joints
+        for joint in joints:
+            if joint.solder.bridge is not None:
+                box = joint.roi
+                x = (box.xmin + box.xmax) / 2 + joint.solder.bridge[0] / kind.pixel_mm
+                y = (box.ymin + box.ymax) / 2 + joint.solder.bridge[1] / kind.pixel_mm
+                reach = [np.hypot((o.roi.xmin + o.roi.xmax) / 2 - x, (o.roi.ymin + o.roi.ymax) / 2 - y) for o in joints]
+                assert joints[int(np.argmin(reach))].truth is Truth.SHORT or not joint.roi_right
 
 
 def test_less_solder_is_brighter_in_the_barrel() -> None:
