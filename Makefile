@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench schemas real clean
+.PHONY: help install system demo check static test bench schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -44,8 +44,11 @@ bench: $(STAMP)     ## side-by-side speed, one run, ratios
 schemas: $(STAMP)   ## regenerate docs/schemas from the code
 	$(BIN)/python -m tests.tools.write_schemas
 
-real: $(STAMP)      ## figures on real X-ray images, where ../shared/data is there
+real: $(STAMP)      ## figures on real X-ray images, where they lie beside the checkout
 	$(BIN)/python -m pytest -q -s tests/functional/test_real_bga.py
+
+tableii: $(STAMP)   ## figures of the full Table II network, Keras against int8
+	$(BIN)/python -m pytest -q -s tests/functional/test_table_ii.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

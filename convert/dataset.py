@@ -68,7 +68,7 @@ def load_lot(lot: Path, spec: PreprocessSpec, tick: Callable[[int], None] = lamb
 
 
 def _slices(job: Job, view: View, folder: Path, spec: PreprocessSpec) -> dict[int, Grey]:
-    slices, trouble = read_view(job, view, folder, read_slice, spec.polarity)
+    slices, trouble = read_view(job, view, folder, read_slice, spec)
     if trouble is not None:
         raise UsageError(f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it")
     return slices

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.simulator.lot import read_truth
 from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
-from edge.core.decide import Output
 from edge.core.job import Roi, parse_manifest
-from edge.core.preprocess import Grey, Patch, PreprocessSpec, crop_of, prepare
+from edge.core.preprocess import Grey, PreprocessSpec, crop_of, prepare
 from edge.inspection import read_view
 
 
 def golden_joints(
-    lot: Path, spec: PreprocessSpec, count: int, run: Callable[[Patch], Output]
+    lot: Path, spec: PreprocessSpec, count: int, run: Callable[[NDArray[np.uint8]], NDArray[Any]]
 ) -> tuple[GoldenJoint, ...]:
-    """The first joints of a lot with truth, as many defects as normals while there are both."""
+    """The first joints of a lot with truth, as many defects as normals while there are both.
+
+    ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
+    """
     truth = read_truth(lot)
     wanted = {0: count // 2, 1: count - count // 2}
-    found: list[GoldenJoint] = []
+    found: list[tuple[dict[int, Grey], Roi]] = []
     for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
         job = parse_manifest((folder / "manifest.json").read_bytes()).job
         for view in job.views:
@@ -31,15 +35,18 @@ def golden_joints(
                 row = truth.get((job.job_id, joint.id))
                 if row is None or not wanted[row.label]:
                     continue
-                slices = slices or read_view(job, view, folder, read_slice, spec.polarity)[0]
+                slices = slices or read_view(job, view, folder, read_slice, spec)[0]
                 cut = cut_out(slices, joint.roi, spec)
                 if cut is not None:
                     wanted[row.label] -= 1
-                    patch = prepare(spec, *cut)
-                    found.append(GoldenJoint(*cut, patch, run(patch)))
+                    found.append(cut)
         if not any(wanted.values()):
             break
-    return tuple(found)
+    patches = np.stack([prepare(spec, *cut) for cut in found])
+    return tuple(
+        GoldenJoint(*cut, patch, output[np.newaxis])
+        for cut, patch, output in zip(found, patches, run(patches), strict=True)
+    )
 
 
 def cut_out(slices: dict[int, Grey], roi: Roi, spec: PreprocessSpec) -> tuple[dict[int, Grey], Roi] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from convert.dataset import LabelledLot
 from convert.gate import Check
 from convert.metrics import auroc, flipped, outcome_at, threshold_for_recall
 from convert.recipe import BudgetSection
-from edge.adapters.tflite import TfliteScorer
+from convert.runtimes import outputs_on, thread_count
+from edge.adapters.tflite import installed_runtimes
 from edge.core.card import Accuracy, OperatingPoint, Quantisation
-from edge.core.decide import Output, score_of
-from edge.core.errors import GateRefused
+from edge.core.decide import logit_of, score_of
+from edge.core.errors import ConfigError, GateRefused
 
 FLOAT_TOLERANCE = 1e-4
 
@@ -30,30 +31,47 @@ class Measured:
     tflite: NDArray[np.float64]
 
 
-def outputs_of(scorers: Sequence[TfliteScorer], lot: LabelledLot, *, exact: bool) -> NDArray[Any]:
-    """Raw outputs (n, bands) that all runtimes agree on.
+@dataclass(frozen=True)
+class RuntimeOutputs:
+    """Raw outputs (n, bands) on every runtime: ``shipped`` on the preferred one's fast kernels."""
 
-    Raises GateRefused when they differ: by a single level for integers (``exact``), beyond 1e-4 for floats; or when
-    the model gives one and the same output for every joint.
+    shipped: NDArray[Any]
+    exact: NDArray[Any]
+    others: dict[str, NDArray[Any]]
+
+
+def outputs_everywhere(model: bytes, lot: LabelledLot, *, integer: bool) -> RuntimeOutputs:
+    """Run every joint on every runtime here, fast and exact kernels.
+
+    Raises GateRefused when the exact kernels of two runtimes differ in a single integer level (floats: by 1e-4), or
+    when the model says the same of every joint.
     """
-    reference: list[Output] = []
-    for scorer in scorers:
-        outputs = [scorer.run(patch)[0] for patch in lot.patches]
-        if not reference:
-            reference = outputs
-        differing = sum(
-            not (np.array_equal(mine, other) if exact else np.allclose(mine, other, rtol=0, atol=FLOAT_TOLERANCE))
-            for mine, other in zip(outputs, reference, strict=True)
-        )
-        if differing:
+    threads = thread_count()
+    fast: dict[str, NDArray[Any]] = {}
+    exact: NDArray[Any] | None = None
+    for runtime in installed_runtimes():
+        mine = outputs_on(runtime, "exact", model, lot.patches, threads)
+        exact = mine if exact is None else exact
+        same = np.array_equal(mine, exact) if integer else np.allclose(mine, exact, rtol=0, atol=FLOAT_TOLERANCE)
+        if not same:
             raise GateRefused(
-                f"{scorer.runtime.name} and {scorers[0].runtime.name} differ on {differing} of {len(outputs)} joints; "
-                "no bundle written: a verdict must not depend on the runtime"
+                f"no bundle written: {runtime.name} does not reproduce the other runtime on exact kernels; "
+                "report it with the model"
             )
-    stacked = np.stack(reference)
-    if (stacked == stacked[0]).all():
-        raise GateRefused("the model gives the same output for every joint; no bundle written: train or convert anew")
-    return stacked
+        fast[runtime.name] = outputs_on(runtime, "fast", model, lot.patches, threads)
+    if exact is None:
+        raise ConfigError("no TFLite runtime is installed here; install axi-edge anew")
+    if (exact == exact[0]).all():
+        raise GateRefused("no bundle written: the model says the same of every joint; train or convert it anew")
+    preferred = next(iter(fast))
+    return RuntimeOutputs(fast.pop(preferred), exact, {**fast, "exact kernels": exact})
+
+
+def logits_apart(outputs: RuntimeOutputs, quantisation: Quantisation) -> float:
+    """The largest difference between the logits of exact and of any fast kernels."""
+    logits = np.array([logit_of(row, quantisation) for row in outputs.exact])
+    others = [outputs.shipped, *outputs.others.values()]
+    return max(float(np.abs(np.array([logit_of(row, quantisation) for row in one]) - logits).max()) for one in others)
 
 
 def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
@@ -102,8 +120,16 @@ def accuracy_of(measured: Measured) -> tuple[Accuracy, ...]:
     )
 
 
-def checks_of(measured: Measured, points: Sequence[OperatingPoint], budget: BudgetSection) -> tuple[Check, ...]:
-    """The gate's lines: what quantisation cost on the evaluation lot."""
+def checks_of(
+    measured: Measured,
+    others: Mapping[str, NDArray[np.float64]],
+    points: Sequence[OperatingPoint],
+    budget: BudgetSection,
+) -> tuple[Check, ...]:
+    """The gate's lines, on the evaluation lot: what quantisation cost, and what another runtime would change.
+
+    ``others``: p_defect on the other runtimes and kernels, by name.
+    """
     labels = measured.lot.labels
     drop = auroc(measured.keras, labels) - auroc(measured.tflite, labels)
     shares = [
@@ -114,4 +140,12 @@ def checks_of(measured: Measured, points: Sequence[OperatingPoint], budget: Budg
         )
         for point in points
     ]
-    return (Check("AUROC drop against Keras", drop, budget.max_auroc_drop), *shares)
+    elsewhere = [
+        Check(
+            f"share of joints whose decision flips on {name} at {points[0].name}",
+            len(flipped(measured.tflite, scores, points[0].threshold)) / len(labels),
+            budget.max_flipped,
+        )
+        for name, scores in others.items()
+    ]
+    return (Check("AUROC drop against Keras", drop, budget.max_auroc_drop), *shares, *elsewhere)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from convert.calibration import draw_stratified
 from convert.dataset import LabelledLot, load_lot
@@ -23,9 +23,18 @@ from convert.golden import golden_joints
 from convert.head import fitted_head
 from convert.lowering.equivalence import lowered_scores, require_equivalence
 from convert.lowering.lower import HEAD, lower
-from convert.parity import Measured, accuracy_of, checks_of, operating_points, outputs_of, scores_of
+from convert.parity import (
+    Measured,
+    accuracy_of,
+    checks_of,
+    logits_apart,
+    operating_points,
+    outputs_everywhere,
+    scores_of,
+)
 from convert.quantise import quantise
 from convert.recipe import Recipe, load_recipe
+from convert.runtimes import outputs_on, thread_count
 from convert.train import load_model, score
 from edge.adapters.tflite import TfliteScorer, installed_runtimes
 from edge.bundle import load_private_key, write_bundle
@@ -34,6 +43,8 @@ from edge.core.errors import BundleRefused, ConfigError, GateRefused
 from edge.files import digest_file
 
 Say = Callable[[str], None]
+
+_LEAST_REPLAY_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,9 @@ class Converted:
 
     model: bytes
     quantisation: Quantisation
-    scorers: tuple[TfliteScorer, ...]
     validation: Measured
     evaluation: Measured
+    elsewhere: dict[str, NDArray[np.float64]]
     lowering_difference: float
     contents: str
 
@@ -83,7 +94,7 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
     source = here / recipe.source.model
     converted = _convert(recipe, load_model(source), lots, say)
     points = operating_points(recipe.validation.recalls, converted.validation, converted.evaluation)
-    checks = checks_of(converted.evaluation, points, recipe.budget)
+    checks = checks_of(converted.evaluation, converted.elsewhere, points, recipe.budget)
     card = _card(recipe, converted, points, _lineage(recipe, source, lots))
     report = _write_report(out, card, converted, checks)
     try:
@@ -91,7 +102,10 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
     except GateRefused as refusal:
         raise GateRefused(f"{refusal}; the full report is {report}") from refusal
     golden = golden_joints(
-        here / recipe.evaluation.lot, recipe.preprocess, recipe.evaluation.golden, converted.scorers[0].run
+        here / recipe.evaluation.lot,
+        recipe.preprocess,
+        recipe.evaluation.golden,
+        lambda patches: outputs_on(installed_runtimes()[0], "exact", converted.model, patches, thread_count()),
     )
     say(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
     return Build(write_bundle(out, card, converted.model, golden, key), points, checks)
@@ -124,21 +138,25 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     if scheme == "int8":
         _require_int8(list(int8_problems(found)))
     say(f"the file holds {summary(found)}")
-    threads = os.cpu_count() or 1
-    scorers = tuple(TfliteScorer(tflite, None, runtime, threads=threads) for runtime in installed_runtimes())
-    quantisation = Quantisation(scheme=scheme, input=scorers[0].input_info, output=scorers[0].output_info, head=HEAD)
+    boundary = TfliteScorer(tflite, None, installed_runtimes()[0], threads=1)
+    quantisation = Quantisation(scheme=scheme, input=boundary.input_info, output=boundary.output_info, head=HEAD)
+    preferred = installed_runtimes()[0]
     if scheme == "int8":
-        raw = scores_of(np.stack([scorers[0].run(patch)[0] for patch in calibration]), quantisation)
+        raw = scores_of(outputs_on(preferred, "fast", tflite, calibration, thread_count()), quantisation)
         quantisation = replace(quantisation, head=fitted_head(HEAD, raw, score(model, calibration)))
-    say(f"scoring held-out joints on {' and '.join(scorer.runtime.name for scorer in scorers)}")
-    validation = outputs_of(scorers[:1], lots.validation, exact=scheme == "int8")
-    evaluation = outputs_of(scorers, lots.evaluation, exact=scheme == "int8")
+    names = " and ".join(runtime.name for runtime in installed_runtimes())
+    say(f"scoring held-out joints on {names}, in processes without TensorFlow")
+    validation = outputs_on(preferred, "fast", tflite, lots.validation.patches, thread_count())
+    evaluation = outputs_everywhere(tflite, lots.evaluation, integer=scheme == "int8")
+    apart = logits_apart(evaluation, quantisation)
+    say(f"exact kernels agree to the bit; fast ones shift a logit by {apart:.4f} at most")
+    quantisation = replace(quantisation, replay_tolerance=max(_LEAST_REPLAY_TOLERANCE, 4 * apart))
     return Converted(
         tflite,
         quantisation,
-        scorers,
         Measured(lots.validation, keras_validation, scores_of(validation, quantisation)),
-        Measured(lots.evaluation, keras_evaluation, scores_of(evaluation, quantisation)),
+        Measured(lots.evaluation, keras_evaluation, scores_of(evaluation.shipped, quantisation)),
+        {name: scores_of(outputs, quantisation) for name, outputs in evaluation.others.items()},
         difference,
         summary(found),
     )
@@ -197,7 +215,8 @@ def _write_report(out: Path, card: ModelCard, converted: Converted, checks: Sequ
         "lowering_max_difference": converted.lowering_difference,
         "operations": converted.contents,
         "model_bytes": len(converted.model),
-        "runtimes": [f"{scorer.runtime.name} {scorer.runtime.version}" for scorer in converted.scorers],
+        "runtimes": [f"{runtime.name} {runtime.version}" for runtime in installed_runtimes()],
+        "replay_tolerance": converted.quantisation.replay_tolerance,
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{card.name}-{card.version}.report.json"

@@ -15,7 +15,7 @@ from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.adapters.spool import FolderSpool
-from edge.adapters.tflite import RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
+from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
 from edge.bundle import Bundle, load_public_key, open_bundle
 from edge.config import MqttSettings, Settings
 from edge.core.errors import BrokerUnavailable, ConfigError
@@ -42,14 +42,20 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(
-    path: Path, *, public_key_file: str, operating_point: str, runtime: RuntimeChoice, threads: int
+    path: Path,
+    *,
+    public_key_file: str,
+    operating_point: str,
+    runtime: RuntimeChoice,
+    threads: int,
+    kernels: Kernels = "fast",
 ) -> LoadedModel:
     """Open, verify, load and replay a bundle. Raises BundleRefused or ConfigError."""
     public_key = load_public_key(Path(public_key_file)) if public_key_file else None
     bundle = open_bundle(path, public_key)
     point = bundle.card.operating_point(operating_point or None)
     chosen = choose_runtime(runtime)
-    scorer = TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=threads)
+    scorer = TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=threads, kernels=kernels)
     replayed = replay(bundle, scorer)
     judge = Judge(bundle.card, point, scorer, read_slice, time.monotonic)
     return LoadedModel(bundle, judge, chosen, replayed)
@@ -63,19 +69,24 @@ def load_configured_model(settings: Settings) -> LoadedModel:
         operating_point=settings.model.operating_point,
         runtime=settings.inference.runtime,
         threads=settings.inference.threads,
+        kernels=settings.inference.kernels,
     )
 
 
 def broker_settings(mqtt: MqttSettings, device: str) -> BrokerSettings:
     """Read the secrets and settle the defaults. Raises ConfigError."""
     password = None
+    if (mqtt.cert_file or mqtt.key_file) and not mqtt.ca_file:
+        raise ConfigError("[mqtt] ca_file: missing beside cert_file and key_file; name the CA, or there is no TLS")
+    if bool(mqtt.cert_file) != bool(mqtt.key_file):
+        raise ConfigError("[mqtt] cert_file and key_file: one is missing; name both for mutual TLS")
+    if mqtt.password_file and not mqtt.username:
+        raise ConfigError("[mqtt] username: missing beside password_file; name the user")
     if mqtt.password_file:
         try:
             password = Path(mqtt.password_file).read_text("utf-8").strip("\r\n")
-        except OSError as error:
-            raise ConfigError(
-                f"[mqtt] password_file: {mqtt.password_file}: {error.strerror or error}; name a readable file"
-            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"[mqtt] password_file: {mqtt.password_file}: {error}; name a readable file") from error
     return BrokerSettings(
         host=mqtt.host,
         port=mqtt.port,

@@ -88,7 +88,7 @@ def open_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
             raise BundleRefused(f"{path / CARD}: files: {name!r} is not a plain file name; rebuild the bundle")
         if not (path / name).is_file():
             raise BundleRefused(f"{path / name}: missing; copy the bundle again, whole")
-        found = digest_file(path / name)
+        found = _digest(path / name)
         if found != expected:
             raise BundleRefused(
                 f"{path / name}: digest {found[:18]}... differs from the card's {expected[:18]}...; copy it again"
@@ -172,6 +172,13 @@ def _verify(path: Path, raw_card: bytes, key: Ed25519PublicKey) -> None:
         raise BundleRefused(
             f"{path}: does not match card.json under the pinned public key; get the bundle from its signer again"
         ) from error
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest_file(path)
+    except OSError as error:
+        raise BundleRefused(f"{path}: {error.strerror or error}; make it readable for this user") from error
 
 
 def _read(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,13 +35,19 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.action(arguments))
     except AxiError as error:
-        if arguments.debug:
-            raise
-        print(f"axi-edge: {error}", file=sys.stderr)
-        return error.exit_code
+        return _say(error, error.exit_code, debug=arguments.debug)
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
         sys.stderr.close()
         return 0
+    except OSError as error:
+        return _say(error, AxiError.exit_code, debug=arguments.debug)
+
+
+def _say(error: Exception, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    print(f"axi-edge: {error}", file=sys.stderr)
+    return code
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -55,6 +62,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
         operating_point=arguments.operating_point,
         runtime=arguments.runtime,
         threads=arguments.threads,
+        kernels=arguments.kernels,
     )
     return inspect(arguments.job, model, arguments.device)
 
@@ -104,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--public-key", default="", metavar="FILE", help="refuse a bundle this key did not sign")
     one.add_argument("--operating-point", default="", metavar="NAME", help="default: the card's")
     one.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
-    one.add_argument("--threads", type=int, default=1)
+    one.add_argument("--kernels", choices=["fast", "exact"], default="fast", help="exact: same bits on every runtime")
+    one.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
     one.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
     one.set_defaults(action=_inspect)
 

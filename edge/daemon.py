@@ -6,7 +6,9 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from edge import __version__
@@ -18,6 +20,7 @@ from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
 
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _IDLE_S = 1.0
 _RETRY_S = 2.0
 
@@ -29,43 +32,42 @@ def lock_path(settings: Settings) -> Path:
 
 def run_daemon(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises AxiError when it cannot start, and whatever a loop died of."""
-    notifier = Notifier()
     model = load_configured_model(settings)
-    lock = lock_path(settings)
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(lock) as mine:
-            if not mine:
-                raise ConfigError(f"{lock}: another axi-edge runs with this journal; stop it first")
-            parts = wire(settings, model)
-            _stop_on_signals(parts.stop)
-            log.info(
-                "started",
-                extra={
-                    "version": __version__,
-                    "device": settings.device.name,
-                    "bundle": f"{model.bundle.card.name}-{model.bundle.card.version}",
-                    "digest": model.bundle.digest,
-                    "signed": model.bundle.signed,
-                    "runtime": f"{model.runtime.name} {model.runtime.version}",
-                    "threads": settings.inference.threads,
-                    "golden_joints": model.replayed,
-                    "operating_point": model.judge.point.name,
-                    "threshold": model.judge.point.threshold,
-                },
-            )
-            Daemon(parts, notifier, settings).run()
-    except OSError as error:
-        raise ConfigError(f"{lock}: {error.strerror or error}; give the daemon's user write access") from error
+    with _own_lock(lock_path(settings)):
+        parts = wire(settings, model)
+        # Blocked here and waited for in the main loop: no handler runs, so none can deadlock on a lock held below it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        log.info(
+            "started",
+            extra={
+                "version": __version__,
+                "device": settings.device.name,
+                "bundle": f"{model.bundle.card.name}-{model.bundle.card.version}",
+                "digest": model.bundle.digest,
+                "signed": model.bundle.signed,
+                "runtime": f"{model.runtime.name} {model.runtime.version}",
+                "kernels": settings.inference.kernels,
+                "threads": settings.inference.threads,
+                "golden_joints": model.replayed,
+                "operating_point": model.judge.point.name,
+                "threshold": model.judge.point.threshold,
+            },
+        )
+        Daemon(parts, Notifier(), settings).run()
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    def on_signal(number: int, _frame: object) -> None:
-        log.info("stopping", extra={"signal": signal.Signals(number).name})
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+@contextmanager
+def _own_lock(lock: Path) -> Iterator[None]:
+    """Hold the journal's lock, or raise ConfigError saying why not."""
+    with ExitStack() as stack:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            mine = stack.enter_context(exclusive_lock(lock))
+        except OSError as error:
+            raise ConfigError(f"{lock}: {error.strerror or error}; give the daemon's user write access") from error
+        if not mine:
+            raise ConfigError(f"{lock}: another axi-edge runs with this journal; stop it first")
+        yield
 
 
 class Daemon:
@@ -81,11 +83,13 @@ class Daemon:
         """Blocks until stopped; raises what a loop died of."""
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="loop") as pool:
             loops = [pool.submit(self._inspect), pool.submit(self._report)]
-            self._notifier.ready("inspecting")
-            self._watch(loops)
-            self._parts.stop.set()
-            self._parts.bell.set()
-            self._notifier.stopping()
+            try:
+                self._notifier.ready("inspecting")
+                self._watch(loops)
+            finally:
+                self._parts.stop.set()
+                self._parts.bell.set()
+                self._notifier.stopping()
         self._parts.close()
         for loop in loops:
             loop.result()
@@ -94,8 +98,10 @@ class Daemon:
     def _watch(self, loops: list[Future[None]]) -> None:
         """Feed the watchdog while both loops progress; return on a stop or when a loop ended."""
         tick_s = min(1.0, (self._notifier.watchdog_s or 3.0) / 3)
-        while not self._parts.stop.wait(tick_s):
-            if any(loop.done() for loop in loops):
+        while not any(loop.done() for loop in loops):
+            caught = signal.sigtimedwait(_STOP_SIGNALS, tick_s)
+            if caught is not None:
+                log.info("stopping", extra={"signal": signal.Signals(caught.si_signo).name})
                 return
             stalled = self._parts.progress.stalled(self._stall_s)
             if stalled:
@@ -131,20 +137,26 @@ class Daemon:
                 wait_s = parts.reporting.step()
             except (OSError, AxiError) as error:
                 log.exception("reporting failed, will retry", extra={"problem": str(error)})
-                parts.stop.wait(_RETRY_S)
+                self._inspected.wait(_RETRY_S)
                 continue
             beat()
             if wait_s is None:
                 parts.bell.wait(_IDLE_S)
-            elif wait_s > 0 and not parts.stop.is_set():
-                parts.stop.wait(wait_s)
-            elif wait_s > 0:
-                self._inspected.wait(wait_s)
+            else:
+                self._pause(wait_s, beat)
         self._drain()
+
+    def _pause(self, seconds: float, beat: Callable[[], None]) -> None:
+        """Wait before the next attempt, but not for an inspection that has ended; waiting is no lack of progress."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._inspected.wait(min(left, _IDLE_S)):
+            beat()
 
     def _drain(self) -> None:
         """Send what is decided, as long as the broker takes it; what remains waits in the journal."""
         deadline = time.monotonic() + self._drain_s
-        while time.monotonic() < deadline and self._parts.reporting.step() == 0.0:
-            pass
-        self._parts.reporting.close()
+        try:
+            while time.monotonic() < deadline and self._parts.reporting.step() == 0.0:
+                pass
+        finally:
+            self._parts.reporting.close()

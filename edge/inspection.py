@@ -10,8 +10,8 @@ from typing import NamedTuple
 from edge.core.card import ModelCard, OperatingPoint
 from edge.core.decide import judge, score_of, supported
 from edge.core.errors import JobRefused, SliceError
-from edge.core.job import Job, Joint, NamedJoint, Polarity, Roi, View, parse_manifest, salvage
-from edge.core.preprocess import Grey, prepare, to_polarity
+from edge.core.job import Job, Joint, NamedJoint, Roi, View, parse_manifest, salvage
+from edge.core.preprocess import Grey, PreprocessSpec, prepare, to_polarity
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import BoardRef, Encoder, Message, VerdictPayload, encode
 from edge.ports import ClaimedJob, JobEntry, Ledger, Monotonic, Now, ReadSlice, Scorer, Spool
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def read_view(
-    job: Job, view: View, folder: Path, read: ReadSlice, polarity: Polarity
+    job: Job, view: View, folder: Path, read: ReadSlice, spec: PreprocessSpec
 ) -> tuple[dict[int, Grey], Reason | None]:
-    """Every slice of the view by index, in the wanted polarity; or nothing, and why the view cannot be judged."""
+    """Every slice of the view by index, in the spec's polarity; or nothing, and why the view cannot be judged."""
     slices: dict[int, Grey] = {}
     for part in view.slices:
         try:
@@ -30,9 +30,11 @@ def read_view(
         except SliceError as error:
             log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": str(error)})
             return {}, Reason(error.reason)
-        slices[part.index] = to_polarity(grey, job.image.polarity, polarity)
+        slices[part.index] = to_polarity(grey, job.image.polarity, spec.polarity)
     if len({grey.shape for grey in slices.values()}) > 1:
         return {}, Reason.SLICE_SIZES_DIFFER
+    if max(slices) >= spec.channels:
+        return {}, Reason.TOO_MANY_SLICES
     return slices, None
 
 
@@ -53,7 +55,7 @@ class Judge(NamedTuple):
         ``beat`` is called after each joint. Nothing about a joint or a slice makes this raise.
         """
         started = self.clock()
-        slices, trouble = read_view(job, view, folder, self.read, self.card.preprocess.polarity)
+        slices, trouble = read_view(job, view, folder, self.read, self.card.preprocess)
         verdicts = []
         for joint in joints:
             call, reason, p_defect = self._joint(joint, slices, trouble)
@@ -154,7 +156,7 @@ class Inspection(NamedTuple):
         started = self.clock()
         log.error("job refused", extra={"job": claimed.folder.name, "problem": reason})
         found = salvage(claimed.manifest)
-        job_id = found.job_id or claimed.folder.name
+        job_id = found.job_id or printable(claimed.folder.name)
         serial = found.serial or "unknown"
         entry = self.ledger.open_job(claimed.content, job_id, len(found.joints), self.now())
         if not entry.closed:
@@ -201,6 +203,11 @@ class Inspection(NamedTuple):
             messages.append(self.encoder.alarm("job_refused", refused, self.now()))
         self.ledger.close_job(entry, messages, refused=refused is not None)
         self.announce()
+
+
+def printable(name: str) -> str:
+    """A folder name as text that can be sent: bytes that are no UTF-8 are written out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def refused_joint(joint: NamedJoint) -> Verdict:

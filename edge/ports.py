@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -19,7 +20,7 @@ Monotonic = Callable[[], float]
 
 
 class ClaimedJob(NamedTuple):
-    """A job folder that is ours: ``content`` digests its manifest and the names and sizes of its files."""
+    """A job folder that is ours: ``content`` digests its manifest."""
 
     folder: Path
     manifest: bytes
@@ -47,6 +48,10 @@ class ReadSlice(Protocol):
 
 class Scorer(Protocol):
     """A loaded model."""
+
+    @property
+    def exact(self) -> bool:
+        """Do integer outputs have to be identical to the recorded ones, or near them?"""
 
     def run(self, patch: Patch) -> Output:
         """Raw output for one patch, uint8 (size, size, channels)."""
@@ -87,17 +92,29 @@ class Outbox(Protocol):
     """The reporting side of the journal."""
 
     def pending(self, limit: int) -> list[Queued]:
-        """The oldest unsent rows, in order."""
+        """The oldest unsent rows, in order; those that were put back come last."""
 
     def mark_sent(self, rows: Sequence[int]) -> None:
         """Strike rows the broker has acknowledged."""
+
+    def put_back(self, rows: Sequence[int]) -> None:
+        """Let rows the broker will not take wait behind all others; they are never dropped."""
+
+
+class Outcome(Enum):
+    """What became of a published message."""
+
+    ACKNOWLEDGED = auto()
+    REFUSED = auto()
+    """The broker said no: access rules, quota, size."""
+    UNKNOWN = auto()
 
 
 class Session(Protocol):
     """One connection to the broker; once lost, it stays lost."""
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
-        """Publish at QoS 1 and wait: which messages did the broker acknowledge?"""
+    def publish(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Publish at QoS 1 and wait for the broker's word on each message."""
 
     @property
     def alive(self) -> bool: ...

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Connect, Outbox, Session
+from edge.ports import Connect, Outbox, Outcome, Queued, Session
 
 log = logging.getLogger(__name__)
+
+_SUSPECT_AFTER = 4
 
 
 class StatusOf(Protocol):
@@ -38,13 +40,15 @@ class Backoff:
 class Reporting:
     """Drains the outbox in order, ``window`` messages in flight at most.
 
-    A row is struck only after its PUBACK. While the broker is away rows stay where they are.
+    A row is struck only after its PUBACK. While the broker is away rows stay where they are; a row that it refuses
+    waits behind the others and is tried again.
     """
 
     def __init__(self, outbox: Outbox, connect: Connect, status: StatusOf, backoff: Backoff, *, window: int) -> None:
         self._outbox, self._connect, self._status = outbox, connect, status
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
+        self._fruitless = 0
 
     def step(self) -> float | None:
         """Do what can be done now.
@@ -67,27 +71,31 @@ class Reporting:
         """Say goodbye: status ``stopped`` (retained), then a clean disconnect. Without a session nothing is sent."""
         if self._session is None:
             return
-        if self._session.alive and not all(self._session.publish([self._status("stopped")])):
+        if self._session.alive and not _all_acknowledged(self._session.publish([self._status("stopped")])):
             log.warning("status 'stopped' was not acknowledged")
         self._drop_session()
 
     def _open(self) -> Session:
         session = self._connect(self._status("offline"))
         self._session = session
-        if not all(session.publish([self._status("online")])):
+        if not _all_acknowledged(session.publish([self._status("online")])):
             self._drop_session()
             raise BrokerUnavailable("the broker did not acknowledge the status message; check its access rules")
         log.info("broker connected")
         return session
 
     def _drain(self, session: Session) -> float | None:
-        rows = self._outbox.pending(self._window)
+        rows = self._outbox.pending(1 if self._fruitless else self._window)
         if not rows:
             self._backoff.reset()
             return None
-        acknowledged = session.publish([row.message for row in rows])
-        sent = [row.seq for row, done in zip(rows, acknowledged, strict=True) if done]
+        outcomes = session.publish([row.message for row in rows])
+        by_outcome = {
+            kind: [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is kind] for kind in Outcome
+        }
+        sent = by_outcome[Outcome.ACKNOWLEDGED]
         self._outbox.mark_sent(sent)
+        self._put_back(rows, by_outcome[Outcome.REFUSED], fruitless=not sent)
         if len(sent) == len(rows):
             self._backoff.reset()
             return 0.0
@@ -98,7 +106,24 @@ class Reporting:
         )
         return wait_s
 
+    def _put_back(self, rows: Sequence[Queued], refused: list[int], *, fruitless: bool) -> None:
+        """Let what the broker will not take wait behind the rest.
+
+        A message that makes the broker hang up is not named by it: after fruitless attempts the oldest row goes
+        alone, and when it fails alone again and again it is taken for the culprit.
+        """
+        self._fruitless = self._fruitless + 1 if fruitless and not refused else 0
+        if self._fruitless >= _SUSPECT_AFTER:
+            refused, self._fruitless = [rows[0].seq], 0
+        if refused:
+            log.error("the broker does not take these messages; they wait behind the others", extra={"rows": refused})
+            self._outbox.put_back(refused)
+
     def _drop_session(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _all_acknowledged(outcomes: Sequence[Outcome]) -> bool:
+    return all(outcome is Outcome.ACKNOWLEDGED for outcome in outcomes)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import struct
 from pathlib import Path
+
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(64 * 1024 * 1024))  # read once, when cv2 is imported
 
 import cv2
 import numpy as np
@@ -13,9 +18,14 @@ from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Grey, to_grey8
 from edge.core.verdict import Reason
+from edge.files import read_regular
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 MAX_FILE_BYTES = 256 * 1024 * 1024
+_TIFF = (b"II*\0", b"MM\0*")
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", *_TIFF)
+_PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
+_REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSING, errno.EFBIG: Reason.SLICE_FORMAT}
 
 
 def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
@@ -47,18 +57,31 @@ def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        if not path.is_file() or path.is_symlink():
-            raise SliceError(Reason.SLICE_MISSING, f"{path}: no such file; export the slice with its job")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise SliceError(Reason.SLICE_FORMAT, f"{path}: larger than {MAX_FILE_BYTES} bytes; export fewer pixels")
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise SliceError(Reason.SLICE_MISSING, f"{path}: no such file; export the slice with its job") from error
+        raw = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: {error.strerror or error}; check the storage") from error
-    if not raw:
-        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: empty file; export the slice again")
+        reason = _REASONS.get(error.errno or 0, Reason.SLICE_UNREADABLE)
+        raise SliceError(reason, f"{path}: {error.strerror}; export the slice with its job, whole") from error
+    if not raw.startswith(_SIGNATURES):
+        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
+    if raw.startswith(_TIFF) and _photometric(raw) == _MIN_IS_WHITE:
+        # The decoder inverts these at 8 bits and leaves them at 16: polarity would be anybody's guess.
+        raise SliceError(Reason.SLICE_FORMAT, f"{path}: a TIFF with white as zero; export it with black as zero")
     return raw
+
+
+def _photometric(raw: bytes) -> int | None:
+    """The PhotometricInterpretation of a TIFF's first image; None when the file does not say."""
+    order = "<" if raw[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", raw, 4)
+        (count,) = struct.unpack_from(order + "H", raw, offset)
+        for i in range(count):
+            tag, _, _, value = struct.unpack_from(order + "HHIHxx", raw, offset + 2 + 12 * i)
+            if tag == _PHOTOMETRIC:
+                return int(value)
+    except struct.error:  # cut short; the decoder will say so
+        return None
+    return None
 
 
 def _single_channel(image: Pixels, path: Path) -> Pixels:

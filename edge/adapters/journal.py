@@ -44,9 +44,10 @@ CREATE TABLE outbox (
     topic TEXT NOT NULL,
     payload BLOB NOT NULL,
     retain INTEGER NOT NULL,
+    refusals INTEGER NOT NULL DEFAULT 0,
     sent INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX outbox_unsent ON outbox (seq) WHERE sent = 0;
+CREATE INDEX outbox_unsent ON outbox (refusals, seq) WHERE sent = 0;
 """
 _ENTER_JOB = "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) ON CONFLICT (content) DO NOTHING"
 _FIND_JOB = "SELECT row, state FROM job WHERE content = ?"
@@ -58,8 +59,9 @@ _ENTER_VERDICT = (
 )
 _QUEUE = "INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)"
 _CLOSE_JOB = "UPDATE job SET state = ? WHERE row = ? AND state = 'open'"
-_PENDING = "SELECT seq, topic, payload, retain FROM outbox WHERE sent = 0 ORDER BY seq LIMIT ?"
+_PENDING = "SELECT seq, topic, payload, retain FROM outbox WHERE sent = 0 ORDER BY refusals, seq LIMIT ?"
 _MARK_SENT = "UPDATE outbox SET sent = 1 WHERE seq = ?"
+_PUT_BACK = "UPDATE outbox SET refusals = refusals + 1 WHERE seq = ?"
 
 
 class Journal:
@@ -118,7 +120,8 @@ class Journal:
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         """Joint -> (verdict, route) of what is decided already."""
-        return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
+        with self._transaction():
+            return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
         """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was."""
@@ -149,16 +152,20 @@ class Journal:
     # --- the reporting side ---
 
     def pending(self, limit: int) -> list[Queued]:
-        """The oldest unsent rows, in order."""
-        return [
-            Queued(seq, Message(topic, payload, bool(retain)))
-            for seq, topic, payload, retain in self._db.execute(_PENDING, (limit,))
-        ]
+        """The oldest unsent rows, in order; those that were put back come last."""
+        with self._transaction():
+            rows = self._db.execute(_PENDING, (limit,)).fetchall()
+        return [Queued(seq, Message(topic, payload, bool(retain))) for seq, topic, payload, retain in rows]
 
     def mark_sent(self, rows: Sequence[int]) -> None:
         """Strike rows the broker has acknowledged."""
         with self._transaction():
             self._db.executemany(_MARK_SENT, [(row,) for row in rows])
+
+    def put_back(self, rows: Sequence[int]) -> None:
+        """Let rows the broker will not take wait behind all others; they are never dropped."""
+        with self._transaction():
+            self._db.executemany(_PUT_BACK, [(row,) for row in rows])
 
 
 def _failed(path: Path, error: Exception) -> JournalError:
@@ -181,7 +188,7 @@ def totals(path: Path) -> Totals:
     if not path.exists():
         raise JournalError(f"{path}: no journal; the daemon has not run with this configuration yet")
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
             jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
             verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
             (unsent,) = db.execute("SELECT count(*) FROM outbox WHERE sent = 0").fetchone()

@@ -7,23 +7,28 @@ know of it.
 from __future__ import annotations
 
 import logging
+import struct
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
+from edge.ports import Outcome
 
 log = logging.getLogger(__name__)
 
 _NO_LIMIT = 65_535
+_LARGEST_PACKET = 268_435_455
+_HEADROOM = 64
+"""Bytes of a PUBLISH packet besides topic and payload, generously."""
 
 
 class BrokerSettings(NamedTuple):
@@ -51,45 +56,53 @@ class MqttSession:
         self._where = f"broker {settings.host}:{settings.port}"
         self._changed = threading.Condition()
         self._state: str = "connecting"
-        self._acknowledged: dict[int, bool] = {}
+        self._answers: dict[int, Outcome] = {}
         self._in_flight = _NO_LIMIT  # more than the broker's receive maximum would be a protocol error
+        self._largest = _LARGEST_PACKET
         try:
             self._client = self._new_client(will)
             self._client.connect(settings.host, settings.port, settings.keepalive_s, **self._fresh())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, struct.error) as error:
             raise BrokerUnavailable(f"{self._where}: {error}; check [mqtt] and the network") from error
         self._client.loop_start()
         with self._changed:
             self._changed.wait_for(lambda: self._state != "connecting", settings.timeout_s)
             state = self._state
         if state != "connected":
-            self._client.loop_stop()
+            self.close()
             said = "no answer in time" if state == "connecting" else state
             raise BrokerUnavailable(f"{self._where}: {said}; check [mqtt] version, username and password_file")
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
-        """Publish at QoS 1 and wait: which messages did the broker acknowledge?"""
-        outcome: list[bool] = []
+    def publish(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Publish at QoS 1 and wait for the broker's word on each message."""
+        outcome: list[Outcome] = []
         for start in range(0, len(messages), self._in_flight):
             outcome += self._publish_at_once(messages[start : start + self._in_flight])
         return outcome
 
-    def _publish_at_once(self, messages: Sequence[Message]) -> list[bool]:
-        mids: list[int | None] = []
-        for message in messages:
-            info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-            mids.append(info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None)
+    def _publish_at_once(self, messages: Sequence[Message]) -> list[Outcome]:
+        mids = [self._start(message) for message in messages]
         wanted = {mid for mid in mids if mid is not None}
         with self._changed:
             self._changed.wait_for(
-                lambda: self._state != "connected" or wanted <= self._acknowledged.keys(),
-                self._settings.timeout_s,
+                lambda: self._state != "connected" or wanted <= self._answers.keys(), self._settings.timeout_s
             )
-            outcome = [mid is not None and self._acknowledged.get(mid, False) for mid in mids]
-            if not wanted <= self._acknowledged.keys() and self._state == "connected":
+            answers = {mid: self._answers.get(mid, Outcome.UNKNOWN) for mid in wanted}
+            if Outcome.UNKNOWN in answers.values() and self._state == "connected":
                 self._state = "acknowledgements overdue"  # a broker that stays silent is as good as gone
-            self._acknowledged.clear()
-        return outcome
+            self._answers.clear()
+        return [Outcome.REFUSED if mid is None else answers[mid] for mid in mids]
+
+    def _start(self, message: Message) -> int | None:
+        """The message's id, or None for what the broker or the protocol cannot carry."""
+        if len(message.payload) + len(message.topic) + _HEADROOM > self._largest:
+            log.error("message larger than the broker takes", extra={"topic": message.topic})
+            return None
+        try:
+            return self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
+        except ValueError as error:
+            log.error("message cannot be published", extra={"problem": str(error)})  # noqa: TRY400
+            return None
 
     @property
     def alive(self) -> bool:
@@ -147,6 +160,7 @@ class MqttSession:
         properties: Properties | None,
     ) -> None:
         self._in_flight = int(getattr(properties, "ReceiveMaximum", _NO_LIMIT))
+        self._largest = int(getattr(properties, "MaximumPacketSize", _LARGEST_PACKET))
         self._become(f"refused: {code}" if code.is_failure else "connected")
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
@@ -156,7 +170,7 @@ class MqttSession:
         if code.is_failure:
             log.warning("broker refused a message", extra={"problem": str(code)})
         with self._changed:
-            self._acknowledged[mid] = not code.is_failure
+            self._answers[mid] = Outcome.REFUSED if code.is_failure else Outcome.ACKNOWLEDGED
             self._changed.notify_all()
 
     def _become(self, state: str) -> None:

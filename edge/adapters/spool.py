@@ -11,13 +11,15 @@ from collections import deque
 from pathlib import Path
 
 from edge.core.errors import ConfigError
-from edge.files import move_durably, write_durably
+from edge.files import move_durably, read_regular, write_durably
 from edge.ports import ClaimedJob
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+_STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+"""The disk's or the system's fault, not the job's: to be tried again."""
 _FOLDERS = ("incoming", "work", "done", "rejected")
 
 
@@ -54,6 +56,12 @@ class FolderSpool:
                 move_durably(folder, target)
             except FileNotFoundError:
                 continue  # taken back by its sender since the folder was listed
+            except PermissionError as error:
+                self._say_once(
+                    folder.name,
+                    f"{error}; a job folder must be writable for the daemon's group (the sender's umask: 002)",
+                )
+                continue
             return _opened(target)
         return None
 
@@ -64,8 +72,16 @@ class FolderSpool:
     def reject(self, job: ClaimedJob, reason: str) -> None:
         """Move a refused job to rejected, with reason.json."""
         document = {"schema": "axi-rejection/1", "job": job.folder.name, "reason": reason}
-        write_durably(job.folder / "reason.json", json.dumps(document, indent=1).encode() + b"\n")
+        try:
+            write_durably(job.folder / "reason.json", json.dumps(document, indent=1).encode() + b"\n")
+        except (IsADirectoryError, PermissionError) as error:  # the sender's doing; the job must leave the queue
+            log.warning("no reason.json written", extra={"job": str(job.folder), "problem": str(error)})
         move_durably(job.folder, _free_name(self.rejected / job.folder.name))
+
+    def _say_once(self, entry: str, problem: str) -> None:
+        if entry not in self._ignored:
+            self._ignored.add(entry)
+            log.error("left in incoming", extra={"entry": entry, "problem": problem})
 
     def _arrived(self) -> list[Path]:
         """Complete job folders, oldest first. ``*.tmp`` is still being written; stray files are not jobs."""
@@ -76,9 +92,8 @@ class FolderSpool:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-                elif entry.name not in self._ignored:
-                    self._ignored.add(entry.name)
-                    log.warning("not a job folder, left in place", extra={"entry": entry.name})
+                else:
+                    self._say_once(entry.name, "not a job folder")
         return [self.incoming / name for _, name in sorted(found)]
 
 
@@ -88,27 +103,18 @@ def open_folder(folder: Path) -> ClaimedJob:
 
 
 def _opened(folder: Path) -> ClaimedJob:
-    """Read the manifest; an unreadable one is as good as empty, and is refused by its parser."""
-    path = folder / MANIFEST
+    """Read the manifest; one that cannot be read is as good as empty, and is refused by its parser."""
     try:
-        manifest = path.read_bytes() if path.stat().st_size <= MAX_MANIFEST_BYTES else b""
+        manifest = read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES)
     except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ELOOP}:
+        if error.errno in _STORAGE_FAULTS:
             raise
+        log.warning("manifest not readable", extra={"job": str(folder), "problem": str(error)})
         manifest = b""
-    return ClaimedJob(folder, manifest, _content(folder, manifest))
-
-
-def _content(folder: Path, manifest: bytes) -> str:
-    """Digest of the manifest and of every other file's name and size."""
-    digest = hashlib.sha256(manifest)
-    if not manifest:
-        digest.update(folder.name.encode())
-    with os.scandir(folder) as entries:
-        for name, size in sorted((entry.name, entry.stat(follow_symlinks=False).st_size) for entry in entries):
-            if name not in {MANIFEST, "reason.json"}:
-                digest.update(f"\0{name}\0{size}".encode(errors="surrogateescape"))
-    return "sha256:" + digest.hexdigest()
+    # The manifest alone is a job's identity: it stays the same however often the folder is looked at, and names the
+    # joints. Without one, the folder's name is all there is.
+    identity = manifest or os.fsencode(folder.name)
+    return ClaimedJob(folder, manifest, "sha256:" + hashlib.sha256(identity).hexdigest())
 
 
 def _free_name(path: Path) -> Path:

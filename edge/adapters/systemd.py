@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
 
 
 class Notifier:
@@ -35,6 +38,9 @@ class Notifier:
             return
         # A leading @ stands for the abstract name space, whose names begin with a NUL.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.connect(address)
-            channel.sendall(text.encode())
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.connect(address)
+                channel.sendall(text.encode())
+        except OSError as error:  # a manager that does not listen must not stop the line
+            log.warning("service manager not reached", extra={"problem": str(error)})

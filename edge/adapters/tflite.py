@@ -17,6 +17,11 @@ from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
 
 RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
+Kernels = Literal["fast", "exact"]
+"""``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
+
+XNNPACK rescales int32 sums in float, TFLite in fixed point; they round a few percent of the values differently.
+"""
 
 
 class RuntimeInfo(NamedTuple):
@@ -61,7 +66,13 @@ class TfliteScorer:
     """A loaded model: uint8 patch in, raw output out. Use it from one thread."""
 
     def __init__(
-        self, model: Path | bytes, quantisation: Quantisation | None, runtime: RuntimeInfo, *, threads: int
+        self,
+        model: Path | bytes,
+        quantisation: Quantisation | None,
+        runtime: RuntimeInfo,
+        *,
+        threads: int,
+        kernels: Kernels = "fast",
     ) -> None:
         """Load a model and check its boundary against the card's.
 
@@ -71,17 +82,17 @@ class TfliteScorer:
         source = str(model) if isinstance(model, Path) else "model"
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
         try:
-            interpreter_class = importlib.import_module(runtime.module).Interpreter
+            interpreter_class, options = _interpreter(runtime, kernels)
         except (ImportError, AttributeError) as error:
             raise ConfigError(
                 f"[inference] runtime: {runtime.name} {runtime.version} cannot be loaded ({error}); "
                 "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
             ) from error
-        content = model.read_bytes() if isinstance(model, Path) else model
         try:
-            self._interpreter: Any = interpreter_class(model_content=content, num_threads=threads)
+            content = model.read_bytes() if isinstance(model, Path) else model
+            self._interpreter: Any = interpreter_class(model_content=content, num_threads=threads, **options)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise BundleRefused(
                 f"{source}: {runtime.name} {runtime.version} cannot load it ({error}); "
                 "build the bundle for this runtime"
@@ -89,6 +100,7 @@ class TfliteScorer:
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
         self.runtime = runtime
+        self.exact = kernels == "exact"
         if quantisation is not None:
             for where, found, stated in (
                 ("input", self.input_info, quantisation.input),
@@ -114,6 +126,15 @@ class TfliteScorer:
         self._interpreter.invoke()
         output: Output = self._interpreter.get_tensor(self._output["index"])
         return output
+
+
+def _interpreter(runtime: RuntimeInfo, kernels: Kernels) -> tuple[Any, dict[str, Any]]:
+    module = importlib.import_module(runtime.module)
+    if kernels == "fast":
+        return module.Interpreter, {}
+    return module.Interpreter, {
+        "experimental_op_resolver_type": module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    }
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:

@@ -12,7 +12,7 @@ from edge.bootstrap import LoadedModel, utc_now
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import parse_manifest, salvage
 from edge.core.wire import Encoder, Topics, VerdictPayload, encode
-from edge.inspection import refused_joint
+from edge.inspection import printable, refused_joint
 from edge.ports import ClaimedJob
 
 
@@ -49,7 +49,7 @@ def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterat
 
 def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictPayload]:
     found = salvage(claimed.manifest)
-    job_id, serial = found.job_id or claimed.folder.name, found.serial or "unknown"
+    job_id, serial = found.job_id or printable(claimed.folder.name), found.serial or "unknown"
     for joint in found.joints:
         yield encoder.refused(job_id, serial, refused_joint(joint), claimed.content, utc_now())
 

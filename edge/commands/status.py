@@ -9,7 +9,7 @@ from msgspec import Struct
 from edge.adapters.journal import Totals, totals
 from edge.bundle import open_bundle
 from edge.config import Settings
-from edge.core.errors import AxiError, JournalError
+from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.daemon import lock_path
 from edge.files import exclusive_lock
 
@@ -74,8 +74,11 @@ def _counts(counts: dict[str, int]) -> str:
 def _running(lock: Path) -> bool:
     if not lock.exists():
         return False
-    with exclusive_lock(lock) as free:
-        return not free
+    try:
+        with exclusive_lock(lock) as free:
+            return not free
+    except PermissionError as error:
+        raise ConfigError(f"{lock}: {error.strerror}; ask as the daemon's user, for example with sudo") from error
 
 
 def _backlog(spool: Path) -> int:

@@ -63,11 +63,13 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 
 class Quantisation(Struct, frozen=True, kw_only=True):
+    """``replay_tolerance``: how far the logit of a golden joint may be off on a runtime's fast kernels."""
+
     scheme: Literal["int8", "float32"]
     input: TensorInfo
     output: TensorInfo
     head: ThermometerHead
-    float_exceptions: tuple[str, ...] = ()
+    replay_tolerance: Annotated[float, Meta(ge=0)] = 0.1
 
 
 class Accuracy(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,13 @@ Output = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
 
 def score_of(output: Output, quantisation: Quantisation) -> Score:
-    """Read the defect probability out of the model's raw output, shape (1, n) or (n,).
+    """Read the defect probability out of the model's raw output, shape (1, n) or (n,)."""
+    logit = logit_of(output, quantisation)
+    return Score(_sigmoid(logit) if math.isfinite(logit) else math.nan)
+
+
+def logit_of(output: Output, quantisation: Quantisation) -> float:
+    """The defect logit that the thermometer shows.
 
     Integer outputs are summed as integers, so equal outputs give equal scores on every machine.
     """
@@ -26,10 +32,7 @@ def score_of(output: Output, quantisation: Quantisation) -> Score:
     else:
         levels = int(np.sum(output, dtype=np.int64)) - bands * info.zero_point
         filled = levels * info.scale
-    logit = head.low + (head.high - head.low) * filled / (bands * head.full)
-    if not math.isfinite(logit):
-        return Score(math.nan)
-    return Score(_sigmoid(logit))
+    return head.low + (head.high - head.low) * filled / (bands * head.full)
 
 
 def _sigmoid(logit: float) -> float:

@@ -21,6 +21,8 @@ COORDINATE_LIMIT_PX = 1_000_000
 
 Polarity = Literal["solder_dark", "solder_bright"]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Text = Annotated[str, Meta(max_length=256)]
+"""Bounded, so that no job can make a message larger than a broker takes."""
 Coordinate = Annotated[int, Meta(ge=-COORDINATE_LIMIT_PX, le=COORDINATE_LIMIT_PX)]
 _SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -35,16 +37,16 @@ class Roi(NamedTuple):
 
 
 class Station(Struct, frozen=True, kw_only=True):
-    name: str = ""
-    vendor: str = ""
-    software: str = ""
+    name: Text = ""
+    vendor: Text = ""
+    software: Text = ""
 
 
 class Board(Struct, frozen=True, kw_only=True):
     serial: Name
-    type: str = ""
-    revision: str = ""
-    side: str = ""
+    type: Text = ""
+    revision: Text = ""
+    side: Text = ""
 
 
 class ImageFormat(Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ class MachineCall(Struct, frozen=True, kw_only=True):
     """What the AXI machine held against the joint."""
 
     code: int | None = None
-    name: str = ""
+    name: Text = ""
 
 
 class Joint(Struct, frozen=True, kw_only=True):
@@ -80,8 +82,8 @@ class Joint(Struct, frozen=True, kw_only=True):
     type: Name
     view: Name
     roi: Roi
-    refdes: str = ""
-    pin: str = ""
+    refdes: Text = ""
+    pin: Text = ""
     machine_call: MachineCall | None = None
 
 
@@ -124,6 +126,10 @@ class Salvage(NamedTuple):
     joints: tuple[NamedJoint, ...]
 
 
+# ValidationError is a DecodeError; RecursionError is what nesting thousands deep ends in.
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
     """Decode and check a manifest.
 
@@ -132,7 +138,7 @@ def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
     try:
         document = msgspec.json.decode(raw)
         job = msgspec.convert(document, Job)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
+    except _UNDECODABLE as error:
         raise JobRefused(_plain(source, str(error))) from error
     _check(job, source)
     return Manifest(job, tuple(_unknown(document, Job, "")))
@@ -147,7 +153,7 @@ def salvage(raw: bytes) -> Salvage:
     """Name every joint that a refused manifest still names; never raises."""
     try:
         document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNDECODABLE:
         return Salvage(None, None, ())
     if not isinstance(document, dict):
         return Salvage(None, None, ())

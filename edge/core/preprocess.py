@@ -86,7 +86,7 @@ def prepare(spec: PreprocessSpec, slices: Mapping[int, Grey], roi: Roi) -> Patch
     return patch
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _area_weights(side: int, size: int, start: int, stop: int) -> NDArray[np.float32] | NDArray[np.float64]:
     """Overlap of output cell i with source pixel j, for j in [start, stop) of ``side``; shape (size, stop - start).
 
@@ -112,8 +112,9 @@ def to_grey8(image: NDArray[np.uint8] | NDArray[np.uint16], window: tuple[int, i
         raise ValueError("16-bit images need a window")
     low, high = window
     span = high - low
-    clipped = np.clip(image.astype(np.int64), low, high) - low
-    return ((2 * 255 * clipped + span) // (2 * span)).astype(np.uint8)
+    clipped = np.clip(np.arange(65_536, dtype=np.int64), low, high) - low
+    table: Grey = ((2 * 255 * clipped + span) // (2 * span)).astype(np.uint8)
+    return table[image]
 
 
 def to_polarity(image: Grey, stored: Polarity, wanted: Polarity) -> Grey:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     SLICE_CORRUPT = "slice_corrupt"
     SLICE_FORMAT = "slice_format"
     SLICE_SIZES_DIFFER = "slice_sizes_differ"
+    TOO_MANY_SLICES = "too_many_slices"
     ROI_OUTSIDE = "roi_outside"
     UNSUPPORTED_JOINT_TYPE = "unsupported_joint_type"
     NOT_FINITE = "not_finite"

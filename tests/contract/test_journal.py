@@ -93,6 +93,15 @@ def test_rows_come_in_order_and_stay_until_struck(store: Store) -> None:
     store.mark_sent([])
 
 
+def test_what_is_put_back_waits_behind_the_others(store: Store) -> None:
+    entry = store.open_job("sha256:a", "L7", 4, NOW)
+    store.record(entry, [verdict(f"J{i}") for i in range(4)])
+    rows = store.pending(9)
+    store.put_back([rows[0].seq])
+    store.put_back([rows[0].seq, rows[2].seq])
+    assert [row.seq for row in store.pending(9)] == [rows[i].seq for i in (1, 3, 2, 0)]
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"

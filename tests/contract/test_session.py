@@ -10,7 +10,7 @@ import pytest
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Session
+from edge.ports import Outcome, Session
 from tests.support.fakes import FakeBroker
 from tests.support.mosquitto import Mosquitto, Subscriber
 
@@ -61,7 +61,7 @@ def side(request: pytest.FixtureRequest) -> Iterator[FakeSide | RealSide]:
 def test_what_is_acknowledged_was_delivered_in_order(side: Any) -> None:
     session = side.connect()
     payloads = [str(i).encode() for i in range(300)]
-    assert session.publish([Message("base/x", payload) for payload in payloads]) == [True] * 300
+    assert session.publish([Message("base/x", payload) for payload in payloads]) == [Outcome.ACKNOWLEDGED] * 300
     assert side.delivered(300) == payloads
     assert session.alive
     session.close()
@@ -69,9 +69,9 @@ def test_what_is_acknowledged_was_delivered_in_order(side: Any) -> None:
 
 def test_nothing_is_acknowledged_once_the_broker_is_gone(side: Any) -> None:
     session = side.connect()
-    assert session.publish([Message("base/x", b"1")]) == [True]
+    assert session.publish([Message("base/x", b"1")]) == [Outcome.ACKNOWLEDGED]
     side.die()
-    assert session.publish([Message("base/x", b"2")]) == [False]
+    assert session.publish([Message("base/x", b"2")]) == [Outcome.UNKNOWN]
     assert not session.alive
     session.close()
     with pytest.raises(BrokerUnavailable):
@@ -93,7 +93,10 @@ def test_a_denied_topic_is_not_taken_for_sent(tmp_path_factory: pytest.TempPathF
     broker.start()
     try:
         session = MqttSession(BrokerSettings("127.0.0.1", broker.port, "axi", "5", 30, 5.0), WILL)
-        assert session.publish([Message("base/x", b"1"), Message("base/y", b"2")]) == [True, False]
+        assert session.publish([Message("base/x", b"1"), Message("base/y", b"2")]) == [
+            Outcome.ACKNOWLEDGED,
+            Outcome.REFUSED,
+        ]
         session.close()
     finally:
         broker.stop()

@@ -82,16 +82,49 @@ def test_a_rejected_job_carries_its_reason(tmp_path: Path) -> None:
     assert reason == {"schema": "axi-rejection/1", "job": "L-1", "reason": "manifest.json: missing"}
 
 
-def test_content_tells_jobs_apart(tmp_path: Path) -> None:
+def test_the_manifest_is_the_identity_whatever_else_lies_in_the_folder(tmp_path: Path) -> None:
     spool = FolderSpool(tmp_path)
     contents = []
-    for seed, side in ((0, 16), (0, 16), (0, 18)):
-        write_job(tmp_path / "incoming", make_job("L-1"), seed=seed, side=side)
+    for joints, stray in ((2, False), (2, True), (3, False)):
+        folder = write_job(tmp_path / "incoming", make_job("L-1", joints=joints), side=16)
+        if stray:
+            (folder / "Thumbs.db").write_text("left by a file manager")
         job = spool.claim()
         assert job is not None
         contents.append(job.content)
         spool.finish(job)
     assert contents[0] == contents[1] != contents[2]
+
+
+def test_a_pipe_or_a_link_for_a_manifest_blocks_nothing(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    for name in ("pipe", "link"):
+        (tmp_path / "incoming" / name).mkdir()
+    os.mkfifo(tmp_path / "incoming" / "pipe" / "manifest.json")
+    (tmp_path / "incoming" / "link" / "manifest.json").symlink_to("/dev/zero")
+    for _ in range(2):
+        job = spool.claim()
+        assert job is not None
+        assert job.manifest == b""
+        spool.reject(job, "as a test")
+
+
+def test_a_name_that_is_no_utf8_is_a_name_all_the_same(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    (tmp_path / "incoming" / os.fsdecode(b"caf\xe9")).mkdir()
+    job = spool.claim()
+    assert job is not None
+    spool.reject(job, "as a test")
+    assert (tmp_path / "rejected" / os.fsdecode(b"caf\xe9") / "reason.json").exists()
+
+
+def test_a_job_leaves_the_queue_even_when_its_reason_cannot_be_written(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    (tmp_path / "incoming" / "L-1" / "reason.json").mkdir(parents=True)
+    job = spool.claim()
+    assert job is not None
+    spool.reject(job, "as a test")
+    assert spool.claim() is None
 
 
 def test_a_spool_that_cannot_be_used_is_named(tmp_path: Path) -> None:

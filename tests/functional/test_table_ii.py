@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from convert.dataset import LabelledLot, load_lot
 from convert.flatfile import int8_problems, operations
 from convert.metrics import flipped
 from convert.parity import scores_of
 from convert.pipeline import build
+from convert.runtimes import outputs_on
 from convert.simulator.lot import LotPlan, simulate_lot
 from convert.train import TrainingPlan, load_model, score, train
-from edge.adapters.tflite import TfliteScorer, installed_runtimes
+from edge.adapters.tflite import Kernels, installed_runtimes
 from edge.bundle import Bundle, open_bundle
 from edge.core.preprocess import PreprocessSpec
-from edge.replay import replay
 from tests.support.training import write_recipe
 
 pytestmark = pytest.mark.slow
@@ -53,10 +56,14 @@ def held_out(big_lots: Path) -> LabelledLot:
     return load_lot(big_lots / "evaluate", PreprocessSpec())
 
 
-def every_way(bundle: Bundle) -> Iterator[TfliteScorer]:
-    for runtime in installed_runtimes():
-        for threads in (1, 2):
-            yield TfliteScorer(bundle.model_path, bundle.card.quantisation, runtime, threads=threads)
+def run_on(bundle: Bundle, lot: LabelledLot, kernels: Kernels) -> dict[tuple[str, int], NDArray[Any]]:
+    """Raw outputs by runtime and threads, each from a process without TensorFlow, as on a device."""
+    model = bundle.model_path.read_bytes()
+    return {
+        (runtime.name, threads): outputs_on(runtime, kernels, model, lot.patches, threads)
+        for runtime in installed_runtimes()
+        for threads in (1, 2)
+    }
 
 
 def test_the_file_is_true_int8_throughout(bundle_ii: Bundle) -> None:
@@ -75,31 +82,51 @@ def test_outputs_are_bit_identical_on_both_runtimes_and_any_number_of_threads(
 ) -> None:
     if len(installed_runtimes()) < 2:
         pytest.skip("only one TFLite runtime has a wheel for this Python")
-    digests = {
-        hashlib.sha256(np.stack([scorer.run(patch) for patch in held_out.patches]).tobytes()).hexdigest()
-        for scorer in every_way(bundle_ii)
-    }
-    assert len(digests) == 1
+    outputs = run_on(bundle_ii, held_out.subset(np.arange(120), "some"), "exact")
+    assert len(outputs) == 4
+    assert len({hashlib.sha256(one.tobytes()).hexdigest() for one in outputs.values()}) == 1
+
+
+def test_fast_kernels_do_not_depend_on_threads_and_hardly_on_the_runtime(
+    bundle_ii: Bundle, held_out: LabelledLot
+) -> None:
+    outputs = run_on(bundle_ii, held_out, "fast")
+    scores = {key: scores_of(one, bundle_ii.card.quantisation) for key, one in outputs.items()}
+    for runtime in installed_runtimes():
+        np.testing.assert_array_equal(outputs[runtime.name, 1], outputs[runtime.name, 2])
+    first = scores[installed_runtimes()[0].name, 1]
+    for (name, threads), one in scores.items():
+        flips = len(flipped(first, one, bundle_ii.card.operating_point().threshold))
+        print(
+            f"{name}, {threads} threads: {flips} of {len(one)} decisions differ, max |dp| {abs(one - first).max():.4f}"
+        )
+        assert flips <= 0.01 * len(one)
 
 
 def test_decisions_agree_with_keras_on_99_percent_of_held_out_joints(
     bundle_ii: Bundle, held_out: LabelledLot, big_lots: Path
 ) -> None:
-    scorer = next(every_way(bundle_ii))
-    outputs = np.stack([scorer.run(patch)[0] for patch in held_out.patches])
+    outputs = outputs_on(installed_runtimes()[0], "fast", bundle_ii.model_path.read_bytes(), held_out.patches, 2)
     ours = scores_of(outputs, bundle_ii.card.quantisation)
     keras = score(load_model(big_lots / "model.keras"), held_out.patches)
     for point in bundle_ii.card.operating_points:
         flips = len(flipped(keras, ours, point.threshold))
-        print(
-            f"{point.name}: {len(ours) - flips} of {len(ours)} decisions agree; max |dp| {abs(keras - ours).max():.4f}"
-        )
+        print(f"{point.name}: {len(ours) - flips} of {len(ours)} decisions agree with Keras")
         assert flips <= 0.01 * len(ours)
+    print(f"largest |dp| against Keras: {abs(keras - ours).max():.4f}")
     assert len(np.unique(ours)) > 256, "finer than an int8 softmax"
 
 
-def test_every_runtime_reproduces_the_golden_joints(bundle_ii: Bundle) -> None:
-    assert [replay(bundle_ii, scorer) for scorer in every_way(bundle_ii)] == [8] * (2 * len(installed_runtimes()))
+@pytest.mark.parametrize("runtime", [runtime.name for runtime in installed_runtimes()])
+@pytest.mark.parametrize("kernels", ["fast", "exact"])
+def test_every_runtime_reproduces_the_golden_joints(bundle_ii: Bundle, runtime: str, kernels: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from edge.bootstrap import load_model;"
+        "print(load_model(Path(sys.argv[1]), public_key_file='', operating_point='', runtime=sys.argv[2],"
+        " threads=1, kernels=sys.argv[3]).replayed)"
+    )
+    words = [sys.executable, "-c", code, str(bundle_ii.path), runtime, kernels]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "8"
 
 
 def test_the_report_says_what_was_measured(bundle_ii: Bundle) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -72,6 +76,37 @@ def test_a_digest_finds_a_flipped_bit_in_any_format(tmp_path: Path) -> None:
     read_slice(tmp_path, sealed, EIGHT)
     (tmp_path / part.file).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     refuses(tmp_path, sealed, Reason.SLICE_CORRUPT)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_with_white_as_zero_is_refused_rather_than_guessed(tmp_path: Path, bits: int) -> None:
+    part = save(tmp_path, "s.tiff", GREY if bits == 8 else GREY.astype(np.uint16) * 100)
+    raw = bytearray((tmp_path / part.file).read_bytes())
+    (offset,) = struct.unpack_from("<I", raw, 4)
+    for i in range(struct.unpack_from("<H", raw, offset)[0]):
+        if struct.unpack_from("<H", raw, offset + 2 + 12 * i) == (262,):
+            struct.pack_into("<H", raw, offset + 2 + 12 * i + 8, 0)
+    (tmp_path / part.file).write_bytes(raw)
+    window = ImageFormat(bit_depth=16, window=(0, 25_500))
+    refuses(tmp_path, part, Reason.SLICE_FORMAT, EIGHT if bits == 8 else window)
+
+
+def test_an_image_bomb_is_refused(tmp_path: Path) -> None:
+    """In a process of its own: the limit is read once, when the decoder is loaded."""
+    (tmp_path / "bomb.png").write_bytes(cv2.imencode(".png", np.zeros((12_000, 12_000), np.uint8))[1].tobytes())
+    code = (
+        "import sys; from pathlib import Path; from edge.adapters.images import read_slice;"
+        "from edge.core.job import ImageFormat, SliceFile\n"
+        "try: read_slice(Path(sys.argv[1]), SliceFile(index=0, file='bomb.png'), ImageFormat())\n"
+        "except Exception as error: print(type(error).__name__, error.reason)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["SliceError", "slice_unreadable"]
+
+
+def test_a_pipe_blocks_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    refuses(tmp_path, SliceFile(index=0, file="pipe.png"), Reason.SLICE_UNREADABLE)
 
 
 def test_missing_linked_coloured_and_misdeclared_files_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Grey, Patch
 from edge.core.verdict import Reason
 from edge.core.wire import Message, VerdictPayload
-from edge.ports import ClaimedJob, JobEntry, Queued
+from edge.ports import ClaimedJob, JobEntry, Outcome, Queued
 
 
 class FakeSpool:
@@ -48,6 +48,7 @@ class FakeLedger:
         self._states: dict[int, str] = {}
         self._verdicts: dict[int, dict[str, tuple[str, str]]] = {}
         self._outbox: dict[int, Message] = {}
+        self._refusals: dict[int, int] = {}
         self._seq = 0
 
     def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
@@ -80,7 +81,12 @@ class FakeLedger:
         self._outbox[self._seq] = message
 
     def pending(self, limit: int) -> list[Queued]:
-        return [Queued(seq, self._outbox[seq]) for seq in sorted(self._outbox)[:limit]]
+        order = sorted(self._outbox, key=lambda seq: (self._refusals.get(seq, 0), seq))
+        return [Queued(seq, self._outbox[seq]) for seq in order[:limit]]
+
+    def put_back(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self._refusals[row] = self._refusals.get(row, 0) + 1
 
     def mark_sent(self, rows: Sequence[int]) -> None:
         for row in rows:
@@ -94,6 +100,7 @@ class FakeBroker:
         self.up = True
         self.delivered: list[Message] = []
         self.refuse = ""
+        self.hang_up_on = ""
         self.break_after: int | None = None
         self.retained: dict[str, bytes] = {}
 
@@ -112,7 +119,7 @@ class FakeSession:
     def alive(self) -> bool:
         return self._open and self._broker.up
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
+    def publish(self, messages: Sequence[Message]) -> list[Outcome]:
         outcome = []
         for message in messages:
             if self._broker.break_after is not None:
@@ -121,10 +128,15 @@ class FakeSession:
                     self._keep(self._will)
                 else:
                     self._broker.break_after -= 1
-            accepted = self.alive and not (self._broker.refuse and self._broker.refuse in message.topic)
-            if accepted:
+            if self._broker.hang_up_on and self._broker.hang_up_on in message.topic:
+                self._open = False
+            if not self.alive:
+                outcome.append(Outcome.UNKNOWN)
+            elif self._broker.refuse and self._broker.refuse in message.topic:
+                outcome.append(Outcome.REFUSED)
+            else:
                 self._keep(message)
-            outcome.append(accepted)
+                outcome.append(Outcome.ACKNOWLEDGED)
         return outcome
 
     def _keep(self, message: Message) -> None:
@@ -154,6 +166,8 @@ class FakeReader:
 
 class FakeScorer:
     """Says the same of every joint; ``outputs`` are used up first."""
+
+    exact = True
 
     def __init__(self, output: Output, outputs: Sequence[Output] = ()) -> None:
         self._output, self._outputs = output, list(outputs)

@@ -99,6 +99,17 @@ def test_replay_refuses_an_output_that_is_one_level_off(folder: Path) -> None:
         replay(open_bundle(folder), FakeScorer(OUTPUT + np.eye(1, 4, dtype=np.uint8)))
 
 
+def test_fast_kernels_may_differ_as_far_as_the_card_allows(folder: Path) -> None:
+    """One level of four bands of 255 is 24 / 1020 = 0.024 of the logit; the card here allows 0.1."""
+    fast = FakeScorer(OUTPUT + np.eye(1, 4, 1, dtype=np.uint8))
+    fast.exact = False
+    assert replay(open_bundle(folder), fast) == 2
+    far = FakeScorer(OUTPUT + 9 * np.eye(1, 4, 1, dtype=np.uint8))
+    far.exact = False
+    with pytest.raises(BundleRefused, match="golden joint 0: this runtime"):
+        replay(open_bundle(folder), far)
+
+
 def test_replay_refuses_preprocessing_that_is_one_level_off(folder: Path) -> None:
     bundle: Bundle = open_bundle(folder)
     joint = bundle.golden[1]

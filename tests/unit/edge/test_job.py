@@ -83,7 +83,7 @@ def test_a_refusal_names_file_and_field(path: str, value: Any, field: str) -> No
     assert str(refusal.value).startswith(f"L7/manifest.json: {field}: ")
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": "axi-job/1"}'])
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"schema": "axi-job/1"}', b"[" * 100_000])
 def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
     with pytest.raises(JobRefused, match="axi-job/1"):
         parse_manifest(raw)

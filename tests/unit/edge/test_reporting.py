@@ -87,6 +87,20 @@ def test_a_refused_message_stays_in_the_outbox() -> None:
     assert sorted(payloads(broker)) == list(range(6))
 
 
+@pytest.mark.parametrize("trouble", ["refuse", "hang_up_on"])
+def test_a_message_the_broker_will_not_take_does_not_hold_up_the_others(trouble: str) -> None:
+    ledger, broker = queued(60), FakeBroker()
+    setattr(broker, trouble, "SN1")
+    loop = reporting(ledger, broker, window=7)
+    for _ in range(400):
+        loop.step()
+    assert [n for n in range(60) if n % 3 != 1] == sorted(set(payloads(broker)))
+    assert sorted(int(row.message.payload) for row in ledger.pending(99)) == [n for n in range(60) if n % 3 == 1]
+    setattr(broker, trouble, "")
+    drain(loop)
+    assert sorted(set(payloads(broker))) == list(range(60))
+
+
 @given(st.integers(0, 60))
 def test_the_backoff_is_jittered_and_capped(failures: int) -> None:
     low, high = Backoff(0.5, 30, lambda a, _b: a), Backoff(0.5, 30, lambda _a, b: b)
