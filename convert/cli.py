@@ -13,7 +13,7 @@ from rich.table import Table
 from convert.console import bar, console
 from convert.simulator.lot import DEFECT_SHARE, LotPlan, simulate_lot
 from edge import __version__
-from edge.core.errors import AxiError
+from edge.core.errors import AxiError, UsageError
 from edge.core.preprocess import PreprocessSpec
 from edge.logs import set_up_logging
 
@@ -34,6 +34,11 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"axi-convert: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if arguments.debug:
+            raise
+        print(f"axi-convert: {error}; name a place this user may write to", file=sys.stderr)
+        return AxiError.exit_code
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -68,6 +73,8 @@ def _train(arguments: argparse.Namespace) -> int:
         time_limit_s=arguments.time_limit,
         balance=arguments.balance,
     )
+    if arguments.out.suffix != ".keras" or not arguments.out.parent.is_dir():
+        raise UsageError(f"--out {arguments.out}: name a .keras file in a folder that exists")
     lot = load_lot(arguments.data, PreprocessSpec())
     steps = train.steps_per_epoch(lot, plan) * plan.epochs
     with bar(f"training {arguments.network}", steps) as progress:
@@ -85,6 +92,13 @@ def _train(arguments: argparse.Namespace) -> int:
         train.train(lot, arguments.out, plan, on_step, on_epoch)
     console.print(f"saved {arguments.out}")
     return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -138,12 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("network", choices=["cnn3d", "cnn-lstm", "neurofuzzy"])
     train.add_argument("--data", required=True, type=Path, metavar="DIR")
     train.add_argument("--out", required=True, type=Path, metavar="FILE.keras")
-    train.add_argument("--epochs", type=int, default=12)
-    train.add_argument("--batch", type=int, default=32)
+    train.add_argument("--epochs", type=_positive, default=12)
+    train.add_argument("--batch", type=_positive, default=32)
     train.add_argument("--learning-rate", type=float, default=3e-4, help="default 3e-4; the paper's is 1e-5")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--validation-share", type=float, default=0.25, help="of the board types; 0: none held out")
-    train.add_argument("--dense-units", type=int, default=1024, help="Table II has 1024")
+    train.add_argument("--dense-units", type=_positive, default=1024, help="Table II has 1024")
     train.add_argument("--balance", choices=["fewer-normals", "repeat-defects"], default="fewer-normals")
     train.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop after the epoch this runs out in")
     train.set_defaults(action=_train)

@@ -51,7 +51,7 @@ def load_lot(lot: Path, spec: PreprocessSpec, tick: Callable[[int], None] = lamb
     rows: list[TruthRow] = []
     digest = hashlib.sha256((lot / TRUTH).read_bytes())
     for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-        raw = (folder / "manifest.json").read_bytes()
+        raw = _manifest(folder)
         digest.update(raw)
         job = parse_manifest(raw, source=str(folder / "manifest.json")).job
         for view in job.views:
@@ -65,6 +65,13 @@ def load_lot(lot: Path, spec: PreprocessSpec, tick: Callable[[int], None] = lamb
         raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
     labels = np.array([row.label for row in rows], np.int64)
     return LabelledLot(lot.name, "sha256:" + digest.hexdigest(), np.stack(patches), labels, tuple(rows))
+
+
+def _manifest(folder: Path) -> bytes:
+    try:
+        return (folder / "manifest.json").read_bytes()
+    except OSError as error:
+        raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
 
 
 def _slices(job: Job, view: View, folder: Path, spec: PreprocessSpec) -> dict[int, Grey]:

@@ -19,7 +19,7 @@ Recall = Annotated[float, Meta(gt=0, le=1)]
 class BundleSection(Struct, frozen=True, kw_only=True):
     name: Slug
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
-    joint_types: tuple[str, ...] = ("PTH",)
+    joint_types: Annotated[tuple[str, ...], Meta(min_length=1)] = ("PTH",)
 
 
 class SourceSection(Struct, frozen=True, kw_only=True):

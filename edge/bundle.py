@@ -206,7 +206,7 @@ def _decode_golden(raw: bytes, path: Path) -> tuple[GoldenJoint, ...]:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             count = sum(name.endswith(".roi") for name in archive.files)
             return tuple(_golden_joint(archive, f"{i:03d}") for i in range(count))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, LookupError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise BundleRefused(f"{path}: not a readable archive of golden joints ({error}); rebuild the bundle") from error
 
 

@@ -64,6 +64,8 @@ def _inspect(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         kernels=arguments.kernels,
     )
+    if not model.bundle.signed:
+        print("axi-edge: signature not checked; name the signer's key with --public-key", file=sys.stderr)
     return inspect(arguments.job, model, arguments.device)
 
 

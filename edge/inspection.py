@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from edge.core.card import ModelCard, OperatingPoint
 from edge.core.decide import judge, score_of, supported
 from edge.core.errors import JobRefused, SliceError
@@ -17,6 +19,9 @@ from edge.core.wire import BoardRef, Encoder, Message, VerdictPayload, encode
 from edge.ports import ClaimedJob, JobEntry, Ledger, Monotonic, Now, ReadSlice, Scorer, Spool
 
 log = logging.getLogger(__name__)
+
+LEAST_CONTRAST = 4
+"""Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
 
 
 def read_view(
@@ -87,15 +92,18 @@ class Judge(NamedTuple):
         if _outside(joint.roi, next(iter(slices.values()))):
             return Call.UNJUDGED, Reason.ROI_OUTSIDE, None
         patch = prepare(self.card.preprocess, slices, joint.roi)
+        if any(np.ptp(patch[..., index]) < LEAST_CONTRAST for index in slices):
+            return Call.UNJUDGED, Reason.SLICE_BLANK, None
         score = score_of(self.scorer.run(patch), self.card.quantisation)
         call, reason = judge(score, self.point)
         return call, reason, None if call is Call.UNJUDGED else score.p_defect
 
 
 def _outside(roi: Roi, frame: Grey) -> bool:
-    """No pixel of the box lies in the frame: the patch would show something other than this joint."""
+    """The box's centre lies off the frame, or the box exceeds it: the patch would not show this joint."""
     height, width = frame.shape
-    return roi.xmin >= width or roi.ymin >= height or roi.xmax <= 0 or roi.ymax <= 0
+    centred = 0 <= roi.xmin + roi.xmax <= 2 * width and 0 <= roi.ymin + roi.ymax <= 2 * height
+    return not centred or roi.xmax - roi.xmin > width or roi.ymax - roi.ymin > height
 
 
 class Inspection(NamedTuple):
@@ -123,7 +131,7 @@ class Inspection(NamedTuple):
         try:
             self._inspect(claimed)
         except JobRefused as error:
-            self._refuse(claimed, str(error))
+            self._refuse(claimed, printable(str(error)))
         return True
 
     def _inspect(self, claimed: ClaimedJob) -> None:

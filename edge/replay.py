@@ -19,7 +19,10 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
     kernels; or when its logit is further off than the card allows for fast kernels and for floats.
     """
     for i, joint in enumerate(bundle.golden):
-        patch = prepare(bundle.card.preprocess, joint.slices, joint.roi)
+        try:
+            patch = prepare(bundle.card.preprocess, joint.slices, joint.roi)
+        except ValueError as error:
+            raise BundleRefused(f"{bundle.path}: golden joint {i}: {error}; rebuild the bundle") from error
         if not np.array_equal(patch, joint.patch):
             differing = int(np.count_nonzero(patch != joint.patch)) if patch.shape == joint.patch.shape else patch.size
             raise BundleRefused(

@@ -107,7 +107,7 @@ def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
     try:
         with (lot / TRUTH).open(newline="") as stream:
             rows = [_parsed(record) for record in csv.DictReader(stream)]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise UsageError(
             f"{lot / TRUTH}: not a readable truth file ({error}); name a lot made by axi-convert simulate"
         ) from error

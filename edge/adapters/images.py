@@ -31,7 +31,7 @@ _REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSIN
 def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
     """Read one slice as uint8 (height, width), in its stored polarity.
 
-    PNG, JPEG, TIFF and BMP; grey, or colour with equal channels. A truncated file never decodes; a flipped bit is
+    PNG, JPEG, TIFF and BMP; grey, or colour with equal channels. A file cut short does not decode; other damage is
     found by PNG's own check sums, or by ``sha256`` in the manifest for the other formats.
     Raises SliceError with the stable reason.
     """

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.adapters.journal import totals
 from edge.adapters.tflite import installed_runtimes
 from edge.bootstrap import load_configured_model, try_broker, utc_now
 from edge.config import Settings
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _bundle(settings)
     yield _broker(settings)
     yield _spool(settings)
+    yield _journal(Path(settings.journal.path))
     for what, path in (("disk spool", settings.spool.path), ("disk journal", settings.journal.path)):
         yield _disk(what, Path(path))
     yield _clock()
@@ -80,11 +82,26 @@ def _spool(settings: Settings) -> Finding:
     root = Path(settings.spool.path)
     present = [root / name for name in ("incoming", "work", "done", "rejected") if (root / name).is_dir()]
     for folder in [_nearest(root), *present]:
+        if not folder.is_dir():
+            return Finding("spool", Grade.FAIL, f"{folder}: a file, not a folder; correct [spool] path")
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             return Finding("spool", Grade.FAIL, f"{folder}: not writable for this user; correct its owner or mode")
     if len({folder.stat().st_dev for folder in present}) > 1:
         return Finding("spool", Grade.FAIL, f"{root}: its folders lie on different file systems; use one")
     return Finding("spool", Grade.OK, str(root))
+
+
+def _journal(path: Path) -> Finding:
+    if path.exists():
+        try:
+            held = totals(path)
+        except AxiError as error:
+            return Finding("journal", Grade.FAIL, str(error))
+        return Finding("journal", Grade.OK, f"{path}, {held.unsent} messages waiting for the broker")
+    nearest = _nearest(path.parent)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding("journal", Grade.FAIL, f"{nearest}: no folder this user may write to; correct [journal] path")
+    return Finding("journal", Grade.OK, f"{path}, to be created")
 
 
 def _disk(what: str, path: Path) -> Finding:

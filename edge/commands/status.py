@@ -83,7 +83,7 @@ def _running(lock: Path) -> bool:
 
 def _backlog(spool: Path) -> int:
     return sum(
-        entry.is_dir() and not entry.name.endswith(".tmp")
+        entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".") and not entry.name.endswith(".tmp")
         for name in ("incoming", "work")
         if (spool / name).is_dir()
         for entry in (spool / name).iterdir()

@@ -5,6 +5,7 @@ Round trip: for every ``ModelCard`` c, ``parse_card(encode_card(c)) == c``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,7 +35,7 @@ class OperatingPoint(Struct, frozen=True, kw_only=True):
     """A joint is a defect when p_defect >= threshold; so a lower threshold gives more recall."""
 
     name: Slug
-    threshold: Probability
+    threshold: Annotated[float, Meta(ge=0, lt=1)]
     measured_on: str
     recall: Rate
     false_positive_rate: Rate
@@ -59,7 +60,7 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
     low: float
     high: float
-    full: float
+    full: Annotated[float, Meta(gt=0)]
 
 
 class Quantisation(Struct, frozen=True, kw_only=True):
@@ -126,7 +127,27 @@ def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleRefused(f"{source}: {error}; rebuild the bundle with axi-convert build") from error
     card.operating_point()
+    for field, problem in _problems(card):
+        raise BundleRefused(f"{source}: {field}: {problem}; rebuild the bundle with axi-convert build")
     return card
+
+
+def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """What no type can say, and what would let a defect pass."""
+    if card.task != "joint_defect":
+        yield "task", f"{card.task!r} is not served by this version"
+    if card.classes != ("normal", "defect"):
+        yield "classes", f"{list(card.classes)} are not normal and defect, in this order"
+    if not card.joint_types:
+        yield "joint_types", "names no type, so no joint could be judged"
+    names = [point.name for point in card.operating_points]
+    if len(set(names)) != len(names):
+        yield "operating_points", "a name appears twice"
+    if not card.quantisation.head.low < card.quantisation.head.high:
+        yield "quantisation.head", "low must be below high"
+    size, shape = card.preprocess.size, card.quantisation.input.shape
+    if shape != (1, size, size, card.preprocess.channels):
+        yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
 
 
 def encode_card(card: ModelCard) -> bytes:

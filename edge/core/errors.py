@@ -8,7 +8,7 @@
     ├── GateRefused               exit 6
     ├── SliceError                one slice cannot be used; its joints go to the specialist
     ├── BrokerUnavailable         no session with the broker, for now
-    └── JournalError              the journal cannot be used
+    └── JournalError              the journal cannot be used; exit 3
 
 Every message is one plain sentence that names the file, the field and the remedy.
 """
@@ -67,3 +67,5 @@ class BrokerUnavailable(AxiError):
 
 class JournalError(AxiError):
     """The journal is missing, damaged or of an unknown version."""
+
+    exit_code = 3

@@ -5,6 +5,7 @@ Round trip: for every ``Job`` j, ``parse_manifest(encode_manifest(j)).job == j``
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -127,7 +128,7 @@ class Salvage(NamedTuple):
 
 
 # ValidationError is a DecodeError; RecursionError is what nesting thousands deep ends in.
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
@@ -135,8 +136,11 @@ def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
 
     Raises JobRefused with ``source``, the field and the remedy in its text.
     """
+    if not raw:
+        raise JobRefused(f"{source}: missing, empty or no regular file; export it with the job (contract {SCHEMA})")
     try:
         document = msgspec.json.decode(raw)
+        json.loads(raw, object_pairs_hook=_distinct)
         job = msgspec.convert(document, Job)
     except _UNDECODABLE as error:
         raise JobRefused(_plain(source, str(error))) from error
@@ -152,8 +156,8 @@ def encode_manifest(job: Job) -> bytes:
 def salvage(raw: bytes) -> Salvage:
     """Name every joint that a refused manifest still names; never raises."""
     try:
-        document = msgspec.json.decode(raw)
-    except _UNDECODABLE:
+        document = json.loads(raw, object_pairs_hook=_merged)
+    except (ValueError, RecursionError):
         return Salvage(None, None, ())
     if not isinstance(document, dict):
         return Salvage(None, None, ())
@@ -172,7 +176,27 @@ def _text(value: object) -> str | None:
     """A usable name: a non-empty string, or a number that a careless exporter left unquoted."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value)[:256] or None
+    return str(value).encode("utf-8", "replace").decode()[:256] or None
+
+
+class _RepeatedKeyError(ValueError):
+    """An object names a key twice: one of the values, perhaps with joints in it, would be dropped silently."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise _RepeatedKeyError(f"key {key!r} appears twice in one object")
+
+
+def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Keep every joint of a key that appears twice."""
+    merged: dict[str, Any] = {}
+    for key, value in pairs:
+        before = merged.get(key)
+        merged[key] = before + value if isinstance(before, list) and isinstance(value, list) else value
+    return merged
 
 
 def _plain(source: str, problem: str) -> str:
@@ -209,6 +233,9 @@ def _view_problems(views: Sequence[View]) -> Problems:
         indices = [part.index for part in view.slices]
         if len(set(indices)) != len(indices):
             yield f"views[{i}].slices", f"slice indices {indices} repeat; number each slice once, 0 to 5"
+        files = [part.file for part in view.slices]
+        if len(set(files)) != len(files):
+            yield f"views[{i}].slices", "two slices name the same file; give each its own"
         for k, part in enumerate(view.slices):
             if not _is_plain_file_name(part.file):
                 field = f"views[{i}].slices[{k}].file"

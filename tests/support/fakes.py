@@ -149,19 +149,23 @@ class FakeSession:
 
 
 class FakeReader:
-    """Blank slices, or the trouble that ``trouble`` names for a file."""
+    """Slices that brighten to the right, or the trouble that ``trouble`` names for a file."""
 
     def __init__(
         self, trouble: dict[str, Reason] | None = None, shapes: dict[str, tuple[int, int]] | None = None
     ) -> None:
         self.trouble, self.shapes = trouble or {}, shapes or {}
         self.read: list[str] = []
+        self.blank: set[str] = set()
 
     def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
         self.read.append(part.file)
         if part.file in self.trouble:
             raise SliceError(self.trouble[part.file], f"{part.file}: as told")
-        return np.full(self.shapes.get(part.file, (96, 96)), 100, np.uint8)
+        height, width = self.shapes.get(part.file, (96, 96))
+        if part.file in self.blank:
+            return np.full((height, width), 100, np.uint8)
+        return np.broadcast_to(np.arange(width, dtype=np.uint8), (height, width))
 
 
 class FakeScorer:

@@ -37,12 +37,40 @@ def test_a_card_survives_the_round_trip() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("schema", "axi-card/9"), ("version", "1.0"), ("name", "../x"), ("operating_points", []), ("task", "other")],
+    [
+        ("schema", "axi-card/9"),
+        ("version", "1.0"),
+        ("name", "../x"),
+        ("operating_points", []),
+        ("task", "other"),
+        ("task", "joint_quality"),
+        ("classes", ["defect", "normal"]),
+        ("joint_types", []),
+    ],
 )
 def test_a_bad_card_is_refused_by_field(field: str, value: object) -> None:
     document = json.loads(encode_card(make_card()))
     document[field] = value
     with pytest.raises(BundleRefused, match=field):
+        parse_card(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("quantisation", "head", "full"), 0.0),
+        (("quantisation", "head", "low"), 12.0),
+        (("quantisation", "input", "shape"), [1, 64, 64, 6]),
+        (("operating_points", 0, "threshold"), 1.0),
+    ],
+)
+def test_a_card_that_would_release_everything_is_refused(path: tuple[str | int, ...], value: object) -> None:
+    document = json.loads(encode_card(make_card()))
+    target = document
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    with pytest.raises(BundleRefused, match="card"):
         parse_card(json.dumps(document).encode())
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.errors import JournalError
-from edge.core.job import Job, encode_manifest
+from edge.core.job import Job, Roi, encode_manifest
 from edge.core.verdict import Call, Reason
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
 from edge.inspection import Inspection, Judge
@@ -134,10 +134,35 @@ def test_unsupported_types_and_boxes_off_the_frame_are_not_judged() -> None:
     job = make_job(joints=3)
     first, second, third = job.joints
     odd = msgspec.structs.replace(first, type="BGA")
-    off = msgspec.structs.replace(second, roi=second.roi._replace(xmin=96, xmax=110))
+    off = msgspec.structs.replace(second, roi=second.roi._replace(xmin=196, xmax=210))
     line = Line([claimed(msgspec.structs.replace(job, joints=(odd, off, third)))])
     line.run()
     assert [one.reason for one in line.verdicts()] == [Reason.UNSUPPORTED_JOINT_TYPE, Reason.ROI_OUTSIDE, None]
+
+
+def test_a_joint_with_one_blank_slice_is_not_judged() -> None:
+    reader = FakeReader()
+    reader.blank = {"01015001.png"}
+    line = Line([claimed(make_job(joints=2))], reader=reader)
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [Reason.SLICE_BLANK] * 2
+
+
+@pytest.mark.parametrize(("x", "y", "judged"), [(-7, 40, True), (-8, 40, False), (88, 88, True), (90, 40, False)])
+def test_a_box_may_leave_the_frame_as_long_as_its_centre_is_in_it(x: int, y: int, judged: bool) -> None:
+    job = make_job(joints=1)
+    moved = msgspec.structs.replace(job.joints[0], roi=Roi(x, y, x + 14, y + 14))
+    line = Line([claimed(msgspec.structs.replace(job, joints=(moved,)))])
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [None if judged else Reason.ROI_OUTSIDE]
+
+
+def test_a_box_larger_than_the_picture_is_not_judged() -> None:
+    job = make_job(joints=1)
+    huge = msgspec.structs.replace(job.joints[0], roi=Roi(-1_000_000, -1_000_000, 1_000_000, 1_000_000))
+    line = Line([claimed(msgspec.structs.replace(job, joints=(huge,)))])
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [Reason.ROI_OUTSIDE]
 
 
 def test_a_refused_job_is_rejected_with_an_alarm_and_a_verdict_for_each_joint_it_names() -> None:

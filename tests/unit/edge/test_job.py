@@ -63,6 +63,7 @@ def refusals() -> list[tuple[str, Any, str]]:
         ("views.0.slices.0.file", "../secret.png", "views[0].slices[0].file"),
         ("views.0.slices.0.file", "a/b.png", "views[0].slices[0].file"),
         ("views.0.slices", [], "views[0].slices"),
+        ("views.0.slices.1.file", "0101500.png".replace("0.png", "00.png"), "views[0].slices"),
         ("image", {"bit_depth": 16}, "image.window"),
         ("image", {"bit_depth": 12}, "image.bit_depth"),
         ("image", {"bit_depth": 16, "window": [900, 100]}, "image.window"),
@@ -87,6 +88,14 @@ def test_a_refusal_names_file_and_field(path: str, value: Any, field: str) -> No
 def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
     with pytest.raises(JobRefused, match="axi-job/1"):
         parse_manifest(raw)
+
+
+def test_a_key_that_appears_twice_is_refused_and_no_joint_is_dropped() -> None:
+    raw = json.dumps(document(make_job(joints=2)))
+    doubled = (raw[:-1] + ', "joints": []}').encode()
+    with pytest.raises(JobRefused, match="'joints' appears twice"):
+        parse_manifest(doubled)
+    assert [joint.id for joint in salvage(doubled).joints] == ["J0.0", "J0.1"]
 
 
 def test_unknown_keys_are_named_once_and_ignored() -> None:
