@@ -57,10 +57,9 @@ def cut_out(slices: dict[int, Grey], roi: Roi, spec: PreprocessSpec) -> tuple[di
     if not slices:
         return None
     height, width = next(iter(slices.values())).shape
-    crop = crop_of(roi, spec.margin)
-    if not crop.overlaps(width, height):
+    seen = crop_of(roi, spec.margin).inside(width, height)
+    if seen is None:
         return None
-    x0, x1 = max(0, crop.x), min(width, crop.x + crop.side)
-    y0, y1 = max(0, crop.y), min(height, crop.y + crop.side)
+    x0, y0, x1, y1 = seen
     parts = {index: np.ascontiguousarray(image[y0:y1, x0:x1]) for index, image in slices.items()}
     return parts, Roi(roi.xmin - x0, roi.ymin - y0, roi.xmax - x0, roi.ymax - y0)

@@ -54,11 +54,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
 @pytest.fixture(scope="session")
 def device_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a fresh environment that holds the package without extras, as a device has it."""
-    uv_less_python = shutil.which("python3", path="/usr/bin") or shutil.which("python3")
-    assert uv_less_python
+    python3 = shutil.which("python3", path="/usr/bin") or shutil.which("python3")
+    assert python3
     folder = tmp_path_factory.mktemp("device") / "axi-edge"
     root = Path(__file__).parents[1]
-    subprocess.run([uv_less_python, "-m", "venv", str(folder)], check=True)
+    subprocess.run([python3, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "-c", str(root / "constraints.txt"), str(root)], check=True)

@@ -41,9 +41,11 @@ class Crop(NamedTuple):
     y: int
     side: int
 
-    def overlaps(self, width: int, height: int) -> bool:
-        """Does any pixel of the crop lie inside a frame of this size?"""
-        return self.x < width and self.y < height and self.x + self.side > 0 and self.y + self.side > 0
+    def inside(self, width: int, height: int) -> Roi | None:
+        """The part of the crop that lies inside a frame of this size; None when there is none."""
+        x0, x1 = max(0, self.x), min(width, self.x + self.side)
+        y0, y1 = max(0, self.y), min(height, self.y + self.side)
+        return Roi(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def crop_of(roi: Roi, margin: float = 1.5) -> Crop:
@@ -71,10 +73,10 @@ def prepare(spec: PreprocessSpec, slices: Mapping[int, Grey], roi: Roi) -> Patch
         raise ValueError(f"slices {sorted(slices)} with shapes {sorted(shapes)} do not fit {spec.channels} channels")
     height, width = shapes.pop()
     crop = crop_of(roi, spec.margin)
-    if not crop.overlaps(width, height):
+    seen = crop.inside(width, height)
+    if seen is None:
         return patch
-    x0, x1 = max(0, crop.x), min(width, crop.x + crop.side)
-    y0, y1 = max(0, crop.y), min(height, crop.y + crop.side)
+    x0, y0, x1, y1 = seen
     stack = np.stack([image[y0:y1, x0:x1] for image in slices.values()])
     rows = _area_weights(crop.side, spec.size, y0 - crop.y, y1 - crop.y)
     columns = _area_weights(crop.side, spec.size, x0 - crop.x, x1 - crop.x)
