@@ -101,22 +101,10 @@ def operating_points(
 
 def accuracy_of(measured: Measured) -> tuple[Accuracy, ...]:
     """AUROC of both sides."""
-    labels = measured.lot.labels
+    name, labels = measured.lot.name, measured.lot.labels
     return (
-        Accuracy(
-            data=measured.lot.name,
-            metric="auroc",
-            side="keras",
-            value=auroc(measured.keras, labels),
-            joints=len(labels),
-        ),
-        Accuracy(
-            data=measured.lot.name,
-            metric="auroc",
-            side="tflite",
-            value=auroc(measured.tflite, labels),
-            joints=len(labels),
-        ),
+        Accuracy(data=name, metric="auroc", side="keras", value=auroc(measured.keras, labels), joints=len(labels)),
+        Accuracy(data=name, metric="auroc", side="tflite", value=auroc(measured.tflite, labels), joints=len(labels)),
     )
 
 

@@ -138,9 +138,9 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     if scheme == "int8":
         _require_int8(list(int8_problems(found)))
     say(f"the file holds {summary(found)}")
-    boundary = TfliteScorer(tflite, None, installed_runtimes()[0], threads=1)
-    quantisation = Quantisation(scheme=scheme, input=boundary.input_info, output=boundary.output_info, head=HEAD)
     preferred = installed_runtimes()[0]
+    boundary = TfliteScorer(tflite, None, preferred, threads=1)
+    quantisation = Quantisation(scheme=scheme, input=boundary.input_info, output=boundary.output_info, head=HEAD)
     if scheme == "int8":
         raw = scores_of(outputs_on(preferred, "fast", tflite, calibration, thread_count()), quantisation)
         quantisation = replace(quantisation, head=fitted_head(HEAD, raw, score(model, calibration)))
@@ -149,7 +149,7 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     validation = outputs_on(preferred, "fast", tflite, lots.validation.patches, thread_count())
     evaluation = outputs_everywhere(tflite, lots.evaluation, integer=scheme == "int8")
     apart = logits_apart(evaluation, quantisation)
-    say(f"exact kernels agree to the bit; fast ones shift a logit by {apart:.4f} at most")
+    say(f"fast kernels shift a logit by {apart:.4f} at most against exact ones")
     quantisation = replace(quantisation, replay_tolerance=max(_LEAST_REPLAY_TOLERANCE, 4 * apart))
     return Converted(
         tflite,
