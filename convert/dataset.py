@@ -1,70 +1,186 @@
-"""A lot as arrays: read, cropped and labelled through the device's own code."""
+"""A lot as patches and labels: read, cropped and labelled through the device's own code.
+
+Patches stay on disk and are read as they are asked for, so that memory does not grow with the lot; only the truth, some
+hundred bytes a joint, is held.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.simulator.lot import TRUTH, TruthRow, read_truth
+from convert.simulator.lot import LOT, SHARDS, Shard, read_lot_file
+from convert.simulator.plan import TRUTH, TruthRow, read_truth
+from convert.training_plan import Balance
 from edge.adapters.images import read_slice
 from edge.core.errors import UsageError
 from edge.core.job import Job, View, parse_manifest
-from edge.core.preprocess import Grey, Patch, PreprocessSpec, prepare
+from edge.core.preprocess import Grey, PreprocessSpec, prepare
+from edge.files import digest_file
 from edge.inspection import read_view
 
 Labels = NDArray[np.int64]
-Balance = Literal["fewer-normals", "repeat-defects"]
+Patches = NDArray[np.uint8]
+Positions = NDArray[np.int64]
+Tick = Callable[[int], None]
+
+_OPEN_FILES = 64
+
+
+class PatchFiles:
+    """Patches on disk, in files that are mapped, not read: uint8 (n, size, size, channels) each."""
+
+    def __init__(self, parts: Sequence[Callable[[], Patches]], counts: Sequence[int]) -> None:
+        """``parts`` open a file each, with as many patches as ``counts`` says; few are open at a time."""
+        self._open = lru_cache(maxsize=_OPEN_FILES)(lambda number: parts[number]())
+        self._counts = counts
+        self._ends = np.cumsum(counts)
+
+    def take(self, positions: Positions) -> Patches:
+        """The patches at these positions, in this order, in memory."""
+        taken = np.empty((len(positions), *self._open(0).shape[1:]), np.uint8)
+        owners = np.searchsorted(self._ends, positions, side="right")
+        for i, (position, owner) in enumerate(zip(positions, owners.tolist(), strict=True)):
+            taken[i] = self._open(owner)[position - (self._ends[owner] - self._counts[owner])]
+        return taken
 
 
 @dataclass(frozen=True)
 class LabelledLot:
-    """``patches``: uint8 (n, size, size, channels); ``labels``: 1 defect, 0 normal; ``rows``: the truth, in order."""
+    """Joints of a lot. ``labels``: 1 defect, 0 normal; ``rows``: the truth; ``index``: the places of their patches."""
 
     name: str
     digest: str
-    patches: NDArray[np.uint8]
-    labels: Labels
+    files: PatchFiles
+    index: Positions
     rows: tuple[TruthRow, ...]
 
-    def subset(self, chosen: NDArray[np.int64], name: str) -> LabelledLot:
-        rows = tuple(self.rows[i] for i in chosen)
-        return LabelledLot(name, self.digest, self.patches[chosen], self.labels[chosen], rows)
+    @cached_property
+    def labels(self) -> Labels:
+        return np.array([row.label for row in self.rows], np.int64)
+
+    @property
+    def truth_digest(self) -> str:
+        """Of which joints these are and what is true of them; unlike ``digest`` it does not depend on their pixels."""
+        return "sha256:" + hashlib.sha256(repr([tuple(row) for row in self.rows]).encode()).hexdigest()
 
     @property
     def board_types(self) -> NDArray[np.str_]:
         return np.array([row.board_type for row in self.rows])
 
+    @property
+    def patches(self) -> Patches:
+        """All patches, in memory."""
+        return self.files.take(self.index)
 
-def load_lot(lot: Path, spec: PreprocessSpec, tick: Callable[[int], None] = lambda _: None) -> LabelledLot:
-    """Read every joint of a lot that has truth; ``tick`` is told of each view's number of joints.
+    def take(self, chosen: Positions) -> Patches:
+        """The patches of some of the lot's joints."""
+        return self.files.take(self.index[chosen])
 
-    Raises UsageError for a lot without truth, JobRefused for a broken manifest.
+    def batches(self, size: int) -> Iterator[Patches]:
+        """All patches in order, ``size`` at a time."""
+        for start in range(0, len(self.index), size):
+            yield self.files.take(self.index[start : start + size])
+
+    def subset(self, chosen: Positions, name: str) -> LabelledLot:
+        return LabelledLot(name, self.digest, self.files, self.index[chosen], tuple(self.rows[i] for i in chosen))
+
+
+def load_lot(lot: Path, spec: PreprocessSpec, tick: Tick = lambda _: None) -> LabelledLot:
+    """Open a lot with truth, of job folders or of patches; ``tick`` is told of each part's number of joints.
+
+    Raises UsageError for a lot without truth, or of patches made otherwise; JobRefused for a broken manifest.
     """
+    if (lot / LOT).exists():
+        return _load_patches(lot, spec, tick)
+    if (lot / SHARDS).exists():
+        raise UsageError(
+            f"{lot}: has {SHARDS} but no {LOT}: its simulation was interrupted; remove it and simulate anew"
+        )
+    return _load_jobs(lot, spec, tick)
+
+
+def _load_patches(lot: Path, spec: PreprocessSpec, tick: Tick) -> LabelledLot:
+    about = read_lot_file(lot)
+    if about.preprocess != spec:
+        raise UsageError(f"{lot / LOT}: its patches were not cut as asked for; name a lot of job folders")
+    rows = tuple(read_truth(lot).values())
+    for shard in about.shards:
+        _require_whole(lot / SHARDS / shard.file, shard)
+        tick(shard.joints)
+    counts = [shard.joints for shard in about.shards]
+    if not counts or sum(counts) != len(rows):
+        raise UsageError(f"{lot}: {TRUTH} and {LOT} do not agree on the number of joints; simulate the lot anew")
+    digest = hashlib.sha256((lot / TRUTH).read_bytes() + (lot / LOT).read_bytes()).hexdigest()
+    files = PatchFiles([partial(_mapped, lot / SHARDS / shard.file) for shard in about.shards], counts)
+    return LabelledLot(lot.name, "sha256:" + digest, files, np.arange(len(rows)), rows)
+
+
+def _require_whole(path: Path, shard: Shard) -> None:
+    """Raises UsageError for a shard that is not the one that was written."""
+    try:
+        found = digest_file(path)
+    except OSError as error:
+        raise UsageError(f"{path}: not readable ({error.strerror}); simulate the lot anew") from error
+    if found != shard.sha256:
+        raise UsageError(f"{path}: is not the shard that {LOT} names (sha256); simulate the lot anew")
+
+
+def _mapped(path: Path) -> Patches:
+    mapped: Patches = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _load_jobs(lot: Path, spec: PreprocessSpec, tick: Tick) -> LabelledLot:
     truth = read_truth(lot)
-    patches: list[Patch] = []
     rows: list[TruthRow] = []
     digest = hashlib.sha256((lot / TRUTH).read_bytes())
-    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-        raw = _manifest(folder)
-        digest.update(raw)
-        job = parse_manifest(raw, source=str(folder / "manifest.json")).job
-        for view in job.views:
-            slices = _slices(job, view, folder, spec)
-            known = [joint for joint in job.joints_of(view) if (job.job_id, joint.id) in truth]
-            for joint in known:
-                patches.append(prepare(spec, slices, joint.roi))
-                rows.append(truth[job.job_id, joint.id])
-            tick(len(known))
-    if not patches:
-        raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
-    labels = np.array([row.label for row in rows], np.int64)
-    return LabelledLot(lot.name, "sha256:" + digest.hexdigest(), np.stack(patches), labels, tuple(rows))
+    # Unlinked at once: the mapping keeps the patches on disk for as long as they are used.
+    with tempfile.TemporaryFile(prefix="axi-patches-") as store:
+        for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
+            raw = _manifest(folder)
+            digest.update(raw)
+            job = parse_manifest(raw, source=str(folder / "manifest.json")).job
+            for view in job.views:
+                known = _store_view(job, view, folder, spec, truth, store)
+                rows += known
+                tick(len(known))
+        store.flush()
+        if not rows:
+            raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
+        shape = (len(rows), spec.size, spec.size, spec.channels)
+        patches = np.memmap(store, np.uint8, "r", shape=shape)
+    return LabelledLot(
+        lot.name,
+        "sha256:" + digest.hexdigest(),
+        PatchFiles([lambda: patches], [len(rows)]),
+        np.arange(len(rows)),
+        tuple(rows),
+    )
+
+
+def _store_view(
+    job: Job,
+    view: View,
+    folder: Path,
+    spec: PreprocessSpec,
+    truth: dict[tuple[str, str], TruthRow],
+    store: IO[bytes],
+) -> list[TruthRow]:
+    """Append the patches of a view's known joints to ``store``; their truth."""
+    slices = _slices(job, view, folder, spec)
+    known = [joint for joint in job.joints_of(view) if (job.job_id, joint.id) in truth]
+    for joint in known:
+        store.write(prepare(spec, slices, joint.roi).tobytes())
+    return [truth[job.job_id, joint.id] for joint in known]
 
 
 def _manifest(folder: Path) -> bytes:
@@ -101,7 +217,8 @@ def split_by_board_type(lot: LabelledLot, share: float, seed: int) -> tuple[Labe
 def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:
     """As many defects as normals: with fewer normals (Zhang et al., section V), or with defects repeated.
 
-    Repeating suits lots too small to throw anything away. Raises UsageError unless both classes are there.
+    A lot that has more defects than normals gives up defects instead. Repeating suits lots too small to throw anything
+    away. Raises UsageError unless both classes are there.
     """
     defects, normals = np.flatnonzero(lot.labels == 1), np.flatnonzero(lot.labels == 0)
     if not len(defects) or not len(normals):
@@ -109,11 +226,7 @@ def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:
     if balance == "repeat-defects":
         defects = np.resize(defects, max(len(normals), len(defects)))
     else:
-        normals = np.random.default_rng(seed).choice(normals, min(len(normals), len(defects)), replace=False)
+        rng, fewer = np.random.default_rng(seed), min(len(normals), len(defects))
+        normals = rng.choice(normals, fewer, replace=False)
+        defects = defects if len(defects) == fewer else rng.choice(defects, fewer, replace=False)
     return lot.subset(np.sort(np.concatenate([defects, normals])), f"{lot.name}, balanced")
-
-
-def as_floats(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Patches as the Keras networks take them: (n, size, size, channels, 1) in [0, 1]."""
-    scaled: NDArray[np.float32] = patches[..., np.newaxis].astype(np.float32) / np.float32(255)
-    return scaled

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.simulator.lot import read_truth
+from convert.simulator.plan import read_truth
 from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
 from edge.core.job import Roi, parse_manifest

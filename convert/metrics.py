@@ -27,6 +27,43 @@ def auroc(scores: Scores, labels: Labels) -> float:
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+class Interval(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auroc_interval(scores: Scores, labels: Labels, confidence: float = 0.95) -> Interval:
+    """AUROC with the interval of DeLong, DeLong and Clarke-Pearson (1988), on the logit scale.
+
+    The variance is that of the placement values: for each defect the share of normals below it, for each normal the
+    share of defects above it, from midranks (Sun and Xu 2014). The logit keeps the interval inside [0, 1]. Where
+    nothing varies (all apart, all tied, a class of one) it is Clopper's and Pearson's for as many trials as the smaller
+    class has joints: wide, but never empty. NaN throughout when a class is empty.
+    """
+    value = auroc(scores, labels)
+    defects, normals = scores[labels == 1], scores[labels == 0]
+    fewest = min(len(defects), len(normals))
+    if not fewest:
+        return Interval(value, value, value)
+    ranks = stats.rankdata(np.concatenate([defects, normals]))
+    above = (ranks[: len(defects)] - stats.rankdata(defects)) / len(normals)
+    below = 1 - (ranks[len(defects) :] - stats.rankdata(normals)) / len(defects)
+    variance = above.var(ddof=1) / len(defects) + below.var(ddof=1) / len(normals) if fewest > 1 else 0.0
+    if not variance:
+        bounds = rate(round(value * fewest), fewest, confidence)
+        return Interval(value, min(value, bounds.low), max(value, bounds.high))
+    reach = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(variance) / (value * (1 - value))
+    logit = math.log(value / (1 - value))
+    return Interval(value, _sigmoid(logit - reach), _sigmoid(logit + reach))
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
+
+
 def rate(hits: int, total: int, confidence: float = 0.95) -> Rate:
     """A proportion with its two-sided Clopper-Pearson interval; ``total`` must be positive."""
     tail = (1 - confidence) / 2
@@ -65,3 +102,47 @@ def threshold_for_recall(scores: Scores, labels: Labels, recall: float) -> float
 def flipped(before: Scores, after: Scores, threshold: float) -> NDArray[np.int64]:
     """Positions whose decision differs between two models at one threshold."""
     return np.flatnonzero((before >= threshold) != (after >= threshold))
+
+
+class RocPoint(NamedTuple):
+    """One corner of a ROC: a threshold and both rates there."""
+
+    threshold: float
+    recall: float
+    false_positive_rate: float
+
+
+def roc(scores: Scores, labels: Labels) -> list[RocPoint]:
+    """The corners of the ROC from (0, 0) to (1, 1), highest threshold first; points on a straight line are left out."""
+    order = np.argsort(-scores, kind="stable")
+    last_of_ties = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    defects = np.append(0, np.cumsum(labels[order])[last_of_ties])
+    normals = np.append(0, np.cumsum(1 - labels[order])[last_of_ties])
+    up, right = np.diff(defects), np.diff(normals)
+    turns = up[:-1] * right[1:] != up[1:] * right[:-1]
+    kept = np.concatenate([[0], 1 + np.flatnonzero(turns), [len(defects) - 1]])
+    above_all = np.nextafter(scores[order][0], math.inf)
+    thresholds = np.append(above_all, scores[order][last_of_ties])
+    recall, false = defects / max(1, defects[-1]), normals / max(1, normals[-1])
+    return [RocPoint(float(thresholds[i]), float(recall[i]), float(false[i])) for i in kept]
+
+
+class Bin(NamedTuple):
+    """Joints whose score lies in one range: their mean score, and the share of defects among them."""
+
+    low: float
+    high: float
+    mean_score: float
+    defects: Rate
+
+
+def calibration_bins(scores: Scores, labels: Labels, bins: int = 10) -> list[Bin]:
+    """Reliability: equal ranges of the score, empty ones left out."""
+    found = []
+    for i in range(bins):
+        low, high = i / bins, (i + 1) / bins
+        inside = (scores >= low) & ((scores < high) | ((scores == high) & (i == bins - 1)))
+        if inside.any():
+            hits = rate(int(labels[inside].sum()), int(inside.sum()))
+            found.append(Bin(low, high, float(scores[inside].mean()), hits))
+    return found

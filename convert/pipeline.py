@@ -35,6 +35,7 @@ from convert.parity import (
 from convert.quantise import quantise
 from convert.recipe import Recipe, load_recipe
 from convert.runtimes import outputs_on, thread_count
+from convert.simulator.lot import LOT
 from convert.train import load_model, score
 from edge.adapters.tflite import TfliteScorer, installed_runtimes
 from edge.bundle import load_private_key, write_bundle
@@ -113,6 +114,11 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
 
 def _read_lots(recipe: Recipe, here: Path) -> Lots:
     names = (recipe.calibration.lot, recipe.validation.lot, recipe.evaluation.lot)
+    if (here / recipe.evaluation.lot / LOT).exists():
+        raise ConfigError(
+            f"[evaluation] lot: {recipe.evaluation.lot} holds patches, and golden joints need images; "
+            "name a lot of job folders"
+        )
     lots = Lots(*(load_lot(here / name, recipe.preprocess) for name in names))
     for field, lot in (("validation", lots.validation), ("evaluation", lots.evaluation)):
         if len(set(lot.labels.tolist())) < 2:
@@ -126,13 +132,13 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     """Lower, quantise in another process, read the file, run it on every runtime here."""
     say("lowering")
     program = lower(model)
-    keras_validation, keras_evaluation = (score(model, lot.patches) for lot in (lots.validation, lots.evaluation))
+    keras_validation, keras_evaluation = (score(model, lot, plain=True) for lot in (lots.validation, lots.evaluation))
     difference = require_equivalence(keras_evaluation, lowered_scores(program, lots.evaluation.patches))
     say(f"lowered exactly: at most {difference:.1e} from Keras on {len(lots.evaluation.labels)} held-out joints")
     scheme = recipe.quantisation.scheme
     say(f"quantising to {scheme}, in a process of its own")
     drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
-    calibration = lots.calibration.patches[drawn]
+    calibration = lots.calibration.take(drawn)
     tflite = quantise(program, calibration, scheme)
     found = operations(tflite)
     if scheme == "int8":

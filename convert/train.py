@@ -1,11 +1,11 @@
-"""Training: balanced by board-unseen split, seeded, with a checkpoint an epoch."""
+"""Training: split by board type, balanced, seeded, streamed from disk, resumable after every epoch."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,38 +14,24 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convert.dataset import Balance, LabelledLot, as_floats, balanced, split_by_board_type
+from convert.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from convert.dataset import LabelledLot, balanced, split_by_board_type
 from convert.metrics import auroc
 from convert.networks.cnn3d import cnn3d
-from convert.networks.unrolled import unrolled
-from edge.core.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """``learning_rate`` and ``decay``: Adam's; the paper trains with 1e-5 and 1e-6 on far more data.
-
-    ``validation_share``: share of the board types held out; 0 trains on everything and keeps the last epoch.
-    ``time_limit_s``: stop after the epoch in which this runs out.
-    """
-
-    epochs: int = 12
-    batch: int = 32
-    learning_rate: float = 3e-4
-    decay: float = 1e-6
-    seed: int = 0
-    validation_share: float = 0.25
-    dense_units: int = 1024
-    time_limit_s: float | None = None
-    balance: Balance = "fewer-normals"
+from convert.networks.cnn_lstm import TRUNKS, cnn_lstm
+from convert.networks.folded import folded
+from convert.training_plan import Network, TrainingPlan
+from edge.core.errors import ConfigError, UsageError
 
 
 class Epoch(NamedTuple):
-    """One line of the history; AUROC is NaN without a validation side."""
+    """One line of the history; AUROC and loss of the validation side are NaN without one."""
 
     epoch: int
     loss: float
+    validation_loss: float
     validation_auroc: float
+    learning_rate: float
     seconds: float
 
 
@@ -53,75 +39,210 @@ Report = Callable[[Epoch], None]
 Tick = Callable[[float], None]
 
 
-def train(lot: LabelledLot, out: Path, plan: TrainingPlan, tick: Tick, report: Report) -> list[Epoch]:
-    """Train a 3D CNN and save the best epoch to ``out`` (.keras), its history beside it (.csv).
+class Sides(NamedTuple):
+    """What is trained on, balanced, and what is validated on, as it is; no board type in common."""
 
-    ``tick`` hears each step's loss, ``report`` each epoch. The plain Table II model is saved; its unrolled twin, which
-    computes the same several times faster here, does the work.
+    training: LabelledLot
+    validation: LabelledLot | None
+
+
+def sides(lot: LabelledLot, plan: TrainingPlan, validation: LabelledLot | None = None) -> Sides:
+    """Split and balance.
+
+    Raises UsageError when a class or a second board type is missing, or when the validation lot is not of other types.
+    """
+    if validation is None and plan.validation_share > 0:
+        lot, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
+    if validation is not None:
+        common = sorted(set(lot.board_types) & set(validation.board_types))
+        if common:
+            raise UsageError(
+                f"{lot.name} and {validation.name} share board type {common[0]}; validate on other types "
+                "(simulate them with another --first-type)"
+            )
+        if len(set(validation.labels.tolist())) < 2:
+            raise UsageError(f"{validation.name}: holds one class only; validate on defects and normals")
+    return Sides(balanced(lot, plan.balance, plan.seed), validation)
+
+
+def untrained(network: Network, plan: TrainingPlan) -> Any:
+    """The named network, fresh."""
+    if network == "cnn3d":
+        return cnn3d(dense_units=plan.dense_units, dropout=plan.dropout, seed=plan.seed)
+    return cnn_lstm(
+        trunk=TRUNKS[plan.trunk], features=plan.features, units=plan.units, dropout=plan.dropout, seed=plan.seed
+    )
+
+
+def steps_per_epoch(data: Sides, plan: TrainingPlan) -> int:
+    return -(-len(data.training.rows) // plan.batch)
+
+
+def train(
+    network: Network,
+    data: Sides,
+    out: Path,
+    plan: TrainingPlan,
+    tick: Tick = lambda _: None,
+    report: Report = lambda _: None,
+    start: Any = None,
+) -> list[Epoch]:
+    """Train and save the best epoch to ``out`` (.keras), its history beside it (.csv).
+
+    ``tick`` hears each step's loss, ``report`` each epoch, those before an interruption included. ``start`` is a model
+    to go on from. After each epoch the whole state is saved beside ``out`` (.resume.npz), and it goes when training is
+    done: the same call after an interruption continues there, and ends where an uninterrupted one would have.
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()  # the same seed on the same kind of machine: the same weights
-    training, validation = _sides(lot, plan)
-    plain = cnn3d(dense_units=plan.dense_units, seed=plan.seed)
-    twin = unrolled(plain)
-    schedule = keras.optimizers.schedules.InverseTimeDecay(plan.learning_rate, 1, plan.decay)
-    twin.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
-    rng = np.random.default_rng(plan.seed)
-    history: list[Epoch] = []
-    best = -np.inf
-    started = time.monotonic()
-    for number in range(1, plan.epochs + 1):
-        loss = _one_epoch(twin, training, plan.batch, rng, tick)
-        value = auroc(score(twin, validation.patches), validation.labels) if validation else float("nan")
-        epoch = Epoch(number, loss, value, time.monotonic() - started)
-        history.append(epoch)
+    model = untrained(network, plan) if start is None else start
+    steps = steps_per_epoch(data, plan)
+    optimizer = keras.optimizers.Adam(_schedule(plan, steps))
+    optimizer.build(model.trainable_variables)
+    run = _Run(model, optimizer)
+    state = out.with_suffix(".resume.npz")
+    identity = _identity(network, plan, data, start)
+    variables = [*model.variables, *optimizer.variables]
+    kept = load_checkpoint(state, identity, variables)
+    history = [Epoch(*row) for row in kept.history]
+    for epoch in history:
         report(epoch)
-        if validation is None or value > best:
-            best = value
-            plain.set_weights(twin.get_weights())
-            plain.save(out)
-        if plan.time_limit_s is not None and epoch.seconds > plan.time_limit_s:
-            break
-    _write_history(out.with_suffix(".csv"), history)
+    spent = history[-1].seconds if history else 0.0
+    started = time.monotonic()
+    while not _finished(history, plan):
+        number = len(history) + 1
+        loss = _one_epoch(run, data.training, plan, number, tick)
+        validation = _validated(run, data.validation)
+        rate = float(np.asarray(optimizer.learning_rate))
+        epoch = Epoch(number, loss, *validation, rate, spent + time.monotonic() - started)
+        history.append(epoch)
+        if data.validation is None or _is_best(history):
+            model.save(out)
+        _write_history(out.with_suffix(".csv"), history)
+        save_checkpoint(state, identity, Checkpoint(tuple(map(tuple, history))), variables)
+        report(epoch)
+    state.unlink(missing_ok=True)
     return history
 
 
-def steps_per_epoch(lot: LabelledLot, plan: TrainingPlan) -> int:
-    training, _ = _sides(lot, plan)
-    return -(-len(training.labels) // plan.batch)
+def score(
+    model: Any, lot: LabelledLot | NDArray[np.uint8], batch: int = 64, *, plain: bool = False
+) -> NDArray[np.float64]:
+    """p_defect of each joint under a Keras model, float64 (n,); a lot is read from disk batch by batch.
 
-
-def score(model: Any, patches: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float64]:
-    """p_defect of each patch under a Keras model, float64 (n,)."""
-    parts = [
-        np.asarray(model(as_floats(patches[i : i + batch]), training=False))[:, 1]
-        for i in range(0, len(patches), batch)
-    ]
-    return np.concatenate(parts).astype(np.float64)
+    ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to.
+    """
+    batches = lot.batches(batch) if isinstance(lot, LabelledLot) else _chunks(lot, batch)
+    return _scores(_forward(model, plain=plain), batches)
 
 
 def load_model(path: Path) -> Any:
     """Read a ``.keras`` file. Raises ConfigError."""
+    from convert.networks import lowrank  # noqa: F401 - registers its layers with Keras
+
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{path}: not readable as a Keras model ({error}); save it as .keras") from error
 
 
-def _sides(lot: LabelledLot, plan: TrainingPlan) -> tuple[LabelledLot, LabelledLot | None]:
-    if plan.validation_share <= 0:
-        return balanced(lot, plan.balance, plan.seed), None
-    training, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
-    return balanced(training, plan.balance, plan.seed), validation
+def _identity(network: Network, plan: TrainingPlan, data: Sides, start: Any) -> str:
+    """What run a training state belongs to: the plan, the joints on both sides, and the weights it began with."""
+    digest = hashlib.sha256()
+    for weight in [] if start is None else start.get_weights():
+        digest.update(weight.tobytes())
+    validation = data.validation.truth_digest if data.validation else "none"
+    return f"{network} {plan.digest} {data.training.truth_digest} {validation} {digest.hexdigest()}"
 
 
-def _one_epoch(model: Any, lot: LabelledLot, batch: int, rng: np.random.Generator, tick: Tick) -> float:
-    order = rng.permutation(len(lot.labels))
+def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(patches), size):
+        yield patches[start : start + size]
+
+
+def _scores(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    return np.concatenate([np.asarray(forward(part))[:, 1] for part in batches]).astype(np.float64)
+
+
+def _forward(model: Any, *, plain: bool = False) -> Any:
+    compute = model if plain else folded(model)
+    batch_of_patches = tf.TensorSpec((None, *model.input_shape[1:4]), tf.uint8)
+
+    @tf.function(input_signature=[batch_of_patches], autograph=False)
+    def forward(patches: Any) -> Any:
+        return compute(_scaled(patches), training=False)
+
+    return forward
+
+
+def _scaled(patches: Any) -> Any:
+    """uint8 (n, size, size, channels) as the networks take them: (n, size, size, channels, 1) in [0, 1]."""
+    return tf.cast(patches, tf.float32)[..., tf.newaxis] / 255.0
+
+
+class _Run:
+    """A model's compiled training step, and its compiled inference."""
+
+    def __init__(self, model: Any, optimizer: Any) -> None:
+        compute = folded(model)
+        loss_of = keras.losses.SparseCategoricalCrossentropy()
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def step(patches: Any, labels: Any) -> Any:
+            with tf.GradientTape() as tape:
+                loss = loss_of(labels, compute(_scaled(patches), training=True))
+            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+            return loss
+
+        self.step = step
+        self.forward = _forward(model)
+
+
+def _schedule(plan: TrainingPlan, steps: int) -> Any:
+    if not plan.cosine:
+        return keras.optimizers.schedules.InverseTimeDecay(plan.learning_rate, 1, plan.decay)
+    total = steps * plan.epochs
+    rise = min(100, total // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        plan.learning_rate / 50, total - rise, alpha=0.02, warmup_target=plan.learning_rate, warmup_steps=rise
+    )
+
+
+def _finished(history: list[Epoch], plan: TrainingPlan) -> bool:
+    if len(history) >= (plan.stop_after or plan.epochs):
+        return True
+    if history and plan.time_limit_s is not None and history[-1].seconds > plan.time_limit_s:
+        return True
+    values = [epoch.validation_auroc for epoch in history]
+    if not values or np.isnan(values).all():
+        return False
+    return len(values) - 1 - int(np.nanargmax(values)) >= plan.patience
+
+
+def _is_best(history: list[Epoch]) -> bool:
+    values = [epoch.validation_auroc for epoch in history]
+    return np.isnan(values[-1]) or len(values) == 1 or values[-1] > np.nanmax(values[:-1])
+
+
+def _validated(run: _Run, validation: LabelledLot | None) -> tuple[float, float]:
+    """Loss and AUROC."""
+    if validation is None:
+        return float("nan"), float("nan")
+    scores = np.clip(_scores(run.forward, validation.batches(64)), 1e-7, 1 - 1e-7)
+    labels = validation.labels
+    return float(-np.mean(np.where(labels == 1, np.log(scores), np.log(1 - scores)))), auroc(scores, labels)
+
+
+def _one_epoch(run: _Run, lot: LabelledLot, plan: TrainingPlan, number: int, tick: Tick) -> float:
+    """Each joint once, in an order and turned in ways that depend on seed and epoch only."""
+    rng = np.random.default_rng([plan.seed, number])
+    order = rng.permutation(len(lot.rows))
     losses = []
-    for start in range(0, len(order), batch):
-        chosen = order[start : start + batch]
-        patches = np.stack([_turned(lot.patches[i], int(rng.integers(8))) for i in chosen])
-        losses.append(float(model.train_on_batch(as_floats(patches), lot.labels[chosen])))
+    for start in range(0, len(order), plan.batch):
+        chosen = order[start : start + plan.batch]
+        turns = rng.integers(8, size=len(chosen))
+        patches = np.stack([_turned(patch, int(turn)) for patch, turn in zip(lot.take(chosen), turns, strict=True)])
+        losses.append(float(run.step(patches, lot.labels[chosen])))
         tick(losses[-1])
     return float(np.mean(losses))
 
@@ -130,6 +251,12 @@ def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
     """One of the eight symmetries of the square: a joint seen from another side is the same joint."""
     rotated = np.rot90(patch, turn % 4)
     return rotated[:, ::-1] if turn >= 4 else rotated
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The history that was saved beside a model."""
+    with path.open(newline="") as stream:
+        return [Epoch(int(row.pop("epoch")), **{k: float(v) for k, v in row.items()}) for row in csv.DictReader(stream)]
 
 
 def _write_history(path: Path, history: list[Epoch]) -> None:

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.mosquitto import Mosquitto, find_mosquitto
+
+settings.register_profile("noisy machine", deadline=None)  # time is not a property of the code here
+settings.load_profile("noisy machine")
 
 
 @pytest.fixture
@@ -26,7 +30,8 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 @pytest.fixture(scope="session")
 def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three small simulated lots with no board type in common: learn, validate, evaluate."""
-    from convert.simulator.lot import LotPlan, simulate_lot
+    from convert.simulator.lot import simulate_lot
+    from convert.simulator.plan import LotPlan
 
     root = tmp_path_factory.mktemp("lots")
     for number, name in enumerate(("learn", "validate", "evaluate")):

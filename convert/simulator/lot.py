@@ -1,203 +1,160 @@
-"""A lot: job folders as a machine would leave them, and the truth beside them.
+"""A lot on disk: job folders as a machine would leave them, or shards of ready patches; the truth beside them.
 
-``DIR/<job_id>/`` holds manifest.json and the slices; ``DIR/truth.csv`` one row a joint. The same arguments give the
-same bytes.
+``jobs``: ``DIR/<job_id>/`` holds manifest.json and the slices. ``patches``: ``DIR/shards/NNNNN.npy`` hold uint8
+(n, size, size, channels), in the order of the truth, and ``DIR/lot.json`` says what they are. Both have
+``DIR/truth.csv``, one row a joint. The same plan gives the same bytes. Memory holds one board (jobs) or one shard
+(patches) a worker, however large the lot.
 """
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from convert.simulator.board_type import BoardType, board_type
-from convert.simulator.joint import Truth
-from convert.simulator.view import SimulatedJoint, joints_per_view, simulate_view
+from convert.simulator.board import as_read, board_views, encoded, job_id_of, job_of, kind_of
+from convert.simulator.plan import LotPlan, TruthRow, truth_writer
 from edge.core.errors import UsageError
-from edge.core.job import Board, ImageFormat, Job, Joint, MachineCall, SliceFile, Station, View, encode_manifest
+from edge.core.job import encode_manifest
+from edge.core.preprocess import Patch, PreprocessSpec, prepare, to_polarity
 
-TRUTH = "truth.csv"
-DEFECT_SHARE = 0.18 / 1.18
-"""Normal : defect = 1 : 0.18 among what the machine flags (Zhang et al., Table IV)."""
-_EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
-_CALLS = {
-    Truth.MISSING: MachineCall(code=161, name="missing"),
-    Truth.INSUFFICIENT: MachineCall(code=164, name="insufficient"),
-    Truth.SHORT: MachineCall(code=162, name="short"),
-    Truth.VOIDED: MachineCall(code=167, name="void"),
-}
+LOT = "lot.json"
+SHARDS = "shards"
+_SHARD_JOINTS = 512
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-class TruthRow(NamedTuple):
-    """What is known of one joint. ``label`` is 1 for a defect, 0 for normal; ``roi_right`` is 1 or 0."""
+class Shard(msgspec.Struct, frozen=True):
+    """One file of patches; ``joints`` of the truth, in order."""
 
-    job_id: str
-    joint: str
-    board_type: str
-    truth: str
-    label: int
-    fill: float
-    void_share: float
-    slices: int
-    roi_right: int
-
-
-@dataclass(frozen=True)
-class LotPlan:
-    """What to simulate: ``joints`` in all, spread over ``boards`` boards of ``types`` types.
-
-    Board types are numbered from ``first_type``; two lots share no board type when their ranges do not overlap.
-    """
-
-    boards: int
+    file: str
     joints: int
-    seed: int
-    types: int
-    first_type: int = 0
-    defect_share: float = DEFECT_SHARE
-    prefix: str = "L1"
+    sha256: str
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.boards <= self.joints:
-            raise UsageError(f"--boards {self.boards} --joints {self.joints}: give at least one joint a board")
-        if not 0 <= self.defect_share <= 1:
-            raise UsageError(f"--defect-share {self.defect_share}: give a share between 0 and 1")
-        if self.types < 1 or self.first_type < 0 or self.seed < 0:
-            raise UsageError("--types, --first-type and --seed count from 1, 0 and 0 upwards")
 
-    def joints_on(self, board: int) -> int:
-        return self.joints // self.boards + (board < self.joints % self.boards)
+class LotFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``lot.json`` says of a lot of patches."""
+
+    schema: str = "axi-lot/1"
+    preprocess: PreprocessSpec
+    plan: LotPlan
+    shards: tuple[Shard, ...]
+
+
+class _Part(NamedTuple):
+    """What one worker's task leaves: the truth of its joints, and its shard where it wrote one."""
+
+    rows: list[TruthRow]
+    shard: Shard | None
 
 
 def simulate_lot(out: Path, plan: LotPlan, workers: int | None = None) -> Iterator[int]:
-    """Write a lot into the new or empty folder ``out``; yields each finished board's number of joints.
+    """Write a lot into the new or empty folder ``out``; yields the number of joints of each part that is done.
 
     Raises UsageError when the folder holds something already.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: holds something already; name a new folder")
-    out.mkdir(parents=True, exist_ok=True)
-    rows: list[TruthRow] = []
-    workers = workers or min(os.cpu_count() or 1, plan.boards)
-    # Forking is safe here only before TensorFlow starts its threads, and who knows: so start afresh.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = [pool.submit(simulate_board, out, plan, board) for board in range(plan.boards)]
-        for future in futures:
-            truth = future.result()
-            rows += truth
-            yield len(truth)
-    with (out / TRUTH).open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(TruthRow._fields)
-        writer.writerows(rows)
+    (out if plan.form == "jobs" else out / SHARDS).mkdir(parents=True, exist_ok=True)
+    shards: list[Shard] = []
+    with truth_writer(out) as write:
+        for part in _parts(out, plan, workers):
+            write(part.rows)
+            shards += [part.shard] if part.shard else []
+            yield len(part.rows)
+    if plan.form == "patches":
+        about = LotFile(preprocess=PreprocessSpec(), plan=plan, shards=tuple(shards))
+        (out / LOT).write_bytes(msgspec.json.format(msgspec.json.encode(about)) + b"\n")
 
 
-def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
-    """(job_id, joint) -> truth. Raises UsageError when the lot has none."""
+def read_lot_file(lot: Path) -> LotFile:
+    """What a lot of patches says of itself. Raises UsageError."""
     try:
-        with (lot / TRUTH).open(newline="") as stream:
-            rows = [_parsed(record) for record in csv.DictReader(stream)]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"{lot / TRUTH}: not a readable truth file ({error}); name a lot made by axi-convert simulate"
-        ) from error
-    return {(row.job_id, row.joint): row for row in rows}
+        return msgspec.json.decode((lot / LOT).read_bytes(), type=LotFile)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{lot / LOT}: not readable ({error}); simulate the lot anew") from error
 
 
-def _parsed(record: dict[str, str]) -> TruthRow:
-    return TruthRow(
-        job_id=record["job_id"],
-        joint=record["joint"],
-        board_type=record["board_type"],
-        truth=record["truth"],
-        label=int(record["label"]),
-        fill=float(record["fill"]),
-        void_share=float(record["void_share"]),
-        slices=int(record["slices"]),
-        roi_right=int(record["roi_right"]),
-    )
+def _parts(out: Path, plan: LotPlan, workers: int | None) -> Iterator[_Part]:
+    """Every part in order, a few in flight."""
+    tasks = _tasks(plan)
+    workers = workers or min(os.cpu_count() or 1, len(tasks))
+    write = _write_job if plan.form == "jobs" else _write_shard
+    # Forking this process is safe only before TensorFlow starts its threads, and who knows: so a small server forks.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        running: deque[Future[_Part]] = deque()
+        for number, boards in enumerate(tasks):
+            running.append(pool.submit(write, out, plan, number, boards))
+            if len(running) > 2 * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
-def simulate_board(out: Path, plan: LotPlan, board: int) -> list[TruthRow]:
-    """Write one board's job folder; a board takes as many views as its joints need."""
-    rng = np.random.default_rng([plan.seed, 0xB0A2D, board])
-    kind = board_type(plan.seed, plan.first_type + board % plan.types)
-    job_id = f"{plan.prefix}-{board:06d}"
-    folder = out / job_id
-    folder.mkdir()
-    views: list[View] = []
-    joints: list[Joint] = []
-    rows: list[TruthRow] = []
-    left, most = plan.joints_on(board), joints_per_view(kind)
-    while left:
-        count = min(left, most)
-        view_id = f"{board % 1000:03d}{len(views):03d}"
-        simulated = simulate_view(kind, count, plan.defect_share, rng)
-        views.append(View(id=view_id, slices=_write_slices(folder, view_id, simulated.slices, kind)))
-        for one in simulated.joints:
-            joint = _as_joint(one, f"J{len(views)}", str(len(joints) + 1), view_id, rng)
-            joints.append(joint)
-            rows.append(_as_row(one, job_id, joint.id, kind, len(simulated.slices)))
-        left -= count
-    job = Job(
-        schema="axi-job/1",
-        job_id=job_id,
-        created=(_EPOCH + timedelta(seconds=40 * board)).isoformat().replace("+00:00", "Z"),
-        station=Station(name="simulated AXI", vendor="axi-edge", software="1"),
-        board=Board(serial=f"SN{plan.seed:02d}{board:05d}", type=kind.name, revision="A", side="bottom"),
-        image=ImageFormat(polarity=kind.polarity),
-        views=tuple(views),
-        joints=tuple(joints),
-    )
-    (folder / "manifest.json").write_bytes(encode_manifest(job))
-    return rows
+def _tasks(plan: LotPlan) -> list[range]:
+    """Boards, a part each: one for a job, as many as make a handy file for a shard."""
+    each = 1 if plan.form == "jobs" else max(1, _SHARD_JOINTS * plan.boards // plan.joints)
+    return [range(start, min(plan.boards, start + each)) for start in range(0, plan.boards, each)]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started meanwhile multiply matrices in one thread: they share the cores already."""
+    before = {name: os.environ.get(name) for name in _BLAS_THREADS}
+    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _write_slices(
-    folder: Path, view_id: str, slices: Sequence[NDArray[np.uint8]], kind: BoardType
-) -> tuple[SliceFile, ...]:
-    parts = []
-    for index, image in enumerate(slices):
-        name = f"{view_id}{index:02d}." + ("jpg" if kind.jpeg_quality else "png")
-        options = [cv2.IMWRITE_JPEG_QUALITY, kind.jpeg_quality] if kind.jpeg_quality else []
-        stored = image if kind.polarity == "solder_dark" else np.bitwise_not(image)
-        done, encoded = cv2.imencode(Path(name).suffix, stored, options)
-        if not done:
-            raise RuntimeError(f"{name}: the image encoder refused a slice")
-        (folder / name).write_bytes(encoded.tobytes())
-        parts.append(SliceFile(index=index, file=name))
-    return tuple(parts)
+def _write_job(out: Path, plan: LotPlan, _number: int, boards: range) -> _Part:
+    """One board's job folder."""
+    (board,) = boards
+    views = list(board_views(plan, board))
+    folder = out / job_id_of(plan, board)
+    folder.mkdir()
+    for one in views:
+        for part, image in zip(one.view.slices, one.images, strict=True):
+            (folder / part.file).write_bytes(encoded(image, kind_of(plan, board)))
+    (folder / "manifest.json").write_bytes(encode_manifest(job_of(plan, board, views)))
+    return _Part([row for one in views for row in one.rows], None)
 
 
-def _as_joint(one: SimulatedJoint, refdes: str, pin: str, view_id: str, rng: np.random.Generator) -> Joint:
-    """The machine calls a good joint something, too: that is why it is in the lot."""
-    call = _CALLS.get(one.truth) or list(_CALLS.values())[int(rng.choice(4, p=[0.1, 0.6, 0.1, 0.2]))]
-    return Joint(id=f"{refdes}.{pin}", refdes=refdes, pin=pin, type="PTH", view=view_id, roi=one.roi, machine_call=call)
-
-
-def _as_row(one: SimulatedJoint, job_id: str, joint: str, kind: BoardType, slices: int) -> TruthRow:
-    return TruthRow(
-        job_id=job_id,
-        joint=joint,
-        board_type=kind.name,
-        truth=one.truth.value,
-        label=int(one.truth is not Truth.NORMAL),
-        fill=round(one.solder.fill, 4),
-        void_share=round(one.solder.void_share(kind), 4),
-        slices=slices,
-        roi_right=int(one.roi_right),
-    )
+def _write_shard(out: Path, plan: LotPlan, number: int, boards: range) -> _Part:
+    """The patches of some boards, cut out as the device cuts them."""
+    spec = PreprocessSpec()
+    rows: list[TruthRow] = []
+    patches: list[Patch] = []
+    for board in boards:
+        kind = kind_of(plan, board)
+        for one in board_views(plan, board):
+            slices = {
+                part.index: to_polarity(as_read(image, kind), kind.polarity, spec.polarity)
+                for part, image in zip(one.view.slices, one.images, strict=True)
+            }
+            patches += [prepare(spec, slices, joint.roi) for joint in one.joints]
+            rows += one.rows
+    path = out / SHARDS / f"{number:05d}.npy"
+    np.save(path, np.stack(patches))
+    return _Part(rows, Shard(path.name, len(rows), "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()))

@@ -9,6 +9,7 @@ dz * tan(alpha).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,70 +20,102 @@ from convert.simulator.volume import Slab
 Image = NDArray[np.float32]
 
 
-def transmissions(slabs: Iterable[Slab], *, tilt_deg: float, azimuths: int, pixel_mm: float) -> list[Image]:
-    """One projection an azimuth, referred to the plane z = 0: float32 in (0, 1], shape of the slabs.
+def transmissions(
+    slabs: Iterable[Slab],
+    shape: tuple[int, int],
+    *,
+    tilt_deg: float,
+    azimuths: int,
+    pixel_mm: float,
+    background: float = 0.0,
+) -> list[Image]:
+    """One projection an azimuth, referred to the plane z = 0: float32 in (0, 1], of this shape.
 
-    Each slab is shifted by whole pixels, the nearest to its reach: at most half a pixel off, less than the blur.
+    ``background``: attenuation along the normal that is everywhere. Each slab is shifted by whole pixels, the nearest
+    to its reach: at most half a pixel off, less than the blur.
     """
     tangent, stretch = np.tan(np.radians(tilt_deg)), 1 / np.cos(np.radians(tilt_deg))
-    integrals: list[Image] = []
-    base = 0.0
+    directions = _directions(azimuths)
+    parts = []
     for slab in slabs:
-        if not integrals:
-            integrals = [np.zeros_like(slab.layer) for _ in range(azimuths)]
-        base += slab.base * slab.step * stretch
-        detail = (slab.layer[slab.box] - np.float32(slab.base)) * np.float32(slab.step * stretch)
         reach = (slab.floor + slab.step / 2) * tangent / pixel_mm
-        for integral, (ux, uy) in zip(integrals, _directions(azimuths), strict=True):
-            _add_at(integral, detail, slab.box[0].start - round(reach * uy), slab.box[1].start - round(reach * ux))
-    return [np.exp(-(integral + np.float32(base))) for integral in integrals]
+        parts.append((slab, slab.layer * np.float32(slab.step * stretch), _shifts(directions, reach)))
+    images = []
+    for azimuth in range(azimuths):  # one projection after the other: each stays in the cache while it is summed
+        integral = np.full(shape, -background * stretch, np.float32)
+        for slab, detail, shifts in parts:
+            right, down = shifts[azimuth]
+            _combine_at(np.subtract, integral, detail, slab.row - down, slab.column - right)
+        images.append(np.exp(integral, out=integral))
+    return images
 
 
-def _add_at(image: Image, part: Image, row: int, column: int) -> None:
-    """Add ``part`` with its corner at (row, column); what leaves the image is dropped."""
+def _combine_at(combine: np.ufunc, image: Image, part: Image, row: int, column: int) -> None:
+    """Add or subtract ``part`` with its corner at (row, column); what leaves the image is dropped."""
     top, left = max(0, row), max(0, column)
     bottom, right = min(image.shape[0], row + part.shape[0]), min(image.shape[1], column + part.shape[1])
     if top < bottom and left < right:
-        image[top:bottom, left:right] += part[top - row : bottom - row, left - column : right - column]
+        seen = image[top:bottom, left:right]
+        combine(seen, part[top - row : bottom - row, left - column : right - column], out=seen)
 
 
 def slice_at(projections: Sequence[Image], height_mm: float, *, tilt_deg: float, pixel_mm: float) -> Image:
     """The laminographic slice at one height: the mean of the projections, each shifted back to that plane."""
     reach = height_mm * np.tan(np.radians(tilt_deg)) / pixel_mm
     total = np.zeros_like(projections[0])
-    for projection, (ux, uy) in zip(projections, _directions(len(projections)), strict=True):
-        _add_at(total, projection, round(reach * uy), round(reach * ux))
+    for projection, (right, down) in zip(projections, _shifts(_directions(len(projections)), reach), strict=True):
+        _combine_at(np.add, total, projection, down, right)
     return total / np.float32(len(projections))
 
 
-def expose(
-    image: Image,
-    rng: np.random.Generator,
-    *,
-    counts: float,
-    blur_px: float,
-    scatter: float,
-    gain_ripple: float,
-) -> NDArray[np.uint8]:
-    """Focal-spot blur, scatter, counting noise, detector gain drift, 8-bit quantisation.
+@dataclass(frozen=True)
+class Detector:
+    """How a machine turns intensity into grey.
 
-    ``counts``: mean photons a pixel on bare detector; ``scatter``: share of the signal that arrives diffusely.
+    ``counts``: mean photons a pixel on bare detector; ``blur_px``: standard deviation of the focal-spot blur;
+    ``scatter``: share of the signal that arrives diffusely; ``gain``, ``offset``: grey levels of bare detector above
+    no signal, and of no signal; ``gamma``: exponent of the display curve; ``gain_ripple``: relative gain drift.
     """
+
+    counts: float
+    blur_px: float
+    scatter: float
+    gain: float = 235.0
+    offset: float = 6.0
+    gamma: float = 1.0
+    gain_ripple: float = 0.0
+
+
+def blur(image: Image, sigma_px: float) -> Image:
+    """Focal-spot blur: a normalised kernel, mirrored at the edges, so that it moves energy and makes none."""
+    blurred: Image = cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT).astype(np.float32)
+    return blurred
+
+
+def expose(image: Image, rng: np.random.Generator, detector: Detector) -> NDArray[np.uint8]:
+    """Focal-spot blur, scatter, counting noise, gain drift, display curve, 8-bit quantisation."""
     height, width = image.shape
-    blurred = cv2.GaussianBlur(image, (0, 0), blur_px)
-    small = cv2.resize(blurred, (width // 16, height // 16), interpolation=cv2.INTER_AREA)
+    blurred = blur(image, detector.blur_px)
+    small = cv2.resize(blurred, (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
     diffuse = cv2.resize(cv2.GaussianBlur(small, (0, 0), 5), (width, height), interpolation=cv2.INTER_LINEAR)
-    signal = (1 - scatter) * blurred + scatter * diffuse
-    # Hundreds of counts a pixel even in solder: the normal limit of Poisson's law, at a tenth of its cost.
-    noise = rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / np.float32(counts))
-    noisy = np.maximum(signal + noise, 0)
+    signal = np.float32(1 - detector.scatter) * blurred + np.float32(detector.scatter) * diffuse
+    # Hundreds of counts a pixel: the normal limit of Poisson's law, at a tenth of its cost.
+    noise = rng.standard_normal(signal.shape, np.float32) * np.sqrt(signal / np.float32(detector.counts))
     ripple = cv2.resize(
-        rng.normal(1.0, gain_ripple, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        rng.normal(1.0, detector.gain_ripple, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    grey: NDArray[np.uint8] = np.clip(np.rint(noisy * ripple * 235 + 6), 0, 255).astype(np.uint8)
+    shown = cv2.pow(np.maximum((signal + noise) * ripple, 0), detector.gamma)
+    grey: NDArray[np.uint8] = cv2.convertScaleAbs(shown, alpha=detector.gain, beta=detector.offset)
     return grey
 
 
-def _directions(azimuths: int) -> list[tuple[float, float]]:
+def _directions(azimuths: int) -> NDArray[np.float64]:
+    """Unit vectors (azimuths, 2), x before y."""
     angles = np.arange(azimuths) * (2 * np.pi / azimuths)
-    return [(float(np.cos(angle)), float(np.sin(angle))) for angle in angles]
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _shifts(directions: NDArray[np.float64], reach_px: float) -> list[list[int]]:
+    """Whole-pixel shifts (x, y), one an azimuth."""
+    shifts: list[list[int]] = np.rint(directions * reach_px).astype(int).tolist()
+    return shifts

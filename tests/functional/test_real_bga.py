@@ -10,8 +10,9 @@ import pytest
 from convert.dataset import load_lot
 from convert.metrics import auroc
 from convert.pipeline import build
-from convert.simulator.lot import read_truth
-from convert.train import TrainingPlan, load_model, score, train
+from convert.simulator.plan import read_truth
+from convert.train import load_model, score, sides, train
+from convert.training_plan import TrainingPlan
 from edge.core.preprocess import PreprocessSpec
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -37,7 +38,7 @@ def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, m
         balance="repeat-defects",
         seed=3,
     )
-    train(load_lot(tmp_path / "learn", spec), tmp_path / "model.keras", plan, lambda _: None, print)
+    train("cnn3d", sides(load_lot(tmp_path / "learn", spec), plan), tmp_path / "model.keras", plan, report=print)
     # Some 90 held-out balls: one flip weighs more than a percent here.
     recipe = write_recipe(
         tmp_path / "recipe.toml",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.simulator.lot import read_truth
+from convert.simulator.plan import read_truth
 from tests.support.mosquitto import Mosquitto, Subscriber
 from tests.support.nspawn import ThrowAwayMachine, why_not_here
 

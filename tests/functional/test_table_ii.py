@@ -19,8 +19,10 @@ from convert.metrics import flipped
 from convert.parity import scores_of
 from convert.pipeline import build
 from convert.runtimes import outputs_on
-from convert.simulator.lot import LotPlan, simulate_lot
-from convert.train import TrainingPlan, load_model, score, train
+from convert.simulator.lot import simulate_lot
+from convert.simulator.plan import LotPlan
+from convert.train import load_model, score, sides, train
+from convert.training_plan import TrainingPlan
 from edge.adapters.tflite import Kernels, installed_runtimes
 from edge.bundle import Bundle, open_bundle
 from edge.core.preprocess import PreprocessSpec
@@ -46,7 +48,7 @@ def big_lots(work: Path) -> Path:
 def bundle_ii(big_lots: Path) -> Bundle:
     lot = load_lot(big_lots / "learn", PreprocessSpec())
     plan = TrainingPlan(epochs=6, batch=32, learning_rate=5e-4, validation_share=0.0, seed=2)
-    train(lot, big_lots / "model.keras", plan, lambda _: None, print)
+    train("cnn3d", sides(lot, plan), big_lots / "model.keras", plan, report=print)
     recipe = write_recipe(big_lots / "recipe.toml", big_lots / "model.keras", big_lots, name="table-ii")
     return open_bundle(build(recipe, big_lots / "bundles", print).bundle)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from convert.dataset import load_lot
-from convert.train import TrainingPlan, train
+from convert.train import sides, train
+from convert.training_plan import TrainingPlan
 from edge.core.preprocess import PreprocessSpec
 
 RECIPE = """
@@ -34,7 +35,7 @@ def quick_model(lot: Path, out: Path, *, epochs: int = 3, dense_units: int = 16)
     plan = TrainingPlan(
         epochs=epochs, batch=8, learning_rate=1e-3, dense_units=dense_units, validation_share=0.0, seed=1
     )
-    train(load_lot(lot, PreprocessSpec()), out, plan, lambda _: None, lambda _: None)
+    train("cnn3d", sides(load_lot(lot, PreprocessSpec()), plan), out, plan)
 
 
 def write_recipe(

@@ -5,11 +5,11 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from convert.factorise import Ranks, factorised  # noqa: E402
 from convert.lowering.equivalence import lowered_scores, require_equivalence  # noqa: E402
 from convert.lowering.lower import BANDS, lower  # noqa: E402
 from convert.lowering.program import Conv, Dense  # noqa: E402
 from convert.networks.cnn3d import INPUT_SHAPE, TABLE_II, cnn3d  # noqa: E402
-from convert.networks.unrolled import unrolled  # noqa: E402
 from convert.train import score  # noqa: E402
 from edge.core.errors import ConfigError, GateRefused  # noqa: E402
 
@@ -77,7 +77,7 @@ def networks() -> dict[str, object]:
 def test_lowering_is_exact(name: str) -> None:
     model = shaken(networks()[name], seed=len(name))
     inputs = patches(model.input_shape[1:])
-    assert require_equivalence(score(model, inputs), lowered_scores(lower(model), inputs)) <= 1e-5
+    assert require_equivalence(score(model, inputs, plain=True), lowered_scores(lower(model), inputs)) <= 1e-5
 
 
 def test_table_ii_has_every_printed_shape() -> None:
@@ -102,13 +102,16 @@ def test_table_ii_lowers_to_one_wide_convolution_and_four_on_contiguous_ranges()
     kernels = [op.kernel.shape for op in program.ops if isinstance(op, (Conv, Dense))]
     assert kernels == [(3, 3, 6, 40), *[(3, 3, 16, 16)] * 4, (3, 3, 32, 32), (3, 3, 32, 64), (53_824, 8), (8, BANDS)]
     inputs = patches(INPUT_SHAPE)
-    assert require_equivalence(score(model, inputs), lowered_scores(program, inputs)) <= 1e-5
+    assert require_equivalence(score(model, inputs, plain=True), lowered_scores(program, inputs)) <= 1e-5
 
 
-def test_the_unrolled_twin_computes_the_same() -> None:
-    model = shaken(cnn3d(dense_units=8), seed=5)
+def test_a_factorised_network_is_lowered_exactly() -> None:
+    model = factorised(shaken(cnn3d(dense_units=64), seed=5), Ranks(dense=6))
     inputs = patches(INPUT_SHAPE, 2)
-    np.testing.assert_allclose(score(unrolled(model), inputs), score(model, inputs), atol=1e-6)
+    program = lower(model)
+    kernels = [op.kernel.shape for op in program.ops if isinstance(op, Dense)]
+    assert kernels == [(53_824, 6), (6, 64), (64, BANDS)]
+    assert require_equivalence(score(model, inputs, plain=True), lowered_scores(program, inputs)) <= 1e-5
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convert.simulator.board_type import BoardType, board_type
+from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.joint import Solder, Truth, Void, draw_solder
-from convert.simulator.lot import LotPlan, read_truth, simulate_lot
-from convert.simulator.optics import expose, slice_at, transmissions
+from convert.simulator.lot import simulate_lot
+from convert.simulator.optics import Detector, blur, expose, slice_at, transmissions
+from convert.simulator.plan import LotPlan, read_truth
 from convert.simulator.view import simulate_view
-from convert.simulator.volume import PlacedJoint, Slab, build_volume
+from convert.simulator.volume import PlacedJoint, Slab, board_integral, build_volume
 from edge.core.errors import UsageError
 from edge.core.job import parse_manifest
 
@@ -32,39 +36,42 @@ KIND = replace(
 
 
 def transmission_at(kind: BoardType, solder: Solder, x_mm: float) -> float:
-    """Vertical transmission of a lone joint, ``x_mm`` from its axis."""
-    centre = 100
-    slabs = build_volume(
-        kind, [PlacedJoint(centre, centre, solder)], (201, 201), np.random.default_rng(0), step_mm=0.02
-    )
-    (image,) = transmissions(slabs, tilt_deg=0.0, azimuths=1, pixel_mm=kind.pixel_mm)
+    """Vertical transmission of a lone joint, ``x_mm`` from its axis; no trace and no component in the way."""
+    centre, shape = 100, (201, 201)
+    placed = [PlacedJoint(centre, centre, solder)]
+    slabs = build_volume(kind, placed, shape, np.random.default_rng(0), clutter=0.0, step_mm=0.02)
+    optics = {"tilt_deg": 0.0, "azimuths": 1, "pixel_mm": kind.pixel_mm}
+    (image,) = transmissions(slabs, shape, background=board_integral(kind), **optics)
     return float(image[centre, centre + round(x_mm / kind.pixel_mm)])
 
 
 @pytest.mark.parametrize("fill", [1.0, 0.75, 0.5, 0.0])
-def test_transmission_through_the_barrel_follows_beer_and_lambert(fill: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between pin and wall: exp(-2.22/mm x fill x 1.6 mm); no fillet, no traces, no components in the way."""
-    for part in ("_traces", "_components"):
-        monkeypatch.setattr(f"convert.simulator.volume.{part}", lambda _k, shape, _r: np.zeros(shape, np.float32))
+def test_transmission_through_the_barrel_follows_beer_and_lambert(fill: float) -> None:
+    """Between pin and wall: exp(-2.22/mm x fill x 1.6 mm)."""
     solder = Solder(fill=fill, lean=0, lean_angle=0, wetting=0, voids=(), bridge=None)
     assert transmission_at(KIND, solder, 0.35) == pytest.approx(np.exp(-2.22 * fill * 1.6), rel=0.02)
 
 
-def test_transmission_of_pin_and_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("_traces", "_components"):
-        monkeypatch.setattr(f"convert.simulator.volume.{part}", lambda _k, shape, _r: np.zeros(shape, np.float32))
+def test_transmission_of_pin_board_and_planes() -> None:
     empty = Solder(fill=0, lean=0, lean_angle=0, wetting=0, voids=(), bridge=None)
     assert transmission_at(KIND, empty, 0.0) == pytest.approx(np.exp(-0.68 * 1.6), rel=0.02)
     assert transmission_at(KIND, empty, 2.0) == pytest.approx(np.exp(-0.036 * 1.6), rel=0.02)
+    planes = replace(KIND, planes=(0.3, 0.6))
+    assert transmission_at(planes, empty, 2.0) == pytest.approx(np.exp(-0.036 * 1.6 - 0.68 * 0.07), rel=0.01)
+    assert transmission_at(planes, empty, 0.35) == pytest.approx(1.0, rel=0.01), "no plane inside a hole"
+
+
+def test_an_eccentric_pin_stands_where_it_is_said_to() -> None:
+    off = Solder(fill=0, lean=0, lean_angle=0, wetting=0, voids=(), bridge=None, pin_at=(0.25, 0.0))
+    assert transmission_at(KIND, off, 0.25) == pytest.approx(np.exp(-0.68 * 1.6), rel=0.02)
+    assert transmission_at(KIND, off, -0.1) == pytest.approx(1.0, rel=0.01)
 
 
 def test_a_point_off_the_plane_smears_into_a_ring_of_the_right_radius() -> None:
     """0.8 mm above the plane at 30 degrees: radius 0.8 x tan(30) = 0.46 mm."""
-    layer = np.zeros((161, 161), np.float32)
-    layer[80, 80] = 50.0
-    box = (slice(0, 161), slice(0, 161))
+    layer = np.full((1, 1), 50.0, np.float32)
     optics = {"tilt_deg": 30.0, "pixel_mm": 0.01}
-    projections = transmissions([Slab(layer, 0.75, 0.1, 0.0, box)], azimuths=64, **optics)
+    projections = transmissions([Slab(layer, 80, 80, 0.75, 0.1)], (161, 161), azimuths=64, **optics)
     sharp = slice_at(projections, 0.8, **optics)
     ring = slice_at(projections, 0.0, **optics)
     assert sharp[80, 80] < 0.01
@@ -76,6 +83,12 @@ def test_a_point_off_the_plane_smears_into_a_ring_of_the_right_radius() -> None:
     assert np.ptp(radii) < 0.03
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 2.5), st.tuples(st.integers(24, 60), st.integers(24, 60)))
+def test_the_blur_moves_energy_and_makes_none(seed: int, sigma: float, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(seed).random(shape, np.float32)
+    assert blur(image, sigma).sum() == pytest.approx(image.sum(), rel=1e-5)
+
+
 def test_intensities_are_averaged_not_logarithms() -> None:
     projections = [np.full((4, 4), 1.0, np.float32), np.full((4, 4), 0.01, np.float32)]
     assert slice_at(projections, 0.0, tilt_deg=30, pixel_mm=0.02)[0, 0] == pytest.approx(0.505)
@@ -84,7 +97,7 @@ def test_intensities_are_averaged_not_logarithms() -> None:
 def test_exposure_keeps_the_mean_and_its_noise_follows_the_counts() -> None:
     rng = np.random.default_rng(1)
     flat = np.full((256, 256), 0.5, np.float32)
-    image = expose(flat, rng, counts=900, blur_px=0.8, scatter=0.1, gain_ripple=0.0).astype(float)
+    image = expose(flat, rng, Detector(counts=900, blur_px=0.8, scatter=0.1)).astype(float)
     assert image.mean() == pytest.approx(0.5 * 235 + 6, rel=0.01)
     assert image.std() == pytest.approx(235 * np.sqrt(0.5 / 900), rel=0.05)
 
@@ -115,27 +128,29 @@ def test_a_drawn_joint_is_of_the_wanted_class_on_every_board_type() -> None:
 
 
 def test_a_bridge_shorts_both_its_ends() -> None:
-    kind = board_type(1, 3)
-    for seed in range(4):
-        joints = simulate_view(kind, 8, 0.9, np.random.default_rng(seed), frame_px=512).joints
-        for joint in joints:
+    kind, bridges = replace(board_type(1, 3), defect_mix=(0.1, 0.2, 0.6, 0.1)), 0
+    for seed in range(6):
+        joints = simulate_view(kind, 8, 0.9, np.random.default_rng(seed), DIFFICULTIES["easy"], (512, 512)).joints
+        centres = [np.array([o.roi.xmin + o.roi.xmax, o.roi.ymin + o.roi.ymax]) / 2 for o in joints]
+        for joint, centre in zip(joints, centres, strict=True):
             if joint.solder.bridge is not None:
-                box = joint.roi
-                x = (box.xmin + box.xmax) / 2 + joint.solder.bridge[0] / kind.pixel_mm
-                y = (box.ymin + box.ymax) / 2 + joint.solder.bridge[1] / kind.pixel_mm
-                reach = [np.hypot((o.roi.xmin + o.roi.xmax) / 2 - x, (o.roi.ymin + o.roi.ymax) / 2 - y) for o in joints]
-                assert joints[int(np.argmin(reach))].truth is Truth.SHORT or not joint.roi_right
+                far = centre + np.array(joint.solder.bridge) / kind.pixel_mm
+                nearest = int(np.argmin([np.hypot(*(other - far)) for other in centres]))
+                assert joint.truth is joints[nearest].truth is Truth.SHORT
+                bridges += 1
+    assert bridges >= 5
 
 
 def test_less_solder_is_brighter_in_the_barrel() -> None:
-    kind = replace(board_type(1, 3), rows=2)
-    view = simulate_view(kind, 10, 0.6, np.random.default_rng(2), frame_px=768)
-    image = np.mean(view.slices, axis=0)
-    shades = {truth: [] for truth in Truth}
-    for joint in view.joints:
-        if joint.roi_right:
-            box = joint.roi
-            shades[joint.truth].append(image[box.ymin : box.ymax, box.xmin : box.xmax].mean())
+    kind = replace(board_type(1, 3), rows=2, polarity="solder_dark")
+    shades: dict[Truth, list[float]] = {truth: [] for truth in Truth}
+    for seed in range(3):
+        view = simulate_view(kind, 10, 0.6, np.random.default_rng(seed), frame=(768, 768))
+        image = np.mean(view.slices, axis=0)
+        for joint in view.joints:
+            if joint.roi_right:
+                box = joint.roi
+                shades[joint.truth].append(image[box.ymin : box.ymax, box.xmin : box.xmax].mean())
     assert np.mean(shades[Truth.MISSING]) > np.mean(shades[Truth.NORMAL]) + 20
 
 

@@ -1,0 +1,61 @@
+"""``axi-convert simulate`` and ``gallery``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convert.console import bar
+from convert.reference.plans import LOTS
+from convert.simulator.difficulty import DIFFICULTIES
+from convert.simulator.lot import simulate_lot
+from convert.simulator.plan import LotPlan
+from edge.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from convert.commands import Commands
+
+_DEFAULTS: dict[str, Any] = {"boards": 8, "joints": 160, "seed": 0, "types": 4}
+_PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form")
+
+
+def add_simulate(commands: Commands) -> None:
+    simulate = commands.add_parser("simulate", help="an AXI lot as job folders, with truth.csv beside them")
+    simulate.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
+    simulate.add_argument("--reference", choices=list(LOTS), help="a lot of the reference models, which is fixed")
+    simulate.add_argument("--boards", type=int, help="job folders (default 8)")
+    simulate.add_argument("--joints", type=int, help="joints in all, spread over the boards (default 160)")
+    simulate.add_argument("--seed", type=int, help="default 0")
+    simulate.add_argument("--types", type=int, help="board types, boards take turns (default 4)")
+    simulate.add_argument("--first-type", type=int, help="number of the first board type (default 0)")
+    simulate.add_argument("--defect-share", type=float, help="default: 1 : 0.18, as the paper's population")
+    simulate.add_argument("--difficulty", choices=list(DIFFICULTIES), help="default hard")
+    simulate.add_argument("--form", choices=["jobs", "patches"], help="job folders (default), or patches to train on")
+    simulate.set_defaults(action=_simulate)
+
+
+def add_gallery(commands: Commands) -> None:
+    gallery = commands.add_parser("gallery", help="simulated slices by class and by board type, with truth")
+    gallery.add_argument("--out", required=True, type=Path, metavar="DIR")
+    gallery.set_defaults(action=_gallery)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
+    if arguments.reference and given:
+        option = next(iter(given)).replace("_", "-")
+        raise UsageError(f"--{option}: --reference {arguments.reference} is fixed; leave one of the two out")
+    plan = LOTS[arguments.reference] if arguments.reference else LotPlan(**{**_DEFAULTS, **given})
+    with bar(f"simulating {arguments.out.name}", plan.joints) as progress:
+        for joints in simulate_lot(arguments.out, plan):
+            progress.advance(joints)
+    return 0
+
+
+def _gallery(arguments: argparse.Namespace) -> int:
+    from convert.simulator.gallery import draw_gallery
+
+    for path in draw_gallery(arguments.out):
+        print(path)
+    return 0

@@ -1,0 +1,54 @@
+"""Layers whose large matrices are products of two thin ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable(package="axi")
+class LowRankLSTM(layers.Layer):
+    """An LSTM, unrolled, that gives its last state: (n, steps, features) -> (n, units).
+
+    Both kernels are products of rank ``input_rank`` and ``recurrent_rank``. Gates stand in Keras' order: input, forget,
+    cell, output. The input projections of all steps are one product; the state starts at zero.
+    """
+
+    def __init__(self, units: int, input_rank: int, recurrent_rank: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units, self.input_rank, self.recurrent_rank = units, input_rank, recurrent_rank
+
+    def build(self, input_shape: Any) -> None:
+        features = input_shape[-1]
+
+        def weight(name: str, *shape: int) -> Any:
+            return self.add_weight(shape=shape, initializer="glorot_uniform", name=name)
+
+        self.kernel_in = weight("kernel_in", features, self.input_rank)
+        self.kernel_out = weight("kernel_out", self.input_rank, 4 * self.units)
+        self.recurrent_in = weight("recurrent_in", self.units, self.recurrent_rank)
+        self.recurrent_out = weight("recurrent_out", self.recurrent_rank, 4 * self.units)
+        self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        projected = ops.matmul(ops.matmul(inputs, self.kernel_in), self.kernel_out) + self.bias
+        hidden: Any = None
+        cell: Any = None
+        for step in ops.unstack(projected, axis=1):
+            gates = step
+            if hidden is not None:
+                gates = gates + ops.matmul(ops.matmul(hidden, self.recurrent_in), self.recurrent_out)
+            enter, forget, candidate, leave = ops.split(gates, 4, axis=-1)
+            fresh = ops.sigmoid(enter) * ops.tanh(candidate)
+            cell = fresh if cell is None else ops.sigmoid(forget) * cell + fresh
+            hidden = ops.sigmoid(leave) * ops.tanh(cell)
+        return hidden
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
+        return input_shape[0], self.units
+
+    def get_config(self) -> dict[str, Any]:
+        mine = {"units": self.units, "input_rank": self.input_rank, "recurrent_rank": self.recurrent_rank}
+        return {**super().get_config(), **mine}

@@ -1,0 +1,146 @@
+"""Figures, drawn with matplotlib without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+if TYPE_CHECKING:
+    from convert.evaluation.figures import Evaluation
+    from convert.simulator.gallery import Shown, Strip
+    from convert.train import Epoch
+
+INK = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#edae49", "#5c6b73")
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, the same bytes for the same figure."""
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def draw_history(path: Path, history: Sequence[Epoch]) -> None:
+    """Loss and validation AUROC by epoch."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    epochs = [epoch.epoch for epoch in history]
+    left.plot(epochs, [epoch.loss for epoch in history], "o-", color=INK[0], label="training (balanced)")
+    left.plot(epochs, [epoch.validation_loss for epoch in history], "s--", color=INK[1], label="validation")
+    left.set(xlabel="epoch", ylabel="cross-entropy")
+    left.legend(frameon=False)
+    right.plot(epochs, [epoch.validation_auroc for epoch in history], "o-", color=INK[2])
+    right.set(xlabel="epoch", ylabel="AUROC, unseen board types")
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    save(figure, path)
+
+
+def draw_roc(path: Path, evaluation: Evaluation) -> None:
+    """ROC of every model on the test lot; a dot where the threshold for 90 % recall on validation falls."""
+    figure, axes = plt.subplots(figsize=(6.2, 5.6))
+    for colour, model in zip(cycle(INK), evaluation.models, strict=False):
+        line = [(point.false_positive_rate, point.recall) for point in model.roc]
+        label = f"{model.name}, AUROC {model.auroc_test.value:.4f}"
+        axes.plot(*zip(*line, strict=True), color=colour, lw=1.6, label=label)
+        at = model.chosen[0].test
+        axes.plot(at.false_positive_rate.value, at.recall.value, "o", color=colour, ms=6)
+    axes.plot([0, 1], [0, 1], ":", color="#9aa5ab", lw=1)
+    axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
+    axes.set(xlabel="false positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.005))
+    axes.set_title(
+        f"{evaluation.test.joints} joints of {len(evaluation.test.board_types)} unseen board types", fontsize=10
+    )
+    axes.legend(frameon=False, loc="lower right")
+    axes.grid(alpha=0.25)
+    save(figure, path)
+
+
+def draw_recall_by_class(path: Path, evaluation: Evaluation) -> None:
+    """Recall by defect class with 95 % intervals, models side by side."""
+    figure, axes = plt.subplots(figsize=(8, 3.8))
+    classes = [group.value for group in evaluation.models[0].groups if group.kind == "class" and group.recall]
+    width = 0.8 / len(evaluation.models)
+    for number, (colour, model) in enumerate(zip(cycle(INK), evaluation.models, strict=False)):
+        rates = {group.value: group.recall for group in model.groups if group.kind == "class" and group.recall}
+        for place, name in enumerate(classes):
+            rate = rates[name]
+            x = place + (number - (len(evaluation.models) - 1) / 2) * width
+            axes.bar(x, rate.value, width * 0.9, color=colour, label=model.name if place == 0 else None)
+            axes.plot([x, x], [rate.low, rate.high], color="#1d2429", lw=1)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set(ylabel="recall", ylim=(0, 1.02))
+    axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
+    axes.legend(frameon=False, fontsize=8, ncols=len(evaluation.models), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    save(figure, path)
+
+
+def draw_calibration(path: Path, evaluation: Evaluation) -> None:
+    """Share of defects against mean score."""
+    figure, axes = plt.subplots(figsize=(5.4, 4.8))
+    for colour, model in zip(cycle(INK), evaluation.models, strict=False):
+        axes.plot(
+            [one.mean_score for one in model.calibration],
+            [one.defects.value for one in model.calibration],
+            "o-",
+            color=colour,
+            ms=4,
+            lw=1.2,
+            label=model.name,
+        )
+    axes.plot([0, 1], [0, 1], ":", color="#9aa5ab", lw=1)
+    axes.set(xlabel="mean p_defect", ylabel="share of defects", xlim=(0, 1), ylim=(0, 1))
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(alpha=0.25)
+    save(figure, path)
+
+
+def draw_classes(path: Path, shown: Sequence[Shown]) -> None:
+    """Joints as the network sees them, a row each, in two columns of rows."""
+    half = -(-len(shown) // 2)
+    slices = max(one.slices for one in shown)
+    figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(1.35 * (2 * slices + 1.6), 1.38 * half))
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, one in enumerate(shown):
+        row, first = number % half, (number // half) * (slices + 1)
+        for index in range(one.slices):
+            grid[row, first + index].imshow(one.patch[..., index], cmap="gray", vmin=0, vmax=255)
+        solder = one.joint.solder
+        label = f"{one.joint.truth}\nfill {solder.fill:.0%}\ngas {solder.void_share(one.kind):.0%}\n{one.kind.name}"
+        grid[row, first].text(-0.08, 0.5, label, transform=grid[row, first].transAxes, ha="right", va="center", size=8)
+    figure.subplots_adjust(left=0.09, right=0.995, top=0.995, bottom=0.005, wspace=0.04, hspace=0.04)
+    figure.savefig(path, dpi=80, metadata={"Software": None})
+    plt.close(figure)
+
+
+def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
+    """One view a board type with its boxes and labels, in two columns."""
+    from matplotlib.patches import Rectangle
+
+    from convert.simulator.gallery import LETTERS
+
+    half = -(-len(strips) // 2)
+    figure, grid = plt.subplots(half, 2, figsize=(15, 2.75 * half))
+    for axes, strip in zip(grid.T.flat, strips, strict=False):
+        axes.imshow(strip.image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(strip.kind.name, fontsize=9, loc="left", pad=2)
+        axes.set_axis_off()
+        for joint in strip.joints:
+            box, colour = joint.roi, INK[0] if joint.roi_right else INK[1]
+            size = (box.xmax - box.xmin, box.ymax - box.ymin)
+            axes.add_patch(Rectangle((box.xmin, box.ymin), *size, fill=False, ec=colour, lw=1))
+            axes.text(box.xmin, box.ymin - 3, LETTERS[joint.truth], color=colour, size=8, va="bottom")
+    for axes in grid.T.flat[len(strips) :]:
+        axes.set_axis_off()
+    figure.tight_layout(pad=0.4)
+    figure.savefig(path, dpi=70, metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,28 @@
+"""The recipe of the reference models, as data: three lots that share no board type, and how each network is trained."""
+
+from __future__ import annotations
+
+from convert.simulator.plan import LotPlan
+from convert.training_plan import Network, TrainingPlan
+
+SEED = 2026
+
+LOTS: dict[str, LotPlan] = {
+    "training": LotPlan(
+        boards=500, joints=22_000, seed=SEED, types=40, first_type=0, defect_share=0.46, prefix="TR", form="patches"
+    ),
+    "validation": LotPlan(boards=56, joints=2_400, seed=SEED, types=8, first_type=100, prefix="VA", form="patches"),
+    "test": LotPlan(boards=96, joints=4_200, seed=SEED, types=12, first_type=200, prefix="TE", form="patches"),
+}
+"""The training lot is drawn with about as many defects as normals, instead of throwing five of six normals away after
+simulating them (balancing takes the rest); validation and test keep the paper's 1 : 0.18."""
+
+TRAINING: dict[Network, TrainingPlan] = {
+    "cnn3d": TrainingPlan(epochs=4, stop_after=3, batch=32, learning_rate=4e-4, cosine=True, seed=SEED),
+    "cnn-lstm": TrainingPlan(epochs=2, batch=64, learning_rate=6e-4, cosine=True, seed=SEED),
+}
+FINE_TUNING: dict[Network, TrainingPlan] = {
+    "cnn3d": TrainingPlan(epochs=1, batch=32, learning_rate=4e-5, cosine=True, seed=SEED + 1),
+    "cnn-lstm": TrainingPlan(epochs=1, batch=32, learning_rate=1e-4, cosine=True, seed=SEED + 1),
+}
+"""After the large matrices were factorised."""
