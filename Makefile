@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench schemas real tableii clean
+.PHONY: help install system demo check static test bench reference results gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,18 @@ test: system static ## everything
 
 bench: $(STAMP)     ## side-by-side speed, one run, ratios
 	$(BIN)/python -m tests.benchmarks.run
+
+reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)
+	$(BIN)/axi-convert reference --work build/reference --out convert/reference/models
+
+build/reference/%/lot.json: | $(STAMP)
+	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*
+
+results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.json   ## the paper's tables for the shipped models
+	$(BIN)/axi-convert evaluate --data build/reference/test --validation build/reference/validation --out docs/results
+
+gallery: $(STAMP)   ## pictures of simulated slices, with truth
+	$(BIN)/axi-convert gallery --out docs/gallery
 
 schemas: $(STAMP)   ## regenerate docs/schemas from the code
 	$(BIN)/python -m tests.tools.write_schemas

@@ -69,8 +69,12 @@ class LabelledLot:
 
     @property
     def truth_digest(self) -> str:
-        """Of which joints these are and what is true of them; unlike ``digest`` it does not depend on their pixels."""
-        return "sha256:" + hashlib.sha256(repr([tuple(row) for row in self.rows]).encode()).hexdigest()
+        """Of which joints these are and how they are labelled.
+
+        Unlike ``digest`` it does not depend on pixels, which another kind of processor may round otherwise.
+        """
+        named = [(row.job_id, row.joint, row.board_type, row.truth, row.label, row.slices) for row in self.rows]
+        return "sha256:" + hashlib.sha256(repr(named).encode()).hexdigest()
 
     @property
     def board_types(self) -> NDArray[np.str_]:

@@ -1,0 +1,86 @@
+"""Where scores come from: a bundle on the runtime that ships, a Keras model, the baseline, or recorded scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from convert import baseline
+from convert.dataset import LabelledLot
+from convert.evaluation.figures import Scored
+from convert.evaluation.recorded import load_recorded
+from convert.metrics import Scores
+from convert.reference.shipped import SHIPPED
+from edge.core.errors import UsageError
+from edge.core.preprocess import PreprocessSpec
+
+_CHUNK = 512
+
+
+def shipped_for(validation: LabelledLot, test: LabelledLot) -> tuple[list[str], list[str]]:
+    """The shipped models that can score these lots, and those that cannot: recorded ones know the reference lots."""
+    known: list[str] = []
+    unknown: list[str] = []
+    for name, path in SHIPPED.items():
+        recorded = load_recorded(path).by_digest if path.suffix == ".npz" else None
+        fits = recorded is None or {validation.truth_digest, test.truth_digest} <= set(recorded)
+        (known if fits else unknown).append(name)
+    return known, unknown
+
+
+def scored(word: str, validation: LabelledLot, test: LabelledLot) -> Scored:
+    """Score both lots with what ``word`` names: a shipped reference model, a bundle's folder or a ``.keras`` file.
+
+    Raises UsageError for anything else, and for recorded scores of other lots.
+    """
+    path = SHIPPED.get(word) or Path(word)
+    name = word if word in SHIPPED else path.stem if path.suffix == ".keras" else path.name
+    note, score = _scorer(word, path)
+    return Scored(name, note, score(validation), score(test))
+
+
+def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
+    if (path / "card.json").exists():
+        return _bundle_scorer(path)
+    if path.suffix == ".keras" and path.exists():
+        return "Keras, float32", _keras_scorer(path)
+    if path.suffix == ".json" and path.exists():
+        model = baseline.load(path)
+        return "logistic regression on grey levels", lambda lot: baseline.score(model, lot)
+    if path.suffix == ".npz" and path.exists():
+        recorded = load_recorded(path)
+        return "recorded when it was trained: too large to ship", recorded.of
+    if word in SHIPPED:
+        raise UsageError(f"{word}: its file {path} is missing; make the reference models anew (axi-convert reference)")
+    raise UsageError(f"{word}: neither a bundle, nor a .keras file, nor one of {', '.join(SHIPPED)}")
+
+
+def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
+    from convert.train import load_model, score
+
+    model = load_model(path)
+    return lambda lot: score(model, lot)
+
+
+def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
+    """On the preferred runtime's fast kernels, as the daemon runs it, in a process without TensorFlow."""
+    from convert.parity import scores_of
+    from convert.runtimes import outputs_on, thread_count
+    from edge.adapters.tflite import installed_runtimes
+    from edge.bundle import open_bundle
+
+    bundle = open_bundle(path)
+    if bundle.card.preprocess != PreprocessSpec():
+        raise UsageError(
+            f"{path}: cuts its patches otherwise than evaluate does; only the default [preprocess] is known"
+        )
+    runtime = installed_runtimes()[0]
+    content = bundle.model_path.read_bytes()
+
+    def score(lot: LabelledLot) -> Scores:
+        parts = [outputs_on(runtime, "fast", content, patches, thread_count()) for patches in lot.batches(_CHUNK)]
+        return scores_of(np.concatenate(parts), bundle.card.quantisation)
+
+    return f"{bundle.card.quantisation.scheme} on {runtime.name}", score

@@ -1,0 +1,155 @@
+"""``axi-convert reference``: make the shipped models again, from nothing but their recipe.
+
+Every step leaves a file in the work folder and is skipped when its file is there, so an interrupted run goes on where
+it was; training itself resumes after its last whole epoch.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from convert import baseline, plots, train
+from convert.dataset import LabelledLot, balanced, load_lot
+from convert.evaluation.recorded import save_recorded
+from convert.factorise import Ranks, factorised
+from convert.metrics import auroc_interval
+from convert.reference.plans import FINE_TUNING, LOTS, SEED, TRAINING
+from convert.simulator.lot import LOT, read_lot_file, simulate_lot
+from convert.training_plan import Network, TrainingPlan
+from edge.core.errors import UsageError
+from edge.core.preprocess import PreprocessSpec
+from edge.files import digest_file
+
+RANKS = Ranks()
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Lots:
+    training: LabelledLot
+    validation: LabelledLot
+    test: LabelledLot
+
+
+def make_reference(work: Path, out: Path, say: Say) -> None:
+    """Simulate, train both networks, factorise, fine-tune, record; the shipped files end in ``out``."""
+    work.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    lots = _Lots(*(_lot(work, name, say) for name in ("training", "validation", "test")))
+    _make_baseline(lots, work, out, say)
+    for network in TRAINING:
+        _make_network(network, lots, work, out, say)
+
+
+def _lot(work: Path, name: str, say: Say) -> LabelledLot:
+    plan, folder = LOTS[name], work / name
+    if not (folder / LOT).exists():
+        if folder.exists():
+            shutil.rmtree(folder)  # the remains of an interrupted simulation
+        say(f"simulating {name}: {plan.joints} joints")
+        done = 0
+        for joints in simulate_lot(folder, plan):
+            done += joints
+            say(f"  {done} of {plan.joints} joints")
+    if read_lot_file(folder).plan != plan:
+        raise UsageError(f"{folder}: was simulated by another plan; remove it")
+    return load_lot(folder, PreprocessSpec())
+
+
+def _make_baseline(lots: _Lots, work: Path, out: Path, say: Say) -> None:
+    path, stamp = work / "baseline.json", _stamp(lots, {})
+    if not _is_done(path, stamp):
+        say("fitting the baseline")
+        baseline.save(baseline.fit(balanced(lots.training, "fewer-normals", SEED)), path)
+        _mark_done(path, stamp)
+    shutil.copyfile(path, out / path.name)
+
+
+def _make_network(network: Network, lots: _Lots, work: Path, out: Path, say: Say) -> None:
+    full, tuned = work / f"{network}.keras", work / f"{network}-factorised.keras"
+    _train(network, lots, full, TRAINING[network], None, say)
+    model = train.load_model(full)
+    _train(network, lots, tuned, FINE_TUNING[network], lambda: factorised(model, RANKS), say)
+    small = train.load_model(tuned)
+    shutil.copyfile(tuned, out / tuned.name)
+    for path in (full, tuned):
+        history = path.with_suffix(".csv")
+        shutil.copyfile(history, out / history.name)
+        plots.draw_history(out / f"{path.stem}.png", train.read_history(history))
+    judged = (lots.validation, lots.test)
+    scores = {kind: [train.score(one, lot) for lot in judged] for kind, one in (("full", model), ("factorised", small))}
+    recorded = {lot.truth_digest: one for lot, one in zip(judged, scores["full"], strict=True)}
+    save_recorded(out / f"{network}.scores.npz", recorded)
+    about = _provenance(network, lots, {"full": full, "factorised": tuned})
+    about["auroc"] = {
+        f"{kind}, {lot.name}": auroc_interval(one, lot.labels)._asdict()
+        for kind, both in scores.items()
+        for lot, one in zip(judged, both, strict=True)
+    }
+    (out / f"{network}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    say(f"{network}: {json.dumps(about['auroc'])}")
+
+
+def _train(
+    network: Network, lots: _Lots, out: Path, plan: TrainingPlan, start: Callable[[], Any] | None, say: Say
+) -> None:
+    """Train, or go on training, unless this very training is done already."""
+    stamp = _stamp(lots, {"training": asdict(TRAINING[network]), "plan": asdict(plan), "ranks": asdict(RANKS)})
+    if _is_done(out, stamp):
+        return
+    data = train.sides(lots.training, plan, lots.validation)
+    steps = train.steps_per_epoch(data, plan)
+    say(f"training {out.stem}: {len(data.training.rows)} joints, {steps} steps an epoch, {plan.epochs} epochs")
+    losses: list[float] = []
+
+    def tick(loss: float) -> None:
+        losses.append(loss)
+        if len(losses) % 50 == 0:
+            say(f"  step {len(losses)}: loss {sum(losses[-50:]) / 50:.4f}")
+
+    train.train(network, data, out, plan, tick, lambda epoch: say(f"  {epoch}"), start() if start else None)
+    _mark_done(out, stamp)
+
+
+def _stamp(lots: _Lots, plans: dict[str, Any]) -> str:
+    """What a step was made from: a file that was made from anything else is made again."""
+    return json.dumps({"lots": [lots.training.digest, lots.validation.digest], **plans}, sort_keys=True)
+
+
+def _is_done(path: Path, stamp: str) -> bool:
+    marker = path.with_suffix(".done")
+    return path.exists() and marker.exists() and marker.read_text("utf-8") == stamp
+
+
+def _mark_done(path: Path, stamp: str) -> None:
+    path.with_suffix(".done").write_text(stamp, "utf-8")
+
+
+def _provenance(network: Network, lots: _Lots, files: dict[str, Path]) -> dict[str, Any]:
+    """Everything that decided the weights."""
+    names = ("axi-edge", "tensorflow", "keras", "numpy", "scipy", "opencv-python-headless")
+    return {
+        "schema": "axi-provenance/1",
+        "network": network,
+        "seed": SEED,
+        "lots": {name: msgspec.to_builtins(plan) for name, plan in LOTS.items()},
+        "lot_digests": {lot.name: lot.digest for lot in (lots.training, lots.validation, lots.test)},
+        "training": asdict(TRAINING[network]),
+        "ranks": asdict(RANKS),
+        "fine_tuning": asdict(FINE_TUNING[network]),
+        "sha256": {kind: digest_file(path) for kind, path in files.items()},
+        "tools": {
+            **{name: importlib.metadata.version(name) for name in names},
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        },
+    }

@@ -1,0 +1,16 @@
+"""What ships: names and files of the reference models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "models"
+
+SHIPPED: dict[str, Path] = {
+    "baseline": FOLDER / "baseline.json",
+    "cnn3d": FOLDER / "cnn3d.scores.npz",
+    "cnn3d-factorised": FOLDER / "cnn3d-factorised.keras",
+    "cnn-lstm": FOLDER / "cnn-lstm.scores.npz",
+    "cnn-lstm-factorised": FOLDER / "cnn-lstm-factorised.keras",
+}
+"""The full networks (220 and 82 MB) are too large to ship; their scores on the reference lots are recorded."""

@@ -1,0 +1,71 @@
+"""``axi-convert evaluate`` as its user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convert.cli import main as axi_convert
+from convert.reference.shipped import SHIPPED
+
+pytestmark = pytest.mark.slow
+
+
+def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert axi_convert(["evaluate", *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_bundle_and_shipped_models_stand_in_one_report(
+    bundle: Path, lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [bundle, "cnn3d-factorised", "baseline", "--data", lots / "evaluate", "--validation", lots / "validate"]
+    first = json.loads(evaluate(capsys, *words, "--out", tmp_path / "report", "--json"))
+    assert [model["name"] for model in first["models"]] == [bundle.name, "cnn3d-factorised", "baseline"]
+    assert [model["note"].split()[0] for model in first["models"]] == ["int8", "Keras,", "logistic"]
+    assert first["test"]["joints"] == 40
+    assert not set(first["test"]["board_types"]) & set(first["validation"]["board_types"])
+    text = (tmp_path / "report" / "evaluation.md").read_text()
+    assert "their real data, not comparable" in text
+    assert "simulated" in text
+    assert json.loads(evaluate(capsys, *words, "--json")) == first, "the same figures to the last digit"
+
+
+def test_thresholds_are_chosen_on_half_the_board_types_when_no_lot_is_named(
+    lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = evaluate(capsys, "baseline", "--data", lots / "evaluate")
+    assert "Overall performance" in printed
+    said = " ".join(printed.split())
+    assert "Thresholds are chosen on evaluate/validation: 20 joints" in said
+    assert "Figures are measured on evaluate/test: 20 joints" in said
+    assert "AUROC, test" in said
+
+
+def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
+    lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The full networks' scores are recorded for the reference lots: here they are left out, and that is said."""
+    assert axi_convert(["evaluate", "--data", str(lots / "evaluate"), "--json"]) == 0
+    printed = capsys.readouterr()
+    names = [model["name"] for model in json.loads(printed.out)["models"]]
+    assert names == [name for name, path in SHIPPED.items() if path.suffix != ".npz"]
+    assert "cnn3d left out" in " ".join(printed.err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere.keras", "--data", "{lots}/evaluate"], "nowhere.keras: neither a bundle, nor a .keras file"),
+        (["cnn3d", "--data", "{lots}/evaluate"], "holds no scores of the joints of evaluate"),
+        (["baseline", "--data", "{lots}/evaluate", "--validation", "{lots}/evaluate"], "share board type"),
+        (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not a readable truth file"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(
+    words: list[str], says: str, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert axi_convert(["evaluate", *(word.format(lots=lots) for word in words)]) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
