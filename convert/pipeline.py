@@ -132,7 +132,7 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, say: Say) -> Converted:
     """Lower, quantise in another process, read the file, run it on every runtime here."""
     say("lowering")
     program = lower(model)
-    keras_validation, keras_evaluation = (score(model, lot, plain=True) for lot in (lots.validation, lots.evaluation))
+    keras_validation, keras_evaluation = score(model, lots.validation), score(model, lots.evaluation, plain=True)
     difference = require_equivalence(keras_evaluation, lowered_scores(program, lots.evaluation.patches))
     say(f"lowered exactly: at most {difference:.1e} from Keras on {len(lots.evaluation.labels)} held-out joints")
     scheme = recipe.quantisation.scheme

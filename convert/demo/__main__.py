@@ -56,8 +56,8 @@ golden = 8
 
 [budget]
 max_auroc_drop = 0.005
-# On so few held-out joints one flip weighs 0.4 %; a real build keeps to the default 0.01.
-max_flipped = 0.02
+# On so few held-out joints one flip weighs 0.8 %; a real build keeps to the default 0.01.
+max_flipped = 0.03
 
 [signing]
 key = "signing.pem"
@@ -111,22 +111,35 @@ def main() -> int:
 
 
 def _make_bundle(work: Path) -> Path:
-    """Simulate four lots of board types that the shipped network never saw, convert it and gate it."""
+    """Simulate lots of board types that the shipped network never saw, convert it and gate it."""
     lots = (
-        ("calibration", 8, 160, 300, 8, 0.50, "patches"),
-        ("validation", 4, 160, 320, 4, 0.30, "patches"),
-        ("held-out", 4, 160, 330, 4, 0.30, "jobs"),
-        ("line", 6, 120, 340, 3, None, "jobs"),
+        ("calibration", 8, 96, 300, 8, 0.50, "patches"),
+        ("validation", 4, 120, 320, 4, 0.30, "patches"),
+        ("held-out", 4, 120, 330, 4, 0.30, "jobs"),
     )
     for number, (name, boards, joints, first_type, types, share, form) in enumerate(lots):
         words = f"simulate --out {work / name} --boards {boards} --joints {joints} --seed {SEED + number}"
-        words += f" --first-type {first_type} --types {types} --form {form}"
-        _command(words + ("" if share is None else f" --defect-share {share}"))
+        _command(f"{words} --first-type {first_type} --types {types} --form {form} --defect-share {share}")
     _make_keys(work)
     recipe = work / "recipe.toml"
     recipe.write_text(_RECIPE.format(seed=SHIPPED_SEED, model=SHIPPED["cnn3d-factorised"]))
-    _command(f"build {recipe} --out {work / 'bundles'}")
+    line = f"simulate --out {work / 'line'} --boards 6 --joints 120 --seed {SEED + 3} --first-type 340 --types 3"
+    with _meanwhile(line):
+        _command(f"build {recipe} --out {work / 'bundles'}")
     return work / "bundles" / "cnn3d-demo-0.1.0"
+
+
+@contextmanager
+def _meanwhile(words: str) -> Iterator[None]:
+    """Run a command beside the block, quietly; it must end well."""
+    console.print(f"[bold]$ axi-convert {words} &[/bold]", soft_wrap=True, highlight=False)
+    process = subprocess.Popen([sys.executable, "-m", "convert.cli", *words.split()], stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        code = process.wait(300)
+    if code:
+        raise SystemExit(f"axi-convert {words} ended with exit code {code}")
 
 
 def _command(words: str) -> None:
