@@ -5,6 +5,7 @@ What a table's other rows must beat for their effort: it knows how dark a patch 
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -34,8 +35,8 @@ class Baseline(msgspec.Struct, frozen=True):
 def features(lot: LabelledLot) -> Floats:
     """Grey levels over all pixels of a joint's slices, in the order of ``FEATURES``: float64 (n, 9)."""
     rows = []
-    for i, row in enumerate(lot.rows):
-        grey = lot.take(np.array([i]))[0][..., : row.slices].astype(np.float32)
+    for patch, row in zip(chain.from_iterable(lot.batches(512)), lot.rows, strict=True):
+        grey = patch[..., : row.slices].astype(np.float32)
         shape = [grey.mean(), grey.std(), grey.min(), grey.max()]
         rows.append([*shape, *np.percentile(grey, _PERCENTILES)])
     return np.array(rows, np.float64)

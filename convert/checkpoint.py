@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,29 @@ import numpy as np
 
 from edge.core.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The epochs done, one row of figures each."""
-
-    history: tuple[tuple[Any, ...], ...] = ()
+Row = tuple[Any, ...]
+"""The figures of one epoch."""
 
 
-def save_checkpoint(path: Path, identity: str, checkpoint: Checkpoint, variables: Sequence[Any]) -> None:
+def save_checkpoint(path: Path, identity: str, history: Sequence[Row], variables: Sequence[Any]) -> None:
     """Write the values of all ``variables`` and the history, whole or not at all.
 
     ``identity`` says what run this is the state of.
     """
-    about = json.dumps({"identity": identity, "history": checkpoint.history})
+    about = json.dumps({"identity": identity, "history": history})
     values = {f"v{i}": np.asarray(variable) for i, variable in enumerate(variables)}
     temporary = path.with_name(path.name + ".tmp.npz")
     np.savez(temporary, about=np.array(about), **values)
     temporary.replace(path)
 
 
-def load_checkpoint(path: Path, identity: str, variables: Sequence[Any]) -> Checkpoint:
-    """Put the saved values into ``variables``; an empty checkpoint where there is no file.
+def load_checkpoint(path: Path, identity: str, variables: Sequence[Any]) -> list[Row]:
+    """Put the saved values into ``variables``; the rows of the epochs done, none where there is no file.
 
     Raises ConfigError for a file that is damaged or belongs to another run.
     """
     if not path.exists():
-        return Checkpoint()
+        return []
     remedy = "remove it to start afresh"
     try:
         with path.open("rb") as stream, np.load(stream) as stored:
@@ -55,4 +50,4 @@ def load_checkpoint(path: Path, identity: str, variables: Sequence[Any]) -> Chec
         raise ConfigError(f"{path}: the state of another training run (network, plan or data differ); {remedy}")
     for value, variable in zip(values, variables, strict=True):
         variable.assign(value)
-    return Checkpoint(tuple(tuple(row) for row in history))
+    return [tuple(row) for row in history]

@@ -218,6 +218,22 @@ def split_by_board_type(lot: LabelledLot, share: float, seed: int) -> tuple[Labe
     )
 
 
+def require_both_classes(lot: LabelledLot) -> None:
+    """Raises UsageError for a lot of defects or of normals only: nothing can be measured on it."""
+    if len(set(lot.labels.tolist())) < 2:
+        raise UsageError(f"{lot.name}: holds one class only; name a lot with defects and normals")
+
+
+def require_unseen(lot: LabelledLot, other: LabelledLot) -> None:
+    """Raises UsageError when two lots that must be kept apart share a board type."""
+    common = sorted(set(lot.board_types) & set(other.board_types))
+    if common:
+        raise UsageError(
+            f"{lot.name} and {other.name} share board type {common[0]}; keep board types apart "
+            "(simulate one of them with another --first-type)"
+        )
+
+
 def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:
     """As many defects as normals: with fewer normals (Zhang et al., section V), or with defects repeated.
 

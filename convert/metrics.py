@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -27,7 +27,7 @@ def auroc(scores: Scores, labels: Labels) -> float:
     return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-class Interval(NamedTuple):
+class Interval(msgspec.Struct, frozen=True):
     """A value with its 95 % interval."""
 
     value: float
@@ -72,7 +72,7 @@ def rate(hits: int, total: int, confidence: float = 0.95) -> Rate:
     return Rate(value=hits / total, low=low, high=high, hits=hits, total=total)
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True):
     """Recall and false positive rate at a threshold."""
 
     threshold: float
@@ -82,13 +82,12 @@ class Outcome(NamedTuple):
 
 def outcome_at(scores: Scores, labels: Labels, threshold: float) -> Outcome:
     """Both rates; both classes must be there."""
-    called = scores >= threshold
-    defects, normals = labels == 1, labels == 0
-    return Outcome(
-        threshold,
-        rate(int((called & defects).sum()), int(defects.sum())),
-        rate(int((called & normals).sum()), int(normals.sum())),
-    )
+    return Outcome(threshold, called_rate(scores[labels == 1], threshold), called_rate(scores[labels == 0], threshold))
+
+
+def called_rate(scores: Scores, threshold: float) -> Rate:
+    """Share of these joints, at least one, that are called a defect."""
+    return rate(int((scores >= threshold).sum()), len(scores))
 
 
 def threshold_for_recall(scores: Scores, labels: Labels, recall: float) -> float:
@@ -104,7 +103,7 @@ def flipped(before: Scores, after: Scores, threshold: float) -> NDArray[np.int64
     return np.flatnonzero((before >= threshold) != (after >= threshold))
 
 
-class RocPoint(NamedTuple):
+class RocPoint(msgspec.Struct, frozen=True):
     """One corner of a ROC: a threshold and both rates there."""
 
     threshold: float
@@ -127,7 +126,7 @@ def roc(scores: Scores, labels: Labels) -> list[RocPoint]:
     return [RocPoint(float(thresholds[i]), float(recall[i]), float(false[i])) for i in kept]
 
 
-class Bin(NamedTuple):
+class Bin(msgspec.Struct, frozen=True):
     """Joints whose score lies in one range: their mean score, and the share of defects among them."""
 
     low: float

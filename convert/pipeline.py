@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from convert.calibration import draw_stratified
-from convert.dataset import LabelledLot, load_lot
+from convert.dataset import LabelledLot, load_lot, require_both_classes
 from convert.flatfile import int8_problems, operations, summary
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
@@ -120,9 +120,8 @@ def _read_lots(recipe: Recipe, here: Path) -> Lots:
             "name a lot of job folders"
         )
     lots = Lots(*(load_lot(here / name, recipe.preprocess) for name in names))
-    for field, lot in (("validation", lots.validation), ("evaluation", lots.evaluation)):
-        if len(set(lot.labels.tolist())) < 2:
-            raise ConfigError(f"[{field}] lot: {lot.name} holds one class only; name a lot with defects and normals")
+    for lot in (lots.validation, lots.evaluation):
+        require_both_classes(lot)
     if lots.evaluation.digest in {lots.validation.digest, lots.calibration.digest}:
         raise ConfigError("[evaluation] lot: the same joints as validation or calibration; name a held-out lot")
     return lots

@@ -22,9 +22,14 @@ INK = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#edae49", "#5c6b73")
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, the same bytes for the same figure."""
+    """Lay a figure of diagrams out and write it."""
     figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    _write(figure, path, dpi=110)
+
+
+def _write(figure: Any, path: Path, dpi: int) -> None:
+    """As PNG, the same bytes for the same figure."""
+    figure.savefig(path, dpi=dpi, metadata={"Software": None})
     plt.close(figure)
 
 
@@ -118,15 +123,12 @@ def draw_classes(path: Path, shown: Sequence[Shown]) -> None:
         label = f"{one.joint.truth}\nfill {solder.fill:.0%}\ngas {solder.void_share(one.kind):.0%}\n{one.kind.name}"
         grid[row, first].text(-0.08, 0.5, label, transform=grid[row, first].transAxes, ha="right", va="center", size=8)
     figure.subplots_adjust(left=0.09, right=0.995, top=0.995, bottom=0.005, wspace=0.04, hspace=0.04)
-    figure.savefig(path, dpi=80, metadata={"Software": None})
-    plt.close(figure)
+    _write(figure, path, dpi=80)
 
 
 def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
     """One view a board type with its boxes and labels, in two columns."""
     from matplotlib.patches import Rectangle
-
-    from convert.simulator.gallery import LETTERS
 
     half = -(-len(strips) // 2)
     figure, grid = plt.subplots(half, 2, figsize=(15, 2.75 * half))
@@ -136,11 +138,13 @@ def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
         axes.set_axis_off()
         for joint in strip.joints:
             box, colour = joint.roi, INK[0] if joint.roi_right else INK[1]
+            label = {"fc": colour, "ec": "none", "pad": 1.5}
             size = (box.xmax - box.xmin, box.ymax - box.ymin)
             axes.add_patch(Rectangle((box.xmin, box.ymin), *size, fill=False, ec=colour, lw=1))
-            axes.text(box.xmin, box.ymin - 3, LETTERS[joint.truth], color=colour, size=8, va="bottom")
+            axes.text(
+                box.xmin, box.ymin - 3, joint.truth.value[0].upper(), color="white", size=8, va="bottom", bbox=label
+            )
     for axes in grid.T.flat[len(strips) :]:
         axes.set_axis_off()
     figure.tight_layout(pad=0.4)
-    figure.savefig(path, dpi=70, metadata={"Software": None})
-    plt.close(figure)
+    _write(figure, path, dpi=70)

@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from convert.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from convert.dataset import LabelledLot, balanced, split_by_board_type
+from convert.checkpoint import load_checkpoint, save_checkpoint
+from convert.dataset import LabelledLot, balanced, require_both_classes, require_unseen, split_by_board_type
 from convert.metrics import auroc
 from convert.networks.cnn3d import cnn3d
 from convert.networks.cnn_lstm import TRUNKS, cnn_lstm
 from convert.networks.folded import folded
 from convert.training_plan import Network, TrainingPlan
-from edge.core.errors import ConfigError, UsageError
+from edge.core.errors import ConfigError
 
 
 class Epoch(NamedTuple):
@@ -54,14 +54,8 @@ def sides(lot: LabelledLot, plan: TrainingPlan, validation: LabelledLot | None =
     if validation is None and plan.validation_share > 0:
         lot, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
     if validation is not None:
-        common = sorted(set(lot.board_types) & set(validation.board_types))
-        if common:
-            raise UsageError(
-                f"{lot.name} and {validation.name} share board type {common[0]}; validate on other types "
-                "(simulate them with another --first-type)"
-            )
-        if len(set(validation.labels.tolist())) < 2:
-            raise UsageError(f"{validation.name}: holds one class only; validate on defects and normals")
+        require_unseen(lot, validation)
+        require_both_classes(validation)
     return Sides(balanced(lot, plan.balance, plan.seed), validation)
 
 
@@ -103,8 +97,7 @@ def train(
     state = out.with_suffix(".resume.npz")
     identity = _identity(network, plan, data, start)
     variables = [*model.variables, *optimizer.variables]
-    kept = load_checkpoint(state, identity, variables)
-    history = [Epoch(*row) for row in kept.history]
+    history = [Epoch(*row) for row in load_checkpoint(state, identity, variables)]
     for epoch in history:
         report(epoch)
     spent = history[-1].seconds if history else 0.0
@@ -119,7 +112,7 @@ def train(
         if data.validation is None or _is_best(history):
             model.save(out)
         _write_history(out.with_suffix(".csv"), history)
-        save_checkpoint(state, identity, Checkpoint(tuple(map(tuple, history))), variables)
+        save_checkpoint(state, identity, history, variables)
         report(epoch)
     state.unlink(missing_ok=True)
     return history

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from convert.dataset import LabelledLot
+from convert.dataset import LabelledLot, require_both_classes, require_unseen
 from convert.evaluation.paper import THRESHOLDS
 from convert.metrics import (
     Bin,
@@ -17,9 +17,9 @@ from convert.metrics import (
     Outcome,
     RocPoint,
     Scores,
-    auroc,
     auroc_interval,
     calibration_bins,
+    called_rate,
     outcome_at,
     rate,
     roc,
@@ -27,7 +27,6 @@ from convert.metrics import (
 )
 from convert.simulator.plan import TruthRow
 from edge.core.card import Rate
-from edge.core.errors import UsageError
 
 TARGET_RECALLS = (0.90, 0.95)
 
@@ -63,7 +62,7 @@ class AtThreshold(msgspec.Struct, frozen=True):
 class Chosen(msgspec.Struct, frozen=True):
     """One line of Table VII: chosen on validation for a recall, applied to the test lot.
 
-    ``saved``: share of all flagged joints that need no specialist; ``escapes``: defects among those.
+    ``saved``: share of all flagged joints that need no specialist, escapes included.
     """
 
     target_recall: float
@@ -71,21 +70,21 @@ class Chosen(msgspec.Struct, frozen=True):
     validation: Outcome
     test: Outcome
     saved: Rate
-    escapes: int
+
+    @property
+    def escapes(self) -> int:
+        """Defects of the test lot that would have been released."""
+        return self.test.recall.total - self.test.recall.hits
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A part of the test lot at the first chosen threshold. A rate is None where the part has no such joint.
-
-    ``auroc``: None where the part lacks a class.
-    """
+    """A part of the test lot at the first chosen threshold. A rate is None where the part has no such joint."""
 
     kind: str
     value: str
     joints: int
     recall: Rate | None
     false_positive_rate: Rate | None
-    auroc: float | None
 
 
 class ModelFigures(msgspec.Struct, frozen=True):
@@ -116,14 +115,8 @@ class Evaluation(msgspec.Struct, frozen=True):
 def evaluate(validation: LabelledLot, test: LabelledLot, models: Sequence[Scored]) -> Evaluation:
     """Every figure of every model. Raises UsageError when a lot lacks a class or both share a board type."""
     for lot in (validation, test):
-        if len(set(lot.labels.tolist())) < 2:
-            raise UsageError(f"{lot.name}: holds one class only; name a lot with defects and normals")
-    common = sorted(set(validation.board_types) & set(test.board_types))
-    if common:
-        raise UsageError(
-            f"{validation.name} and {test.name} share board type {common[0]}; choose thresholds on other boards "
-            "(simulate them with another --first-type)"
-        )
+        require_both_classes(lot)
+    require_unseen(validation, test)
     return Evaluation(
         "axi-evaluation/1", _side(validation), _side(test), tuple(_figures(one, validation, test) for one in models)
     )
@@ -167,14 +160,12 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
 
 def _chosen(model: Scored, validation: Labels, test: Labels, recall: float) -> Chosen:
     threshold = threshold_for_recall(model.validation, validation, recall)
-    released = model.test < threshold
     return Chosen(
         recall,
         threshold,
         outcome_at(model.validation, validation, threshold),
         outcome_at(model.test, test, threshold),
-        rate(int(released.sum()), len(test)),
-        int((released & (test == 1)).sum()),
+        rate(int((model.test < threshold).sum()), len(test)),
     )
 
 
@@ -198,13 +189,11 @@ def _groups(scores: Scores, lot: LabelledLot, threshold: float) -> tuple[Group, 
 
 
 def _group(kind: str, value: str, scores: Scores, labels: Labels, threshold: float) -> Group:
-    called, defects = scores >= threshold, labels == 1
-    both = 0 < defects.sum() < len(labels)
+    defects, normals = scores[labels == 1], scores[labels == 0]
     return Group(
         kind,
         value,
         len(labels),
-        rate(int((called & defects).sum()), int(defects.sum())) if defects.any() else None,
-        rate(int((called & ~defects).sum()), int((~defects).sum())) if (~defects).any() else None,
-        auroc(scores, labels) if both else None,
+        called_rate(defects, threshold) if len(defects) else None,
+        called_rate(normals, threshold) if len(normals) else None,
     )

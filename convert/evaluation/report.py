@@ -51,7 +51,7 @@ def as_json(evaluation: Evaluation) -> bytes:
     return msgspec.json.format(msgspec.json.encode(evaluation), indent=1)
 
 
-def markdown_table(table: Table) -> Iterator[str]:
+def _markdown_table(table: Table) -> Iterator[str]:
     yield "| " + " | ".join(table.heading) + " |"
     yield "|" + "---|" * len(table.heading)
     for row in table.rows:
@@ -65,7 +65,7 @@ def _markdown(evaluation: Evaluation) -> Iterator[str]:
         yield f"\n![{caption}]({name})"
     for table in all_tables(evaluation):
         yield f"\n## {table.title}\n\n{table.note}\n"
-        yield from markdown_table(table)
+        yield from _markdown_table(table)
 
 
 def _html(evaluation: Evaluation) -> Iterator[str]:

@@ -91,7 +91,7 @@ def _make_network(network: Network, lots: _Lots, work: Path, out: Path, say: Say
     save_recorded(out / f"{network}.scores.npz", recorded)
     about = _provenance(network, lots, {"full": full, "factorised": tuned})
     about["auroc"] = {
-        f"{kind}, {lot.name}": auroc_interval(one, lot.labels)._asdict()
+        f"{kind}, {lot.name}": msgspec.to_builtins(auroc_interval(one, lot.labels))
         for kind, both in scores.items()
         for lot, one in zip(judged, both, strict=True)
     }

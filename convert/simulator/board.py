@@ -15,7 +15,7 @@ from convert.simulator.joint import Truth
 from convert.simulator.plan import LotPlan, TruthRow
 from convert.simulator.view import FRAME_PX, SimulatedJoint, SimulatedView, joints_per_view, simulate_view, strip_height
 from edge.core.job import Board, ImageFormat, Job, Joint, MachineCall, SliceFile, Station, View
-from edge.core.preprocess import Grey
+from edge.core.preprocess import Grey, PreprocessSpec, to_polarity
 
 _EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 _CALLS = {
@@ -114,7 +114,12 @@ def encoded(image: Grey, kind: BoardType) -> bytes:
     return content.tobytes()
 
 
-def as_read(image: Grey, kind: BoardType) -> Grey:
+def as_read(images: Sequence[Grey], kind: BoardType, spec: PreprocessSpec) -> dict[int, Grey]:
+    """A view's slices by index, as the device has them once their files are read."""
+    return {i: to_polarity(_restored(image, kind), kind.polarity, spec.polarity) for i, image in enumerate(images)}
+
+
+def _restored(image: Grey, kind: BoardType) -> Grey:
     """A slice as it comes back from its file: the same, but for what JPEG takes away."""
     if not kind.jpeg_quality:
         return image

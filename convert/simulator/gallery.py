@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from convert.simulator.board_type import BoardType, board_type
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.joint import Truth
 from convert.simulator.view import SimulatedJoint, SimulatedView, joints_per_view, simulate_view, strip_height
-from edge.core.preprocess import Grey, PreprocessSpec, prepare, to_polarity
+from edge.core.preprocess import Grey, PreprocessSpec, prepare
 
 SEED = 2026
 _CLASS_TYPES = (3, 8, 12)
@@ -91,10 +91,7 @@ def _one(truth: Truth, kind: BoardType) -> Shown:
         view = _view(kind, attempt)
         for joint in view.joints:
             if joint.truth is truth and joint.roi_right and len(view.slices) == 4 and not joint.solder.disputed(kind):
-                slices = {
-                    i: to_polarity(as_read(image, kind), kind.polarity, spec.polarity)
-                    for i, image in enumerate(view.slices)
-                }
+                slices = as_read(view.slices, kind, spec)
                 return Shown(prepare(spec, slices, joint.roi), len(slices), joint, kind)
     raise RuntimeError(f"no clear {truth} joint in a hundred views of {kind.name}")
 
@@ -105,13 +102,10 @@ def _strip(kind: BoardType) -> Strip:
 
 
 def _view(kind: BoardType, number: int) -> SimulatedView:
-    count = min(joints_per_view(kind), 2 * len(set(_columns(kind))))
+    columns = max(1, joints_per_view(kind) // kind.rows)
+    count = min(joints_per_view(kind), 2 * columns)
     rng = np.random.default_rng([SEED, 0x6A11, int(kind.name.removeprefix("MB-")), number])
     return simulate_view(kind, count, 0.5, rng, DIFFICULTIES["hard"], (strip_height(kind, count), 1024))
-
-
-def _columns(kind: BoardType) -> Sequence[int]:
-    return range(max(1, joints_per_view(kind) // kind.rows))
 
 
 def _row(kind: BoardType) -> str:
@@ -121,12 +115,3 @@ def _row(kind: BoardType) -> str:
         f"| {kind.pitch_mm:.2f} mm | {len(kind.planes)} | {kind.solder} at {kind.energy_kev} keV "
         f"| {kind.tilt_deg:.0f} degrees, {kind.azimuths} | {kind.counts:.0f} counts | {kind.polarity} |"
     )
-
-
-LETTERS = {
-    Truth.NORMAL: "N",
-    Truth.MISSING: "M",
-    Truth.INSUFFICIENT: "I",
-    Truth.SHORT: "S",
-    Truth.VOIDED: "V",
-}

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -26,7 +25,8 @@ from convert.simulator.board import as_read, board_views, encoded, job_id_of, jo
 from convert.simulator.plan import LotPlan, TruthRow, truth_writer
 from edge.core.errors import UsageError
 from edge.core.job import encode_manifest
-from edge.core.preprocess import Patch, PreprocessSpec, prepare, to_polarity
+from edge.core.preprocess import Patch, PreprocessSpec, prepare
+from edge.files import digest_file
 
 LOT = "lot.json"
 SHARDS = "shards"
@@ -149,12 +149,9 @@ def _write_shard(out: Path, plan: LotPlan, number: int, boards: range) -> _Part:
     for board in boards:
         kind = kind_of(plan, board)
         for one in board_views(plan, board):
-            slices = {
-                part.index: to_polarity(as_read(image, kind), kind.polarity, spec.polarity)
-                for part, image in zip(one.view.slices, one.images, strict=True)
-            }
+            slices = as_read(one.images, kind, spec)
             patches += [prepare(spec, slices, joint.roi) for joint in one.joints]
             rows += one.rows
     path = out / SHARDS / f"{number:05d}.npy"
     np.save(path, np.stack(patches))
-    return _Part(rows, Shard(path.name, len(rows), "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()))
+    return _Part(rows, Shard(path.name, len(rows), digest_file(path)))

@@ -77,7 +77,6 @@ def test_thresholds_are_chosen_on_validation_only(evaluation: Evaluation) -> Non
     for model in evaluation.models:
         for chosen in model.chosen:
             assert chosen.validation.recall.value >= chosen.target_recall
-            assert chosen.escapes == chosen.test.recall.total - chosen.test.recall.hits
             released = chosen.test.false_positive_rate.total - chosen.test.false_positive_rate.hits + chosen.escapes
             assert chosen.saved.hits == released
 
