@@ -93,7 +93,7 @@ def train(
     steps = steps_per_epoch(data, plan)
     optimizer = keras.optimizers.Adam(_schedule(plan, steps))
     optimizer.build(model.trainable_variables)
-    run = _Run(model, optimizer)
+    run = _Run(model, optimizer, rounded=plan.rounded)
     state = out.with_suffix(".resume.npz")
     identity = _identity(network, plan, data, start)
     variables = [*model.variables, *optimizer.variables]
@@ -176,8 +176,8 @@ def _scaled(patches: Any) -> Any:
 class _Run:
     """A model's compiled training step, and its compiled inference."""
 
-    def __init__(self, model: Any, optimizer: Any) -> None:
-        compute = folded(model)
+    def __init__(self, model: Any, optimizer: Any, *, rounded: bool) -> None:
+        compute = folded(model, rounded=rounded)
         loss_of = keras.losses.SparseCategoricalCrossentropy()
 
         @tf.function(reduce_retracing=True, autograph=False)

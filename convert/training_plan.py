@@ -26,6 +26,7 @@ class TrainingPlan:
     out when no validation lot is given; 0 trains on everything and keeps the last epoch. ``patience``: epochs without
     a better validation AUROC before stopping. ``stop_after``: end after this epoch of a longer schedule.
     ``time_limit_s``: stop after the epoch in which this runs out.
+    ``rounded``: round activations as int8 will, so that the weights learn to bear it.
     ``dense_units``: the 3D CNN's; ``trunk``, ``features``, ``units``: the CNN + LSTM's.
     """
 
@@ -45,6 +46,7 @@ class TrainingPlan:
     units: int = 2048
     time_limit_s: float | None = None
     balance: Balance = "fewer-normals"
+    rounded: bool = False
 
     def __post_init__(self) -> None:
         for name, value, least, most in (

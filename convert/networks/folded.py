@@ -10,24 +10,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
 from keras import layers, ops
 
 from convert.networks.lowrank import LowRankLSTM
 
 
-def folded(model: Any) -> Callable[..., Any]:
+def folded(model: Any, *, rounded: bool = False) -> Callable[..., Any]:
     """A function (inputs, training) -> outputs that computes a Sequential ``model``.
 
     Inputs are as the model's: (n, height, width, depth, 1). Layers that know nothing of depth are called as they are.
+    ``rounded``: in training, what passes between layers is rounded to 256 levels, as int8 will round it (gradients pass
+    unchanged; Jacob et al. 2018), so that the weights learn to bear it.
     """
 
     def run(inputs: Any, *, training: bool) -> Any:
         value = ops.transpose(inputs, (3, 0, 1, 2, 4))  # depth, n, height, width, channels
         for layer in model.layers:
+            rounding = rounded and training and layer is not model.layers[-1]
+            if rounding and isinstance(layer, LowRankLSTM):
+                value = layer(ops.transpose(value, (1, 0, 2)), rounding=_to_8_bits)
+                continue
             value = _applied(layer, value, training=training)
+            if rounding and not isinstance(layer, layers.Dropout):
+                value = _to_8_bits(value)
         return value
 
     return run
+
+
+def _to_8_bits(value: Any) -> Any:
+    """Rounded to 256 levels between the least (at most 0) and the greatest value here."""
+    low = tf.minimum(tf.stop_gradient(tf.reduce_min(value)), 0.0)
+    high = tf.maximum(tf.stop_gradient(tf.reduce_max(value)), low + 1e-6)
+    return tf.quantization.fake_quant_with_min_max_vars(value, low, high)
 
 
 def _applied(layer: Any, value: Any, *, training: bool) -> Any:  # noqa: PLR0911 - one case a kind of layer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -32,18 +33,21 @@ class LowRankLSTM(layers.Layer):
         self.recurrent_out = weight("recurrent_out", self.recurrent_rank, 4 * self.units)
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
 
-    def call(self, inputs: Any) -> Any:
-        projected = ops.matmul(ops.matmul(inputs, self.kernel_in), self.kernel_out) + self.bias
+    def call(self, inputs: Any, rounding: Callable[[Any], Any] = lambda value: value) -> Any:
+        """``rounding`` is applied to everything that an int8 model would round."""
+        thin = rounding(ops.matmul(inputs, self.kernel_in))
+        projected = rounding(ops.matmul(thin, self.kernel_out) + self.bias)
         hidden: Any = None
         cell: Any = None
         for step in ops.unstack(projected, axis=1):
             gates = step
             if hidden is not None:
-                gates = gates + ops.matmul(ops.matmul(hidden, self.recurrent_in), self.recurrent_out)
+                thin = rounding(ops.matmul(hidden, self.recurrent_in))
+                gates = rounding(gates + rounding(ops.matmul(thin, self.recurrent_out)))
             enter, forget, candidate, leave = ops.split(gates, 4, axis=-1)
             fresh = ops.sigmoid(enter) * ops.tanh(candidate)
-            cell = fresh if cell is None else ops.sigmoid(forget) * cell + fresh
-            hidden = ops.sigmoid(leave) * ops.tanh(cell)
+            cell = rounding(fresh if cell is None else ops.sigmoid(forget) * cell + fresh)
+            hidden = rounding(ops.sigmoid(leave) * ops.tanh(cell))
         return hidden
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
