@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from convert.commands.build import add_build
 from convert.commands.evaluate import add_evaluate
+from convert.commands.keys import add_keys
 from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.train import add_reference, add_train
 from edge import __version__
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"axi-convert {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_simulate, add_train, add_build, add_evaluate, add_gallery, add_reference):
+    for add in (add_simulate, add_train, add_keys, add_build, add_evaluate, add_gallery, add_reference):
         add(commands)
     return parser
 

@@ -1,23 +1,27 @@
-"""Keras against the quantised model: the same joints, the same thresholds, the runtimes that ship."""
+"""Keras against the converted model: the same joints, the same thresholds, the runtimes that ship."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from convert.dataset import LabelledLot
-from convert.gate import Check
-from convert.metrics import auroc, flipped, outcome_at, threshold_for_recall
+from convert.gate import Check, escape_check
+from convert.metrics import Outcome, Scores, auroc, flipped, outcome_at, threshold_for_recall
 from convert.recipe import BudgetSection
-from convert.runtimes import outputs_on, thread_count
-from edge.adapters.tflite import installed_runtimes
+from convert.runtimes import Run, run_on, thread_count
+from edge.adapters.tflite import RuntimeInfo
 from edge.core.card import Accuracy, OperatingPoint, Quantisation
 from edge.core.decide import logit_of, score_of
-from edge.core.errors import ConfigError, GateRefused
+from edge.core.errors import GateRefused
 
 FLOAT_TOLERANCE = 1e-4
 
@@ -27,54 +31,72 @@ class Measured:
     """Both sides' p_defect on one lot, float64 (n,)."""
 
     lot: LabelledLot
-    keras: NDArray[np.float64]
-    tflite: NDArray[np.float64]
+    keras: Scores
+    tflite: Scores
 
 
 @dataclass(frozen=True)
-class RuntimeOutputs:
-    """Raw outputs (n, bands) on every runtime: ``shipped`` on the preferred one's fast kernels."""
+class Identity:
+    """What a few joints gave on every runtime, with one and two threads. Raw outputs (n, bands).
 
-    shipped: NDArray[Any]
-    exact: NDArray[Any]
-    others: dict[str, NDArray[Any]]
-
-
-def outputs_everywhere(model: bytes, lot: LabelledLot, *, integer: bool) -> RuntimeOutputs:
-    """Run every joint on every runtime here, fast and exact kernels.
-
-    Raises GateRefused when the exact kernels of two runtimes differ in a single integer level (floats: by 1e-4), or
-    when the model says the same of every joint.
+    ``exact``: of the preferred runtime's exact kernels; ``apart``: names of what did not give the very same.
     """
-    threads = thread_count()
-    fast: dict[str, NDArray[Any]] = {}
-    exact: NDArray[Any] | None = None
-    for runtime in installed_runtimes():
-        mine = outputs_on(runtime, "exact", model, lot.patches, threads)
-        exact = mine if exact is None else exact
-        same = np.array_equal(mine, exact) if integer else np.allclose(mine, exact, rtol=0, atol=FLOAT_TOLERANCE)
+
+    exact: NDArray[Any]
+    every: dict[str, NDArray[Any]]
+    apart: tuple[str, ...]
+
+
+def run_everywhere(runtimes: Sequence[RuntimeInfo], model: bytes, patches: NDArray[np.uint8]) -> dict[str, Run]:
+    """Every joint on every runtime's fast kernels, as devices run them; the preferred first."""
+    return {runtime.name: run_on(runtime, "fast", model, patches, thread_count()) for runtime in runtimes}
+
+
+def identity(runtimes: Sequence[RuntimeInfo], model: bytes, patches: NDArray[np.uint8], *, integer: bool) -> Identity:
+    """Run joints on fast and exact kernels, with one and two threads, and compare what must be the same.
+
+    Exact kernels: the same everywhere (floats: within 1e-4). Fast kernels: the same for any number of threads.
+    """
+    settings = list(product(runtimes, ("exact", "fast"), (1, 2)))
+    with ThreadPoolExecutor(thread_count()) as pool:
+        jobs = [pool.submit(run_on, runtime, kernels, model, patches, n) for runtime, kernels, n in settings]  # type: ignore[arg-type]
+        every = {_name(*one): job.result().outputs for one, job in zip(settings, jobs, strict=True)}
+    exact = every[_name(runtimes[0], "exact", 1)]
+    apart = []
+    for runtime, kernels, threads in settings:
+        reference = exact if kernels == "exact" else every[_name(runtime, "fast", 1)]
+        mine = every[_name(runtime, kernels, threads)]
+        same = (
+            np.array_equal(mine, reference) if integer else np.allclose(mine, reference, rtol=0, atol=FLOAT_TOLERANCE)
+        )
         if not same:
-            raise GateRefused(
-                f"no bundle written: {runtime.name} does not reproduce the other runtime on exact kernels; "
-                "report it with the model"
-            )
-        fast[runtime.name] = outputs_on(runtime, "fast", model, lot.patches, threads)
-    if exact is None:
-        raise ConfigError("no TFLite runtime is installed here; install axi-edge anew")
-    if (exact == exact[0]).all():
+            apart.append(_name(runtime, kernels, threads))
+    return Identity(exact, every, tuple(apart))
+
+
+def _name(runtime: RuntimeInfo, kernels: str, threads: int) -> str:
+    return f"{runtime.name}, {kernels} kernels, {threads} thread" + "s" * (threads > 1)
+
+
+def require_sense(outputs: NDArray[Any]) -> None:
+    """Raises GateRefused when the model says the same of every joint, or what is no number."""
+    if not np.isfinite(outputs).all():
+        raise GateRefused("no bundle written: the converted model's outputs are not all numbers; convert it anew")
+    if (outputs == outputs[0]).all():
         raise GateRefused("no bundle written: the model says the same of every joint; train or convert it anew")
-    preferred = next(iter(fast))
-    return RuntimeOutputs(fast.pop(preferred), exact, {**fast, "exact kernels": exact})
 
 
-def logits_apart(outputs: RuntimeOutputs, quantisation: Quantisation) -> float:
-    """The largest difference between the logits of exact and of any fast kernels."""
-    logits = np.array([logit_of(row, quantisation) for row in outputs.exact])
-    others = [outputs.shipped, *outputs.others.values()]
-    return max(float(np.abs(np.array([logit_of(row, quantisation) for row in one]) - logits).max()) for one in others)
+def logits_apart(found: Identity, quantisation: Quantisation) -> float:
+    """The largest difference of a logit on any kernels from the exact ones."""
+    exact = logits_of(found.exact, quantisation)
+    return max(float(np.abs(logits_of(one, quantisation) - exact).max()) for one in found.every.values())
 
 
-def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
+def logits_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
+    return np.array([logit_of(row, quantisation) for row in outputs])
+
+
+def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> Scores:
     """p_defect of each row of raw outputs, as the device computes it."""
     return np.array([score_of(row, quantisation).p_defect for row in outputs])
 
@@ -82,7 +104,7 @@ def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.f
 def operating_points(
     recalls: Sequence[float], validation: Measured, evaluation: Measured
 ) -> tuple[OperatingPoint, ...]:
-    """Thresholds chosen for the quantised model on validation, measured on the evaluation lot."""
+    """Thresholds chosen for the converted model on validation, measured on the evaluation lot."""
     points = []
     for recall in recalls:
         threshold = threshold_for_recall(validation.tflite, validation.lot.labels, recall)
@@ -108,32 +130,80 @@ def accuracy_of(measured: Measured) -> tuple[Accuracy, ...]:
     )
 
 
+class AtPoint(msgspec.Struct, frozen=True):
+    """Both sides at one operating point's threshold, on the evaluation lot.
+
+    ``only_keras``, ``only_tflite``: joints that only this side judges rightly; ``mcnemar_p``: McNemar's exact test, the
+    probability of so uneven a split between them if neither side were better.
+    """
+
+    name: str
+    threshold: float
+    keras: Outcome
+    tflite: Outcome
+    flipped: int
+    only_keras: int
+    only_tflite: int
+    mcnemar_p: float
+
+
+def at_point(measured: Measured, point: OperatingPoint) -> AtPoint:
+    """Compare both sides' decisions."""
+    labels = measured.lot.labels
+    right = [(scores >= point.threshold) == (labels == 1) for scores in (measured.keras, measured.tflite)]
+    only_keras, only_tflite = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
+    either = only_keras + only_tflite
+    return AtPoint(
+        point.name,
+        point.threshold,
+        outcome_at(measured.keras, labels, point.threshold),
+        outcome_at(measured.tflite, labels, point.threshold),
+        len(flipped(measured.keras, measured.tflite, point.threshold)),
+        only_keras,
+        only_tflite,
+        float(stats.binomtest(only_keras, either).pvalue) if either else 1.0,
+    )
+
+
 def checks_of(
     measured: Measured,
-    others: Mapping[str, NDArray[np.float64]],
+    others: Mapping[str, Scores],
     points: Sequence[OperatingPoint],
     budget: BudgetSection,
 ) -> tuple[Check, ...]:
-    """The gate's lines, on the evaluation lot: what quantisation cost, and what another runtime would change.
+    """The gate's lines, on the evaluation lot: what conversion cost, what another runtime would change, what escapes.
 
-    ``others``: p_defect on the other runtimes and kernels, by name.
+    ``others``: p_defect on the other runtimes, by name. Escapes are counted at the default operating point, the first.
     """
     labels = measured.lot.labels
     drop = auroc(measured.keras, labels) - auroc(measured.tflite, labels)
-    shares = [
-        Check(
-            f"share of joints whose decision flips at {point.name}",
-            len(flipped(measured.keras, measured.tflite, point.threshold)) / len(labels),
-            budget.max_flipped,
+    lines = [Check("AUROC drop against Keras", drop, budget.max_auroc_drop)]
+    for point in points:
+        both = at_point(measured, point)
+        lost = both.keras.recall.value - both.tflite.recall.value
+        note = f"{both.flipped} of {len(labels)} joints"
+        lines += [
+            Check(f"recall drop at {point.name}", lost, budget.max_recall_drop),
+            Check(f"decisions flipped at {point.name}", both.flipped / len(labels), budget.max_flipped, note),
+        ]
+    for name, scores in others.items():
+        share = len(flipped(measured.tflite, scores, points[0].threshold)) / len(labels)
+        lines.append(Check(f"decisions flipped on {name} at {points[0].name}", share, budget.max_flipped))
+    return (*lines, *_escapes(measured, points[0], budget))
+
+
+def _escapes(measured: Measured, point: OperatingPoint, budget: BudgetSection) -> Iterator[Check]:
+    labels = measured.lot.labels
+    escaped = (measured.tflite < point.threshold) & (labels == 1)
+    yield escape_check(
+        f"escape rate at {point.name}, 95 % bound", int(escaped.sum()), int(labels.sum()), budget.max_escape
+    )
+    classes = np.array([row.truth for row in measured.lot.rows])
+    for name in sorted(set(classes[labels == 1].tolist())):
+        inside = (classes == name) & (labels == 1)
+        yield escape_check(
+            f"escape rate of {name} at {point.name}, 95 % bound",
+            int((escaped & inside).sum()),
+            int(inside.sum()),
+            budget.max_escape_of.get(name),
         )
-        for point in points
-    ]
-    elsewhere = [
-        Check(
-            f"share of joints whose decision flips on {name} at {points[0].name}",
-            len(flipped(measured.tflite, scores, points[0].threshold)) / len(labels),
-            budget.max_flipped,
-        )
-        for name, scores in others.items()
-    ]
-    return (Check("AUROC drop against Keras", drop, budget.max_auroc_drop), *shares, *elsewhere)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
 
 mpl.use("Agg")
 
@@ -15,6 +17,8 @@ from matplotlib import pyplot as plt
 
 if TYPE_CHECKING:
     from convert.evaluation.figures import Evaluation
+    from convert.layer_errors import LayerError
+    from convert.parity import AtPoint, Measured
     from convert.simulator.gallery import Shown, Strip
     from convert.train import Epoch
 
@@ -148,3 +152,61 @@ def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
         axes.set_axis_off()
     figure.tight_layout(pad=0.4)
     _write(figure, path, dpi=70)
+
+
+def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> None:
+    """Score against score on the logit scale, and how their difference is spread."""
+    keras, ours = (np.log(clipped / (1 - clipped)) for clipped in map(_inside, (measured.keras, measured.tflite)))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
+    for label, colour, name in ((0, INK[0], "normal"), (1, INK[1], "defect")):
+        chosen = measured.lot.labels == label
+        left.plot(keras[chosen], ours[chosen], ".", color=colour, ms=3, alpha=0.6, label=name)
+    for point in points:
+        at = float(np.log(point.threshold / (1 - point.threshold))) if 0 < point.threshold < 1 else 0.0
+        left.axhline(at, color="#9aa5ab", lw=0.8, ls="--")
+        left.axvline(at, color="#9aa5ab", lw=0.8, ls="--")
+    left.set(xlabel="defect logit, Keras", ylabel="defect logit, converted")
+    left.legend(frameon=False)
+    right.hist(ours - keras, bins=60, color=INK[5])
+    right.set(xlabel="difference of the logits", ylabel="joints")
+    right.set_title(f"standard deviation {np.std(ours - keras):.3f}", fontsize=10)
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+    save(figure, path)
+
+
+def _inside(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without the ends, where the converted score stops at the end of its scale."""
+    return np.clip(scores, 1e-5, 1 - 1e-5)
+
+
+def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -> None:
+    """Joints as the network sees them, with truth and both scores, in two columns of rows."""
+    half = -(-len(positions) // 2)
+    patches = measured.lot.take(positions)
+    slices = patches.shape[-1]
+    figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(1.2 * (2 * slices + 2.4), 1.25 * half), squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, (i, patch) in enumerate(zip(positions, patches, strict=True)):
+        row, first, about = number % half, (number // half) * (slices + 1), measured.lot.rows[i]
+        for index in range(about.slices):
+            grid[row, first + index].imshow(patch[..., index], cmap="gray", vmin=0, vmax=255)
+        label = f"{about.job_id}\n{about.joint}\n{about.truth}\n{measured.keras[i]:.3f} > {measured.tflite[i]:.3f}"
+        grid[row, first].text(-0.08, 0.5, label, transform=grid[row, first].transAxes, ha="right", va="center", size=7)
+    figure.subplots_adjust(left=0.1, right=0.995, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
+    _write(figure, path, dpi=80)
+
+
+def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:
+    """Signal-to-noise ratio along the network."""
+    figure, axes = plt.subplots(figsize=(9, max(2.5, 0.2 * len(layers))))
+    values = [min(one.snr_db, 80.0) for one in layers]
+    worst = sorted(values)[: min(5, len(values))]
+    colours = [INK[1] if value <= worst[-1] else INK[0] for value in values]
+    axes.barh(range(len(layers)), values, color=colours)
+    axes.set_yticks(range(len(layers)), [one.name for one in layers], fontsize=7)
+    axes.set(xlabel="signal-to-noise ratio against float32, dB (red: the worst)")
+    axes.invert_yaxis()
+    axes.grid(alpha=0.25, axis="x")
+    save(figure, path)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
+from convert.lowering.lower import USUAL_PASSES
 from edge.config import load_toml
-from edge.core.card import Slug
+from edge.core.card import Scheme, Slug
 from edge.core.errors import ConfigError
 from edge.core.preprocess import PreprocessSpec
 
@@ -23,20 +24,44 @@ class BundleSection(Struct, frozen=True, kw_only=True):
 
 
 class SourceSection(Struct, frozen=True, kw_only=True):
-    """``seed``: the one it was trained with, for the lineage."""
+    """``network``: its family; ``seed``: the one it was trained with, for the lineage."""
 
     model: str
-    network: Literal["cnn3d"] = "cnn3d"
+    network: Literal["cnn3d", "cnn-lstm"] = "cnn3d"
     seed: int = 0
 
 
+class LoweringSection(Struct, frozen=True, kw_only=True):
+    """``passes``: the exact rewrites, in order (``convert.lowering.lower.PASSES``)."""
+
+    passes: tuple[str, ...] = USUAL_PASSES
+
+
 class QuantisationSection(Struct, frozen=True, kw_only=True):
-    scheme: Literal["int8", "float32"] = "int8"
+    """How to quantise, and where the result must hold.
+
+    ``float``: operations of an int8 model to keep in float, by name (``lstm/cell``) or with all their parts (``lstm``).
+    ``runtimes``: those to support; all that are installed here when empty. ``tolerance``: how far a logit may differ
+    between runtimes on exact kernels; 0 demands the very same integers, and anything else a ``reason``.
+    """
+
+    scheme: Scheme = "int8"
+    keep_float: tuple[str, ...] = field(default=(), name="float")
+    runtimes: tuple[str, ...] = ()
+    tolerance: Annotated[float, Meta(ge=0)] = 0.0
+    reason: str = ""
 
 
 class CalibrationSection(Struct, frozen=True, kw_only=True):
+    """The lot that ranges are learnt on, and how many of its joints.
+
+    ``max_disagreement``: how far the ranges of two halves may lie apart, as a share of the range, before the report
+    warns.
+    """
+
     lot: str
-    joints: Annotated[int, Meta(ge=8)] = 128
+    joints: Annotated[int, Meta(ge=8)] = 256
+    max_disagreement: Share = 0.25
 
 
 class ValidationSection(Struct, frozen=True, kw_only=True):
@@ -54,10 +79,17 @@ class EvaluationSection(Struct, frozen=True, kw_only=True):
 
 
 class BudgetSection(Struct, frozen=True, kw_only=True):
-    """What quantisation may cost, measured on the evaluation lot."""
+    """What conversion may cost, measured on the evaluation lot.
+
+    ``max_escape``: for the one-sided 95 % upper bound of the share of defects released at the default operating point,
+    over all defects; ``max_escape_of``: the same by defect class. Where none is given the bound is only reported.
+    """
 
     max_auroc_drop: Share = 0.005
+    max_recall_drop: Share = 0.02
     max_flipped: Share = 0.01
+    max_escape: Share | None = None
+    max_escape_of: dict[str, Share] = {}
 
 
 class SigningSection(Struct, frozen=True, kw_only=True):
@@ -72,6 +104,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     calibration: CalibrationSection
     validation: ValidationSection
     evaluation: EvaluationSection
+    lowering: LoweringSection = LoweringSection()
     quantisation: QuantisationSection = QuantisationSection()
     preprocess: PreprocessSpec = PreprocessSpec()
     budget: BudgetSection = BudgetSection()
@@ -81,7 +114,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises ConfigError naming file, key and remedy, also for a named file that is not there."""
     recipe = load_toml(path, Recipe)
-    for field, named in (
+    for key, named in (
         ("[source] model", recipe.source.model),
         ("[calibration] lot", recipe.calibration.lot),
         ("[validation] lot", recipe.validation.lot),
@@ -89,7 +122,12 @@ def load_recipe(path: Path) -> Recipe:
         ("[signing] key", recipe.signing.key),
     ):
         if named and not (path.parent / named).exists():
-            raise ConfigError(f"{path}: {field}: {path.parent / named} does not exist; correct the path")
+            raise ConfigError(f"{path}: {key}: {path.parent / named} does not exist; correct the path")
     if len(set(recipe.validation.recalls)) != len(recipe.validation.recalls):
         raise ConfigError(f"{path}: [validation] recalls: a recall appears twice; name each once")
+    quantisation = recipe.quantisation
+    if quantisation.tolerance and not quantisation.reason:
+        raise ConfigError(f"{path}: [quantisation] tolerance: runtimes may then differ; say why in reason")
+    if quantisation.keep_float and quantisation.scheme != "int8":
+        raise ConfigError(f"{path}: [quantisation] float: only an int8 model has layers to except; remove it")
     return recipe

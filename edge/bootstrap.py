@@ -61,10 +61,10 @@ def load_model(
     return LoadedModel(bundle, judge, chosen, replayed)
 
 
-def load_configured_model(settings: Settings) -> LoadedModel:
-    """The model that the configuration names."""
+def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
+    """The model that the configuration names, or another bundle under the same settings."""
     return load_model(
-        Path(settings.model.bundle),
+        bundle or Path(settings.model.bundle),
         public_key_file=settings.model.public_key_file,
         operating_point=settings.model.operating_point,
         runtime=settings.inference.runtime,

@@ -135,7 +135,7 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not readable as a PEM public key ({error}); point to an Ed25519 key") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise ConfigError(f"{path}: not an Ed25519 key; make one with: openssl genpkey -algorithm ed25519")
+        raise ConfigError(f"{path}: not an Ed25519 key; make one with axi-convert keys")
     return key
 
 
@@ -146,7 +146,7 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: not readable as a PEM private key ({error}); point to an Ed25519 key") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(f"{path}: not an Ed25519 key; make one with: openssl genpkey -algorithm ed25519")
+        raise ConfigError(f"{path}: not an Ed25519 key; make one with axi-convert keys")
     return key
 
 

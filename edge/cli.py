@@ -15,6 +15,7 @@ from edge import __version__
 from edge.bootstrap import load_model
 from edge.bundle import load_public_key, open_bundle
 from edge.commands import doctor
+from edge.commands.bundles import activate, rollback
 from edge.commands.inspect import inspect
 from edge.commands.status import as_text, device_status
 from edge.config import DEFAULT_PATH, load_settings
@@ -99,6 +100,18 @@ def _bundle_verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _bundle_activate(arguments: argparse.Namespace) -> int:
+    bundle = activate(load_settings(arguments.config), arguments.bundle, force=arguments.force)
+    print(f"{bundle.card.name} {bundle.card.version} is active: restart axi-edge to judge with it")
+    return 0
+
+
+def _bundle_rollback(arguments: argparse.Namespace) -> int:
+    bundle = rollback(load_settings(arguments.config))
+    print(f"{bundle.card.name} {bundle.card.version} is active again: restart axi-edge to judge with it")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="axi-edge", description="Verdicts for flagged solder joints, at the edge.", epilog=_EXIT_CODES
@@ -130,7 +143,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "status":
             command.add_argument("--json", action="store_true")
 
-    bundle = commands.add_parser("bundle", help="look at bundles").add_subparsers(required=True, metavar="ACTION")
+    bundles = commands.add_parser("bundle", help="look at bundles, and choose the active one")
+    bundle = bundles.add_subparsers(required=True, metavar="ACTION")
     for name, action, text in (
         ("show", _bundle_show, "print the model card"),
         ("verify", _bundle_verify, "check digests, signature and golden joints"),
@@ -140,6 +154,16 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=action)
         if name == "verify":
             command.add_argument("--public-key", default="", metavar="FILE")
+    for name, action, text in (
+        ("activate", _bundle_activate, "verify and replay a bundle, then point [model] bundle to it"),
+        ("rollback", _bundle_rollback, "point [model] bundle to the bundle before"),
+    ):
+        command = bundle.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+        command.set_defaults(action=action)
+        if name == "activate":
+            command.add_argument("bundle", type=Path)
+            command.add_argument("--force", action="store_true", help="also a version older than the active one")
     return parser
 
 

@@ -41,7 +41,7 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
 def _same(output: Output, recorded: Output, quantisation: Quantisation, *, exact: bool) -> bool:
     if output.shape != recorded.shape or output.dtype != recorded.dtype:
         return False
-    if exact and output.dtype != np.float32:
+    if exact and quantisation.bit_identical and output.dtype != np.float32:
         return bool(np.array_equal(output, recorded))
     apart = abs(logit_of(output, quantisation) - logit_of(recorded, quantisation))
     return apart <= quantisation.replay_tolerance  # False for NaN

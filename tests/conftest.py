@@ -46,13 +46,11 @@ def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
     """A real int8 bundle, small and badly trained: for tests that need verdicts, not good ones."""
     from convert.pipeline import build
-    from tests.support.training import quick_model, write_recipe
+    from tests.support.training import WIDE, quick_model, write_recipe
 
     work = tmp_path_factory.mktemp("build")
     quick_model(lots / "learn", work / "model.keras")
-    recipe = write_recipe(
-        work / "recipe.toml", work / "model.keras", lots, budget="max_auroc_drop = 1.0\nmax_flipped = 1.0"
-    )
+    recipe = write_recipe(work / "recipe.toml", work / "model.keras", lots, budget=WIDE)
     return build(recipe, work / "bundles", lambda _: None).bundle
 
 

@@ -28,10 +28,12 @@ def _build(arguments: argparse.Namespace) -> int:
         arguments.recipe, arguments.out, lambda text: console.print(f"- {text}", markup=False, highlight=False)
     )
     gate = Table(title="gate", title_justify="left")
-    for heading in ("check", "measured", "budget", ""):
+    for heading in ("check", "measured", "budget", "", "note"):
         gate.add_column(heading)
     for check in done.checks:
-        gate.add_row(check.what, f"{check.measured:.4f}", f"{check.budget:.4f}", "ok" if check.passed else "exceeded")
+        budget = "-" if check.budget is None else f"{check.budget:.4f}"
+        verdict = "-" if check.budget is None else "ok" if check.passed else "exceeded"
+        gate.add_row(check.what, f"{check.measured:.4f}", budget, verdict, check.note)
     points = Table(title="operating points, on held-out joints (95 % intervals)", title_justify="left")
     for heading in ("name", "threshold", "recall", "false positive rate"):
         points.add_column(heading)
@@ -44,5 +46,8 @@ def _build(arguments: argparse.Namespace) -> int:
             f"{false.value:.3f} ({false.low:.3f} to {false.high:.3f}, n={false.total})",
         )
     console.print(gate, points)
+    for warning in done.warnings:
+        console.print(f"warning: {warning}", markup=False, highlight=False)
+    console.print(f"report: {done.report / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
     print(done.bundle)
     return 0

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from convert.evaluation.figures import Chosen, Evaluation, Group, ModelFigures
 from convert.evaluation.paper import CAPTION, PaperModel, paper_model
 from convert.metrics import Interval
+from convert.pages import Table
 from edge.core.card import Rate
 
 PAPER_COLUMN = f"paper ({CAPTION})"
-
-
-class Table(NamedTuple):
-    """``note`` stands below the title; the first column is text, the others are figures."""
-
-    title: str
-    note: str
-    heading: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def all_tables(evaluation: Evaluation) -> list[Table]:

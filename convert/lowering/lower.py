@@ -1,201 +1,131 @@
-"""Lower a Keras model, layer by layer, exactly.
-
-A 3D tensor (height, width, depth, channels) is carried either *packed*, as one 4-D tensor whose channels are
-depth-major, or *split*, as one 4-D tensor a depth. What each layer becomes:
-
-* Conv3D, the whole stack few channels wide: one 2D convolution with zero blocks (packed -> packed);
-* Conv3D otherwise: one 2D convolution a depth over a contiguous channel range (packed) or neighbours (split -> split);
-* MaxPooling3D: a 2D pool a depth, then maxima over depth;
-* BatchNormalization: folded into the next dense layer;
-* Dropout: nothing; Flatten: a reshape (depth-major packing is Keras' own flattening order);
-* the final Dense(2, softmax): the logit difference, encoded as a thermometer (see ``ThermometerHead``).
-"""
+"""Lower a Keras model: read it, rewrite it pass by pass, flatten it. Every step is checked against the one before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from convert.lowering.program import Channels, Concat, Conv, Dense, Flatten, Maximum, MaxPool, Op, Program, Weights
-from edge.core.card import ThermometerHead
-from edge.core.errors import ConfigError
+from convert.lowering.evaluate import defect_logits
+from convert.lowering.flat import flatten_network
+from convert.lowering.layers import Network, number_of_weights
+from convert.lowering.passes.balance import balance_channels
+from convert.lowering.passes.dropout import drop_dropout
+from convert.lowering.passes.head import HEAD, thermometer_head
+from convert.lowering.passes.merge import merge_lstm_inputs, merge_products
+from convert.lowering.passes.norm import fold_norms
+from convert.lowering.passes.relu import fuse_relu
+from convert.lowering.passes.spread import spread_factors
+from convert.lowering.program import Program, run
+from convert.lowering.read import read_network
+from edge.core.errors import ConfigError, GateRefused
 
-WIDE_CHANNELS = 8
-"""Up to this many packed input channels, one wide convolution with zero blocks beats several narrow ones."""
-BANDS = 32
-HEAD = ThermometerHead(low=-12.0, high=12.0, full=6.0)
-"""The logit range; beyond it p_defect is within 6.2e-6 of 0 or 1."""
+Scores = NDArray[np.float64]
+Patches = NDArray[np.uint8]
 
-
-class _Builder:
-    """The program so far, and where the tensor in hand stands."""
-
-    def __init__(self, depth: int) -> None:
-        self.ops: list[Op] = []
-        self.packed: int | None = -1
-        self.split: list[int] = []
-        self.depth, self.channels = depth, 1
-        self.scale: Weights | None = None
-        self.shift: Weights | None = None
-
-    def add(self, op: Op) -> int:
-        self.ops.append(op)
-        return len(self.ops) - 1
-
-    def window(self, start: int, length: int) -> int:
-        """The tensor that holds depths [start, start + length), channels depth-major."""
-        if self.packed is not None:
-            if length == self.depth:
-                return self.packed
-            return self.add(Channels((self.packed,), start * self.channels, (start + length) * self.channels))
-        parts = self.split[start : start + length]
-        return parts[0] if length == 1 else self.add(Concat(tuple(parts)))
-
-    def become_split(self, parts: list[int], channels: int) -> None:
-        self.packed, self.split, self.depth, self.channels = None, parts, len(parts), channels
-
-    def become_packed(self, node: int, depth: int, channels: int) -> None:
-        self.packed, self.split, self.depth, self.channels = node, [], depth, channels
-
-
-def lower(model: Any) -> Program:
-    """Lower a trained Keras model with input (height, width, depth, 1) and a final Dense(2, softmax).
-
-    The program takes (n, height, width, depth) and gives the thermometer of the defect logit, (n, 32).
-    Raises ConfigError naming a layer that no rule knows.
-    """
-    height, width, depth, channels = model.input_shape[1:]
-    if channels != 1:
-        raise ConfigError(f"{model.name}: input has {channels} channels a slice; only 1 is supported")
-    builder = _Builder(depth)
-    last = model.layers[-1]
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "InputLayer":
-            continue
-        if layer is last:
-            _lower_head(builder, layer)
-        elif kind in _RULES:
-            _RULES[kind](builder, layer)
-        else:
-            raise ConfigError(
-                f"{model.name}: layer {layer.name!r} is a {kind}, which no lowering rule knows; "
-                f"use {', '.join(sorted(_RULES))}"
-            )
-    return Program((height, width, depth), tuple(builder.ops))
-
-
-def _lower_conv3d(builder: _Builder, layer: Any) -> None:
-    if layer.padding != "valid" or set(layer.strides) != {1} or set(layer.dilation_rate) != {1}:
-        raise ConfigError(f"layer {layer.name!r}: only VALID convolutions with stride 1 are lowered; retrain it so")
-    _refuse_after_norm(builder, layer)
-    relu = _relu(layer)
-    kernel = np.asarray(layer.kernel, np.float32)
-    rows, columns, depth, inner, filters = kernel.shape
-    bias = np.asarray(layer.bias, np.float32) if layer.use_bias else np.zeros(filters, np.float32)
-    positions = builder.depth - depth + 1
-    flat = kernel.reshape(rows, columns, depth * inner, filters)
-    if builder.packed is not None and positions > 1 and builder.depth * inner <= WIDE_CHANNELS:
-        wide = np.zeros((rows, columns, builder.depth * inner, positions * filters), np.float32)
-        for d in range(positions):
-            wide[:, :, d * inner : (d + depth) * inner, d * filters : (d + 1) * filters] = flat
-        node = builder.add(Conv((builder.packed,), wide, np.tile(bias, positions), relu))
-        builder.become_packed(node, positions, filters)
-        return
-    parts = [builder.add(Conv((builder.window(d, depth),), flat, bias, relu)) for d in range(positions)]
-    builder.become_split(parts, filters)
-
-
-def _lower_max_pooling3d(builder: _Builder, layer: Any) -> None:
-    if layer.padding != "valid" or tuple(layer.strides) != tuple(layer.pool_size):
-        raise ConfigError(f"layer {layer.name!r}: only VALID pools with stride = pool size are lowered; retrain it so")
-    _refuse_after_norm(builder, layer)
-    rows, columns, depth = layer.pool_size
-    pooled = [builder.add(MaxPool((builder.window(d, 1),), rows, columns)) for d in range(builder.depth)]
-    parts = []
-    for start in range(0, builder.depth - depth + 1, depth):
-        node = pooled[start]
-        for other in pooled[start + 1 : start + depth]:
-            node = builder.add(Maximum((node, other)))
-        parts.append(node)
-    builder.become_split(parts, builder.channels)
-
-
-def _lower_batch_normalization(builder: _Builder, layer: Any) -> None:
-    """Remember y = scale * x + shift a channel, for the dense layer that follows."""
-    mean, variance = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
-    gamma = np.asarray(layer.gamma) if layer.scale else np.ones_like(mean)
-    beta = np.asarray(layer.beta) if layer.center else np.zeros_like(mean)
-    scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + layer.epsilon)
-    _refuse_after_norm(builder, layer)
-    builder.scale, builder.shift = scale, beta - mean * scale
-
-
-def _lower_dropout(_builder: _Builder, _layer: Any) -> None:
-    """Inference has no dropout."""
-
-
-def _lower_flatten(builder: _Builder, _layer: Any) -> None:
-    builder.become_packed(builder.add(Flatten((builder.window(0, builder.depth),))), 1, builder.channels)
-
-
-def _lower_dense(builder: _Builder, layer: Any) -> None:
-    relu = _relu(layer)
-    kernel, bias = _folded(builder, layer)
-    node = builder.add(Dense((builder.window(0, 1),), kernel, bias, "relu" if relu else "linear"))
-    builder.become_packed(node, 1, kernel.shape[1])
-
-
-def _lower_head(builder: _Builder, layer: Any) -> None:
-    """Dense(2, softmax) -> bands of the logit difference, each 6 wide so that RELU6 clips it."""
-    if type(layer).__name__ != "Dense" or layer.units != 2 or layer.activation.__name__ != "softmax":
-        raise ConfigError(f"layer {layer.name!r}: the last layer must be Dense(2, softmax); retrain it so")
-    kernel, bias = _folded(builder, layer)
-    width = (HEAD.high - HEAD.low) / BANDS
-    gain = HEAD.full / width
-    floors = HEAD.low + width * np.arange(BANDS)
-    logit_kernel = (kernel[:, 1] - kernel[:, 0]) * gain
-    logit_bias = (bias[1] - bias[0] - floors) * gain
-    bands = np.repeat(logit_kernel[:, np.newaxis], BANDS, axis=1)
-    builder.add(Dense((builder.window(0, 1),), bands.astype(np.float32), logit_bias.astype(np.float32), "relu6"))
-
-
-def _folded(builder: _Builder, layer: Any) -> tuple[Weights, Weights]:
-    """The layer's kernel and bias with a pending normalisation folded in."""
-    kernel = np.asarray(layer.kernel, np.float32)
-    bias = np.asarray(layer.bias, np.float32) if layer.use_bias else np.zeros(kernel.shape[1], np.float32)
-    if builder.scale is None or builder.shift is None:
-        return kernel, bias
-    repeats = kernel.shape[0] // builder.scale.size
-    scale, shift = np.tile(builder.scale, repeats), np.tile(builder.shift, repeats)
-    builder.scale = builder.shift = None
-    return (
-        (kernel * scale[:, np.newaxis]).astype(np.float32),
-        (bias + shift @ kernel.astype(np.float64)).astype(np.float32),
-    )
-
-
-def _relu(layer: Any) -> bool:
-    name = layer.activation.__name__
-    if name not in {"relu", "linear"}:
-        raise ConfigError(f"layer {layer.name!r}: activation {name!r} is not lowered; use relu or linear")
-    return bool(name == "relu")
-
-
-def _refuse_after_norm(builder: _Builder, layer: Any) -> None:
-    if builder.scale is not None:
-        raise ConfigError(
-            f"layer {layer.name!r}: follows a BatchNormalization that only a dense layer can take up; reorder them"
-        )
-
-
-_RULES: dict[str, Callable[[_Builder, Any], None]] = {
-    "Conv3D": _lower_conv3d,
-    "MaxPooling3D": _lower_max_pooling3d,
-    "BatchNormalization": _lower_batch_normalization,
-    "Dropout": _lower_dropout,
-    "Flatten": _lower_flatten,
-    "Dense": _lower_dense,
+PASSES: dict[str, Callable[[Network, Patches], Network]] = {
+    "drop-dropout": lambda network, _: drop_dropout(network),
+    "fold-norms": lambda network, _: fold_norms(network),
+    "fuse-relu": lambda network, _: fuse_relu(network),
+    "merge-products": lambda network, _: merge_products(network),
+    "merge-lstm-inputs": lambda network, _: merge_lstm_inputs(network),
+    "balance-channels": balance_channels,
+    "spread-factors": spread_factors,
+    "thermometer-head": lambda network, _: thermometer_head(network),
 }
+"""Each takes a network and a sample of patches, and gives a network that computes the same."""
+USUAL_PASSES = (
+    "drop-dropout",
+    "fold-norms",
+    "fuse-relu",
+    "merge-lstm-inputs",
+    "balance-channels",
+    "spread-factors",
+    "thermometer-head",
+)
+"""``merge-products`` undoes a factorisation: it is for those who want the full matrix back."""
+TOLERANCE = 1e-5
+"""Largest allowed difference in p_defect, both sides in float32."""
+
+
+class Rewrite(NamedTuple):
+    """What a pass did: layers and weights after it, and the largest difference in p_defect it made on the sample."""
+
+    name: str
+    layers: int
+    weights: int
+    difference: float
+
+
+class Lowered(NamedTuple):
+    program: Program
+    rewrites: tuple[Rewrite, ...]
+
+
+def lower(model: Any, sample: Patches, passes: Sequence[str] = USUAL_PASSES) -> Program:
+    """The program of a trained Keras model, unchecked. ``sample``: patches (n, height, width, slices).
+
+    It takes (n, height, width, slices) in [0, 1] and gives the thermometer of the defect logit, (n, bands).
+    Raises ConfigError naming a layer that nothing here knows, or a pass that does not exist.
+    """
+    network = read_network(model)
+    for name in passes:
+        network = rewritten(network, name, sample)
+    return flatten_network(network)
+
+
+def lower_checked(model: Any, keras: Scores, sample: Patches, passes: Sequence[str]) -> Lowered:
+    """Lower, and after every pass compare p_defect with the step before.
+
+    ``sample``: patches (n, height, width, slices) that passes are fitted to; on the first of them scores are compared,
+    as many as ``keras`` has: what the model itself says of these. Raises ConfigError as ``lower`` does, GateRefused
+    naming the first pass that changes a score.
+    """
+    network = read_network(model)
+    before, compared = keras, sample[: len(keras)]
+    rewrites = []
+    for name in ("read", *passes):
+        network = network if name == "read" else rewritten(network, name, sample)
+        after = _probability(defect_logits(network, compared))
+        difference = require_equivalence(before, after, name)
+        rewrites.append(Rewrite(name, len(network.layers), number_of_weights(network), difference))
+        before = after
+    program = flatten_network(network)
+    difference = require_equivalence(before, program_scores(program, compared), "flatten")
+    rewrites.append(Rewrite("flatten", len(program.ops), number_of_weights(network), difference))
+    return Lowered(program, tuple(rewrites))
+
+
+def program_scores(program: Program, patches: Patches, batch: int = 32) -> Scores:
+    """p_defect under the lowered program in float32, float64 (n,)."""
+    logits = []
+    for start in range(0, len(patches), batch):
+        inputs = patches[start : start + batch].astype(np.float32) / np.float32(255)
+        bands = np.asarray(run(program, inputs), np.float64)
+        logits.append(HEAD.low + (HEAD.high - HEAD.low) * bands.sum(axis=1) / (bands.shape[1] * HEAD.full))
+    return _probability(np.concatenate(logits))
+
+
+def require_equivalence(before: Scores, after: Scores, step: str) -> float:
+    """The largest difference; raises GateRefused when it exceeds the tolerance or is not a number."""
+    difference: Any = np.abs(before - after).max()
+    if not difference <= TOLERANCE:
+        raise GateRefused(
+            f"no bundle written: lowering step {step!r} changes p_defect by {difference:.2e}, more than "
+            f"{TOLERANCE:.0e}; a layer is not rewritten exactly: report it with the model"
+        )
+    return float(difference)
+
+
+def rewritten(network: Network, name: str, sample: Patches) -> Network:
+    """The network after one pass. Raises ConfigError for a pass that does not exist."""
+    if name not in PASSES:
+        raise ConfigError(f"[lowering] passes: {name!r} is not a pass; use {', '.join(PASSES)}")
+    return PASSES[name](network, sample)
+
+
+def _probability(logits: Scores) -> Scores:
+    scores: Scores = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    return scores

@@ -10,25 +10,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Weights = NDArray[np.float32]
+from convert.lowering.layers import Triple, Weights
 
 
 @dataclass(frozen=True)
 class Op:
-    """``inputs`` are positions of earlier operations; -1 is the network's input."""
+    """``inputs`` are positions of earlier operations; -1 is the network's input. ``name``: unlike every other's."""
 
+    name: str
     inputs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Conv(Op):
-    """2D convolution, VALID, stride 1; kernel (height, width, in, out)."""
+    """2D convolution; kernel (height, width, in, out)."""
 
     kernel: Weights
     bias: Weights
     relu: bool
+    strides: tuple[int, int]
+    same: bool
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,32 @@ class Concat(Op):
 
 
 @dataclass(frozen=True)
-class MaxPool(Op):
-    """Non-overlapping 2D max pooling, VALID."""
-
-    rows: int
-    columns: int
+class Stack(Op):
+    """Concatenation along the batch: what is done to every slice alike is done once."""
 
 
 @dataclass(frozen=True)
-class Maximum(Op):
-    """Element-wise maximum of two tensors."""
+class Step(Op):
+    """The rows of one of ``steps`` equal parts of a batch."""
+
+    number: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class MaxPool(Op):
+    """2D max pooling."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    same: bool
+
+
+@dataclass(frozen=True)
+class Elementwise(Op):
+    """``function`` of one tensor (sigmoid, tanh) or two (maximum, add, multiply)."""
+
+    function: str
 
 
 @dataclass(frozen=True)
@@ -64,66 +82,103 @@ class Flatten(Op):
 
 @dataclass(frozen=True)
 class Dense(Op):
-    """Matrix product with (in, out) ``kernel``; ``activation`` is linear, relu or relu6."""
+    """Product with matrix number ``matrix`` of the program; ``activation`` is linear, relu or relu6."""
 
-    kernel: Weights
-    bias: Weights
+    matrix: int
+    bias: Weights | None
     activation: str
+
+
+MOVES = (Channels, Concat, Stack, Step, Flatten)
+"""Operations that move values and change none."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """Operations in order; the last one's result is the output. ``input_shape`` is without the batch."""
+    """Operations in order; the last one's result is the output. ``input_shape`` is without the batch.
 
-    input_shape: tuple[int, ...]
-    ops: tuple[Op, ...]
-
-
-def large_weights(program: Program) -> list[Weights]:
-    """The dense layers' kernels, transposed to (out, in), in order of their operations."""
-    return [np.ascontiguousarray(op.kernel.T) for op in program.ops if isinstance(op, Dense)]
-
-
-def run(program: Program, inputs: Any, dense_kernels: Sequence[Any] | None = None) -> Any:
-    """Build the program in TensorFlow on ``inputs`` (n, height, width, channels), float32.
-
-    ``dense_kernels`` stands for ``large_weights(program)``, as tf.Variables for example.
+    ``matrices``: (out, in), each once however many operations share it.
     """
-    kernels = iter(large_weights(program) if dense_kernels is None else dense_kernels)
+
+    input_shape: Triple
+    ops: tuple[Op, ...]
+    matrices: tuple[Weights, ...]
+
+
+def run(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) -> Any:
+    """Build the program in TensorFlow on ``inputs`` (n, height, width, channels), float32; the output.
+
+    ``matrices`` stands for the program's own, as tf.Variables for example.
+    """
+    return trace(program, inputs, matrices)[-1]
+
+
+def trace(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) -> list[Any]:
+    """The result of every operation, in order."""
+    import tensorflow as tf
+
+    weights = program.matrices if matrices is None else matrices
     results: list[Any] = []
     for op in program.ops:
         values = [inputs if i < 0 else results[i] for i in op.inputs]
-        results.append(_dense(op, values[0], next(kernels)) if isinstance(op, Dense) else _apply(op, values))
-    return results[-1]
+        with tf.name_scope(op.name):
+            results.append(_apply(op, values, weights))
+    return results
 
 
-def _dense(op: Dense, value: Any, kernel: Any) -> Any:
-    """``kernel`` is (out, in): the converter folds a transpose only of small constants.
-
-    It would take a large transposed kernel for an activation and give it a zero point, which runtimes disagree on.
-    """
+def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: PLR0911 - one case a kind
     import tensorflow as tf
 
-    result = tf.nn.bias_add(tf.matmul(value, kernel, transpose_b=True), op.bias)
-    return {"linear": tf.identity, "relu": tf.nn.relu, "relu6": tf.nn.relu6}[op.activation](result)
-
-
-def _apply(op: Op, values: list[Any]) -> Any:
-    import tensorflow as tf
-
+    first = values[0]
     match op:
-        case Conv(kernel=kernel, bias=bias, relu=relu):
-            result = tf.nn.bias_add(tf.nn.conv2d(values[0], kernel, 1, "VALID"), bias)
+        case Conv(kernel=kernel, bias=bias, relu=relu, strides=strides, same=same):
+            result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, _padding(same=same)), bias)
             return tf.nn.relu(result) if relu else result
         case Channels(start=start, stop=stop):
-            return values[0][..., start:stop]
+            return first[..., start:stop]
         case Concat():
             return tf.concat(values, axis=-1)
-        case MaxPool(rows=rows, columns=columns):
-            return tf.nn.max_pool2d(values[0], (rows, columns), (rows, columns), "VALID")
-        case Maximum():
-            return tf.maximum(values[0], values[1])
+        case Stack():
+            return tf.concat(values, axis=0)
+        case Step(number=number, steps=steps):
+            rows = first.shape[0] // steps
+            return first[number * rows : (number + 1) * rows]
+        case MaxPool(size=size, strides=strides, same=same):
+            return tf.nn.max_pool2d(first, size, strides, _padding(same=same))
+        case Elementwise(function=function):
+            return _FUNCTIONS[function](*values)
         case Flatten():
-            return tf.reshape(values[0], (-1, int(np.prod(values[0].shape[1:]))))
+            return tf.reshape(first, (-1, int(np.prod(first.shape[1:]))))
+        case Dense(matrix=matrix, bias=bias, activation=activation):
+            # The matrix is (out, in): the converter folds a transpose only of small constants. It would take a large
+            # transposed one for an activation and give it a zero point, which runtimes disagree on.
+            result = tf.matmul(first, matrices[matrix], transpose_b=True)
+            return _ACTIVATIONS[activation](result if bias is None else tf.nn.bias_add(result, bias))
         case _:
             raise TypeError(f"no rule to run {type(op).__name__}")
+
+
+def _padding(*, same: bool) -> str:
+    return "SAME" if same else "VALID"
+
+
+def _named(name: str) -> Any:
+    def call(*values: Any) -> Any:
+        import tensorflow as tf
+
+        return getattr(tf, name)(*values)
+
+    return call
+
+
+def _relu(name: str) -> Any:
+    def call(value: Any) -> Any:
+        import tensorflow as tf
+
+        return getattr(tf.nn, name)(value)
+
+    return call
+
+
+_FUNCTIONS = {name: _named(name) for name in ("sigmoid", "tanh", "maximum", "add", "multiply")}
+_ACTIVATIONS = {"linear": lambda value: value, "relu": _relu("relu"), "relu6": _relu("relu6")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -73,8 +74,9 @@ class TfliteScorer:
         *,
         threads: int,
         kernels: Kernels = "fast",
+        keep_tensors: bool = False,
     ) -> None:
-        """Load a model and check its boundary against the card's.
+        """Load a model and check its boundary against the card's. ``keep_tensors``: so that ``tensors`` can be read.
 
         Raises BundleRefused when the runtime cannot load it or the card describes another model, ConfigError when
         the runtime itself cannot be loaded.
@@ -90,6 +92,7 @@ class TfliteScorer:
             ) from error
         try:
             content = model.read_bytes() if isinstance(model, Path) else model
+            options |= {"experimental_preserve_all_tensors": True} if keep_tensors else {}
             self._interpreter: Any = interpreter_class(model_content=content, num_threads=threads, **options)
             self._interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
@@ -126,6 +129,16 @@ class TfliteScorer:
         self._interpreter.invoke()
         output: Output = self._interpreter.get_tensor(self._output["index"])
         return output
+
+    def tensors(self, names: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Real values of these tensors after the last ``run``; the scorer must have been made to keep them."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for details in self._interpreter.get_tensor_details():
+            if details["name"] in names:
+                scale, zero_point = details["quantization"]
+                stored = self._interpreter.get_tensor(details["index"]).astype(np.float32)
+                found[details["name"]] = (stored - np.float32(zero_point)) * np.float32(scale) if scale else stored
+        return found
 
 
 def _interpreter(runtime: RuntimeInfo, kernels: Kernels) -> tuple[Any, dict[str, Any]]:

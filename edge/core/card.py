@@ -63,14 +63,25 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     full: Annotated[float, Meta(gt=0)]
 
 
-class Quantisation(Struct, frozen=True, kw_only=True):
-    """``replay_tolerance``: how far the logit of a golden joint may be off on a runtime's fast kernels."""
+Scheme = Literal["int8", "float32", "float16", "dynamic-range"]
 
-    scheme: Literal["int8", "float32"]
+
+class Quantisation(Struct, frozen=True, kw_only=True):
+    """``replay_tolerance``: how far the logit of a golden joint may be off on a runtime's fast kernels.
+
+    ``float_layers``: operations of an int8 model that were left in float, by name. ``bit_identical``: whether the exact
+    kernels of every runtime gave the same integers; where not, golden joints are held to ``replay_tolerance``.
+    ``runtimes``: those the model was proved on; empty in cards of earlier versions.
+    """
+
+    scheme: Scheme
     input: TensorInfo
     output: TensorInfo
     head: ThermometerHead
     replay_tolerance: Annotated[float, Meta(ge=0)] = 0.1
+    float_layers: tuple[str, ...] = ()
+    bit_identical: bool = True
+    runtimes: tuple[str, ...] = ()
 
 
 class Accuracy(Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ def main() -> None:
     """Measure, print, and write docs/benchmarks.md."""
     rng = np.random.default_rng(0)
     patches = rng.integers(0, 256, (16, 128, 128, 6)).astype(np.uint8)
-    program = lower(cnn3d())
+    program = lower(cnn3d(), patches)
     rows: list[tuple[str, tuple[float, float, float]]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for scheme in ("float32", "int8"):

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from convert.cli import main as axi_convert
-from convert.flatfile import int8_problems, operations
-from convert.lowering.lower import HEAD, lower
+from convert.flatfile import operations, problems
+from convert.lowering.lower import lower
+from convert.lowering.passes.head import HEAD
 from convert.networks.cnn3d import cnn3d
 from convert.quantise import quantise
 from edge.adapters.tflite import TfliteScorer, choose_runtime, installed_runtimes
@@ -23,9 +24,7 @@ from edge.bundle import open_bundle
 from edge.core.card import TensorInfo
 from edge.core.errors import BundleRefused, ConfigError
 from edge.replay import replay
-from tests.support.training import quick_model, write_recipe
-
-WIDE = "max_auroc_drop = 1.0\nmax_flipped = 1.0"
+from tests.support.training import WIDE, quick_model, write_recipe
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def test_a_bundle_replays_on_every_runtime_and_carries_its_lineage(bundle: Path)
     for runtime in installed_runtimes():
         scorer = TfliteScorer(opened.model_path, opened.card.quantisation, runtime, threads=1)
         assert replay(opened, scorer) == 8
-    assert list(int8_problems(operations(opened.model_path.read_bytes()))) == []
+    assert list(problems(operations(opened.model_path.read_bytes()), "int8")) == []
     assert opened.card.lineage.tools.keys() >= {"tensorflow", "keras", "numpy", "python", "axi-edge"}
     assert [point.name for point in opened.card.operating_points] == ["recall-0.90", "recall-0.95"]
     assert len({golden.output.tobytes() for golden in opened.golden}) > 1
@@ -58,9 +57,18 @@ def test_the_gate_refuses_by_exit_code_writes_no_bundle_and_leaves_the_report(
     said = capsys.readouterr().err
     assert code == 6, said
     assert "no bundle written" in said
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cnn3d-test-1.0.0.report.json"]
-    report = json.loads((tmp_path / "out" / "cnn3d-test-1.0.0.report.json").read_text())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cnn3d-test-1.0.0.report"]
+    folder = tmp_path / "out" / "cnn3d-test-1.0.0.report"
+    report = json.loads((folder / "report.json").read_text())
     assert not all(check["passed"] for check in report["gate"])
+    assert report["refused"].startswith("no bundle written")
+    assert report["worst_layer"] in {layer["name"] for layer in report["layers"]}
+    assert len(report["scores"]) == 40
+    page = (folder / "report.html").read_text()
+    assert "EXCEEDED" in page
+    for picture in ("scores.png", "layers.png", "flipped.png"):
+        assert picture in page
+        assert (folder / picture).stat().st_size > 1000
 
 
 def spoil(model: Path, out: Path) -> None:
@@ -87,7 +95,7 @@ def spoil(model: Path, out: Path) -> None:
         (("[source]", "[sorce]"), 3, "nearest valid name is 'source'"),
         (('version = "1.0.0"', 'version = "1"'), 3, "[bundle] version"),
         (("learn", "nowhere"), 3, "[calibration] lot: "),
-        (("evaluate", "validate"), 3, "[evaluation] lot: the same joints"),
+        (("evaluate", "validate"), 3, "[evaluation] lot: validate shares a joint with [validation]"),
     ],
 )
 def test_a_bad_recipe_is_named(
@@ -121,10 +129,10 @@ def test_a_signed_float32_bundle_opens_under_its_key_only(tmp_path: Path, model:
 def test_reading_the_file_finds_what_the_converter_does_not_say(model: Path) -> None:
     """A float32 file is no int8 model, whatever it is called."""
     network = cnn3d(dense_units=4)
-    program = lower(network)
     patches = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 6)).astype(np.uint8)
-    problems = list(int8_problems(operations(quantise(program, patches, "float32"))))
-    assert any("CONV_2D" in problem and "FLOAT32" in problem for problem in problems)
+    program = lower(network, patches)
+    found = list(problems(operations(quantise(program, patches, "float32")), "int8"))
+    assert any("CONV_2D" in problem and "FLOAT32" in problem for problem in found)
 
 
 def test_a_card_that_describes_another_model_is_refused(bundle: Path) -> None:
@@ -148,7 +156,9 @@ def test_the_runtime_can_be_chosen_and_the_faster_is_preferred() -> None:
 
 
 def test_a_converter_that_dies_is_reported_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    patches = np.zeros((8, 128, 128, 6), np.uint8)
+    program = lower(cnn3d(dense_units=4), patches)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ConfigError, match="ended with status 1"):
-        quantise(lower(cnn3d(dense_units=4)), np.zeros((8, 128, 128, 6), np.uint8), "int8")
+        quantise(program, patches, "int8")
     assert subprocess.run(["/bin/false"], check=False).returncode == 1

@@ -30,6 +30,10 @@ lot = "{lots}/evaluate"
 """
 
 
+WIDE = "max_auroc_drop = 1.0\nmax_recall_drop = 1.0\nmax_flipped = 1.0"
+"""Budgets that a badly trained model keeps, too."""
+
+
 def quick_model(lot: Path, out: Path, *, epochs: int = 3, dense_units: int = 16) -> None:
     """Train a narrow sibling of Table II for a few epochs."""
     plan = TrainingPlan(

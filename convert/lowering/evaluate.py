@@ -1,0 +1,156 @@
+"""What a network of plain layers computes, in float32: the meaning that every pass must keep.
+
+Written for clearness, straight from each layer's definition; the passes are checked against it, and it against Keras.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.lowering.layers import (
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    FlattenSlices,
+    Layer,
+    Lstm,
+    MaxPool,
+    Network,
+    Norm,
+    Relu,
+    Softmax,
+    Thermometer,
+    padding,
+)
+
+
+class Recorder(Protocol):
+    """Is told what each layer gives; ``values``: float32 with the batch first and channels last.
+
+    An LSTM's inner products are named ``<layer>/inputs`` and ``<layer>/recurrent``.
+    """
+
+    def record(self, name: str, values: NDArray[np.float32]) -> None: ...
+
+
+class _Deaf:
+    def record(self, name: str, values: NDArray[np.float32]) -> None:
+        pass
+
+
+def defect_logits(network: Network, patches: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The defect logit of each patch (n, height, width, slices), float64 (n,)."""
+    last, values = network.layers[-1], evaluate(network, patches)
+    if isinstance(last, Thermometer):
+        head = last.head
+        return head.low + (head.high - head.low) * values.sum(axis=1) / (values.shape[1] * head.full)
+    logits: NDArray[np.float64] = values[:, 1] - values[:, 0]
+    return logits
+
+
+def evaluate(
+    network: Network, patches: NDArray[np.uint8], recorder: Recorder | None = None, batch: int = 16
+) -> NDArray[np.float64]:
+    """What the last layer gives for patches (n, height, width, slices), float64; a softmax gives its two logits."""
+    parts = []
+    for start in range(0, len(patches), batch):
+        value: Any = patches[start : start + batch].astype(np.float32)[..., np.newaxis] / np.float32(255)
+        for layer in network.layers:
+            value = _apply(layer, value, recorder or _Deaf())
+            if recorder is not None:
+                recorder.record(layer.name, np.asarray(value))
+        parts.append(np.asarray(value, np.float64))
+    return np.concatenate(parts)
+
+
+def _apply(layer: Layer, value: Any, recorder: Recorder) -> Any:  # noqa: C901, PLR0911 - a case a kind of layer
+    import tensorflow as tf
+
+    match layer:
+        case Conv():
+            return _convolved(layer, value)
+        case MaxPool():
+            return _pooled(layer, value)
+        case Norm():
+            return value * layer.scale.astype(np.float32) + layer.shift.astype(np.float32)
+        case Relu():
+            return tf.nn.relu(value)
+        case Dropout():
+            return value
+        case Flatten():
+            return tf.reshape(value, (value.shape[0], -1))
+        case FlattenSlices():
+            sequence = tf.transpose(value, (0, 3, 1, 2, 4))
+            return tf.reshape(sequence, (*sequence.shape[:2], -1))
+        case Dense():
+            result = value @ layer.kernel + layer.bias
+            return tf.nn.relu(result) if layer.activation == "relu" else result
+        case Lstm():
+            return _last_state(layer, value, recorder)
+        case Softmax():
+            return value @ layer.kernel + layer.bias  # its logits; the softmax itself is monotone in their difference
+        case Thermometer():
+            return tf.clip_by_value(value @ layer.kernel + layer.bias, 0.0, layer.head.full)
+        case _:
+            raise TypeError(f"{type(layer).__name__} has no meaning here")
+
+
+def _convolved(layer: Conv, value: Any) -> Any:
+    """Sum over the kernel's depth of 2D convolutions: Conv3D itself is slow on a CPU, and not always right (0004)."""
+    import tensorflow as tf
+
+    taps, stride = layer.kernel.shape[2], layer.strides[2]
+    before, positions = padding(value.shape[3], taps, stride, same=layer.same)
+    after = max(0, (positions - 1) * stride + taps - value.shape[3] - before)
+    depths = tf.pad(tf.transpose(value, (3, 0, 1, 2, 4)), [(before, after), *[(0, 0)] * 4])
+    result: Any = layer.bias
+    for tap in range(taps):
+        seen = depths[tap : tap + (positions - 1) * stride + 1 : stride]
+        flat = tf.reshape(seen, (-1, *seen.shape[2:]))
+        result += tf.nn.conv2d(flat, layer.kernel[:, :, tap], layer.strides[:2], _word(same=layer.same))
+    result = tf.transpose(tf.reshape(result, (positions, -1, *result.shape[1:])), (1, 2, 3, 0, 4))
+    return tf.nn.relu(result) if layer.relu else result
+
+
+def _pooled(layer: MaxPool, value: Any) -> Any:
+    import tensorflow as tf
+
+    before, positions = padding(value.shape[3], layer.size[2], layer.strides[2], same=layer.same)
+    depths = tf.transpose(value, (3, 0, 1, 2, 4))
+    flat = tf.reshape(depths, (-1, *depths.shape[2:]))
+    flat = tf.nn.max_pool2d(flat, layer.size[:2], layer.strides[:2], _word(same=layer.same))
+    depths = tf.reshape(flat, (value.shape[3], -1, *flat.shape[1:]))
+    starts = [p * layer.strides[2] - before for p in range(positions)]
+    windows = [depths[max(0, start) : start + layer.size[2]] for start in starts]
+    return tf.stack([tf.reduce_max(window, axis=0) for window in windows], axis=3)
+
+
+def _word(*, same: bool) -> str:
+    return "SAME" if same else "VALID"
+
+
+def _last_state(layer: Lstm, sequence: Any, recorder: Recorder) -> Any:
+    import tensorflow as tf
+
+    hidden = tf.zeros((sequence.shape[0], layer.units))
+    cell = tf.zeros_like(hidden)
+    for step in tf.unstack(sequence, axis=1):
+        projected = _product(step, layer.kernel, f"{layer.name}/inputs", recorder)
+        fed_back = _product(hidden, layer.recurrent, f"{layer.name}/recurrent", recorder)
+        enter, forget, candidate, leave = tf.split(projected + fed_back + layer.bias, 4, axis=-1)
+        cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(candidate)
+        hidden = tf.sigmoid(leave) * tf.tanh(cell)
+    return hidden
+
+
+def _product(value: Any, factors: tuple[Any, ...], name: str, recorder: Recorder) -> Any:
+    """``value`` times all factors; the recorder hears what the first gives."""
+    value = value @ factors[0]
+    recorder.record(name, np.asarray(value))
+    for factor in factors[1:]:
+        value = value @ factor
+    return value

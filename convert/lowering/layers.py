@@ -1,0 +1,147 @@
+"""A trained network as plain data: a chain of layers with numpy weights, what every pass takes and gives.
+
+A joint is a *volume* (height, width, depth, channels), its depth the slices; ``FlattenSlices`` makes it a *sequence*
+(depth, features), ``Flatten`` and ``Lstm`` a *vector*. The last layer is the classifier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.core.card import ThermometerHead
+
+Weights = NDArray[np.float32]
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``name``: the Keras layer's, so that refusals and reports can name it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """Convolution over a volume; ``kernel`` (height, width, depth, in, out), ``bias`` (out,), ``same``: zero-padded."""
+
+    kernel: Weights
+    bias: Weights
+    relu: bool
+    strides: Triple = (1, 1, 1)
+    same: bool = False
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """Max pooling over a volume."""
+
+    size: Triple
+    strides: Triple
+    same: bool = False
+
+
+@dataclass(frozen=True)
+class Norm(Layer):
+    """A settled batch normalisation: y = scale * x + shift a channel, float64."""
+
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Relu(Layer):
+    """max(0, x) by itself."""
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Nothing, at inference."""
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Volume to vector, channels fastest, then depth, width, height."""
+
+
+@dataclass(frozen=True)
+class FlattenSlices(Layer):
+    """Volume to sequence: a vector a slice."""
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Matrix product on a vector, or on each of a sequence; ``kernel`` (in, out); ``activation`` linear or relu."""
+
+    kernel: Weights
+    bias: Weights
+    activation: str
+
+
+@dataclass(frozen=True)
+class Lstm(Layer):
+    """Sequence to its last state (units,). Each kernel is a product of one or two matrices; gates in Keras' order."""
+
+    kernel: tuple[Weights, ...]
+    recurrent: tuple[Weights, ...]
+    bias: Weights
+
+    @property
+    def units(self) -> int:
+        return self.bias.size // 4
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """The classifier: Dense(2, softmax), normal and defect."""
+
+    kernel: Weights
+    bias: Weights
+
+
+@dataclass(frozen=True)
+class Thermometer(Layer):
+    """The classifier as bands of the defect logit, each clipped to [0, full]: ``kernel`` (in, bands)."""
+
+    kernel: Weights
+    bias: Weights
+    head: ThermometerHead
+
+
+@dataclass(frozen=True)
+class Network:
+    """``input_shape``: (height, width, slices)."""
+
+    name: str
+    input_shape: Triple
+    layers: tuple[Layer, ...]
+
+    def with_layers(self, layers: list[Layer]) -> Network:
+        return replace(self, layers=tuple(layers))
+
+
+def padding(length: int, kernel: int, stride: int, *, same: bool) -> tuple[int, int]:
+    """(zeros before, positions) along one axis, as TensorFlow's SAME and VALID have them."""
+    if not same:
+        return 0, (length - kernel) // stride + 1
+    positions = -(-length // stride)
+    return max((positions - 1) * stride + kernel - length, 0) // 2, positions
+
+
+def describe(layer: Layer) -> str:
+    """``Conv 'conv1'``."""
+    return f"{type(layer).__name__} {layer.name!r}"
+
+
+def number_of_weights(network: Network) -> int:
+    return sum(_sizes(value) for layer in network.layers for value in vars(layer).values())
+
+
+def _sizes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(_sizes(one) for one in value)
+    return value.size if isinstance(value, np.ndarray) else 0

@@ -1,0 +1,100 @@
+"""``axi-edge bundle activate`` and ``rollback``: which bundle the link in the configuration points to.
+
+``[model] bundle`` is a link, beside the bundles themselves; ``<link>.previous`` points to the one before. A bundle is
+verified and replayed before the link moves, and the link moves by one rename: there is always a whole bundle behind it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from edge.bootstrap import load_configured_model
+from edge.bundle import Bundle, open_bundle
+from edge.config import Settings
+from edge.core.errors import BundleRefused, ConfigError
+from edge.files import move_durably, sync_folder
+
+
+def activate(settings: Settings, candidate: Path, *, force: bool = False) -> Bundle:
+    """Verify, replay and copy a bundle beside the link, then point the link to it; the bundle as it lies there.
+
+    Raises BundleRefused for a bundle that does not verify or replay, or is older than the active one of its name
+    (unless ``force``); ConfigError when ``[model] bundle`` is not a link.
+    """
+    link = _link(settings)
+    offered = load_configured_model(settings, candidate).bundle
+    if link.exists():
+        _refuse_downgrade(offered, open_bundle(link), force=force)
+    target = link.parent / f"{offered.card.name}-{offered.card.version}"
+    if target.resolve() != candidate.resolve():
+        _install(candidate, target, offered)
+    if link.is_symlink() and link.resolve() != target.resolve():
+        _point(_previous(link), link.resolve())
+    _point(link, target)
+    return load_configured_model(settings, link).bundle
+
+
+def rollback(settings: Settings) -> Bundle:
+    """Point the link to the bundle before; the one it came from becomes the previous, so twice is back again.
+
+    Raises BundleRefused when there is none, or it no longer verifies and replays.
+    """
+    link = _link(settings)
+    previous = _previous(link)
+    if not previous.is_symlink():
+        raise BundleRefused(f"{previous}: missing, so there is no bundle to go back to; activate one")
+    back = load_configured_model(settings, previous).bundle
+    was, now = link.resolve(), previous.resolve()
+    _point(link, now)
+    _point(previous, was)
+    return back
+
+
+def _link(settings: Settings) -> Path:
+    link = Path(settings.model.bundle)
+    if link.exists() and not link.is_symlink():
+        raise ConfigError(f"[model] bundle: {link} is a folder; name a link, such as {link.parent / 'current'}")
+    return link
+
+
+def _previous(link: Path) -> Path:
+    return link.with_name(f"{link.name}.previous")
+
+
+def _refuse_downgrade(offered: Bundle, active: Bundle, *, force: bool) -> None:
+    if offered.card.name != active.card.name or force:
+        return
+    if _ordered(offered.card.version) < _ordered(active.card.version):
+        raise BundleRefused(
+            f"{offered.path}: version {offered.card.version} is older than the active {active.card.version}; "
+            "activate a newer one, or insist with --force"
+        )
+
+
+def _ordered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _install(candidate: Path, target: Path, offered: Bundle) -> None:
+    """Copy whole or not at all. A bundle of the same name and version must be the same bundle."""
+    if target.exists():
+        if open_bundle(target).digest != offered.digest:
+            raise BundleRefused(f"{target}: another bundle of this name and version is there; raise the version")
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(candidate, unfinished)
+    if open_bundle(unfinished).digest != offered.digest:
+        raise BundleRefused(f"{candidate}: changed while it was copied; activate it again")
+    move_durably(unfinished, target)
+
+
+def _point(link: Path, target: Path) -> None:
+    """One rename: whoever follows the link finds the old bundle or the new one."""
+    fresh = link.with_name(f".{link.name}.tmp")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+    sync_folder(link.parent)
