@@ -38,7 +38,12 @@ check: static       ## format, lint, types, import contracts, fast tests
 test: system static ## everything
 	$(BIN)/python -m pytest
 
-bench: $(STAMP)     ## side-by-side speed, one run, ratios
+$(VENV)/.bench: $(STAMP)
+	@echo "installing the peers to compare with: OpenVINO, NNCF, ONNX Runtime"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench   ## side-by-side speed, one run, ratios
 	$(BIN)/python -m tests.benchmarks.run
 
 reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)

@@ -52,10 +52,8 @@ from edge.files import digest_file
 Say = Callable[[str], None]
 
 _LEAST_REPLAY_TOLERANCE = 0.05
-_FITTED, _COMPARED = 128, 32
+_FITTED, _COMPARED = 96, 16
 """Calibration joints that lowering passes are fitted to, and that every one is compared on."""
-_IDENTITY = 96
-"""Joints that run on every runtime, fast and exact kernels, with one and two threads."""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
 
@@ -169,7 +167,7 @@ def _convert(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say) 
     _require_exact(lowered, lots.evaluation, keras_evaluation, found, say)
     _compare_halves(recipe, lowered, calibration, found)
     tflite = _quantised(recipe, lowered, calibration, found, say)
-    some = lots.evaluation.take(draw_stratified(lots.evaluation, _IDENTITY, recipe.source.seed))
+    some = lots.evaluation.take(draw_stratified(lots.evaluation, recipe.evaluation.everywhere, recipe.source.seed))
     names = " and ".join(runtime.name for runtime in runtimes)
     say(f"running {len(some)} joints on {names}: fast and exact kernels, one and two threads")
     same = identity(runtimes, tflite, some, integer=recipe.quantisation.scheme == "int8")

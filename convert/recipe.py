@@ -72,10 +72,15 @@ class ValidationSection(Struct, frozen=True, kw_only=True):
 
 
 class EvaluationSection(Struct, frozen=True, kw_only=True):
-    """The held-out lot that figures are measured on, and how many of its joints become golden."""
+    """The held-out lot that figures are measured on.
+
+    ``golden``: how many of its joints go into the bundle; ``everywhere``: how many run on every runtime, on fast and
+    exact kernels, with one and two threads.
+    """
 
     lot: str
     golden: Annotated[int, Meta(ge=2, le=64)] = 8
+    everywhere: Annotated[int, Meta(ge=8)] = 96
 
 
 class BudgetSection(Struct, frozen=True, kw_only=True):

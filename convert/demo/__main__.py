@@ -54,6 +54,7 @@ recalls = [0.90, 0.95]
 [evaluation]
 lot = "held-out"
 golden = 8
+everywhere = 24
 
 [budget]
 max_auroc_drop = 0.005

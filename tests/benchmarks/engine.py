@@ -1,0 +1,75 @@
+"""Time one model on one engine, in a process that loads nothing else; results as JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Infer = Callable[[Any], Any]
+"""uint8 patches (n, size, size, slices) to p_defect or raw outputs, a row a joint."""
+
+
+def _tflite(model: Path, runtime: str, kernels: str, threads: int, _batch: int) -> Infer:
+    from edge.adapters.tflite import TfliteScorer, choose_runtime
+
+    scorer = TfliteScorer(model, None, choose_runtime(runtime), threads=threads, kernels=kernels)  # type: ignore[arg-type]
+    return lambda patches: np.stack([scorer.run(patch)[0] for patch in patches])
+
+
+def _openvino(model: Path, _runtime: str, _kernels: str, threads: int, batch: int) -> Infer:
+    import openvino as ov
+
+    core = ov.Core()
+    read = core.read_model(model)
+    rest = [one.get_length() for one in list(read.inputs[0].partial_shape)[1:]]
+    read.reshape({0: [batch, *rest]})
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = core.compile_model(read, "CPU", settings)
+    return lambda patches: compiled(_volumes(patches))[0][:, 1]
+
+
+def _onnxruntime(model: Path, _runtime: str, _kernels: str, threads: int, _batch: int) -> Infer:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return lambda patches: session.run(None, {"slices": _volumes(patches)})[0][:, 1]
+
+
+def _volumes(patches: Any) -> Any:
+    """(n, height, width, depth) uint8 to (n, 1, depth, height, width) float32."""
+    return np.ascontiguousarray(patches.transpose(0, 3, 1, 2)[:, np.newaxis], np.float32) / np.float32(255)
+
+
+ENGINES = {"tflite": _tflite, "openvino": _openvino, "onnxruntime": _onnxruntime}
+
+
+def main(engine: str, model: str, runtime: str, kernels: str, threads: str, batch: str, patches: str, out: str) -> None:
+    """Time ``batch`` joints at a time; with ``out`` also score every patch and save the results there."""
+    joints, size = np.load(patches), int(batch)
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    infer = ENGINES[engine](Path(model), runtime, kernels, int(threads), size)
+    several = joints[:size]
+    samples = []
+    for number in range(4 + max(6, 40 // size)):
+        started = time.perf_counter()
+        infer(several)
+        if number >= 4:
+            samples.append(1e3 * (time.perf_counter() - started) / size)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle
+    if out:
+        starts = range(0, len(joints) - size + 1, size)
+        np.save(out, np.concatenate([infer(joints[start : start + size]) for start in starts]))
+    print(json.dumps({"ms": samples, "memory_mb": grown / 1024}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,140 @@
+"""The files that are compared: ours from the shipped weights, and the peers' of the very same networks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convert.lowering.layers import Conv, MaxPool, Network
+from convert.lowering.lower import USUAL_PASSES, lower, rewritten
+from convert.lowering.read import read_network
+from convert.quantise import quantise
+from convert.reference.shipped import SHIPPED
+from convert.train import load_model
+
+FULL = ("merge-products", *USUAL_PASSES)
+"""The factors multiplied out again: networks of the paper's own shapes, with the factorised ones' scores."""
+
+
+class Entry(NamedTuple):
+    """One file to time. ``engine``, ``runtime``, ``kernels``: as ``tests.benchmarks.engine`` takes them."""
+
+    network: str
+    name: str
+    engine: str
+    path: Path
+    runtime: str = ""
+    kernels: str = ""
+
+
+def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str], None]) -> list[Entry]:
+    """int8 files of both networks, exact and factorised, on every runtime."""
+    entries = []
+    for network, shipped in (("cnn3d", "cnn3d-factorised"), ("cnn-lstm", "cnn-lstm-factorised")):
+        model = load_model(SHIPPED[shipped])
+        for name, passes in ((network, FULL), (f"{network} factorised", USUAL_PASSES)):
+            say(f"converting {name}")
+            path = work / f"{name.replace(' ', '-')}.tflite"
+            path.write_bytes(quantise(lower(model, calibration[:96], passes), calibration, "int8"))
+            entries += [
+                Entry(network, f"{name}, int8, {runtime}", "tflite", path, runtime, "fast") for runtime in runtimes
+            ]
+    return entries
+
+
+def plain_float32(work: Path, say: Callable[[str], None]) -> Entry:
+    """Table II converted as it stands: CONV_3D, and its pools spelt out since TFLite has no MaxPool3D."""
+    say("converting cnn3d to plain float32")
+    path = work / "plain-float32.tflite"
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.models", str(path)], check=True, capture_output=True)
+    return Entry("cnn3d", "cnn3d, plain float32, litert", "tflite", path, "litert", "fast")
+
+
+def _write_plain(path: Path) -> None:
+    import tensorflow as tf
+
+    network = full_network("cnn3d")
+    module = tf.Module()
+    module.large = {
+        layer.name: tf.Variable(layer.kernel, trainable=False)
+        for layer in network.layers
+        if type(layer).__name__ in {"Dense", "Softmax"}
+    }
+
+    def score(patch: Any) -> Any:
+        value = patch[..., tf.newaxis]
+        for layer in network.layers:
+            value = _plain(layer, value, module.large)
+        return value
+
+    signature = [tf.TensorSpec((1, *network.input_shape), tf.float32)]
+    function = tf.function(score, input_signature=signature, autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+    path.write_bytes(converter.convert())
+
+
+def _plain(layer: Any, value: Any, large: dict[str, Any]) -> Any:
+    import tensorflow as tf
+
+    if isinstance(layer, Conv):
+        result = tf.nn.conv3d(value, layer.kernel, (1, *layer.strides, 1), "VALID") + layer.bias
+        return tf.nn.relu(result) if layer.relu else result
+    if isinstance(layer, MaxPool):
+        _, height, width, depth, channels = value.shape
+        (rows, columns, deep), flat = layer.size, tf.reshape(value, (1, height, width, -1))
+        flat = tf.nn.max_pool2d(flat, (rows, columns), (rows, columns), "VALID")
+        grouped = tf.reshape(flat, (*flat.shape[:3], depth // deep, deep, channels))
+        return tf.reduce_max(grouped, axis=4)
+    if layer.name in large:
+        result = tf.matmul(value, large[layer.name].read_value()) + layer.bias
+        last = type(layer).__name__ == "Softmax"
+        return tf.nn.softmax(result) if last else tf.nn.relu(result) if layer.activation == "relu" else result
+    return tf.reshape(value, (1, -1))
+
+
+def full_network(name: str) -> Network:
+    """The shipped network with its factors multiplied out, normalisation folded: what every peer is given."""
+    network = read_network(load_model(SHIPPED[f"{name}-factorised"]))
+    for one in ("merge-products", "drop-dropout", "fold-norms", "fuse-relu"):
+        network = rewritten(network, one, np.zeros((1, *network.input_shape), np.uint8))
+    return network
+
+
+def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entry]:
+    """OpenVINO and ONNX Runtime, float32 and their own int8, each by its makers' own tool."""
+    from tests.benchmarks.onnx_export import export
+
+    np.save(work / "calibration.npy", calibration)
+    entries = []
+    for network in ("cnn3d", "cnn-lstm"):
+        onnx = work / f"{network}.onnx"
+        export(full_network(network), onnx)
+        entries += [
+            Entry(network, f"{network}, OpenVINO float32", "openvino", onnx),
+            Entry(network, f"{network}, ONNX Runtime float32", "onnxruntime", onnx),
+        ]
+        for tool, name, suffix in (("nncf", "OpenVINO + NNCF int8", "xml"), ("ort", "ONNX Runtime int8", "onnx")):
+            say(f"quantising {network} with {name}")
+            path = work / f"{network}-{tool}.{suffix}"
+            words = [sys.executable, "-m", "tests.benchmarks.quantise_peer", tool, onnx, work / "calibration.npy", path]
+            done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+            if done.returncode or not path.exists():
+                say(f"  not to be had: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+                continue
+            entries.append(Entry(network, f"{network}, {name}", {"nncf": "openvino", "ort": "onnxruntime"}[tool], path))
+    return entries
+
+
+def size_of(entry: Entry) -> float:
+    """Megabytes on disk; OpenVINO keeps its weights beside the graph."""
+    files = [entry.path, entry.path.with_suffix(".bin")] if entry.path.suffix == ".xml" else [entry.path]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+if __name__ == "__main__":
+    _write_plain(Path(sys.argv[1]))

@@ -1,0 +1,103 @@
+"""The trained network as ONNX, for the peers: its own three-dimensional layers, none of our rewrites."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from convert.lowering import layers as L  # noqa: N812 - every layer is named L.<kind>
+
+OPSET = 17
+
+
+class _Graph:
+    """Nodes and constants so far; ``value`` is the tensor in hand."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.value = "slices"
+        self._names = (f"t{i}" for i in count())
+
+    def constant(self, array: Any) -> str:
+        name = next(self._names)
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        name = next(self._names)
+        self.nodes.append(helper.make_node(kind, [self.value, *inputs], [name], **attributes))
+        self.value = name
+        return name
+
+
+def export(network: L.Network, path: Path) -> None:
+    """Write ``path``: input "slices" (n, 1, depth, height, width) float32 in [0, 1], output the two softmax values."""
+    graph = _Graph()
+    for layer in network.layers:
+        _add(graph, layer)
+    height, width, depth = network.input_shape
+    made = helper.make_graph(
+        graph.nodes,
+        network.name,
+        [helper.make_tensor_value_info("slices", TensorProto.FLOAT, ["n", 1, depth, height, width])],
+        [helper.make_tensor_value_info(graph.value, TensorProto.FLOAT, ["n", 2])],
+        graph.constants,
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _add(graph: _Graph, layer: L.Layer) -> None:
+    match layer:
+        case L.Conv(same=False):
+            kernel = graph.constant(layer.kernel.transpose(4, 3, 2, 0, 1))
+            rows, columns, depths = layer.strides
+            graph.add("Conv", kernel, graph.constant(layer.bias), strides=[depths, rows, columns])
+            if layer.relu:
+                graph.add("Relu")
+        case L.MaxPool(same=False):
+            (rows, columns, depths), (down, right, deep) = layer.size, layer.strides
+            graph.add("MaxPool", kernel_shape=[depths, rows, columns], strides=[deep, down, right])
+        case L.Flatten():
+            graph.add("Transpose", perm=[0, 3, 4, 2, 1])
+            graph.add("Flatten")
+        case L.FlattenSlices():
+            graph.add("Transpose", perm=[2, 0, 3, 4, 1])  # slices first, as ONNX's LSTM wants its steps
+            graph.add("Reshape", graph.constant(np.array([0, 0, -1], np.int64)))
+        case L.Dense() | L.Softmax():
+            graph.add("MatMul", graph.constant(layer.kernel))
+            graph.add("Add", graph.constant(layer.bias))
+            if isinstance(layer, L.Softmax):
+                graph.add("Softmax", axis=-1)
+            elif layer.activation == "relu":
+                graph.add("Relu")
+        case L.Lstm(kernel=(kernel,), recurrent=(recurrent,)):
+            _lstm(graph, layer, kernel, recurrent)
+        case _:
+            raise TypeError(f"{layer.name}: no ONNX form of a {type(layer).__name__} is written here")
+
+
+def _lstm(graph: _Graph, layer: L.Lstm, kernel: Any, recurrent: Any) -> None:
+    """Gates from Keras' order (input, forget, cell, output) to ONNX's (input, output, forget, cell)."""
+
+    def reordered(values: Any) -> Any:
+        enter, forget, cell, leave = np.split(values, 4, axis=-1)
+        return np.concatenate([enter, leave, forget, cell], axis=-1)
+
+    weights = graph.constant(reordered(kernel).T[np.newaxis])
+    back = graph.constant(reordered(recurrent).T[np.newaxis])
+    bias = graph.constant(np.concatenate([reordered(layer.bias), np.zeros_like(layer.bias)])[np.newaxis])
+    last = f"{layer.name}_last"
+    graph.nodes.append(
+        helper.make_node("LSTM", [graph.value, weights, back, bias], ["", last], hidden_size=layer.units)
+    )
+    graph.value = last
+    graph.add("Squeeze", graph.constant(np.array([0], np.int64)))
