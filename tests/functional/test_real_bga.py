@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.broker]
 )
 def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, mosquitto: Mosquitto) -> None:
     spec = PreprocessSpec()
-    for name, blocks in (("learn", BLOCKS[:2]), ("validate", BLOCKS[:2]), ("evaluate", BLOCKS[2:])):
+    lots = {"train": BLOCKS[:2], "learn": BLOCKS[:1], "validate": BLOCKS[1:2], "evaluate": BLOCKS[2:]}
+    for name, blocks in lots.items():  # a build keeps its own three apart: learn is what it calibrates on
         write_lot(tmp_path / name, blocks)
     plan = TrainingPlan(
         epochs=12,
@@ -38,7 +39,7 @@ def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, m
         balance="repeat-defects",
         seed=3,
     )
-    train("cnn3d", sides(load_lot(tmp_path / "learn", spec), plan), tmp_path / "model.keras", plan, report=print)
+    train("cnn3d", sides(load_lot(tmp_path / "train", spec), plan), tmp_path / "model.keras", plan, report=print)
     # Some 90 held-out balls: one flip weighs more than a percent here.
     recipe = write_recipe(
         tmp_path / "recipe.toml",
@@ -46,7 +47,7 @@ def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, m
         tmp_path,
         name="bga",
         joint_types='["BGA"]',
-        budget="max_auroc_drop = 0.02\nmax_flipped = 0.05",
+        budget="max_auroc_drop = 0.02\nmax_recall_drop = 0.05\nmax_flipped = 0.05",
     )
     bundle = build(recipe, tmp_path / "bundles", print).bundle
 
