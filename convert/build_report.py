@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convert.evaluation.tables import interval, share
 from convert.flatfile import OperationCount
-from convert.gate import Check
+from convert.gate import CHECK_HEADINGS, Check
 from convert.layer_errors import LayerError
 from convert.lowering.lower import Rewrite
 from convert.metrics import Interval, auroc_interval
@@ -133,22 +133,12 @@ def _tables(found: Findings) -> Iterator[Table]:
 
 
 def _gate(found: Findings) -> Table:
-    rows = tuple(
-        (
-            check.what,
-            f"{check.measured:.4f}",
-            "-" if check.budget is None else f"{check.budget:.4f}",
-            "-" if check.budget is None else "ok" if check.passed else "EXCEEDED",
-            check.note,
-        )
-        for check in found.gate
-    )
     return Table(
         "Gate",
         "A bundle is written only when no budget is exceeded. An escape bound is Clopper's and Pearson's one-sided "
         "95 % upper bound: what so many defects prove, not what they happened to show.",
-        ("check", "measured", "budget", "", "note"),
-        rows,
+        CHECK_HEADINGS,
+        tuple(check.cells for check in found.gate),
     )
 
 

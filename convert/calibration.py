@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.dataset import LabelledLot
+from convert.lowering.layers import scaled_batches
 from convert.lowering.program import MOVES, Program, trace
 from edge.core.errors import ConfigError, GateRefused
 
@@ -74,8 +75,7 @@ def require_apart(lots: Mapping[str, LabelledLot]) -> None:
 def ranges(program: Program, patches: Patches, batch: int = 16) -> dict[str, tuple[float, float]]:
     """Least and greatest value that every operation gives, by its name; those that only move values are left out."""
     found: dict[str, tuple[float, float]] = {}
-    for start in range(0, len(patches), batch):
-        inputs = patches[start : start + batch].astype(np.float32) / np.float32(255)
+    for inputs in scaled_batches(patches, batch):
         for op, result in zip(program.ops, trace(program, inputs), strict=True):
             if not isinstance(op, MOVES):
                 values = np.asarray(result)

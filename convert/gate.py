@@ -11,6 +11,7 @@ from scipy import stats
 from edge.core.errors import GateRefused
 
 CONFIDENCE = 0.95
+CHECK_HEADINGS = ("check", "measured", "budget", "", "note")
 
 
 class Check(NamedTuple):
@@ -25,6 +26,13 @@ class Check(NamedTuple):
     def passed(self) -> bool:
         # False for NaN: what could not be measured does not pass.
         return self.budget is None or self.measured <= self.budget
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """As a table shows it; ``CHECK_HEADINGS`` head the columns."""
+        budget = "-" if self.budget is None else f"{self.budget:.4f}"
+        verdict = "-" if self.budget is None else "ok" if self.passed else "EXCEEDED"
+        return self.what, f"{self.measured:.4f}", budget, verdict, self.note
 
 
 def escape_check(what: str, escaped: int, defects: int, budget: float | None) -> Check:

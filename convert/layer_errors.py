@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lowering.layers import scaled
 from convert.lowering.program import MOVES, Program, trace
 from convert.runtimes import tensors_on
 from edge.adapters.tflite import RuntimeInfo
@@ -29,7 +30,7 @@ def layer_errors(
     """
     stored = {_operation(name): values for name, values in tensors_on(runtime, model, patches).items()}
     errors = []
-    results = trace(program, patches.astype(np.float32) / np.float32(255))
+    results = trace(program, scaled(patches))
     for op, result in zip(program.ops, results, strict=True):
         found = stored.get(op.name)
         wanted = np.asarray(result, np.float64)

@@ -18,12 +18,14 @@ from convert.gate import Check, escape_check
 from convert.metrics import Outcome, Scores, auroc, flipped, outcome_at, threshold_for_recall
 from convert.recipe import BudgetSection
 from convert.runtimes import Run, run_on, thread_count
-from edge.adapters.tflite import RuntimeInfo
+from edge.adapters.tflite import Kernels, RuntimeInfo
 from edge.core.card import Accuracy, OperatingPoint, Quantisation
 from edge.core.decide import logit_of, score_of
 from edge.core.errors import GateRefused
 
 FLOAT_TOLERANCE = 1e-4
+_KERNELS: tuple[Kernels, ...] = ("exact", "fast")
+_Setting = tuple[Kernels, RuntimeInfo, int]
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,16 @@ class Measured:
 class Identity:
     """What a few joints gave on every runtime, with one and two threads. Raw outputs (n, bands).
 
-    ``exact``: of the preferred runtime's exact kernels; ``apart``: names of what did not give the very same.
+    ``exact``: of the preferred runtime's exact kernels. ``others``: of every runtime's exact kernels, and ``fast``: of
+    their fast ones, by name. ``differing``: runtimes whose exact kernels did not give the very same.
+    ``unsteady``: those whose fast kernels depend on the number of threads.
     """
 
     exact: NDArray[Any]
-    every: dict[str, NDArray[Any]]
-    apart: tuple[str, ...]
+    others: dict[str, NDArray[Any]]
+    fast: dict[str, NDArray[Any]]
+    differing: tuple[str, ...]
+    unsteady: tuple[str, ...]
 
 
 def run_everywhere(runtimes: Sequence[RuntimeInfo], model: bytes, patches: NDArray[np.uint8]) -> dict[str, Run]:
@@ -57,24 +63,33 @@ def identity(runtimes: Sequence[RuntimeInfo], model: bytes, patches: NDArray[np.
 
     Exact kernels: the same everywhere (floats: within 1e-4). Fast kernels: the same for any number of threads.
     """
-    settings = list(product(runtimes, ("exact", "fast"), (1, 2)))
+    settings: list[_Setting] = list(product(_KERNELS, runtimes, (1, 2)))
     with ThreadPoolExecutor(thread_count()) as pool:
-        jobs = [pool.submit(run_on, runtime, kernels, model, patches, n) for runtime, kernels, n in settings]  # type: ignore[arg-type]
-        every = {_name(*one): job.result().outputs for one, job in zip(settings, jobs, strict=True)}
-    exact = every[_name(runtimes[0], "exact", 1)]
-    apart = []
-    for runtime, kernels, threads in settings:
-        reference = exact if kernels == "exact" else every[_name(runtime, "fast", 1)]
-        mine = every[_name(runtime, kernels, threads)]
-        same = (
-            np.array_equal(mine, reference) if integer else np.allclose(mine, reference, rtol=0, atol=FLOAT_TOLERANCE)
-        )
-        if not same:
-            apart.append(_name(runtime, kernels, threads))
-    return Identity(exact, every, tuple(apart))
+        jobs = [pool.submit(run_on, runtime, kernels, model, patches, n) for kernels, runtime, n in settings]
+        outputs = {one: job.result().outputs for one, job in zip(settings, jobs, strict=True)}
+    exact = outputs["exact", runtimes[0], 1]
+
+    def same(mine: NDArray[Any], reference: NDArray[Any]) -> bool:
+        if integer:
+            return np.array_equal(mine, reference)
+        return bool(np.allclose(mine, reference, rtol=0, atol=FLOAT_TOLERANCE))
+
+    return Identity(
+        exact,
+        {_name(*one): found for one, found in outputs.items() if one[0] == "exact"},
+        {_name(*one): found for one, found in outputs.items() if one[0] == "fast"},
+        tuple(
+            runtime.name
+            for runtime in runtimes
+            if not all(same(outputs["exact", runtime, threads], exact) for threads in (1, 2))
+        ),
+        tuple(
+            runtime.name for runtime in runtimes if not same(outputs["fast", runtime, 2], outputs["fast", runtime, 1])
+        ),
+    )
 
 
-def _name(runtime: RuntimeInfo, kernels: str, threads: int) -> str:
+def _name(kernels: Kernels, runtime: RuntimeInfo, threads: int) -> str:
     return f"{runtime.name}, {kernels} kernels, {threads} thread" + "s" * (threads > 1)
 
 
@@ -86,10 +101,10 @@ def require_sense(outputs: NDArray[Any]) -> None:
         raise GateRefused("no bundle written: the model says the same of every joint; train or convert it anew")
 
 
-def logits_apart(found: Identity, quantisation: Quantisation) -> float:
-    """The largest difference of a logit on any kernels from the exact ones."""
-    exact = logits_of(found.exact, quantisation)
-    return max(float(np.abs(logits_of(one, quantisation) - exact).max()) for one in found.every.values())
+def logits_apart(exact: NDArray[Any], others: Mapping[str, NDArray[Any]], quantisation: Quantisation) -> float:
+    """The largest difference of a logit in any of ``others`` from the exact ones."""
+    reference = logits_of(exact, quantisation)
+    return max(float(np.abs(logits_of(one, quantisation) - reference).max()) for one in others.values())
 
 
 def logits_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
@@ -168,7 +183,7 @@ def at_point(measured: Measured, point: OperatingPoint) -> AtPoint:
 def checks_of(
     measured: Measured,
     others: Mapping[str, Scores],
-    points: Sequence[OperatingPoint],
+    points: Sequence[AtPoint],
     budget: BudgetSection,
 ) -> tuple[Check, ...]:
     """The gate's lines, on the evaluation lot: what conversion cost, what another runtime would change, what escapes.
@@ -179,12 +194,11 @@ def checks_of(
     drop = auroc(measured.keras, labels) - auroc(measured.tflite, labels)
     lines = [Check("AUROC drop against Keras", drop, budget.max_auroc_drop)]
     for point in points:
-        both = at_point(measured, point)
-        lost = both.keras.recall.value - both.tflite.recall.value
-        note = f"{both.flipped} of {len(labels)} joints"
+        lost = point.keras.recall.value - point.tflite.recall.value
+        note = f"{point.flipped} of {len(labels)} joints"
         lines += [
             Check(f"recall drop at {point.name}", lost, budget.max_recall_drop),
-            Check(f"decisions flipped at {point.name}", both.flipped / len(labels), budget.max_flipped, note),
+            Check(f"decisions flipped at {point.name}", point.flipped / len(labels), budget.max_flipped, note),
         ]
     for name, scores in others.items():
         share = len(flipped(measured.tflite, scores, points[0].threshold)) / len(labels)
@@ -192,7 +206,7 @@ def checks_of(
     return (*lines, *_escapes(measured, points[0], budget))
 
 
-def _escapes(measured: Measured, point: OperatingPoint, budget: BudgetSection) -> Iterator[Check]:
+def _escapes(measured: Measured, point: AtPoint, budget: BudgetSection) -> Iterator[Check]:
     labels = measured.lot.labels
     escaped = (measured.tflite < point.threshold) & (labels == 1)
     yield escape_check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -114,20 +114,40 @@ def draw_calibration(path: Path, evaluation: Evaluation) -> None:
 
 def draw_classes(path: Path, shown: Sequence[Shown]) -> None:
     """Joints as the network sees them, a row each, in two columns of rows."""
-    half = -(-len(shown) // 2)
     slices = max(one.slices for one in shown)
-    figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(1.35 * (2 * slices + 1.6), 1.38 * half))
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for number, one in enumerate(shown):
-        row, first = number % half, (number // half) * (slices + 1)
-        for index in range(one.slices):
-            grid[row, first + index].imshow(one.patch[..., index], cmap="gray", vmin=0, vmax=255)
-        solder = one.joint.solder
-        label = f"{one.joint.truth}\nfill {solder.fill:.0%}\ngas {solder.void_share(one.kind):.0%}\n{one.kind.name}"
-        grid[row, first].text(-0.08, 0.5, label, transform=grid[row, first].transAxes, ha="right", va="center", size=8)
+    rows = [
+        _Row(
+            one.patch[..., : one.slices],
+            f"{one.joint.truth}\nfill {one.joint.solder.fill:.0%}\n"
+            f"gas {one.joint.solder.void_share(one.kind):.0%}\n{one.kind.name}",
+        )
+        for one in shown
+    ]
+    figure = _joint_rows(rows, slices, (1.35 * (2 * slices + 1.6), 1.38), size=8)
     figure.subplots_adjust(left=0.09, right=0.995, top=0.995, bottom=0.005, wspace=0.04, hspace=0.04)
     _write(figure, path, dpi=80)
+
+
+class _Row(NamedTuple):
+    """A joint's slices (size, size, n) and what stands to their left."""
+
+    slices: NDArray[np.uint8]
+    label: str
+
+
+def _joint_rows(rows: Sequence[_Row], slices: int, inches: tuple[float, float], size: int) -> Any:
+    """A joint a row, in two columns of rows; ``inches``: the figure's width, and a row's height."""
+    half = -(-len(rows) // 2)
+    figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(inches[0], inches[1] * half), squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, one in enumerate(rows):
+        row, first = number % half, (number // half) * (slices + 1)
+        for index in range(one.slices.shape[-1]):
+            grid[row, first + index].imshow(one.slices[..., index], cmap="gray", vmin=0, vmax=255)
+        left = grid[row, first]
+        left.text(-0.08, 0.5, one.label, transform=left.transAxes, ha="right", va="center", size=size)
+    return figure
 
 
 def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
@@ -182,18 +202,13 @@ def _inside(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -> None:
     """Joints as the network sees them, with truth and both scores, in two columns of rows."""
-    half = -(-len(positions) // 2)
     patches = measured.lot.take(positions)
-    slices = patches.shape[-1]
-    figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(1.2 * (2 * slices + 2.4), 1.25 * half), squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for number, (i, patch) in enumerate(zip(positions, patches, strict=True)):
-        row, first, about = number % half, (number // half) * (slices + 1), measured.lot.rows[i]
-        for index in range(about.slices):
-            grid[row, first + index].imshow(patch[..., index], cmap="gray", vmin=0, vmax=255)
-        label = f"{about.job_id}\n{about.joint}\n{about.truth}\n{measured.keras[i]:.3f} > {measured.tflite[i]:.3f}"
-        grid[row, first].text(-0.08, 0.5, label, transform=grid[row, first].transAxes, ha="right", va="center", size=7)
+    slices, rows = patches.shape[-1], []
+    for i, patch in zip(positions, patches, strict=True):
+        about, scores = measured.lot.rows[i], f"{measured.keras[i]:.3f} > {measured.tflite[i]:.3f}"
+        label = f"{about.job_id}\n{about.joint}\n{about.truth}\n{scores}"
+        rows.append(_Row(patch[..., : about.slices], label))
+    figure = _joint_rows(rows, slices, (1.2 * (2 * slices + 2.4), 1.25), size=7)
     figure.subplots_adjust(left=0.1, right=0.995, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
     _write(figure, path, dpi=80)
 

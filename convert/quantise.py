@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.flatfile import covers, operations
+from convert.lowering.layers import scaled_batches
 from convert.lowering.program import Program, run
 from edge.core.card import Scheme
 from edge.core.errors import ConfigError
@@ -95,7 +96,7 @@ def _partly_quantised(converter: Any, keep_float: Sequence[str]) -> bytes:
 
 def _floats(calibration: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
     """Patches as (1, size, size, channels) in [0, 1]; the first one carries both ends, so the scale is 1/255."""
-    patches = [patch[np.newaxis].astype(np.float32) / np.float32(255) for patch in calibration]
+    patches = list(scaled_batches(calibration, 1))
     patches[0][0, 0, 0, 0], patches[0][0, 0, 1, 0] = 0.0, 1.0
     return patches
 

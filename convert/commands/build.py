@@ -22,18 +22,17 @@ def add_build(commands: Commands) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    from convert.gate import CHECK_HEADINGS
     from convert.pipeline import build
 
     done = build(
         arguments.recipe, arguments.out, lambda text: console.print(f"- {text}", markup=False, highlight=False)
     )
     gate = Table(title="gate", title_justify="left")
-    for heading in ("check", "measured", "budget", "", "note"):
+    for heading in CHECK_HEADINGS:
         gate.add_column(heading)
     for check in done.checks:
-        budget = "-" if check.budget is None else f"{check.budget:.4f}"
-        verdict = "-" if check.budget is None else "ok" if check.passed else "exceeded"
-        gate.add_row(check.what, f"{check.measured:.4f}", budget, verdict, check.note)
+        gate.add_row(*check.cells)
     points = Table(title="operating points, on held-out joints (95 % intervals)", title_justify="left")
     for heading in ("name", "threshold", "recall", "false positive rate"):
         points.add_column(heading)

@@ -5,7 +5,8 @@ Written for clearness, straight from each layer's definition; the passes are che
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,50 +25,47 @@ from convert.lowering.layers import (
     Relu,
     Softmax,
     Thermometer,
+    logits_from,
     padding,
+    padding_word,
+    scaled_batches,
 )
 
+Hear = Callable[[str, NDArray[np.float32]], None]
+"""Is told a layer's name and what it gives: float32 with the batch first and channels last.
 
-class Recorder(Protocol):
-    """Is told what each layer gives; ``values``: float32 with the batch first and channels last.
-
-    An LSTM's inner products are named ``<layer>/inputs`` and ``<layer>/recurrent``.
-    """
-
-    def record(self, name: str, values: NDArray[np.float32]) -> None: ...
+An LSTM's inner products are named ``<layer>/inputs`` and ``<layer>/recurrent``.
+"""
 
 
-class _Deaf:
-    def record(self, name: str, values: NDArray[np.float32]) -> None:
-        pass
+def _unheard(name: str, values: NDArray[np.float32]) -> None:
+    pass
 
 
 def defect_logits(network: Network, patches: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The defect logit of each patch (n, height, width, slices), float64 (n,)."""
     last, values = network.layers[-1], evaluate(network, patches)
     if isinstance(last, Thermometer):
-        head = last.head
-        return head.low + (head.high - head.low) * values.sum(axis=1) / (values.shape[1] * head.full)
+        return logits_from(last.head, values)
     logits: NDArray[np.float64] = values[:, 1] - values[:, 0]
     return logits
 
 
 def evaluate(
-    network: Network, patches: NDArray[np.uint8], recorder: Recorder | None = None, batch: int = 16
+    network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard, batch: int = 16
 ) -> NDArray[np.float64]:
     """What the last layer gives for patches (n, height, width, slices), float64; a softmax gives its two logits."""
     parts = []
-    for start in range(0, len(patches), batch):
-        value: Any = patches[start : start + batch].astype(np.float32)[..., np.newaxis] / np.float32(255)
+    for inputs in scaled_batches(patches, batch):
+        value: Any = inputs[..., np.newaxis]
         for layer in network.layers:
-            value = _apply(layer, value, recorder or _Deaf())
-            if recorder is not None:
-                recorder.record(layer.name, np.asarray(value))
+            value = _apply(layer, value, hear)
+            hear(layer.name, np.asarray(value))
         parts.append(np.asarray(value, np.float64))
     return np.concatenate(parts)
 
 
-def _apply(layer: Layer, value: Any, recorder: Recorder) -> Any:  # noqa: C901, PLR0911 - a case a kind of layer
+def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911 - a case a kind of layer
     import tensorflow as tf
 
     match layer:
@@ -90,7 +88,7 @@ def _apply(layer: Layer, value: Any, recorder: Recorder) -> Any:  # noqa: C901, 
             result = value @ layer.kernel + layer.bias
             return tf.nn.relu(result) if layer.activation == "relu" else result
         case Lstm():
-            return _last_state(layer, value, recorder)
+            return _last_state(layer, value, hear)
         case Softmax():
             return value @ layer.kernel + layer.bias  # its logits; the softmax itself is monotone in their difference
         case Thermometer():
@@ -111,7 +109,7 @@ def _convolved(layer: Conv, value: Any) -> Any:
     for tap in range(taps):
         seen = depths[tap : tap + (positions - 1) * stride + 1 : stride]
         flat = tf.reshape(seen, (-1, *seen.shape[2:]))
-        result += tf.nn.conv2d(flat, layer.kernel[:, :, tap], layer.strides[:2], _word(same=layer.same))
+        result += tf.nn.conv2d(flat, layer.kernel[:, :, tap], layer.strides[:2], padding_word(same=layer.same))
     result = tf.transpose(tf.reshape(result, (positions, -1, *result.shape[1:])), (1, 2, 3, 0, 4))
     return tf.nn.relu(result) if layer.relu else result
 
@@ -122,35 +120,31 @@ def _pooled(layer: MaxPool, value: Any) -> Any:
     before, positions = padding(value.shape[3], layer.size[2], layer.strides[2], same=layer.same)
     depths = tf.transpose(value, (3, 0, 1, 2, 4))
     flat = tf.reshape(depths, (-1, *depths.shape[2:]))
-    flat = tf.nn.max_pool2d(flat, layer.size[:2], layer.strides[:2], _word(same=layer.same))
+    flat = tf.nn.max_pool2d(flat, layer.size[:2], layer.strides[:2], padding_word(same=layer.same))
     depths = tf.reshape(flat, (value.shape[3], -1, *flat.shape[1:]))
     starts = [p * layer.strides[2] - before for p in range(positions)]
     windows = [depths[max(0, start) : start + layer.size[2]] for start in starts]
     return tf.stack([tf.reduce_max(window, axis=0) for window in windows], axis=3)
 
 
-def _word(*, same: bool) -> str:
-    return "SAME" if same else "VALID"
-
-
-def _last_state(layer: Lstm, sequence: Any, recorder: Recorder) -> Any:
+def _last_state(layer: Lstm, sequence: Any, hear: Hear) -> Any:
     import tensorflow as tf
 
     hidden = tf.zeros((sequence.shape[0], layer.units))
     cell = tf.zeros_like(hidden)
     for step in tf.unstack(sequence, axis=1):
-        projected = _product(step, layer.kernel, f"{layer.name}/inputs", recorder)
-        fed_back = _product(hidden, layer.recurrent, f"{layer.name}/recurrent", recorder)
+        projected = _product(step, layer.kernel, f"{layer.name}/inputs", hear)
+        fed_back = _product(hidden, layer.recurrent, f"{layer.name}/recurrent", hear)
         enter, forget, candidate, leave = tf.split(projected + fed_back + layer.bias, 4, axis=-1)
         cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(candidate)
         hidden = tf.sigmoid(leave) * tf.tanh(cell)
     return hidden
 
 
-def _product(value: Any, factors: tuple[Any, ...], name: str, recorder: Recorder) -> Any:
-    """``value`` times all factors; the recorder hears what the first gives."""
+def _product(value: Any, factors: tuple[Any, ...], name: str, hear: Hear) -> Any:
+    """``value`` times all factors; ``hear`` is told what the first gives."""
     value = value @ factors[0]
-    recorder.record(name, np.asarray(value))
+    hear(name, np.asarray(value))
     for factor in factors[1:]:
         value = value @ factor
     return value

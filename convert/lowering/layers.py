@@ -6,6 +6,7 @@ A joint is a *volume* (height, width, depth, channels), its depth the slices; ``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,6 +113,12 @@ class Thermometer(Layer):
     head: ThermometerHead
 
 
+def logits_from(head: ThermometerHead, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The defect logits (n,) that real-valued bands (n, bands) show."""
+    logits: NDArray[np.float64] = head.low + (head.high - head.low) * bands.sum(axis=1) / (bands.shape[1] * head.full)
+    return logits
+
+
 @dataclass(frozen=True)
 class Network:
     """``input_shape``: (height, width, slices)."""
@@ -130,6 +137,21 @@ def padding(length: int, kernel: int, stride: int, *, same: bool) -> tuple[int, 
         return 0, (length - kernel) // stride + 1
     positions = -(-length // stride)
     return max((positions - 1) * stride + kernel - length, 0) // 2, positions
+
+
+def padding_word(*, same: bool) -> str:
+    """TensorFlow's word for it."""
+    return "SAME" if same else "VALID"
+
+
+def scaled(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey values as a network takes them, 0 to 1."""
+    return patches.astype(np.float32) / np.float32(255)
+
+
+def scaled_batches(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.float32]]:
+    """``scaled``, some joints at a time."""
+    return (scaled(patches[start : start + size]) for start in range(0, len(patches), size))
 
 
 def describe(layer: Layer) -> str:

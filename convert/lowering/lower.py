@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert.lowering.evaluate import defect_logits
 from convert.lowering.flat import flatten_network
-from convert.lowering.layers import Network, number_of_weights
+from convert.lowering.layers import Network, logits_from, number_of_weights, scaled_batches
 from convert.lowering.passes.balance import balance_channels
 from convert.lowering.passes.dropout import drop_dropout
 from convert.lowering.passes.head import HEAD, thermometer_head
@@ -100,12 +100,8 @@ def lower_checked(model: Any, keras: Scores, sample: Patches, passes: Sequence[s
 
 def program_scores(program: Program, patches: Patches, batch: int = 32) -> Scores:
     """p_defect under the lowered program in float32, float64 (n,)."""
-    logits = []
-    for start in range(0, len(patches), batch):
-        inputs = patches[start : start + batch].astype(np.float32) / np.float32(255)
-        bands = np.asarray(run(program, inputs), np.float64)
-        logits.append(HEAD.low + (HEAD.high - HEAD.low) * bands.sum(axis=1) / (bands.shape[1] * HEAD.full))
-    return _probability(np.concatenate(logits))
+    bands = [np.asarray(run(program, inputs), np.float64) for inputs in scaled_batches(patches, batch)]
+    return _probability(logits_from(HEAD, np.concatenate(bands)))
 
 
 def require_equivalence(before: Scores, after: Scores, step: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.lowering.layers import Triple, Weights
+from convert.lowering.layers import Triple, Weights, padding_word
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: 
     first = values[0]
     match op:
         case Conv(kernel=kernel, bias=bias, relu=relu, strides=strides, same=same):
-            result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, _padding(same=same)), bias)
+            result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, padding_word(same=same)), bias)
             return tf.nn.relu(result) if relu else result
         case Channels(start=start, stop=stop):
             return first[..., start:stop]
@@ -144,7 +144,7 @@ def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: 
             rows = first.shape[0] // steps
             return first[number * rows : (number + 1) * rows]
         case MaxPool(size=size, strides=strides, same=same):
-            return tf.nn.max_pool2d(first, size, strides, _padding(same=same))
+            return tf.nn.max_pool2d(first, size, strides, padding_word(same=same))
         case Elementwise(function=function):
             return _FUNCTIONS[function](*values)
         case Flatten():
@@ -156,10 +156,6 @@ def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: 
             return _ACTIVATIONS[activation](result if bias is None else tf.nn.bias_add(result, bias))
         case _:
             raise TypeError(f"no rule to run {type(op).__name__}")
-
-
-def _padding(*, same: bool) -> str:
-    return "SAME" if same else "VALID"
 
 
 def _named(name: str) -> Any:

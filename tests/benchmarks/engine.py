@@ -32,7 +32,7 @@ def _openvino(model: Path, _runtime: str, _kernels: str, threads: int, batch: in
     read.reshape({0: [batch, *rest]})
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(read, "CPU", settings)
-    return lambda patches: compiled(_volumes(patches))[0][:, 1]
+    return lambda patches: compiled(volumes(patches))[0][:, 1]
 
 
 def _onnxruntime(model: Path, _runtime: str, _kernels: str, threads: int, _batch: int) -> Infer:
@@ -41,10 +41,10 @@ def _onnxruntime(model: Path, _runtime: str, _kernels: str, threads: int, _batch
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    return lambda patches: session.run(None, {"slices": _volumes(patches)})[0][:, 1]
+    return lambda patches: session.run(None, {"slices": volumes(patches)})[0][:, 1]
 
 
-def _volumes(patches: Any) -> Any:
+def volumes(patches: Any) -> Any:
     """(n, height, width, depth) uint8 to (n, 1, depth, height, width) float32."""
     return np.ascontiguousarray(patches.transpose(0, 3, 1, 2)[:, np.newaxis], np.float32) / np.float32(255)
 

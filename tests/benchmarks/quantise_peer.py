@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.engine import _volumes
+from tests.benchmarks.engine import volumes
 
 
 def _nncf(source: Path, patches: Any, target: Path) -> None:
@@ -17,7 +17,7 @@ def _nncf(source: Path, patches: Any, target: Path) -> None:
     import openvino as ov
 
     model = ov.Core().read_model(source)
-    dataset = nncf.Dataset(list(patches), lambda patch: _volumes(patch[np.newaxis]))
+    dataset = nncf.Dataset(list(patches), lambda patch: volumes(patch[np.newaxis]))
     ov.save_model(nncf.quantize(model, dataset, subset_size=len(patches)), target, compress_to_fp16=False)
 
 
@@ -30,7 +30,7 @@ def _ort(source: Path, patches: Any, target: Path) -> None:
 
         def get_next(self) -> Any:
             patch = next(self._patches, None)
-            return None if patch is None else {"slices": _volumes(patch[np.newaxis])}
+            return None if patch is None else {"slices": volumes(patch[np.newaxis])}
 
     quantize_static(
         source,

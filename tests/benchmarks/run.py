@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 
 from convert.dataset import load_lot
+from convert.lowering.passes.head import HEAD
 from convert.metrics import auroc
 from convert.runtimes import thread_count
 from convert.simulator.lot import simulate_lot
@@ -181,8 +182,6 @@ def _stages(entry: Entry) -> list[tuple[str, tuple[float, float, float]]]:
     slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
     rows.append(("crop and resample a joint of four slices", _stage(lambda: prepare(PreprocessSpec(), slices, roi))))
     scorer = TfliteScorer(entry.path, None, installed_runtimes()[0], threads=1)
-    from convert.lowering.passes.head import HEAD
-
     quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=HEAD)
     output = scorer.run(prepare(PreprocessSpec(), slices, roi))
     any_rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)

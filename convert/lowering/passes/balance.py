@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.evaluate import Recorder, evaluate
+from convert.lowering.evaluate import evaluate
 from convert.lowering.layers import Conv, Dropout, Layer, MaxPool, Network
 
 _MOST_GROWTH = 8.0
@@ -23,7 +23,7 @@ _MOST_GROWTH = 8.0
 def balance_channels(network: Network, sample: NDArray[np.uint8]) -> Network:
     """Balance each convolution with ReLU against the one after it; ``sample``: patches (n, height, width, slices)."""
     reaches = _Reaches()
-    evaluate(network, sample, reaches)
+    evaluate(network, sample, reaches.hear)
     layers: list[Layer] = list(network.layers)
     for i, layer in enumerate(layers):
         after = _next_conv(layers, i)
@@ -47,12 +47,12 @@ def _next_conv(layers: list[Layer], at: int) -> int | None:
     return None
 
 
-class _Reaches(Recorder):
+class _Reaches:
     """The largest value seen in each channel, by layer."""
 
     def __init__(self) -> None:
         self.of: dict[str, NDArray[np.float32]] = {}
 
-    def record(self, name: str, values: NDArray[np.float32]) -> None:
+    def hear(self, name: str, values: NDArray[np.float32]) -> None:
         largest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
         self.of[name] = np.maximum(self.of.get(name, largest), largest)

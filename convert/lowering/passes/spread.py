@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.evaluate import Recorder, evaluate
+from convert.lowering.evaluate import evaluate
 from convert.lowering.layers import Dense, Layer, Lstm, Network, Softmax, Weights
 
 _ROTATIONS = 64
@@ -31,7 +32,7 @@ def spread_factors(network: Network, sample: NDArray[np.uint8]) -> Network:
     ``sample``: patches (n, height, width, slices) that show how far the values reach.
     """
     seen = _Seen()
-    evaluate(network, sample, seen)
+    evaluate(network, sample, seen.hear)
     layers: list[Layer] = list(network.layers)
     for i, layer in enumerate(layers):
         after = layers[i + 1] if i + 1 < len(layers) else None
@@ -58,18 +59,16 @@ class Turn(NamedTuple):
 
 def best_turn(values: Values, *, centred: bool) -> Turn:
     """Of some random rotations of ``values`` (n, size) the one whose values span least, about their middles or zero."""
-    return min(_turns(values, centred=centred), key=lambda turn: _span(values, turn))
+    return min(_turns(values, centred=centred), key=itemgetter(0))[1]
 
 
-def _turns(values: Values, *, centred: bool) -> Iterator[Turn]:
+def _turns(values: Values, *, centred: bool) -> Iterator[tuple[float, Turn]]:
+    """Some rotations, each with the span of what it gives."""
     for seed in range(_ROTATIONS):
         matrix = rotation(values.shape[1], seed)
         rotated = values @ matrix
-        yield Turn(matrix, (rotated.max(axis=0) + rotated.min(axis=0)) / 2 if centred else np.zeros(values.shape[1]))
-
-
-def _span(values: Values, turn: Turn) -> float:
-    return float(np.ptp(values @ turn.matrix - turn.middle))
+        middle = (rotated.max(axis=0) + rotated.min(axis=0)) / 2 if centred else np.zeros(values.shape[1])
+        yield float(np.ptp(rotated - middle)), Turn(matrix, middle)
 
 
 def rotation(size: int, seed: int) -> Values:
@@ -87,13 +86,13 @@ def _turned(factors: tuple[Weights, ...], values: Values) -> tuple[Weights, ...]
     return _single(left @ matrix), _single(matrix.T @ right)
 
 
-class _Seen(Recorder):
+class _Seen:
     """All values of narrow results, by name: those between factors are among them."""
 
     def __init__(self) -> None:
         self._parts: dict[str, list[NDArray[np.float32]]] = {}
 
-    def record(self, name: str, values: NDArray[np.float32]) -> None:
+    def hear(self, name: str, values: NDArray[np.float32]) -> None:
         if values.ndim < 4:  # not a volume
             self._parts.setdefault(name, []).append(values.reshape(-1, values.shape[-1]))
 
