@@ -18,6 +18,7 @@ from convert.lowering.lower import Rewrite
 from convert.metrics import Interval, auroc_interval
 from convert.pages import Page, Picture, Table, write_page
 from convert.parity import AtPoint, Measured
+from convert.rank_choice import RankTried
 from edge.core.card import Quantisation
 
 _MOST_PICTURES = 24
@@ -46,6 +47,7 @@ class Findings:
     refused: str = ""
     lots: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    ranks: tuple[RankTried, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     lowering_difference: float | None = None
     disagreement: dict[str, float] = field(default_factory=dict)
@@ -102,6 +104,9 @@ def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
                 plots.draw_flipped(folder / "flipped.png", found.evaluation, flips)
                 shown = f"{len(flips)} of {point.flipped}"
                 yield Picture("flipped.png", f"Joints whose decision flipped at {point.name} ({shown}), slices 0 to 5")
+    if found.ranks:
+        plots.draw_ranks(folder / "ranks.png", found.ranks)
+        yield Picture("ranks.png", "Rank against AUROC on validation, size and time of the converted file")
     if found.layers:
         plots.draw_layer_errors(folder / "layers.png", found.layers)
         yield Picture("layers.png", "Signal-to-noise ratio of every operation's result against float32")
@@ -122,6 +127,8 @@ def _tables(found: Findings) -> Iterator[Table]:
         yield _flip_list(found.evaluation, found.points)
     if found.runtimes:
         yield _runtimes(found)
+    if found.ranks:
+        yield _ranks(found.ranks)
     if found.rewrites:
         yield _lowering(found)
     if found.layers:
@@ -211,6 +218,26 @@ def _runtimes(found: Findings) -> Table:
     )
 
 
+def _ranks(tried: tuple[RankTried, ...]) -> Table:
+    rows = tuple(
+        (
+            "whole" if one.rank is None else str(one.rank),
+            f"{one.auroc:.4f}",
+            f"{one.weights:,}",
+            f"{one.model_bytes:,}",
+            f"{one.median_ms:.2f}",
+            "chosen" if one.chosen else "",
+        )
+        for one in tried
+    )
+    return Table(
+        "Rank of the factorised matrices",
+        "Each rank converted and run on the validation lot. The smallest is taken that keeps the AUROC budget.",
+        ("rank", "AUROC", "weights", "bytes", "ms a joint", ""),
+        rows,
+    )
+
+
 def _lowering(found: Findings) -> Table:
     rows = tuple((one.name, str(one.layers), f"{one.weights:,}", f"{one.difference:.1e}") for one in found.rewrites)
     note = "Largest difference in p_defect from the step before, in float32, on calibration joints."
@@ -267,6 +294,7 @@ def _as_data(found: Findings) -> dict[str, object]:
         "auroc": _aurocs(measured) if measured else None,
         "operating_points": found.points,
         "runtimes": found.runtimes,
+        "ranks": found.ranks,
         "lowering": [one._asdict() for one in found.rewrites],
         "lowering_max_difference": found.lowering_difference,
         "layers": [one._asdict() for one in found.layers],

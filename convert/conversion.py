@@ -16,8 +16,11 @@ from convert.dataset import LabelledLot
 from convert.flatfile import inventory, operations, problems, summary
 from convert.head import fitted_head
 from convert.layer_errors import layer_errors
-from convert.lowering.lower import Lowered, lower_checked, program_scores, require_equivalence
+from convert.lowering.layers import Network
+from convert.lowering.lower import Lowered, lower_checked, network_scores, program_scores, require_equivalence
+from convert.lowering.passes.factor import factor_layers
 from convert.lowering.passes.head import HEAD
+from convert.lowering.read import read_network
 from convert.metrics import Scores
 from convert.parity import (
     Identity,
@@ -29,6 +32,7 @@ from convert.parity import (
     scores_of,
 )
 from convert.quantise import quantise
+from convert.rank_choice import chosen_rank, try_ranks
 from convert.recipe import Recipe
 from convert.runtimes import outputs_on, supported, thread_count
 from convert.train import score
@@ -39,8 +43,8 @@ from edge.core.errors import GateRefused
 Say = Callable[[str], None]
 
 _LEAST_REPLAY_TOLERANCE = 0.05
-_FITTED, _COMPARED = 96, 16
-"""Calibration joints that lowering passes are fitted to, and that every one is compared on."""
+_COMPARED = 16
+"""Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
 
@@ -77,8 +81,16 @@ def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say)
         draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
     )
     require_images(calibration, lots.calibration.name)
-    lowered = _lower(recipe, model, calibration, found, say)
-    _require_exact(lowered, lots.evaluation, keras_evaluation, found, say)
+    plain = score(model, calibration[:_COMPARED], plain=True)
+    network = read_network(model)
+    exact = keras_evaluation
+    if recipe.factorisation.layers:
+        require_equivalence(plain, network_scores(network, calibration[:_COMPARED]), "read")
+        found.ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], say)
+        network = _factorised(recipe, network, keras_validation, lots.validation, found, say)
+        plain, exact = (network_scores(network, one) for one in (calibration[:_COMPARED], lots.evaluation.patches))
+    lowered = _lower(recipe, network, plain, calibration, found, say)
+    _require_exact(lowered, lots.evaluation, exact, found, say)
     _compare_halves(recipe, lowered, calibration, found)
     tflite = _quantised(recipe, lowered, calibration, found, say)
     some = lots.evaluation.take(draw_stratified(lots.evaluation, recipe.evaluation.everywhere, recipe.source.seed))
@@ -113,19 +125,32 @@ def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say)
     return Converted(tflite, quantisation, runtimes, validation_side, evaluation, scores)
 
 
-def _lower(recipe: Recipe, model: Any, calibration: NDArray[np.uint8], found: Findings, say: Say) -> Lowered:
+def _factorised(
+    recipe: Recipe, network: Network, keras: Scores, validation: LabelledLot, found: Findings, say: Say
+) -> Network:
+    """The network with the rank that the budget allows. Raises GateRefused where it allows none."""
+    found.ranks = chosen_rank(found.ranks, keras, validation, recipe.factorisation.max_auroc_drop)
+    rank = next(one.rank for one in found.ranks if one.chosen and one.rank)
+    say(f"rank {rank} keeps the budget on {validation.name}")
+    return factor_layers(network, recipe.factorisation.layers, rank)
+
+
+def _lower(
+    recipe: Recipe, network: Network, before: Scores, calibration: NDArray[np.uint8], found: Findings, say: Say
+) -> Lowered:
     """Every pass fitted to and checked on calibration joints: nothing is learnt from held-out ones."""
     say("lowering, every pass checked against the step before")
-    keras = score(model, calibration[:_COMPARED], plain=True)
-    lowered = lower_checked(model, keras, calibration[:_FITTED], recipe.lowering.passes)
+    lowered = lower_checked(network, before, calibration, recipe.lowering.passes)
     found.rewrites = lowered.rewrites
     return lowered
 
 
-def _require_exact(lowered: Lowered, lot: LabelledLot, keras: Scores, found: Findings, say: Say) -> None:
-    """Raises GateRefused when the lowered program and Keras differ on a single held-out joint."""
-    found.lowering_difference = require_equivalence(keras, program_scores(lowered.program, lot.patches), "all together")
-    say(f"lowered exactly: at most {found.lowering_difference:.1e} from Keras on {len(keras)} held-out joints")
+def _require_exact(lowered: Lowered, lot: LabelledLot, before: Scores, found: Findings, say: Say) -> None:
+    """Raises GateRefused when the lowered program and what it was made from differ on a single held-out joint."""
+    found.lowering_difference = require_equivalence(
+        before, program_scores(lowered.program, lot.patches), "all together"
+    )
+    say(f"lowered exactly: at most {found.lowering_difference:.1e} from before on {len(before)} held-out joints")
 
 
 def _compare_halves(recipe: Recipe, lowered: Lowered, calibration: NDArray[np.uint8], found: Findings) -> None:

@@ -1,8 +1,4 @@
-"""Replace large matrices by products of two thin ones: truncated singular value decomposition.
-
-Of all matrices of a rank the truncated decomposition is nearest in the Frobenius norm (Eckart and Young 1936). The
-factors share the singular values evenly, so that both have weights of one size.
-"""
+"""A Keras model with its large matrices as products of two thin ones, to be fine-tuned."""
 
 from __future__ import annotations
 
@@ -10,15 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
-from scipy.sparse.linalg import svds
 
+from convert.lowering.passes.factor import truncated
 from convert.networks.lowrank import LowRankLSTM
 from edge.core.errors import ConfigError
-
-Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -29,16 +21,6 @@ class Ranks:
     lstm_input: int = 64
     lstm_recurrent: int = 128
     least_weights: int = 2_000_000
-
-
-def truncated(matrix: Matrix, rank: int, seed: int = 0) -> tuple[Matrix, Matrix]:
-    """(rows, rank) and (rank, columns) whose product is nearest to ``matrix``. Raises ConfigError for no such rank."""
-    if not 1 <= rank < min(matrix.shape):
-        raise ConfigError(f"rank {rank} does not lie between 1 and {min(matrix.shape) - 1}; choose another")
-    left, values, right = svds(matrix.astype(np.float32), k=rank, rng=np.random.default_rng(seed))
-    order = np.argsort(values)[::-1]
-    root = np.sqrt(values[order])
-    return (left[:, order] * root).astype(np.float32), (root[:, np.newaxis] * right[order]).astype(np.float32)
 
 
 def factorised(model: Any, ranks: Ranks) -> Any:

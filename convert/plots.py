@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convert.evaluation.figures import Evaluation
     from convert.layer_errors import LayerError
     from convert.parity import AtPoint, Measured
+    from convert.rank_choice import RankTried
     from convert.simulator.gallery import Shown, Strip
     from convert.train import Epoch
 
@@ -211,6 +212,30 @@ def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -
     figure = _joint_rows(rows, slices, (1.2 * (2 * slices + 2.4), 1.25), size=7)
     figure.subplots_adjust(left=0.1, right=0.995, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
     _write(figure, path, dpi=80)
+
+
+def draw_ranks(path: Path, tried: Sequence[RankTried]) -> None:
+    """Rank against AUROC, size and time; the whole network as a dashed line, the chosen rank in red."""
+    ranks = [one for one in tried if one.rank is not None]
+    whole = next(one for one in tried if one.rank is None)
+    figure, panels = plt.subplots(1, 3, figsize=(11, 3.4))
+    for axes, (label, value) in zip(panels, _RANK_PANELS.items(), strict=True):
+        axes.plot([one.rank for one in ranks], [value(one) for one in ranks], "o-", color=INK[0], ms=5)
+        axes.plot([o.rank for o in ranks if o.chosen], [value(o) for o in ranks if o.chosen], "o", color=INK[1], ms=9)
+        axes.axhline(value(whole), color="#9aa5ab", lw=1, ls="--")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([one.rank for one in ranks], [str(one.rank) for one in ranks])
+        axes.minorticks_off()
+        axes.set(xlabel="rank (dashed: whole matrices; red: chosen)", ylabel=label)
+        axes.grid(alpha=0.25)
+    save(figure, path)
+
+
+_RANK_PANELS: dict[str, Callable[[RankTried], float]] = {
+    "AUROC on validation": lambda one: one.auroc,
+    "file, MB": lambda one: one.model_bytes / 1e6,
+    "ms a joint": lambda one: one.median_ms,
+}
 
 
 def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:

@@ -31,6 +31,18 @@ class SourceSection(Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
+class FactorisationSection(Struct, frozen=True, kw_only=True):
+    """Matrices to make thin, before anything else; not exact, so everything is measured against the model as it came.
+
+    ``layers``: dense layers (or an LSTM, its recurrent matrix) by name; ``ranks``: those to try. The smallest is taken
+    whose file loses at most ``max_auroc_drop`` on validation.
+    """
+
+    layers: tuple[str, ...] = ()
+    ranks: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(min_length=1)] = (32, 64, 128)
+    max_auroc_drop: Share = 0.002
+
+
 class LoweringSection(Struct, frozen=True, kw_only=True):
     """``passes``: the exact rewrites, in order (``convert.lowering.lower.PASSES``)."""
 
@@ -109,6 +121,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     calibration: CalibrationSection
     validation: ValidationSection
     evaluation: EvaluationSection
+    factorisation: FactorisationSection = FactorisationSection()
     lowering: LoweringSection = LoweringSection()
     quantisation: QuantisationSection = QuantisationSection()
     preprocess: PreprocessSpec = PreprocessSpec()

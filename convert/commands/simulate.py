@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convert.console import bar
-from convert.reference.plans import LOTS
+from convert.reference.plans import BUILD_LOTS, LOTS
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.lot import simulate_lot
 from convert.simulator.plan import LotPlan
@@ -16,6 +16,7 @@ from edge.core.errors import UsageError
 if TYPE_CHECKING:
     from convert.commands import Commands
 
+_REFERENCE = {**LOTS, **BUILD_LOTS}
 _DEFAULTS: dict[str, Any] = {"boards": 8, "joints": 160, "seed": 0, "types": 4}
 _PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form")
 
@@ -23,7 +24,7 @@ _PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_shar
 def add_simulate(commands: Commands) -> None:
     simulate = commands.add_parser("simulate", help="an AXI lot as job folders, with truth.csv beside them")
     simulate.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
-    simulate.add_argument("--reference", choices=list(LOTS), help="a lot of the reference models, which is fixed")
+    simulate.add_argument("--reference", choices=list(_REFERENCE), help="a lot of the reference models, which is fixed")
     simulate.add_argument("--boards", type=int, help="job folders (default 8)")
     simulate.add_argument("--joints", type=int, help="joints in all, spread over the boards (default 160)")
     simulate.add_argument("--seed", type=int, help="default 0")
@@ -46,7 +47,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if arguments.reference and given:
         option = next(iter(given)).replace("_", "-")
         raise UsageError(f"--{option}: --reference {arguments.reference} is fixed; leave one of the two out")
-    plan = LOTS[arguments.reference] if arguments.reference else LotPlan(**{**_DEFAULTS, **given})
+    plan = _REFERENCE[arguments.reference] if arguments.reference else LotPlan(**{**_DEFAULTS, **given})
     with bar(f"simulating {arguments.out.name}", plan.joints) as progress:
         for joints in simulate_lot(arguments.out, plan):
             progress.advance(joints)

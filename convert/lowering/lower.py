@@ -70,25 +70,28 @@ def lower(model: Any, sample: Patches, passes: Sequence[str] = USUAL_PASSES) -> 
     It takes (n, height, width, slices) in [0, 1] and gives the thermometer of the defect logit, (n, bands).
     Raises ConfigError naming a layer that nothing here knows, or a pass that does not exist.
     """
-    network = read_network(model)
+    return lower_network(read_network(model), sample, passes)
+
+
+def lower_network(network: Network, sample: Patches, passes: Sequence[str]) -> Program:
+    """``lower``, for a network that was read already."""
     for name in passes:
         network = rewritten(network, name, sample)
     return flatten_network(network)
 
 
-def lower_checked(model: Any, keras: Scores, sample: Patches, passes: Sequence[str]) -> Lowered:
+def lower_checked(network: Network, before: Scores, sample: Patches, passes: Sequence[str]) -> Lowered:
     """Lower, and after every pass compare p_defect with the step before.
 
     ``sample``: patches (n, height, width, slices) that passes are fitted to; on the first of them scores are compared,
-    as many as ``keras`` has: what the model itself says of these. Raises ConfigError as ``lower`` does, GateRefused
-    naming the first pass that changes a score.
+    as many as ``before`` has: what the network was before it was read. Raises ConfigError as ``lower`` does,
+    GateRefused naming the first pass that changes a score.
     """
-    network = read_network(model)
-    before, compared = keras, sample[: len(keras)]
+    compared = sample[: len(before)]
     rewrites = []
     for name in ("read", *passes):
         network = network if name == "read" else rewritten(network, name, sample)
-        after = _probability(defect_logits(network, compared))
+        after = network_scores(network, compared)
         difference = require_equivalence(before, after, name)
         rewrites.append(Rewrite(name, len(network.layers), number_of_weights(network), difference))
         before = after
@@ -96,6 +99,11 @@ def lower_checked(model: Any, keras: Scores, sample: Patches, passes: Sequence[s
     difference = require_equivalence(before, program_scores(program, compared), "flatten")
     rewrites.append(Rewrite("flatten", len(program.ops), number_of_weights(network), difference))
     return Lowered(program, tuple(rewrites))
+
+
+def network_scores(network: Network, patches: Patches) -> Scores:
+    """p_defect under a network of plain layers in float32, float64 (n,)."""
+    return _probability(defect_logits(network, patches))
 
 
 def program_scores(program: Program, patches: Patches, batch: int = 32) -> Scores:

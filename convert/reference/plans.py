@@ -17,6 +17,14 @@ LOTS: dict[str, LotPlan] = {
 """The training lot is drawn with about as many defects as normals, instead of throwing five of six normals away after
 simulating them (balancing takes the rest); validation and test keep the paper's 1 : 0.18."""
 
+BUILD_LOTS: dict[str, LotPlan] = {
+    "calibration": LotPlan(
+        boards=64, joints=1_024, seed=SEED, types=16, first_type=300, defect_share=0.5, prefix="CA", form="patches"
+    ),
+    "held-out": LotPlan(boards=64, joints=2_400, seed=SEED, types=12, first_type=400, prefix="HO"),
+}
+"""What the shipped recipes convert and gate on (thresholds: the validation lot): board types that no model has seen."""
+
 TRAINING: dict[Network, TrainingPlan] = {
     "cnn3d": TrainingPlan(epochs=4, stop_after=3, batch=32, learning_rate=4e-4, cosine=True, seed=SEED),
     "cnn-lstm": TrainingPlan(epochs=2, batch=64, learning_rate=6e-4, cosine=True, seed=SEED),

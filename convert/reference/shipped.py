@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "models"
+RECIPES = Path(__file__).parent / "recipes"
 
 SHIPPED: dict[str, Path] = {
     "baseline": FOLDER / "baseline.json",

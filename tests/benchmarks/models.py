@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convert.lowering.layers import Conv, MaxPool, Network
-from convert.lowering.lower import USUAL_PASSES, lower, rewritten
+from convert.lowering.lower import lower, rewritten
 from convert.lowering.read import read_network
 from convert.quantise import quantise
-from convert.reference.shipped import SHIPPED
+from convert.recipe import Recipe
+from convert.reference.shipped import RECIPES, SHIPPED
 from convert.train import load_model
-
-FULL = ("merge-products", *USUAL_PASSES)
-"""The factors multiplied out again: networks of the paper's own shapes, with the factorised ones' scores."""
+from edge.config import load_toml
 
 
 class Entry(NamedTuple):
@@ -33,17 +32,18 @@ class Entry(NamedTuple):
 
 
 def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str], None]) -> list[Entry]:
-    """int8 files of both networks, exact and factorised, on every runtime."""
+    """The shipped recipes' int8 files: both networks, exact and factorised, on every runtime."""
     entries = []
-    for network, shipped in (("cnn3d", "cnn3d-factorised"), ("cnn-lstm", "cnn-lstm-factorised")):
-        model = load_model(SHIPPED[shipped])
-        for name, passes in ((network, FULL), (f"{network} factorised", USUAL_PASSES)):
-            say(f"converting {name}")
-            path = work / f"{name.replace(' ', '-')}.tflite"
-            path.write_bytes(quantise(lower(model, calibration[:96], passes), calibration, "int8"))
-            entries += [
-                Entry(network, f"{name}, int8, {runtime}", "tflite", path, runtime, "fast") for runtime in runtimes
-            ]
+    for name in ("cnn3d", "cnn3d-factorised", "cnn-lstm", "cnn-lstm-factorised"):
+        say(f"converting {name}")
+        recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
+        program = lower(load_model(RECIPES / recipe.source.model), calibration, recipe.lowering.passes)
+        path.write_bytes(quantise(program, calibration, "int8", recipe.quantisation.keep_float))
+        called = f"{name.replace('-factorised', ' factorised')}, int8"
+        entries += [
+            Entry(recipe.source.network, f"{called}, {runtime}", "tflite", path, runtime, "fast")
+            for runtime in runtimes
+        ]
     return entries
 
 

@@ -10,33 +10,28 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from rich.console import Console
 
 from convert.dataset import load_lot
-from convert.lowering.passes.head import HEAD
 from convert.metrics import auroc
 from convert.runtimes import thread_count
 from convert.simulator.lot import simulate_lot
 from convert.simulator.plan import LotPlan
-from edge.adapters.tflite import TfliteScorer, installed_runtimes
-from edge.core.card import OperatingPoint, Quantisation, Rate
-from edge.core.decide import judge, score_of
-from edge.core.job import Roi
-from edge.core.preprocess import PreprocessSpec, prepare
+from edge.adapters.tflite import installed_runtimes
+from edge.core.preprocess import PreprocessSpec
 from tests.benchmarks.models import Entry, ours, peers, plain_float32, size_of
+from tests.benchmarks.stages import Stage, stages
 
 PAGE = Path("docs/benchmarks.md")
 SETTINGS = ((1, 1), (2, 1), (2, 8))
 """Threads and batch."""
 ROUNDS = 3
+NETWORKS = ("cnn3d", "cnn-lstm")
 INTRODUCTION = (
     "Written by `make bench`: one run, files side by side, each in processes of its own, in three rounds. Compare "
     "ratios, not milliseconds. The networks are the shipped ones; *cnn3d* and *cnn-lstm* without *factorised* are the "
@@ -72,7 +67,8 @@ def main() -> None:
         entries += [] if missing else peers(work, calibration, _say)
         aurocs = {entry.name: _auroc(entry, work, labels) for entry in entries}
         timings = _timed(entries, work)
-        page = "\n".join(_page(entries, timings, aurocs, missing)) + "\n"
+        around = list(stages(entries[0].path, work))
+        page = "\n".join(_page(entries, timings, aurocs, around, missing)) + "\n"
     PAGE.write_text(page)
     console.print(page, markup=False, highlight=False)
 
@@ -126,7 +122,11 @@ def _auroc(entry: Entry, work: Path, labels: Any) -> float:
     return auroc(ordered, labels[: len(ordered)])
 
 
-def _timed(entries: list[Entry], work: Path) -> dict[tuple[str, int, int], Timing]:
+Timings = dict[tuple[str, int, int], Timing]
+"""By file, threads and batch."""
+
+
+def _timed(entries: list[Entry], work: Path) -> Timings:
     samples: dict[tuple[str, int, int], list[float]] = {}
     memory: dict[tuple[str, int, int], float] = {}
     for number in range(ROUNDS):
@@ -140,13 +140,31 @@ def _timed(entries: list[Entry], work: Path) -> dict[tuple[str, int, int], Timin
     return {key: Timing(*_quartiles(ms), memory[key]) for key, ms in samples.items()}
 
 
+def _in_short(entries: list[Entry], timings: Timings) -> list[str]:
+    """How many times as fast as each peer our files are, one joint at a time on two threads."""
+    lines = [
+        "",
+        "## In short: how many times as fast, one joint at a time on two threads",
+        "",
+        "| than | ours exact, int8, litert | ours factorised, int8, litert |",
+        "|---|---|---|",
+    ]
+    for network in NETWORKS:
+        own = [timings[f"{name}, int8, litert", 2, 1].median for name in (network, f"{network} factorised")]
+        for entry in entries:
+            if entry.network == network and "litert" not in entry.name.replace("plain float32, litert", ""):
+                theirs = timings[entry.name, 2, 1].median
+                lines.append(f"| {entry.name} | {theirs / own[0]:.1f} | {theirs / own[1]:.1f} |")
+    return lines
+
+
 def _quartiles(ms: list[float]) -> tuple[float, float, float]:
     low, median, high = np.percentile(ms, [25, 50, 75])
     return float(low), float(median), float(high)
 
 
 def _page(
-    entries: list[Entry], timings: dict[tuple[str, int, int], Timing], aurocs: dict[str, float], missing: str
+    entries: list[Entry], timings: Timings, aurocs: dict[str, float], around: list[Stage], missing: str
 ) -> list[str]:
     lines = [
         "# Benchmarks",
@@ -155,7 +173,8 @@ def _page(
     ]
     if missing:
         lines += ["", f"**{missing} is not installed here, so the peers are missing: pip install -e '.[bench]'.**"]
-    for network in ("cnn3d", "cnn-lstm"):
+    lines += _in_short(entries, timings)
+    for network in NETWORKS:
         for threads, batch in SETTINGS:
             lines += ["", f"## {network}, {threads} thread{'s' * (threads > 1)}, batch {batch}", ""]
             lines += HEADING
@@ -168,35 +187,8 @@ def _page(
                     f"| {at.memory_mb:.0f} | {size_of(entry):.1f} | {aurocs[entry.name]:.4f} |"
                 )
     lines += ["", "## The stages around it", "", "| stage | ms, median | middle half |", "|---|---|---|"]
-    lines += [f"| {name} | {mid:.3f} | {low:.3f} to {high:.3f} |" for name, (low, mid, high) in _stages(entries[0])]
+    lines += [f"| {one.name} | {one.median:.3f} | {one.low:.3f} to {one.high:.3f} |" for one in around]
     return lines
-
-
-def _stages(entry: Entry) -> list[tuple[str, tuple[float, float, float]]]:
-    rng = np.random.default_rng(0)
-    frame = cv2.GaussianBlur(rng.integers(0, 256, (1024, 1024)).astype(np.uint8), (0, 0), 2)
-    rows = []
-    for suffix in (".png", ".jpg", ".tiff", ".bmp"):
-        raw = cv2.imencode(suffix, frame)[1]
-        rows.append((f"decode 1024 x 1024 {suffix[1:]}", _stage(lambda raw=raw: cv2.imdecode(raw, -1))))  # type: ignore[misc]
-    slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
-    rows.append(("crop and resample a joint of four slices", _stage(lambda: prepare(PreprocessSpec(), slices, roi))))
-    scorer = TfliteScorer(entry.path, None, installed_runtimes()[0], threads=1)
-    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=HEAD)
-    output = scorer.run(prepare(PreprocessSpec(), slices, roi))
-    any_rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)
-    point = OperatingPoint(name="p", threshold=0.5, measured_on="", recall=any_rate, false_positive_rate=any_rate)
-    rows.append(("decide", _stage(lambda: judge(score_of(output, quantisation), point))))
-    return rows
-
-
-def _stage(action: Callable[[], object]) -> tuple[float, float, float]:
-    samples = []
-    for _ in range(60):
-        started = time.perf_counter()
-        action()
-        samples.append(1e3 * (time.perf_counter() - started))
-    return _quartiles(samples)
 
 
 if __name__ == "__main__":

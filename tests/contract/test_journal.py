@@ -12,8 +12,9 @@ import pytest
 
 from edge.adapters.journal import Journal, totals
 from edge.core.errors import JournalError
-from edge.core.verdict import Call, Route
-from edge.core.wire import BoardRef, Message, VerdictPayload, encode, event_id
+from edge.core.verdict import Call
+from edge.core.wire import Message
+from tests.support.builders import make_verdict
 from tests.support.fakes import FakeLedger
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -23,30 +24,6 @@ Store = FakeLedger | Journal
 @pytest.fixture(params=["fake", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return FakeLedger() if request.param == "fake" else Journal(tmp_path / "journal.db")
-
-
-def verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL) -> tuple[VerdictPayload, Message]:
-    payload = VerdictPayload(
-        event_id=event_id("axi1", job_id, joint, "sha256:0"),
-        device="axi1",
-        time="2026-11-21T00:00:00.000Z",
-        job_id=job_id,
-        board=BoardRef(serial="SN"),
-        joint=joint,
-        refdes="",
-        pin="",
-        machine_call=None,
-        verdict=call,
-        route=Route.RELEASE,
-        p_defect=None,
-        threshold=None,
-        operating_point=None,
-        reason=None,
-        slices=1,
-        model=None,
-        latency_ms=1.0,
-    )
-    return payload, Message("base/verdict/SN", encode(payload))
 
 
 def unsent(store: Store) -> list[Message]:
@@ -61,10 +38,10 @@ def test_a_job_is_found_again_by_its_content(store: Store) -> None:
 
 def test_a_joint_is_decided_once_and_queued_once(store: Store) -> None:
     entry = store.open_job("sha256:a", "L7", 2, NOW)
-    store.record(entry, [verdict("J1")])
-    store.record(entry, [verdict("J1", call=Call.DEFECT), verdict("J2")])
+    store.record(entry, [make_verdict("J1")])
+    store.record(entry, [make_verdict("J1", call=Call.DEFECT), make_verdict("J2")])
     assert store.decided(entry) == {"J1": ("normal", "release"), "J2": ("normal", "release")}
-    assert unsent(store) == [verdict("J1")[1], verdict("J2")[1]]
+    assert unsent(store) == [make_verdict("J1")[1], make_verdict("J2")[1]]
 
 
 def test_a_job_is_closed_once(store: Store) -> None:
@@ -85,17 +62,17 @@ def test_other_content_under_a_used_id_clashes_unless_that_was_refused(store: St
 
 def test_rows_come_in_order_and_stay_until_struck(store: Store) -> None:
     entry = store.open_job("sha256:a", "L7", 5, NOW)
-    store.record(entry, [verdict(f"J{i}") for i in range(5)])
+    store.record(entry, [make_verdict(f"J{i}") for i in range(5)])
     rows = store.pending(3)
-    assert [row.message for row in rows] == [verdict(f"J{i}")[1] for i in range(3)]
+    assert [row.message for row in rows] == [make_verdict(f"J{i}")[1] for i in range(3)]
     store.mark_sent([rows[1].seq])
-    assert [row.message for row in store.pending(3)] == [verdict(f"J{i}")[1] for i in (0, 2, 3)]
+    assert [row.message for row in store.pending(3)] == [make_verdict(f"J{i}")[1] for i in (0, 2, 3)]
     store.mark_sent([])
 
 
 def test_what_is_put_back_waits_behind_the_others(store: Store) -> None:
     entry = store.open_job("sha256:a", "L7", 4, NOW)
-    store.record(entry, [verdict(f"J{i}") for i in range(4)])
+    store.record(entry, [make_verdict(f"J{i}") for i in range(4)])
     rows = store.pending(9)
     store.put_back([rows[0].seq])
     store.put_back([rows[0].seq, rows[2].seq])
@@ -110,8 +87,8 @@ def path(tmp_path: Path) -> Path:
 def test_two_connections_see_each_others_commits(path: Path) -> None:
     one, other = Journal(path), Journal(path)
     entry = one.open_job("sha256:a", "L7", 1, NOW)
-    one.record(entry, [verdict("J1")])
-    assert unsent(other) == [verdict("J1")[1]]
+    one.record(entry, [make_verdict("J1")])
+    assert unsent(other) == [make_verdict("J1")[1]]
     other.mark_sent([other.pending(1)[0].seq])
     assert unsent(one) == []
     counted = totals(path)
@@ -127,7 +104,7 @@ def test_commits_are_synchronous_and_written_ahead(path: Path) -> None:
 def test_a_transaction_that_fails_leaves_no_trace(path: Path) -> None:
     journal = Journal(path)
     entry = journal.open_job("sha256:a", "L7", 1, NOW)
-    good, bad = verdict("J1"), verdict("J2")
+    good, bad = make_verdict("J1"), make_verdict("J2")
     with pytest.raises(JournalError, match=r"journal\.db"):
         journal.record(entry, [good, (bad[0], bad[1]._replace(topic=None))])  # type: ignore[arg-type]
     assert (journal.decided(entry), unsent(journal)) == ({}, [])
@@ -138,11 +115,11 @@ def test_a_transaction_that_fails_leaves_no_trace(path: Path) -> None:
 def test_what_a_killed_process_committed_is_there(path: Path) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from tests.contract.test_journal import *;"
-        "j = Journal(Path(sys.argv[1])); e = j.open_job('sha256:a', 'L7', 2, NOW); j.record(e, [verdict('J1')]);"
-        "j._db.execute('BEGIN IMMEDIATE'); j._queue(verdict('J2')[1]); os.kill(os.getpid(), signal.SIGKILL)"
+        "j = Journal(Path(sys.argv[1])); e = j.open_job('sha256:a', 'L7', 2, NOW); j.record(e, [make_verdict('J1')]);"
+        "j._db.execute('BEGIN IMMEDIATE'); j._queue(make_verdict('J2')[1]); os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
-    assert unsent(Journal(path)) == [verdict("J1")[1]]
+    assert unsent(Journal(path)) == [make_verdict("J1")[1]]
 
 
 def test_a_damaged_or_newer_journal_is_refused_and_left_alone(path: Path) -> None:

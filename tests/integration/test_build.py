@@ -162,3 +162,51 @@ def test_a_converter_that_dies_is_reported_not_followed(monkeypatch: pytest.Monk
     with pytest.raises(ConfigError, match="ended with status 1"):
         quantise(program, patches, "int8")
     assert subprocess.run(["/bin/false"], check=False).returncode == 1
+
+
+def test_half_precision_runs_everywhere_and_is_half_as_large(tmp_path: Path, model: Path, lots: Path) -> None:
+    sizes = {}
+    for scheme in ("float16", "float32"):
+        recipe = write_recipe(tmp_path / f"{scheme}.toml", model, lots, scheme=scheme, name=scheme, budget=WIDE)
+        assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+        sizes[scheme] = open_bundle(tmp_path / f"{scheme}-1.0.0").model_path.stat().st_size
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+
+
+def test_a_file_that_one_runtime_refuses_ships_only_where_the_recipe_leaves_that_runtime_out(
+    tmp_path: Path, model: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, scheme="dynamic-range", name="ranged", budget=WIDE)
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path / "both")]) == 6
+    assert "tflite-runtime 2.14.0 ended with status" in " ".join(capsys.readouterr().err.split())
+    recipe.write_text(recipe.read_text().replace("[quantisation]", '[quantisation]\nruntimes = ["litert"]'))
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path / "one")]) == 0
+    assert [name.split()[0] for name in open_bundle(tmp_path / "one" / "ranged-1.0.0").card.quantisation.runtimes] == [
+        "litert"
+    ]
+
+
+def test_the_smallest_rank_within_budget_is_built(tmp_path: Path, model: Path, lots: Path) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, name="thin", budget=WIDE)
+    recipe.write_text(
+        recipe.read_text() + '[factorisation]\nlayers = ["dense1"]\nranks = [8, 2]\nmax_auroc_drop = 1.0\n'
+    )
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "thin-1.0.0.report" / "report.json").read_text())
+    small, larger, whole = report["ranks"]
+    assert [one["rank"] for one in report["ranks"]] == [2, 8, None]
+    assert [one["chosen"] for one in report["ranks"]] == [True, False, False]
+    assert small["model_bytes"] < larger["model_bytes"] < whole["model_bytes"]
+    assert report["model_bytes"] == small["model_bytes"]
+    assert (tmp_path / "thin-1.0.0.report" / "ranks.png").stat().st_size > 1000
+
+
+def test_a_layer_to_factorise_that_is_not_there_is_named(
+    tmp_path: Path, model: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, budget=WIDE)
+    recipe.write_text(recipe.read_text() + '[factorisation]\nlayers = ["conv1"]\n')
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 3
+    assert "'conv1' is no dense layer or LSTM of the model; there are: dense1" in capsys.readouterr().err.replace(
+        "\n", " "
+    )

@@ -12,6 +12,8 @@ import numpy as np
 from edge.core.card import Lineage, ModelCard, OperatingPoint, Quantisation, Rate, TensorInfo, ThermometerHead
 from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
 from edge.core.preprocess import PreprocessSpec
+from edge.core.verdict import Call, Route
+from edge.core.wire import BoardRef, Message, VerdictPayload, encode, event_id
 
 HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
 
@@ -101,3 +103,28 @@ def make_card(**changes: Any) -> ModelCard:
         ),
     }
     return ModelCard(**{**values, **changes})
+
+
+def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL) -> tuple[VerdictPayload, Message]:
+    """A verdict as the journal takes it."""
+    payload = VerdictPayload(
+        event_id=event_id("axi1", job_id, joint, "sha256:0"),
+        device="axi1",
+        time="2026-11-21T00:00:00.000Z",
+        job_id=job_id,
+        board=BoardRef(serial="SN"),
+        joint=joint,
+        refdes="",
+        pin="",
+        machine_call=None,
+        verdict=call,
+        route=Route.RELEASE,
+        p_defect=None,
+        threshold=None,
+        operating_point=None,
+        reason=None,
+        slices=1,
+        model=None,
+        latency_ms=1.0,
+    )
+    return payload, Message("base/verdict/SN", encode(payload))

@@ -61,7 +61,7 @@ ALL_BUT_MERGING = (*USUAL_PASSES[:-1], "balance-channels", USUAL_PASSES[-1])
 def require_exact(model: object, passes: tuple[str, ...] = ALL_BUT_MERGING) -> None:
     """Every pass leaves p_defect as it was, and so does flattening; the model's own plain layers are the reference."""
     inputs = patches(model.input_shape[1:])
-    lowered = lower_checked(model, score(model, inputs, plain=True), inputs, passes)
+    lowered = lower_checked(read_network(model), score(model, inputs, plain=True), inputs, passes)
     assert [one.name for one in lowered.rewrites] == ["read", *passes, "flatten"]
     assert all(one.difference <= 1e-5 for one in lowered.rewrites)
 
@@ -261,7 +261,7 @@ def test_a_pass_that_changes_a_score_is_named(monkeypatch: pytest.MonkeyPatch) -
     model = shaken(small(layers.Conv3D(2, 2), layers.Flatten()), 1)
     inputs = patches((12, 13, 5))
     with pytest.raises(GateRefused, match="step 'spoil' changes p_defect"):
-        lower_checked(model, score(model, inputs, plain=True), inputs, ("spoil", *USUAL_PASSES))
+        lower_checked(read_network(model), score(model, inputs, plain=True), inputs, ("spoil", *USUAL_PASSES))
 
 
 def test_a_difference_is_not_let_through() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.factorise import Ranks, factorised, truncated
+from convert.factorise import Ranks, factorised
+from convert.lowering.passes.factor import truncated
 from convert.networks.cnn3d import INPUT_SHAPE, TABLE_II, cnn3d
 from convert.networks.cnn_lstm import TABLE_III, TRUNKS, cnn_lstm
 from convert.networks.folded import folded

@@ -1,0 +1,110 @@
+"""The stages around the network, each timed by itself: decode, crop, decide, journal, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from convert.lowering.passes.head import HEAD
+from edge.adapters.journal import Journal
+from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.tflite import TfliteScorer, installed_runtimes
+from edge.core.card import OperatingPoint, Quantisation, Rate
+from edge.core.decide import judge, score_of
+from edge.core.job import Roi
+from edge.core.preprocess import PreprocessSpec, prepare
+from edge.core.wire import Message
+from edge.ports import Outcome
+from tests.support.builders import make_verdict
+from tests.support.mosquitto import Mosquitto, find_mosquitto
+
+VIEW = 20
+"""Joints of a view: what one commit and one batch of messages hold."""
+_REPEATS = 60
+
+
+class Stage(NamedTuple):
+    """Milliseconds: median and middle half."""
+
+    name: str
+    low: float
+    median: float
+    high: float
+
+
+def stages(model: Path, work: Path) -> Iterator[Stage]:
+    """Time every stage; ``model``: a file of ours, for outputs to decide on."""
+    yield from _images()
+    yield _decide(model)
+    yield _journal(work)
+    if find_mosquitto():
+        yield _publish(work)
+
+
+def _images() -> Iterator[Stage]:
+    rng = np.random.default_rng(0)
+    frame = cv2.GaussianBlur(rng.integers(0, 256, (1024, 1024)).astype(np.uint8), (0, 0), 2)
+    for suffix in (".png", ".jpg", ".tiff", ".bmp"):
+        raw = cv2.imencode(suffix, frame)[1]
+        yield _timed(f"decode 1024 x 1024 {suffix[1:]}", lambda raw=raw: cv2.imdecode(raw, -1))  # type: ignore[misc]
+    slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
+    yield _timed("crop and resample a joint of four slices", lambda: prepare(PreprocessSpec(), slices, roi))
+
+
+def _decide(model: Path) -> Stage:
+    scorer = TfliteScorer(model, None, installed_runtimes()[0], threads=1)
+    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=HEAD)
+    output = scorer.run(np.full(scorer.input_info.shape[1:], 128, np.uint8))
+    rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)
+    point = OperatingPoint(name="p", threshold=0.5, measured_on="", recall=rate, false_positive_rate=rate)
+    return _timed("decide a joint", lambda: judge(score_of(output, quantisation), point))
+
+
+def _journal(work: Path) -> Stage:
+    journal = Journal(work / "bench.db")
+    jobs = [f"J{i}" for i in range(_REPEATS + 1)]
+    entries = iter([(job, journal.open_job(job, job, VIEW, datetime.now(UTC))) for job in jobs])
+
+    def commit() -> None:
+        job, entry = next(entries)
+        journal.record(entry, [make_verdict(f"joint {i}", job) for i in range(VIEW)])
+
+    return _timed(f"journal a view of {VIEW} verdicts, one commit on disk", commit)
+
+
+def _publish(work: Path) -> Stage:
+    folder = work / "broker"
+    folder.mkdir()
+    broker = Mosquitto(folder)
+    broker.start()
+    try:
+        session = MqttSession(
+            BrokerSettings("127.0.0.1", broker.port, "axi-edge-bench", "5", 30, 5.0),
+            Message("b/status", b"", retain=True),
+        )
+        messages = [Message("b/verdict", b"x" * 700) for _ in range(VIEW)]
+
+        def publish() -> None:
+            if {*session.publish(messages)} != {Outcome.ACKNOWLEDGED}:
+                raise SystemExit("the broker did not acknowledge a message")
+
+        return _timed(f"publish a view of {VIEW} verdicts and await every PUBACK (local mosquitto)", publish)
+    finally:
+        broker.stop()
+
+
+def _timed(name: str, action: Callable[[], object]) -> Stage:
+    action()
+    samples = []
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        action()
+        samples.append(1e3 * (time.perf_counter() - started))
+    low, median, high = np.percentile(samples, [25, 50, 75])
+    return Stage(name, float(low), float(median), float(high))
