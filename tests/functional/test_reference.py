@@ -12,7 +12,7 @@ from convert.cli import main as axi_convert
 from convert.dataset import LabelledLot, load_lot
 from convert.evaluation.recorded import load_recorded
 from convert.metrics import auroc
-from convert.reference.plans import LOTS, SEED, TRAINING
+from convert.reference.plans import BUILD_LOTS, LOTS, SEED, TRAINING
 from convert.reference.shipped import FOLDER, SHIPPED
 from convert.train import load_model, score
 from edge.core.preprocess import PreprocessSpec
@@ -51,7 +51,9 @@ def test_provenance_names_what_made_the_weights(network: str) -> None:
 
 
 def test_no_board_type_is_shared_by_the_reference_lots() -> None:
-    ranges = [set(range(plan.first_type, plan.first_type + plan.types)) for plan in LOTS.values()]
+    ranges = [
+        set(range(plan.first_type, plan.first_type + plan.types)) for plan in (*LOTS.values(), *BUILD_LOTS.values())
+    ]
     assert sum(len(one) for one in ranges) == len(set().union(*ranges))
     assert len(ranges[0]) >= 14
 
