@@ -7,7 +7,6 @@ they would not: so a process that measures them must never have loaded it.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.flatfile import operations
+from convert.memory import peak_mb
 from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime, installed_runtimes
 from edge.core.errors import ConfigError, GateRefused
 
@@ -83,7 +83,7 @@ def _outputs(scorer: TfliteScorer, patches: NDArray[np.uint8], idle_mb: float) -
         started = time.perf_counter()
         outputs.append(scorer.run(patch)[0])
         times.append(time.perf_counter() - started)
-    return {"outputs": np.stack(outputs), "figures": np.array([1e3 * np.median(times), _peak_mb(), idle_mb])}
+    return {"outputs": np.stack(outputs), "figures": np.array([1e3 * np.median(times), peak_mb(), idle_mb])}
 
 
 def _tensors(scorer: TfliteScorer, patches: NDArray[np.uint8], model: Path) -> dict[str, NDArray[Any]]:
@@ -96,15 +96,11 @@ def _tensors(scorer: TfliteScorer, patches: NDArray[np.uint8], model: Path) -> d
     return {name: np.stack(values) for name, values in rows.items() if values}
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def _main(mode: _Mode, runtime: RuntimeChoice, kernels: Kernels, threads: str, *files: str) -> None:
     if "tensorflow" in sys.modules:
         raise RuntimeError("this process exists to be without TensorFlow")
     model, patches, found = map(Path, files)
-    joints, idle_mb, keep = np.load(patches), _peak_mb(), mode == "tensors"
+    joints, idle_mb, keep = np.load(patches), peak_mb(), mode == "tensors"
     scorer = TfliteScorer(
         model, None, choose_runtime(runtime), threads=int(threads), kernels=kernels, keep_tensors=keep
     )

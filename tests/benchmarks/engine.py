@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from convert.memory import peak_mb
 
 Infer = Callable[[Any], Any]
 """uint8 patches (n, size, size, slices) to p_defect or raw outputs, a row a joint."""
@@ -55,7 +56,7 @@ ENGINES = {"tflite": _tflite, "openvino": _openvino, "onnxruntime": _onnxruntime
 def main(engine: str, model: str, runtime: str, kernels: str, threads: str, batch: str, patches: str, out: str) -> None:
     """Time ``batch`` joints at a time; with ``out`` also score every patch and save the results there."""
     joints, size = np.load(patches), int(batch)
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    idle = peak_mb()
     infer = ENGINES[engine](Path(model), runtime, kernels, int(threads), size)
     several = joints[:size]
     samples = []
@@ -64,11 +65,11 @@ def main(engine: str, model: str, runtime: str, kernels: str, threads: str, batc
         infer(several)
         if number >= 4:
             samples.append(1e3 * (time.perf_counter() - started) / size)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle
+    grown = peak_mb() - idle
     if out:
         starts = range(0, len(joints) - size + 1, size)
         np.save(out, np.concatenate([infer(joints[start : start + size]) for start in starts]))
-    print(json.dumps({"ms": samples, "memory_mb": grown / 1024}))
+    print(json.dumps({"ms": samples, "memory_mb": grown}))
 
 
 if __name__ == "__main__":

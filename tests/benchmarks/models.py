@@ -114,6 +114,8 @@ def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entr
     for network in ("cnn3d", "cnn-lstm"):
         onnx = work / f"{network}.onnx"
         export(full_network(network), onnx)
+        plain = work / f"{network}-unrolled.onnx"
+        export(full_network(network), plain, unrolled=True)
         entries += [
             Entry(network, f"{network}, OpenVINO float32", "openvino", onnx),
             Entry(network, f"{network}, ONNX Runtime float32", "onnxruntime", onnx),
@@ -121,7 +123,15 @@ def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entr
         for tool, name, suffix in (("nncf", "OpenVINO + NNCF int8", "xml"), ("ort", "ONNX Runtime int8", "onnx")):
             say(f"quantising {network} with {name}")
             path = work / f"{network}-{tool}.{suffix}"
-            words = [sys.executable, "-m", "tests.benchmarks.quantise_peer", tool, onnx, work / "calibration.npy", path]
+            words = [
+                sys.executable,
+                "-m",
+                "tests.benchmarks.quantise_peer",
+                tool,
+                plain,
+                work / "calibration.npy",
+                path,
+            ]
             done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
             if done.returncode or not path.exists():
                 say(f"  not to be had: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")

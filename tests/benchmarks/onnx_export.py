@@ -29,19 +29,28 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        name = next(self._names)
-        self.nodes.append(helper.make_node(kind, [self.value, *inputs], [name], **attributes))
-        self.value = name
-        return name
+    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
+        names = [next(self._names) for _ in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        return names
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> None:
+        (self.value,) = self.node(kind, self.value, *inputs, **attributes)
 
 
-def export(network: L.Network, path: Path) -> None:
-    """Write ``path``: input "slices" (n, 1, depth, height, width) float32 in [0, 1], output the two softmax values."""
+def export(network: L.Network, path: Path, *, unrolled: bool = False) -> None:
+    """Write ``path``: input "slices" (n, 1, depth, height, width) float32 in [0, 1], output the two softmax values.
+
+    ``unrolled``: an LSTM as plain products, its input projections one, as our own files have it. Quantised by NNCF,
+    OpenVINO does not load its own LSTM operation, and ONNX Runtime has no int8 one.
+    """
     graph = _Graph()
-    for layer in network.layers:
-        _add(graph, layer)
     height, width, depth = network.input_shape
+    for layer in network.layers:
+        if isinstance(layer, L.Lstm) and unrolled:
+            _unrolled(graph, layer, depth)
+        else:
+            _add(graph, layer)
     made = helper.make_graph(
         graph.nodes,
         network.name,
@@ -101,3 +110,21 @@ def _lstm(graph: _Graph, layer: L.Lstm, kernel: Any, recurrent: Any) -> None:
     )
     graph.value = last
     graph.add("Squeeze", graph.constant(np.array([0], np.int64)))
+
+
+def _unrolled(graph: _Graph, layer: L.Lstm, steps: int) -> None:
+    (kernel,), (recurrent,) = layer.kernel, layer.recurrent
+    graph.add("MatMul", graph.constant(kernel))
+    graph.add("Add", graph.constant(layer.bias))
+    first, back = graph.constant(np.array([0], np.int64)), graph.constant(recurrent)
+    hidden = cell = ""
+    for step in graph.node("Split", graph.value, outputs=steps, axis=0):
+        (gates,) = graph.node("Squeeze", step, first)
+        if hidden:
+            gates = graph.node("Add", gates, *graph.node("MatMul", hidden, back))[0]
+        enter, forget, candidate, leave = graph.node("Split", gates, outputs=4, axis=-1)
+        fresh = graph.node("Mul", *graph.node("Sigmoid", enter), *graph.node("Tanh", candidate))[0]
+        kept = graph.node("Mul", *graph.node("Sigmoid", forget), cell)[0] if cell else ""
+        cell = graph.node("Add", kept, fresh)[0] if kept else fresh
+        (hidden,) = graph.node("Mul", *graph.node("Sigmoid", leave), *graph.node("Tanh", cell))
+    graph.value = hidden

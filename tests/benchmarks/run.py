@@ -35,7 +35,8 @@ NETWORKS = ("cnn3d", "cnn-lstm")
 INTRODUCTION = (
     "Written by `make bench`: one run, files side by side, each in processes of its own, in three rounds. Compare "
     "ratios, not milliseconds. The networks are the shipped ones; *cnn3d* and *cnn-lstm* without *factorised* are the "
-    "same with their factors multiplied out, to the paper's own shapes, and that is what every peer is given. Ratio: "
+    "same with their factors multiplied out, to the paper's own shapes, and that is what every peer is given (for int8 "
+    "with its LSTM unrolled: quantised, OpenVINO refuses its own LSTM operation). Ratio: "
     "how many times the time of our factorised int8 file on litert, at the same threads and batch. Our files take one "
     "joint a call, so a batch of eight is eight calls. Memory: what loading and running added. AUROC: on 480 simulated "
     "joints."
