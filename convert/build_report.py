@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -11,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.evaluation.tables import interval, share
-from convert.flatfile import OperationCount
-from convert.gate import CHECK_HEADINGS, Check
-from convert.layer_errors import LayerError
-from convert.lowering.lower import Rewrite
-from convert.metrics import Interval, auroc_interval
+from convert.findings import Findings
+from convert.gate import CHECK_HEADINGS
+from convert.metrics import Interval, auroc_interval, flipped
 from convert.pages import Page, Picture, Table, write_page
 from convert.parity import AtPoint, Measured
 from convert.rank_choice import RankTried
-from edge.core.card import Quantisation
 
 _MOST_PICTURES = 24
 _WORST = 5
@@ -27,39 +23,6 @@ DISCLAIMER = (
     "Lots made by axi-convert simulate are simulated. Times and memory are of this build on this machine; compare them "
     "with nothing but each other (make bench measures side by side)."
 )
-
-
-class RuntimeFigures(msgspec.Struct, frozen=True):
-    """One runtime over the evaluation lot, a joint at a time: ``model_mb`` is what loading and running added."""
-
-    name: str
-    median_ms: float
-    peak_mb: float
-    model_mb: float
-    identical: bool
-
-
-@dataclass
-class Findings:
-    """What is known so far; a build fills it in step by step."""
-
-    bundle: str
-    refused: str = ""
-    lots: tuple[str, ...] = ()
-    warnings: list[str] = field(default_factory=list)
-    ranks: tuple[RankTried, ...] = ()
-    rewrites: tuple[Rewrite, ...] = ()
-    lowering_difference: float | None = None
-    disagreement: dict[str, float] = field(default_factory=dict)
-    operations: tuple[OperationCount, ...] = ()
-    problems: tuple[str, ...] = ()
-    model_bytes: int = 0
-    runtimes: tuple[RuntimeFigures, ...] = ()
-    layers: tuple[LayerError, ...] = ()
-    quantisation: Quantisation | None = None
-    evaluation: Measured | None = None
-    points: tuple[AtPoint, ...] = ()
-    gate: tuple[Check, ...] = ()
 
 
 def write_findings(found: Findings, out: Path) -> Path:
@@ -114,7 +77,7 @@ def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
 
 def _flipped(measured: Measured, threshold: float) -> NDArray[np.int64]:
     """Positions, the largest difference first."""
-    flips = np.flatnonzero((measured.keras >= threshold) != (measured.tflite >= threshold))
+    flips = flipped(measured.keras, measured.tflite, threshold)
     return flips[np.argsort(-np.abs(measured.keras - measured.tflite)[flips], kind="stable")]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from convert.build_report import Findings, RuntimeFigures
 from convert.calibration import disagreement, draw_stratified, require_images
 from convert.dataset import LabelledLot
+from convert.findings import Findings, RuntimeFigures
 from convert.flatfile import inventory, operations, problems, summary
 from convert.head import fitted_head
 from convert.layer_errors import layer_errors

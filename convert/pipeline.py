@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convert.build_report import Findings, write_findings
+from convert.build_report import write_findings
 from convert.calibration import require_apart
 from convert.conversion import Converted, Lots, Say, converted
 from convert.dataset import load_lot, require_both_classes
+from convert.findings import Findings
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
 from convert.parity import accuracy_of, at_point, checks_of, operating_points

@@ -25,7 +25,7 @@ from convert.simulator.plan import LotPlan
 from edge.adapters.tflite import installed_runtimes
 from edge.core.preprocess import PreprocessSpec
 from tests.benchmarks.models import Entry, ours, peers, plain_float32, size_of
-from tests.benchmarks.stages import Stage, stages
+from tests.benchmarks.stages import Stage, quartiles, stages
 
 PAGE = Path("docs/benchmarks.md")
 SETTINGS = ((1, 1), (2, 1), (2, 8))
@@ -138,7 +138,7 @@ def _timed(entries: list[Entry], work: Path) -> Timings:
                 key = entry.name, threads, batch
                 samples.setdefault(key, []).extend(found["ms"])
                 memory[key] = max(memory.get(key, 0.0), found["memory_mb"])
-    return {key: Timing(*_quartiles(ms), memory[key]) for key, ms in samples.items()}
+    return {key: Timing(*quartiles(ms), memory[key]) for key, ms in samples.items()}
 
 
 def _in_short(entries: list[Entry], timings: Timings) -> list[str]:
@@ -151,17 +151,13 @@ def _in_short(entries: list[Entry], timings: Timings) -> list[str]:
         "|---|---|---|",
     ]
     for network in NETWORKS:
-        own = [timings[f"{name}, int8, litert", 2, 1].median for name in (network, f"{network} factorised")]
+        names = [f"{name}, int8, litert" for name in (network, f"{network} factorised")]
+        own = [timings[name, 2, 1].median for name in names]
         for entry in entries:
-            if entry.network == network and "litert" not in entry.name.replace("plain float32, litert", ""):
+            if entry.network == network and entry.name not in names:
                 theirs = timings[entry.name, 2, 1].median
                 lines.append(f"| {entry.name} | {theirs / own[0]:.1f} | {theirs / own[1]:.1f} |")
     return lines
-
-
-def _quartiles(ms: list[float]) -> tuple[float, float, float]:
-    low, median, high = np.percentile(ms, [25, 50, 75])
-    return float(low), float(median), float(high)
 
 
 def _page(

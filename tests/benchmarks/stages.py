@@ -106,5 +106,10 @@ def _timed(name: str, action: Callable[[], object]) -> Stage:
         started = time.perf_counter()
         action()
         samples.append(1e3 * (time.perf_counter() - started))
-    low, median, high = np.percentile(samples, [25, 50, 75])
-    return Stage(name, float(low), float(median), float(high))
+    return Stage(name, *quartiles(samples))
+
+
+def quartiles(ms: list[float]) -> tuple[float, float, float]:
+    """Low end of the middle half, median, high end."""
+    low, median, high = np.percentile(ms, [25, 50, 75])
+    return float(low), float(median), float(high)
