@@ -49,7 +49,8 @@ def _facts(found: Findings) -> Iterator[str]:
     if quantisation is not None:
         left = ", ".join(quantisation.float_layers)
         yield f"scheme {quantisation.scheme}" + (f"; left in float by name: {left}" if left else "")
-        same = "bit-identical on every runtime's exact kernels" if quantisation.bit_identical else "not bit-identical"
+        different = f"exact kernels of the runtimes differ, as the recipe allows: {found.reason}"
+        same = "bit-identical on every runtime's exact kernels" if quantisation.bit_identical else different
         yield f"{same}; golden joints may be off by {quantisation.replay_tolerance:.3f} in the logit on fast kernels"
     yield from (f"WARNING: {warning}" for warning in found.warnings)
     yield from (f"REFUSED: {problem}" for problem in found.problems)

@@ -23,7 +23,7 @@ _EXIT_CODES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = _parser().parse_args(words)
     set_up_logging("warning")
     try:

@@ -103,8 +103,8 @@ def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say)
         raw = scores_of(outputs_on(runtimes[0], "fast", tflite, calibration, thread_count()), quantisation)
         quantisation = replace(quantisation, head=fitted_head(HEAD, raw, score(model, calibration)))
     quantisation = agreed(same, quantisation, recipe.quantisation.tolerance)
-    found.quantisation = quantisation
-    found.layers = layer_errors(lowered.program, runtimes[0], tflite, some[:_TRACED])
+    found.quantisation, found.reason = quantisation, recipe.quantisation.reason
+    found.layers = layer_errors(lowered.banded, runtimes[0], tflite, some[:_TRACED])
     say(f"scoring {len(lots.validation.rows)} and {len(lots.evaluation.rows)} joints on fast kernels")
     validation = outputs_on(runtimes[0], "fast", tflite, lots.validation.patches, thread_count())
     runs = run_everywhere(runtimes, tflite, lots.evaluation.patches)
@@ -140,7 +140,7 @@ def _lower(
 ) -> Lowered:
     """Every pass fitted to and checked on calibration joints: nothing is learnt from held-out ones."""
     say("lowering, every pass checked against the step before")
-    lowered = lower_checked(network, before, calibration, recipe.lowering.passes)
+    lowered = lower_checked(network, before, calibration, recipe.lowering.passes, recipe.quantisation.bands)
     found.rewrites = lowered.rewrites
     return lowered
 
@@ -154,7 +154,7 @@ def _require_exact(lowered: Lowered, lot: LabelledLot, before: Scores, found: Fi
 
 
 def _compare_halves(recipe: Recipe, lowered: Lowered, calibration: NDArray[np.uint8], found: Findings) -> None:
-    found.disagreement = disagreement(lowered.program, calibration)
+    found.disagreement = disagreement(lowered.banded, calibration)
     name, worst = max(found.disagreement.items(), key=lambda item: item[1])
     if worst > recipe.calibration.max_disagreement:
         found.warnings.append(
@@ -167,7 +167,7 @@ def _quantised(recipe: Recipe, lowered: Lowered, calibration: NDArray[np.uint8],
     """The file, read back and found to be what its scheme says. Raises GateRefused."""
     scheme, keep_float = recipe.quantisation.scheme, recipe.quantisation.keep_float
     say(f"quantising to {scheme}, in a process of its own")
-    tflite = quantise(lowered.program, calibration, scheme, keep_float)
+    tflite = quantise(lowered.banded, calibration, scheme, keep_float)
     contents = operations(tflite)
     found.operations, found.model_bytes = tuple(inventory(contents)), len(tflite)
     found.problems = tuple(problems(contents, scheme, keep_float))

@@ -43,6 +43,8 @@ class Findings:
     runtimes: tuple[RuntimeFigures, ...] = ()
     layers: tuple[LayerError, ...] = ()
     quantisation: Quantisation | None = None
+    reason: str = ""
+    """Why runtimes may differ, where they may."""
     evaluation: Measured | None = None
     points: tuple[AtPoint, ...] = ()
     gate: tuple[Check, ...] = ()

@@ -45,7 +45,7 @@ def try_ranks(
         say(f"trying {'the whole matrices' if rank is None else f'rank {rank}'}")
         small = network if rank is None else factor_layers(network, recipe.factorisation.layers, rank)
         asked = recipe.quantisation
-        program = lower_network(small, calibration, recipe.lowering.passes)
+        program = lower_network(small, calibration, recipe.lowering.passes, asked.bands)
         model = quantise(program, calibration, asked.scheme, asked.keep_float)
         run = run_on(runtime, "fast", model, validation.patches, thread_count())
         # Bands fill up in order, so their sum orders joints as the logit does.

@@ -53,12 +53,15 @@ class QuantisationSection(Struct, frozen=True, kw_only=True):
     """How to quantise, and where the result must hold.
 
     ``float``: operations of an int8 model to keep in float, by name (``lstm/cell``) or with all their parts (``lstm``).
+    ``bands``: how many channels a layer may gain, as a share of those it has, so that those whose rounding costs most
+    are rounded finer (``convert.lowering.bands``); 0 for none.
     ``runtimes``: those to support; all that are installed here when empty. ``tolerance``: how far a logit may differ
     between runtimes on exact kernels; 0 demands the very same integers, and anything else a ``reason``.
     """
 
     scheme: Scheme = "int8"
     keep_float: tuple[str, ...] = field(default=(), name="float")
+    bands: Share = 0.0
     runtimes: tuple[str, ...] = ()
     tolerance: Annotated[float, Meta(ge=0)] = 0.0
     reason: str = ""
@@ -148,4 +151,6 @@ def load_recipe(path: Path) -> Recipe:
         raise ConfigError(f"{path}: [quantisation] tolerance: runtimes may then differ; say why in reason")
     if quantisation.keep_float and quantisation.scheme != "int8":
         raise ConfigError(f"{path}: [quantisation] float: only an int8 model has layers to except; remove it")
+    if quantisation.bands and quantisation.scheme != "int8":
+        raise ConfigError(f"{path}: [quantisation] bands: only an int8 model is rounded to bands; remove it")
     return recipe

@@ -30,15 +30,16 @@ from convert.lowering.layers import (
     padding_word,
     scaled_batches,
 )
+from convert.lowering.program import ACTIVATIONS
 
-Hear = Callable[[str, NDArray[np.float32]], None]
-"""Is told a layer's name and what it gives: float32 with the batch first and channels last.
+Hear = Callable[[str, Any], None]
+"""Is told a layer's name and what it gives: a float32 tensor with the batch first and channels last.
 
 An LSTM's inner products are named ``<layer>/inputs`` and ``<layer>/recurrent``.
 """
 
 
-def _unheard(name: str, values: NDArray[np.float32]) -> None:
+def _unheard(name: str, values: Any) -> None:
     pass
 
 
@@ -55,14 +56,17 @@ def evaluate(
     network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard, batch: int = 16
 ) -> NDArray[np.float64]:
     """What the last layer gives for patches (n, height, width, slices), float64; a softmax gives its two logits."""
-    parts = []
-    for inputs in scaled_batches(patches, batch):
-        value: Any = inputs[..., np.newaxis]
-        for layer in network.layers:
-            value = _apply(layer, value, hear)
-            hear(layer.name, np.asarray(value))
-        parts.append(np.asarray(value, np.float64))
-    return np.concatenate(parts)
+    batches = scaled_batches(patches, batch)
+    return np.concatenate([np.asarray(forward(network, inputs, hear), np.float64) for inputs in batches])
+
+
+def forward(network: Network, inputs: Any, hear: Hear = _unheard) -> Any:
+    """What the last layer gives for ``inputs`` (n, height, width, slices) in [0, 1], as a tensor."""
+    value = inputs[..., np.newaxis]
+    for layer in network.layers:
+        value = _apply(layer, value, hear)
+        hear(layer.name, value)
+    return value
 
 
 def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911 - a case a kind of layer
@@ -85,8 +89,7 @@ def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911 
             sequence = tf.transpose(value, (0, 3, 1, 2, 4))
             return tf.reshape(sequence, (*sequence.shape[:2], -1))
         case Dense():
-            result = value @ layer.kernel + layer.bias
-            return tf.nn.relu(result) if layer.activation == "relu" else result
+            return ACTIVATIONS[layer.activation](value @ layer.kernel + layer.bias)
         case Lstm():
             return _last_state(layer, value, hear)
         case Softmax():
@@ -111,7 +114,7 @@ def _convolved(layer: Conv, value: Any) -> Any:
         flat = tf.reshape(seen, (-1, *seen.shape[2:]))
         result += tf.nn.conv2d(flat, layer.kernel[:, :, tap], layer.strides[:2], padding_word(same=layer.same))
     result = tf.transpose(tf.reshape(result, (positions, -1, *result.shape[1:])), (1, 2, 3, 0, 4))
-    return tf.nn.relu(result) if layer.relu else result
+    return ACTIVATIONS[layer.activation](result)
 
 
 def _pooled(layer: MaxPool, value: Any) -> Any:
@@ -144,7 +147,7 @@ def _last_state(layer: Lstm, sequence: Any, hear: Hear) -> Any:
 def _product(value: Any, factors: tuple[Any, ...], name: str, hear: Hear) -> Any:
     """``value`` times all factors; ``hear`` is told what the first gives."""
     value = value @ factors[0]
-    hear(name, np.asarray(value))
+    hear(name, value)
     for factor in factors[1:]:
         value = value @ factor
     return value

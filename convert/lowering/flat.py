@@ -22,7 +22,7 @@ import numpy as np
 
 from convert.lowering import layers as volume
 from convert.lowering import program as flat
-from convert.lowering.layers import Network, Weights, padding
+from convert.lowering.layers import Activation, Network, Weights, padding
 from convert.lowering.program import Op, Program
 from edge.core.errors import ConfigError
 
@@ -67,7 +67,9 @@ class _Builder:
         self.ops.append(kind(self.named(name), inputs, *rest))
         return len(self.ops) - 1
 
-    def dense(self, name: str, value: int, kernel: Weights, bias: Weights | None, activation: str = "linear") -> int:
+    def dense(
+        self, name: str, value: int, kernel: Weights, bias: Weights | None, activation: Activation = "linear"
+    ) -> int:
         self.matrices.append(np.ascontiguousarray(kernel.T))
         return self.add(flat.Dense, name, (value,), len(self.matrices) - 1, bias, activation)
 
@@ -118,7 +120,7 @@ def _treats_slices_alike(network: Network) -> bool:
 def _conv(builder: _Builder, layer: volume.Conv) -> None:
     rows, columns, taps, inner, filters = layer.kernel.shape
     before, positions = padding(builder.depth, taps, layer.strides[2], same=layer.same)
-    in_plane = (layer.relu, layer.strides[:2], layer.same)
+    in_plane = (layer.activation, layer.strides[:2], layer.same)
     if builder.packed is not None and positions > 1 and builder.depth * inner <= WIDE_CHANNELS:
         wide = np.zeros((rows, columns, builder.depth * inner, positions * filters), np.float32)
         for p in range(positions):

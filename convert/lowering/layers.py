@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from edge.core.card import ThermometerHead
 
 Weights = NDArray[np.float32]
 Triple = tuple[int, int, int]
+Activation = Literal["linear", "relu", "relu6"]
+"""``relu6``: clipped to [0, 6], the one ceiling that int8 kernels take along for nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Conv(Layer):
 
     kernel: Weights
     bias: Weights
-    relu: bool
+    activation: Activation
     strides: Triple = (1, 1, 1)
     same: bool = False
 
@@ -76,11 +78,11 @@ class FlattenSlices(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Matrix product on a vector, or on each of a sequence; ``kernel`` (in, out); ``activation`` linear or relu."""
+    """Matrix product on a vector, or on each of a sequence; ``kernel`` (in, out)."""
 
     kernel: Weights
     bias: Weights
-    activation: str
+    activation: Activation
 
 
 @dataclass(frozen=True)

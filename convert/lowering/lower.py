@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lowering.bands import band_channels
 from convert.lowering.evaluate import defect_logits
 from convert.lowering.flat import flatten_network
 from convert.lowering.layers import Network, logits_from, number_of_weights, scaled_batches
@@ -60,7 +61,10 @@ class Rewrite(NamedTuple):
 
 
 class Lowered(NamedTuple):
+    """``program``: exact; ``banded``: the same with channels in bands, for int8 to round, or simply ``program``."""
+
     program: Program
+    banded: Program
     rewrites: tuple[Rewrite, ...]
 
 
@@ -73,15 +77,17 @@ def lower(model: Any, sample: Patches, passes: Sequence[str] = USUAL_PASSES) -> 
     return lower_network(read_network(model), sample, passes)
 
 
-def lower_network(network: Network, sample: Patches, passes: Sequence[str]) -> Program:
-    """``lower``, for a network that was read already."""
+def lower_network(network: Network, sample: Patches, passes: Sequence[str], growth: float = 0.0) -> Program:
+    """``lower``, for a network that was read already; in bands where layers may grow (``convert.lowering.bands``)."""
     for name in passes:
         network = rewritten(network, name, sample)
-    return flatten_network(network)
+    return flatten_network(band_channels(network, sample, growth) if growth else network)
 
 
-def lower_checked(network: Network, before: Scores, sample: Patches, passes: Sequence[str]) -> Lowered:
-    """Lower, and after every pass compare p_defect with the step before.
+def lower_checked(
+    network: Network, before: Scores, sample: Patches, passes: Sequence[str], growth: float = 0.0
+) -> Lowered:
+    """Lower, and after every pass compare p_defect with the step before; in bands where layers may grow.
 
     ``sample``: patches (n, height, width, slices) that passes are fitted to; on the first of them scores are compared,
     as many as ``before`` has: what the network was before it was read. Raises ConfigError as ``lower`` does,
@@ -98,7 +104,13 @@ def lower_checked(network: Network, before: Scores, sample: Patches, passes: Seq
     program = flatten_network(network)
     difference = require_equivalence(before, program_scores(program, compared), "flatten")
     rewrites.append(Rewrite("flatten", len(program.ops), number_of_weights(network), difference))
-    return Lowered(program, tuple(rewrites))
+    banded = program
+    if growth:
+        network = band_channels(network, sample, growth)
+        banded = flatten_network(network)
+        difference = require_equivalence(before, program_scores(banded, compared), "bands")
+        rewrites.append(Rewrite("bands", len(banded.ops), number_of_weights(network), difference))
+    return Lowered(program, banded, tuple(rewrites))
 
 
 def network_scores(network: Network, patches: Patches) -> Scores:

@@ -5,13 +5,13 @@ Plain data with numpy weights: it can be inspected, compared, pickled to the con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from convert.lowering.layers import Triple, Weights, padding_word
+from convert.lowering.layers import Activation, Triple, Weights, padding_word
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Conv(Op):
 
     kernel: Weights
     bias: Weights
-    relu: bool
+    activation: Activation
     strides: tuple[int, int]
     same: bool
 
@@ -82,11 +82,11 @@ class Flatten(Op):
 
 @dataclass(frozen=True)
 class Dense(Op):
-    """Product with matrix number ``matrix`` of the program; ``activation`` is linear, relu or relu6."""
+    """Product with matrix number ``matrix`` of the program."""
 
     matrix: int
     bias: Weights | None
-    activation: str
+    activation: Activation
 
 
 MOVES = (Channels, Concat, Stack, Step, Flatten)
@@ -131,9 +131,9 @@ def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: 
 
     first = values[0]
     match op:
-        case Conv(kernel=kernel, bias=bias, relu=relu, strides=strides, same=same):
+        case Conv(kernel=kernel, bias=bias, activation=activation, strides=strides, same=same):
             result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, padding_word(same=same)), bias)
-            return tf.nn.relu(result) if relu else result
+            return ACTIVATIONS[activation](result)
         case Channels(start=start, stop=stop):
             return first[..., start:stop]
         case Concat():
@@ -153,7 +153,7 @@ def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: 
             # The matrix is (out, in): the converter folds a transpose only of small constants. It would take a large
             # transposed one for an activation and give it a zero point, which runtimes disagree on.
             result = tf.matmul(first, matrices[matrix], transpose_b=True)
-            return _ACTIVATIONS[activation](result if bias is None else tf.nn.bias_add(result, bias))
+            return ACTIVATIONS[activation](result if bias is None else tf.nn.bias_add(result, bias))
         case _:
             raise TypeError(f"no rule to run {type(op).__name__}")
 
@@ -177,4 +177,8 @@ def _relu(name: str) -> Any:
 
 
 _FUNCTIONS = {name: _named(name) for name in ("sigmoid", "tanh", "maximum", "add", "multiply")}
-_ACTIVATIONS = {"linear": lambda value: value, "relu": _relu("relu"), "relu6": _relu("relu6")}
+ACTIVATIONS: dict[Activation, Callable[[Any], Any]] = {
+    "linear": lambda value: value,
+    "relu": _relu("relu"),
+    "relu6": _relu("relu6"),
+}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert.lowering.layers import (
+    Activation,
     Conv,
     Dense,
     Dropout,
@@ -104,7 +105,7 @@ def _conv(name: str, layer: Any, kernel: Weights, strides: Any) -> list[Layer]:
     _require_plain(name, layer)
     if set(layer.dilation_rate) != {1} or layer.groups != 1:
         raise ConfigError(f"layer {name!r}: dilated or grouped convolutions are not lowered; retrain it without")
-    return [Conv(name, kernel, _bias(layer, kernel.shape[-1]), _relu(name, layer), strides, _same(name, layer))]
+    return [Conv(name, kernel, _bias(layer, kernel.shape[-1]), _activation(name, layer), strides, _same(name, layer))]
 
 
 def _max_pooling3d(name: str, layer: Any) -> list[Layer]:
@@ -136,11 +137,11 @@ def _dense(name: str, layer: Any) -> list[Layer]:
     bias = _bias(layer, kernel.shape[1])
     if layer.activation.__name__ == "softmax" and layer.units == 2:
         return [Softmax(name, kernel, bias)]
-    return [Dense(name, kernel, bias, "relu" if _relu(name, layer) else "linear")]
+    return [Dense(name, kernel, bias, _activation(name, layer))]
 
 
-def _activation(name: str, layer: Any) -> list[Layer]:
-    return [Relu(name)] if _relu(name, layer) else []
+def _activation_layer(name: str, layer: Any) -> list[Layer]:
+    return [Relu(name)] if _activation(name, layer) == "relu" else []
 
 
 def _relu_layer(name: str, layer: Any) -> list[Layer]:
@@ -180,11 +181,11 @@ def _same(name: str, layer: Any) -> bool:
     return bool(layer.padding == "same")
 
 
-def _relu(name: str, layer: Any) -> bool:
-    activation = layer.activation.__name__
+def _activation(name: str, layer: Any) -> Activation:
+    activation: Activation = layer.activation.__name__
     if activation not in {"relu", "linear"}:
         raise ConfigError(f"layer {name!r}: activation {activation!r} is not lowered; use relu or linear")
-    return bool(activation == "relu")
+    return activation
 
 
 def _bias(layer: Any, length: int) -> Weights:
@@ -192,7 +193,7 @@ def _bias(layer: Any, length: int) -> Weights:
 
 
 _RULES: dict[str, Callable[[str, Any], list[Layer]]] = {
-    "Activation": _activation,
+    "Activation": _activation_layer,
     "BatchNormalization": _batch_normalization,
     "Conv3D": _conv3d,
     "Dense": _dense,

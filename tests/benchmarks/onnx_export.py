@@ -70,7 +70,7 @@ def _add(graph: _Graph, layer: L.Layer) -> None:
             kernel = graph.constant(layer.kernel.transpose(4, 3, 2, 0, 1))
             rows, columns, depths = layer.strides
             graph.add("Conv", kernel, graph.constant(layer.bias), strides=[depths, rows, columns])
-            if layer.relu:
+            if layer.activation == "relu":
                 graph.add("Relu")
         case L.MaxPool(same=False):
             (rows, columns, depths), (down, right, deep) = layer.size, layer.strides

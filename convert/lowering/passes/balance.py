@@ -14,21 +14,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.evaluate import evaluate
 from convert.lowering.layers import Conv, Dropout, Layer, MaxPool, Network
+from convert.lowering.statistics import reaches
 
 _MOST_GROWTH = 8.0
 
 
 def balance_channels(network: Network, sample: NDArray[np.uint8]) -> Network:
     """Balance each convolution with ReLU against the one after it; ``sample``: patches (n, height, width, slices)."""
-    reaches = _Reaches()
-    evaluate(network, sample, reaches.hear)
+    seen = reaches(network, sample)
     layers: list[Layer] = list(network.layers)
     for i, layer in enumerate(layers):
         after = _next_conv(layers, i)
-        if isinstance(layer, Conv) and layer.relu and after is not None:
-            reach = reaches.of[layer.name]
+        if isinstance(layer, Conv) and layer.activation == "relu" and after is not None:
+            reach = seen[layer.name]
             scale = np.maximum(reach / reach.max(), 1 / _MOST_GROWTH) if reach.max() > 0 else np.ones_like(reach)
             layers[i] = replace(layer, kernel=layer.kernel / scale, bias=layer.bias / scale)
             following = layers[after]
@@ -45,14 +44,3 @@ def _next_conv(layers: list[Layer], at: int) -> int | None:
         if not isinstance(layers[i], MaxPool | Dropout):
             return None
     return None
-
-
-class _Reaches:
-    """The largest value seen in each channel, by layer."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, NDArray[np.float32]] = {}
-
-    def hear(self, name: str, values: NDArray[np.float32]) -> None:
-        largest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-        self.of[name] = np.maximum(self.of.get(name, largest), largest)

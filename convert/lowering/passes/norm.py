@@ -53,7 +53,7 @@ def _fold_back(layers: list[Layer], at: int, norm: Norm) -> bool:
         match layers[i]:
             case Dropout():
                 continue
-            case Conv(relu=False) | Dense(activation="linear") as product:
+            case Conv(activation="linear") | Dense(activation="linear") as product:
                 kernel = (product.kernel * norm.scale).astype(np.float32)
                 bias = (product.bias * norm.scale + norm.shift).astype(np.float32)
                 layers[i] = replace(product, kernel=kernel, bias=bias)

@@ -25,10 +25,7 @@ def fuse_relu(network: Network) -> Network:
 def _give(layers: list[Layer], relu: Relu) -> None:
     for i in reversed(range(len(layers))):
         before = layers[i]
-        if isinstance(before, Conv):
-            layers[i] = replace(before, relu=True)
-            return
-        if isinstance(before, Dense):
+        if isinstance(before, Conv | Dense):
             layers[i] = replace(before, activation="relu")
             return
         if not isinstance(before, _COMMUTES):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +92,9 @@ class _Seen:
     def __init__(self) -> None:
         self._parts: dict[str, list[NDArray[np.float32]]] = {}
 
-    def hear(self, name: str, values: NDArray[np.float32]) -> None:
-        if values.ndim < 4:  # not a volume
-            self._parts.setdefault(name, []).append(values.reshape(-1, values.shape[-1]))
+    def hear(self, name: str, values: Any) -> None:
+        if len(values.shape) < 4:  # not a volume
+            self._parts.setdefault(name, []).append(np.asarray(values).reshape(-1, values.shape[-1]))
 
     def of(self, name: str) -> Values:
         return np.concatenate(self._parts[name]).astype(np.float64)

@@ -1,0 +1,69 @@
+"""What joints show of a network: how far its channels reach, and how much its verdict hangs on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.lowering.evaluate import defect_logits, evaluate, forward
+from convert.lowering.layers import Network, Thermometer, scaled_batches
+
+Patches = NDArray[np.uint8]
+ByChannel = dict[str, NDArray[np.float64]]
+"""By layer, a number a channel: (channels,)."""
+
+_DOUBTFUL = 32
+_BATCH = 8
+
+
+def reaches(network: Network, patches: Patches) -> ByChannel:
+    """The largest size of a value. ``patches``: (n, height, width, slices)."""
+    found: ByChannel = {}
+
+    def hear(name: str, values: Any) -> None:
+        largest = np.abs(np.asarray(values, np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
+        found[name] = np.maximum(found.get(name, largest), largest)
+
+    evaluate(network, patches, hear)
+    return found
+
+
+def rounding_weights(network: Network, patches: Patches) -> ByChannel:
+    """How much rounding a channel's values costs: variance of the defect logit by variance of the rounding.
+
+    That is the squared slope of the logit in a value, summed over the places of the channel, mean over the joints whose
+    verdict is most in doubt. A value of 0 is not counted: int8 has it exactly.
+    """
+    doubtful = patches[np.argsort(np.abs(defect_logits(network, patches)))[:_DOUBTFUL]]
+    found: ByChannel = {}
+    for inputs in scaled_batches(doubtful, _BATCH):
+        for name, squares in _squared_slopes(network, inputs):
+            found[name] = found.get(name, 0.0) + squares.reshape(-1, squares.shape[-1]).sum(axis=0) / len(doubtful)
+    return found
+
+
+def _squared_slopes(network: Network, inputs: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """By layer, the squared slope of the logit in every value that is not 0."""
+    import tensorflow as tf
+
+    heard: list[tuple[str, Any]] = []
+    with tf.GradientTape() as tape:
+        patches = tf.constant(inputs)
+        tape.watch(patches)
+        last = forward(network, patches, lambda name, values: heard.append((name, values)))
+        total = tf.reduce_sum(_logits(network, last))
+    slopes = tape.gradient(total, [values for _, values in heard], unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    for (name, values), slope in zip(heard, slopes, strict=True):
+        yield name, np.where(np.asarray(values) != 0, np.asarray(slope, np.float64) ** 2, 0.0)
+
+
+def _logits(network: Network, last: Any) -> Any:
+    """``defect_logits`` of what the last layer gives, as a tensor, to a constant."""
+    match network.layers[-1]:
+        case Thermometer(head=head, bias=bias):
+            return last * ((head.high - head.low) / (bias.size * head.full))
+        case _:
+            return last[:, 1] - last[:, 0]
