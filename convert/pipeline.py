@@ -7,6 +7,7 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from convert.build_report import write_findings
 from convert.calibration import require_apart
@@ -15,6 +16,7 @@ from convert.dataset import load_lot, require_both_classes
 from convert.findings import Findings
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
+from convert.networks.saved import digest_folder, load_saved_model
 from convert.parity import accuracy_of, at_point, checks_of, operating_points
 from convert.recipe import Recipe, load_recipe
 from convert.runtimes import outputs_on, thread_count
@@ -53,7 +55,7 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
     try:
         lots = _read_lots(recipe, here, found, say)
         source = here / recipe.source.model
-        done = converted(recipe, load_model(source), lots, found, say)
+        done = converted(recipe, _load(source, recipe), lots, found, say)
         points = operating_points(recipe.validation.recalls, done.validation, done.evaluation)
         found.points = tuple(at_point(done.evaluation, point) for point in points)
         found.gate = checks_of(done.evaluation, done.elsewhere, found.points, recipe.budget)
@@ -99,6 +101,11 @@ def _read_lots(recipe: Recipe, here: Path, found: Findings, say: Say) -> Lots:
     return lots
 
 
+def _load(source: Path, recipe: Recipe) -> Any:
+    """The Keras model of a ``.keras`` file, or of a SavedModel's folder."""
+    return load_saved_model(source, recipe.source.network) if source.is_dir() else load_model(source)
+
+
 def _card(recipe: Recipe, source: Path, lots: Lots, done: Converted, points: tuple[OperatingPoint, ...]) -> ModelCard:
     return ModelCard(
         schema="axi-card/1",
@@ -123,7 +130,7 @@ def _lineage(recipe: Recipe, source: Path, lots: Lots) -> Lineage:
     tools["python"] = platform.python_version()
     return Lineage(
         source_model=source.name,
-        source_digest=digest_file(source),
+        source_digest=digest_folder(source) if source.is_dir() else digest_file(source),
         data={
             "calibration": f"{lots.calibration.name} {lots.calibration.digest}",
             "validation": f"{lots.validation.name} {lots.validation.digest}",

@@ -24,7 +24,10 @@ class BundleSection(Struct, frozen=True, kw_only=True):
 
 
 class SourceSection(Struct, frozen=True, kw_only=True):
-    """``network``: its family; ``seed``: the one it was trained with, for the lineage."""
+    """``model``: a ``.keras`` file or a SavedModel's folder; ``network``: its family.
+
+    ``seed``: the one it was trained with, for the lineage.
+    """
 
     model: str
     network: Literal["cnn3d", "cnn-lstm"] = "cnn3d"

@@ -18,6 +18,7 @@ from convert.factorise import Ranks, factorised
 from convert.networks.cnn3d import INPUT_SHAPE, cnn3d
 from convert.networks.cnn_lstm import TRUNKS, Stage, Trunk, cnn_lstm
 from edge.core.errors import ConfigError
+from edge.files import digest_bytes, digest_file
 
 _TOLERANCE = 1e-5
 """Largest allowed difference in p_defect."""
@@ -34,9 +35,12 @@ def load_saved_model(folder: Path, network: str) -> Any:
     import tensorflow as tf
 
     try:
-        signature = tf.saved_model.load(folder).signatures[_SIGNATURE]
+        saved = tf.saved_model.load(folder)  # its variables live as long as it does
+        signature = saved.signatures[_SIGNATURE]
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{folder}: no SavedModel with a signature {_SIGNATURE} ({error}); export it again") from error
+        raise ConfigError(
+            f"{folder}: no SavedModel with a signature {_SIGNATURE} ({error}); export it again"
+        ) from error
     variables = {_tail(one.name): one.numpy() for one in signature.variables}
     try:
         model = _FAMILIES[network](variables)
@@ -48,6 +52,13 @@ def load_saved_model(folder: Path, network: str) -> Any:
         ) from error
     _require_same(folder, model, signature)
     return model
+
+
+def digest_folder(folder: Path) -> str:
+    """``sha256:<hex>`` over the names and contents of all files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {digest_file(path)}\n" for path in files]
+    return digest_bytes("".join(lines).encode())
 
 
 def _cnn3d(variables: Variables) -> Any:
@@ -114,7 +125,7 @@ def _weights(variables: Variables) -> Iterator[str]:
 
 def _tail(name: str) -> str:
     """``cnn_lstm/lstm/lstm_cell/kernel:0`` is called ``lstm_cell/kernel``."""
-    return "/".join(name.split(":")[0].split("/")[-2:])
+    return "/".join(name.split(":", maxsplit=1)[0].split("/")[-2:])
 
 
 def _require_same(folder: Path, model: Any, signature: Any) -> None:
@@ -127,5 +138,5 @@ def _require_same(folder: Path, model: Any, signature: Any) -> None:
     difference: Any = np.abs(np.asarray(theirs)[:, 1] - np.asarray(model(probes))[:, 1]).max()
     if not difference <= _TOLERANCE:
         raise ConfigError(
-            f"{folder}: rebuilt as {model.name} it gives another p_defect, by {difference:.1e}; save the model as .keras"
+            f"{folder}: rebuilt as {model.name} it gives another p_defect, by {difference:.1e}; save it as .keras"
         )

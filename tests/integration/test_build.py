@@ -126,6 +126,25 @@ def test_a_signed_float32_bundle_opens_under_its_key_only(tmp_path: Path, model:
         open_bundle(tmp_path / "float-1.0.0", Ed25519PrivateKey.generate().public_key())
 
 
+def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(tmp_path: Path, model: Path, lots: Path) -> None:
+    from convert.train import load_model
+
+    load_model(model).export(tmp_path / "saved", verbose=False)
+    recipes = [
+        write_recipe(tmp_path / f"{name}.toml", source, lots, name=name, budget=WIDE)
+        for name, source in (("of-keras", model), ("of-saved", tmp_path / "saved"))
+    ]
+    for recipe in recipes:
+        recipe.write_text(recipe.read_text().replace("[quantisation]", "[quantisation]\nbands = 0.5"))
+        assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+    first, second = (open_bundle(tmp_path / f"{name}-1.0.0") for name in ("of-keras", "of-saved"))
+    assert first.model_path.read_bytes() == second.model_path.read_bytes()
+    assert first.card.lineage.source_digest != second.card.lineage.source_digest
+    report = json.loads((tmp_path / "of-saved-1.0.0.report" / "report.json").read_text())
+    assert report["lowering"][-1]["name"] == "bands"
+    assert report["lowering"][-1]["weights"] > report["lowering"][-2]["weights"]
+
+
 def test_reading_the_file_finds_what_the_converter_does_not_say(model: Path) -> None:
     """A float32 file is no int8 model, whatever it is called."""
     network = cnn3d(dense_units=4)
