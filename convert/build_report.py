@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convert.evaluation.tables import interval, share
 from convert.findings import Findings
 from convert.gate import CHECK_HEADINGS
+from convert.layer_errors import most_costly
 from convert.metrics import Interval, auroc_interval, flipped
 from convert.pages import Page, Picture, Table, write_page
 from convert.parity import AtPoint, Measured
@@ -62,18 +63,21 @@ def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
     if found.evaluation is not None:
         plots.draw_parity(folder / "scores.png", found.evaluation, found.points)
         yield Picture("scores.png", "p_defect of every evaluation joint, Keras against the converted model")
-        for point in found.points[:1]:
+        for point in found.points:
             flips = _flipped(found.evaluation, point.threshold)[:_MOST_PICTURES]
             if len(flips):
-                plots.draw_flipped(folder / "flipped.png", found.evaluation, flips)
+                name = f"flipped-at-{point.name}.png"
+                plots.draw_flipped(folder / name, found.evaluation, flips)
                 shown = f"{len(flips)} of {point.flipped}"
-                yield Picture("flipped.png", f"Joints whose decision flipped at {point.name} ({shown}), slices 0 to 5")
+                yield Picture(name, f"Joints whose decision flipped at {point.name} ({shown}), slices 0 to 5")
     if found.ranks:
         plots.draw_ranks(folder / "ranks.png", found.ranks)
         yield Picture("ranks.png", "Rank against AUROC on validation, size and time of the converted file")
     if found.layers:
         plots.draw_layer_errors(folder / "layers.png", found.layers)
-        yield Picture("layers.png", "Signal-to-noise ratio of every operation's result against float32")
+        yield Picture(
+            "layers.png", "Every operation's result against float32, and what the operation by itself does to the logit"
+        )
 
 
 def _flipped(measured: Measured, threshold: float) -> NDArray[np.int64]:
@@ -211,13 +215,14 @@ def _lowering(found: Findings) -> Table:
 
 
 def _layers(found: Findings) -> Table:
-    worst = sorted(found.layers, key=lambda one: one.snr_db)[:_WORST]
-    rows = tuple((one.name, f"{one.snr_db:.1f}", f"{one.cosine:.6f}") for one in worst)
+    worst = most_costly(found.layers, _WORST)
+    rows = tuple((one.name, f"{one.logit:.4f}", f"{one.snr_db:.1f}", f"{one.cosine:.6f}") for one in worst)
     return Table(
-        "The worst layers",
-        "Errors add up along the network; the figure shows all. A layer that costs too much can be kept in float by "
-        "name: [quantisation] float.",
-        ("operation", "SNR, dB", "cosine"),
+        "The layers that cost most",
+        "Cost: how far the operation by itself, on the inputs that the file gave it, moves the defect logit (root mean "
+        "square over a few joints). Signal-to-noise ratio and cosine hold what earlier operations spoilt, too. The "
+        "figure shows all. A layer that costs too much can be kept in float by name: [quantisation] float.",
+        ("operation", "moves the logit by", "SNR, dB", "cosine"),
         rows,
     )
 
@@ -246,7 +251,7 @@ def _contents(found: Findings) -> Table:
 
 def _as_data(found: Findings) -> dict[str, object]:
     measured = found.evaluation
-    worst = min(found.layers, key=lambda one: one.snr_db).name if found.layers else None
+    worst = most_costly(found.layers, 1)[0].name if found.layers else None
     return {
         "schema": "axi-build-report/2",
         "bundle": found.bundle,

@@ -55,14 +55,15 @@ def defects_to_prove(budget: float) -> int:
     return math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - budget)) if budget > 0 else 10**9
 
 
-def require_passed(checks: Sequence[Check]) -> None:
-    """Raises GateRefused naming every budget that is exceeded."""
+def require_passed(checks: Sequence[Check], hint: str = "") -> None:
+    """Raises GateRefused naming every budget that is exceeded. ``hint``: where it may come from."""
     exceeded = [
         f"{check.what} is {check.measured:.4g}, budget {check.budget:.4g}" + (f" ({check.note})" if check.note else "")
         for check in checks
         if not check.passed
     ]
     if exceeded:
+        remedy = "recalibrate on more joints, retrain, or widen the budget"
         raise GateRefused(
-            "no bundle written: " + "; ".join(exceeded) + "; recalibrate on more joints, retrain, or widen the budget"
+            "; ".join([f"no bundle written: {exceeded[0]}", *exceeded[1:], *([hint] * bool(hint)), remedy])
         )

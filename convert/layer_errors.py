@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convert.lowering.layers import scaled
-from convert.lowering.program import MOVES, Program, trace
+from convert.lowering.passes.head import HEAD
+from convert.lowering.program import MOVES, Op, Program, apply, trace
 from convert.runtimes import tensors_on
 from edge.adapters.tflite import RuntimeInfo
 
+Values = NDArray[np.float64]
+
 
 class LayerError(NamedTuple):
-    """``snr_db``: power of the float result over that of the difference, in decibels; ``cosine`` of both."""
+    """``snr_db``: power of the float result over that of the difference, in decibels; ``cosine`` of both.
+
+    Both hold what earlier operations spoilt. ``logit`` does not: how far the operation by itself, on the inputs that
+    the file gave it, moves the defect logit; root mean square over the joints, to first order.
+    """
 
     name: str
     snr_db: float
     cosine: float
+    logit: float
 
 
 def layer_errors(
@@ -29,14 +38,46 @@ def layer_errors(
     ``patches``: a handful of joints (n, size, size, slices).
     """
     stored = {_operation(name): values for name, values in tensors_on(runtime, model, patches).items()}
-    errors = []
-    results = trace(program, scaled(patches))
-    for op, result in zip(program.ops, results, strict=True):
-        found = stored.get(op.name)
-        wanted = np.asarray(result, np.float64)
-        if not isinstance(op, MOVES) and found is not None and found.size == wanted.size:
-            errors.append(_error(op.name, _as_in_batch(found, wanted), wanted))
+    inputs = scaled(patches)
+    wanted, slopes = _in_float(program, inputs)
+    errors, computed = [], list[Any]()
+    for op, result, slope in zip(program.ops, wanted, slopes, strict=True):
+        given = [inputs if i < 0 else computed[i] for i in op.inputs]
+        alone = np.asarray(apply(op, given, program.matrices))
+        found = _found(op, stored, result)
+        computed.append(alone if found is None else found.astype(np.float32))
+        if found is not None:
+            by_joint = ((found - alone) * slope).reshape(-1, len(patches), *result.shape[1:])
+            moved = by_joint.sum(axis=(0, *range(2, by_joint.ndim)))
+            errors.append(_error(op.name, found, result, float(np.sqrt(np.mean(moved**2)))))
     return tuple(errors)
+
+
+def most_costly(errors: Sequence[LayerError], count: int) -> list[LayerError]:
+    """Those that move the logit most, the worst first."""
+    return sorted(errors, key=lambda one: -one.logit)[:count]
+
+
+def _in_float(program: Program, inputs: NDArray[np.float32]) -> tuple[list[Values], list[Values]]:
+    """Every operation's result in float32, and the slope of the defect logit in it."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        patches = tf.constant(inputs)
+        tape.watch(patches)
+        results = trace(program, patches)
+        logits = results[-1] * ((HEAD.high - HEAD.low) / (results[-1].shape[-1] * HEAD.full))
+        total = tf.reduce_sum(logits)
+    slopes = tape.gradient(total, results, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [np.asarray(one, np.float64) for one in results], [np.asarray(one, np.float64) for one in slopes]
+
+
+def _found(op: Op, stored: dict[str, NDArray[np.float32]], wanted: Values) -> Values | None:
+    """What the file computed, where it kept that, laid out as ``wanted``."""
+    found = stored.get(op.name)
+    if isinstance(op, MOVES) or found is None or found.size != wanted.size:
+        return None
+    return _as_in_batch(found, wanted)
 
 
 def _operation(tensor: str) -> str:
@@ -44,14 +85,14 @@ def _operation(tensor: str) -> str:
     return tensor.split(";", maxsplit=1)[0].rpartition("/")[0]
 
 
-def _as_in_batch(found: NDArray[np.float32], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+def _as_in_batch(found: NDArray[np.float32], wanted: Values) -> Values:
     """(joints, rows of one, ...) as the batch (rows of all, ...) has them; a stack of slices is slice-major."""
     ordered = np.moveaxis(found, 1, 0) if found.ndim == wanted.ndim + 1 else found
     return ordered.reshape(wanted.shape).astype(np.float64)
 
 
-def _error(name: str, found: NDArray[np.float64], wanted: NDArray[np.float64]) -> LayerError:
+def _error(name: str, found: Values, wanted: Values, logit: float) -> LayerError:
     power, noise = float((wanted**2).sum()), float(((found - wanted) ** 2).sum())
     norms = float(np.linalg.norm(found) * np.linalg.norm(wanted))
     snr = 10 * np.log10(power / noise) if noise and power else float("inf")
-    return LayerError(name, float(snr), float((found * wanted).sum() / norms) if norms else 1.0)
+    return LayerError(name, float(snr), float((found * wanted).sum() / norms) if norms else 1.0, logit)

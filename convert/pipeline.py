@@ -16,6 +16,7 @@ from convert.dataset import load_lot, require_both_classes
 from convert.findings import Findings
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
+from convert.layer_errors import most_costly
 from convert.networks.saved import digest_folder, load_saved_model
 from convert.parity import accuracy_of, at_point, checks_of, operating_points
 from convert.recipe import Recipe, load_recipe
@@ -59,7 +60,7 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
         points = operating_points(recipe.validation.recalls, done.validation, done.evaluation)
         found.points = tuple(at_point(done.evaluation, point) for point in points)
         found.gate = checks_of(done.evaluation, done.elsewhere, found.points, recipe.budget)
-        require_passed(found.gate)
+        require_passed(found.gate, _sensitive(recipe, found))
     except AxiError as error:
         found.refused = str(error)
         say(f"refused; the full report is {write_findings(found, out) / 'report.html'}")
@@ -99,6 +100,17 @@ def _read_lots(recipe: Recipe, here: Path, found: Findings, say: Say) -> Lots:
     say("checking that no joint is in two of them")
     require_apart({"calibration": lots.calibration, "validation": lots.validation, "evaluation": lots.evaluation})
     return lots
+
+
+def _sensitive(recipe: Recipe, found: Findings) -> str:
+    """Which layer to look at first."""
+    if recipe.quantisation.scheme != "int8" or not found.layers:
+        return ""
+    (worst,) = most_costly(found.layers, 1)
+    return (
+        f"{worst.name} costs most, moving the logit by {worst.logit:.3f} by itself: "
+        f'[quantisation] float = ["{worst.name}"] keeps it in float'
+    )
 
 
 def _load(source: Path, recipe: Recipe) -> Any:

@@ -15,9 +15,10 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
+from convert.layer_errors import LayerError, most_costly
+
 if TYPE_CHECKING:
     from convert.evaluation.figures import Evaluation
-    from convert.layer_errors import LayerError
     from convert.parity import AtPoint, Measured
     from convert.rank_choice import RankTried
     from convert.simulator.gallery import Shown, Strip
@@ -239,14 +240,18 @@ _RANK_PANELS: dict[str, Callable[[RankTried], float]] = {
 
 
 def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:
-    """Signal-to-noise ratio along the network."""
-    figure, axes = plt.subplots(figsize=(9, max(2.5, 0.2 * len(layers))))
-    values = [min(one.snr_db, 80.0) for one in layers]
-    worst = sorted(values)[: min(5, len(values))]
-    colours = [INK[1] if value <= worst[-1] else INK[0] for value in values]
-    axes.barh(range(len(layers)), values, color=colours)
-    axes.set_yticks(range(len(layers)), [one.name for one in layers], fontsize=7)
-    axes.set(xlabel="signal-to-noise ratio against float32, dB (red: the worst)")
-    axes.invert_yaxis()
-    axes.grid(alpha=0.25, axis="x")
+    """Signal-to-noise ratio along the network, and what each operation by itself does to the logit."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, max(2.5, 0.2 * len(layers))), sharey=True)
+    worst = {one.name for one in most_costly(layers, 5)}
+    colours = [INK[1] if one.name in worst else INK[0] for one in layers]
+    places = range(len(layers))
+    axes[0].barh(places, [min(one.snr_db, 80.0) for one in layers], color=colours)
+    axes[0].set_yticks(places, [one.name for one in layers], fontsize=7)
+    axes[0].set(xlabel="signal-to-noise ratio against float32, dB")
+    axes[1].barh(places, [one.logit for one in layers], color=colours)
+    axes[1].set(xlabel="moves the defect logit by itself (red: most)")
+    for one in axes:
+        one.grid(alpha=0.25, axis="x")
+        one.margins(y=0.01)
+    axes[0].invert_yaxis()
     save(figure, path)

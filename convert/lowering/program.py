@@ -122,11 +122,12 @@ def trace(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) 
     for op in program.ops:
         values = [inputs if i < 0 else results[i] for i in op.inputs]
         with tf.name_scope(op.name):
-            results.append(_apply(op, values, weights))
+            results.append(apply(op, values, weights))
     return results
 
 
-def _apply(op: Op, values: list[Any], matrices: Sequence[Any]) -> Any:  # noqa: PLR0911 - one case a kind
+def apply(op: Op, values: Sequence[Any], matrices: Sequence[Any]) -> Any:  # noqa: PLR0911 - one case a kind
+    """What one operation gives for its inputs, in float32."""
     import tensorflow as tf
 
     first = values[0]

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convert.lowering.layers import Conv, MaxPool, Network
-from convert.lowering.lower import lower, rewritten
+from convert.lowering.layers import Conv, Dense, MaxPool, Network
+from convert.lowering.lower import lower_network, rewritten
+from convert.lowering.program import ACTIVATIONS
 from convert.lowering.read import read_network
 from convert.quantise import quantise
 from convert.recipe import Recipe
@@ -37,8 +38,9 @@ def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str],
     for name in ("cnn3d", "cnn3d-factorised", "cnn-lstm", "cnn-lstm-factorised"):
         say(f"converting {name}")
         recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
-        program = lower(load_model(RECIPES / recipe.source.model), calibration, recipe.lowering.passes)
-        path.write_bytes(quantise(program, calibration, "int8", recipe.quantisation.keep_float))
+        network, asked = read_network(load_model(RECIPES / recipe.source.model)), recipe.quantisation
+        program = lower_network(network, calibration, recipe.lowering.passes, asked.bands)
+        path.write_bytes(quantise(program, calibration, asked.scheme, asked.keep_float))
         called = f"{name.replace('-factorised', ' factorised')}, int8"
         entries += [
             Entry(recipe.source.network, f"{called}, {runtime}", "tflite", path, runtime, "fast")
@@ -83,7 +85,7 @@ def _plain(layer: Any, value: Any, large: dict[str, Any]) -> Any:
 
     if isinstance(layer, Conv):
         result = tf.nn.conv3d(value, layer.kernel, (1, *layer.strides, 1), "VALID") + layer.bias
-        return tf.nn.relu(result) if layer.relu else result
+        return ACTIVATIONS[layer.activation](result)
     if isinstance(layer, MaxPool):
         _, height, width, depth, channels = value.shape
         (rows, columns, deep), flat = layer.size, tf.reshape(value, (1, height, width, -1))
@@ -92,8 +94,7 @@ def _plain(layer: Any, value: Any, large: dict[str, Any]) -> Any:
         return tf.reduce_max(grouped, axis=4)
     if layer.name in large:
         result = tf.matmul(value, large[layer.name].read_value()) + layer.bias
-        last = type(layer).__name__ == "Softmax"
-        return tf.nn.softmax(result) if last else tf.nn.relu(result) if layer.activation == "relu" else result
+        return ACTIVATIONS[layer.activation](result) if isinstance(layer, Dense) else tf.nn.softmax(result)
     return tf.reshape(value, (1, -1))
 
 
