@@ -18,7 +18,7 @@ from convert.pages import Page, Picture, Table, write_page
 from convert.parity import AtPoint, Measured
 from convert.rank_choice import RankTried
 
-_MOST_PICTURES = 24
+_MOST_PICTURES = 60
 _WORST = 5
 DISCLAIMER = (
     "Lots made by axi-convert simulate are simulated. Times and memory are of this build on this machine; compare them "

@@ -203,7 +203,7 @@ def _lstm(builder: _Builder, layer: volume.Lstm) -> None:
         return builder.add(flat.Elementwise, f"{name}/cell/{called}", nodes, function)
 
     def gate(gates: int, number: int, function: str) -> int:
-        part = builder.add(flat.Channels, f"{name}/gate", (gates,), number * units, (number + 1) * units)
+        part = builder.add(flat.Channels, f"{name}/cell/part", (gates,), number * units, (number + 1) * units)
         return each(function, part, called=("enter", "forget", "candidate", "leave")[number])
 
     projected = builder.vector
