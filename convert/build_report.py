@@ -43,6 +43,7 @@ def write_findings(found: Findings, out: Path) -> Path:
 
 
 def _facts(found: Findings) -> Iterator[str]:
+    yield from _meaning(found)
     yield from found.lots
     if found.model_bytes:
         yield f"model.tflite: {found.model_bytes:,} bytes"
@@ -57,19 +58,38 @@ def _facts(found: Findings) -> Iterator[str]:
     yield from (f"REFUSED: {problem}" for problem in found.problems)
 
 
+def _meaning(found: Findings) -> Iterator[str]:
+    """What a passed build says, and what it does not."""
+    if found.refused or not found.points:
+        return
+    point = found.points[0]
+    recall, false = point.tflite.recall, point.tflite.false_positive_rate
+    yield (
+        "passed means: model.tflite decides as the Keras model does, within the budgets below. It does not mean that "
+        f"the model is good enough for a line: at {point.name}, on the lot it was measured on, it misses "
+        f"{recall.total - recall.hits} of {recall.total} defects and calls {false.hits} of {false.total} good joints "
+        "defects"
+    )
+
+
 def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
     from convert import plots
 
     if found.evaluation is not None:
         plots.draw_parity(folder / "scores.png", found.evaluation, found.points)
-        yield Picture("scores.png", "p_defect of every evaluation joint, Keras against the converted model")
+        yield Picture("scores.png", "Defect logit, ln(p / (1 - p)), of every evaluation joint: Keras against converted")
         for point in found.points:
             flips = _flipped(found.evaluation, point.threshold)[:_MOST_PICTURES]
             if len(flips):
                 name = f"flipped-at-{point.name}.png"
                 plots.draw_flipped(folder / name, found.evaluation, flips)
                 shown = f"{len(flips)} of {point.flipped}"
-                yield Picture(name, f"Joints whose decision flipped at {point.name} ({shown}), slices 0 to 5")
+                yield Picture(
+                    name,
+                    f"Joints whose decision flipped at {point.name}, threshold {point.threshold:.4f} ({shown}): "
+                    "truth, p_defect of Keras and of the converted model, slices from 0 on; largest difference "
+                    "first, down the left column and then the right",
+                )
     if found.ranks:
         plots.draw_ranks(folder / "ranks.png", found.ranks)
         yield Picture("ranks.png", "Rank against AUROC on validation, size and time of the converted file")
@@ -110,7 +130,10 @@ def _tables(found: Findings) -> Iterator[Table]:
 def _gate(found: Findings) -> Table:
     return Table(
         "Gate",
-        "A bundle is written only when no budget is exceeded. An escape bound is Clopper's and Pearson's one-sided "
+        "A bundle is written only when no budget is exceeded. A drop is Keras' figure less the converted model's, on "
+        "the first runtime: below 0 the converted model is the better. A flipped decision is a joint that one side "
+        "calls a defect and the other does not. Lines without a budget inform only. An escape bound is Clopper's and "
+        "Pearson's one-sided "
         "95 % upper bound: what so many defects prove, not what they happened to show.",
         CHECK_HEADINGS,
         tuple(check.cells for check in found.gate),
@@ -145,7 +168,7 @@ def _points(found: Findings) -> Table:
         "Operating points",
         "Thresholds are chosen for the converted model, on validation. Rightly judged by one side only, Keras : "
         "converted, and McNemar's exact test of that split: a small p says that one side is better.",
-        ("point", "threshold", "side", "recall", "FPR", "flipped", "right on one side only"),
+        ("point", "threshold", "side", "recall", "false positive rate", "flipped", "right on one side only"),
         rows,
     )
 
@@ -156,11 +179,13 @@ def _flip_list(measured: Measured, points: tuple[AtPoint, ...]) -> Table:
         for i in _flipped(measured, point.threshold):
             row = measured.lot.rows[i]
             scores = f"{measured.keras[i]:.4f}", f"{measured.tflite[i]:.4f}"
-            rows.append((point.name, f"{row.job_id} {row.joint}", row.truth, str(row.slices), *scores))
+            now = "called" if measured.tflite[i] >= point.threshold else "passed"
+            rows.append((point.name, f"{row.job_id} {row.joint}", row.truth, str(row.slices), *scores, now))
     return Table(
         "Joints whose decision flipped",
-        "Largest difference first. Near a threshold the smallest difference flips a decision.",
-        ("point", "joint", "truth", "slices", "p_defect, Keras", "p_defect, converted"),
+        "Largest difference first. Near a threshold the smallest difference flips a decision. A defect now passed is "
+        "an escape that conversion brought; a normal joint now called, a false call.",
+        ("point", "joint", "truth", "slices", "p_defect, Keras", "p_defect, converted", "now"),
         tuple(rows),
     )
 
@@ -181,7 +206,7 @@ def _runtimes(found: Findings) -> Table:
         "A joint at a time, fast kernels, all cores; each in a process of its own. The model's memory is what loading "
         "and running it added. Identical: exact kernels gave the same with one and two threads and as the first "
         "runtime, fast kernels the same with one and two threads.",
-        ("runtime", "ms a joint", "peak MB", "of it the model's", "identical"),
+        ("runtime", "ms a joint, median", "peak MB", "of it the model's", "identical"),
         rows,
     )
 
@@ -231,7 +256,8 @@ def _calibration(found: Findings) -> Table:
     worst = sorted(found.disagreement.items(), key=lambda item: -item[1])[:_WORST]
     return Table(
         "Calibration: do two halves agree?",
-        "How far the ranges learnt on two disjoint halves lie apart, as a share of the range; the worst operations.",
+        "How far the ranges learnt on two disjoint halves lie apart, as a share of the range; the worst operations. "
+        "Above the recipe's max_disagreement the report warns.",
         ("operation", "apart"),
         tuple((name, f"{value:.3f}") for name, value in worst),
     )
@@ -243,7 +269,7 @@ def _contents(found: Findings) -> Table:
     )
     return Table(
         "What the file holds",
-        "Read from the finished file: what the converter says of it proves nothing.",
+        "Read back from model.tflite itself. Version: the operation's own, which a runtime must know.",
         ("operation", "version", "count", "computes in", "bytes of constants"),
         rows,
     )

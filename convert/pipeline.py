@@ -88,7 +88,7 @@ def _read_lots(recipe: Recipe, here: Path, found: Findings, say: Say) -> Lots:
         )
     lots = Lots(*(load_lot(here / name, recipe.preprocess) for name in names))
     found.lots = tuple(
-        f"{use} on {lot.name}: {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects ({lot.digest})"
+        f"{use} on lot '{lot.name}': {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects ({lot.digest})"
         for use, lot in (
             ("calibrated", lots.calibration),
             ("thresholds chosen", lots.validation),

@@ -176,9 +176,13 @@ def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
     _write(figure, path, dpi=70)
 
 
+_END = 1e-5
+
+
 def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> None:
-    """Score against score on the logit scale, and how their difference is spread."""
+    """Score against score on the logit scale, and how their difference is spread away from the ends of the scale."""
     keras, ours = (np.log(clipped / (1 - clipped)) for clipped in map(_inside, (measured.keras, measured.tflite)))
+    apart = (ours - keras)[_is_inside(measured.keras) & _is_inside(measured.tflite)]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4))
     for label, colour, name in ((0, INK[0], "normal"), (1, INK[1], "defect")):
         chosen = measured.lot.labels == label
@@ -187,11 +191,15 @@ def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> No
         at = float(np.log(point.threshold / (1 - point.threshold))) if 0 < point.threshold < 1 else 0.0
         left.axhline(at, color="#9aa5ab", lw=0.8, ls="--")
         left.axvline(at, color="#9aa5ab", lw=0.8, ls="--")
+        left.annotate(
+            point.name, (at, 0.98), (3, 0), ("data", "axes fraction"), "offset points", rotation=90, va="top", size=7
+        )
     left.set(xlabel="defect logit, Keras", ylabel="defect logit, converted")
     left.legend(frameon=False)
-    right.hist(ours - keras, bins=60, color=INK[5])
-    right.set(xlabel="difference of the logits", ylabel="joints")
-    right.set_title(f"standard deviation {np.std(ours - keras):.3f}", fontsize=10)
+    right.hist(apart, bins=60, color=INK[5])
+    right.set(xlabel="defect logit, converted less Keras", ylabel="joints")
+    beyond = len(keras) - len(apart)
+    right.set_title(f"standard deviation {np.std(apart):.3f}; {beyond} joints beyond the scale left out", fontsize=9)
     for axes in (left, right):
         axes.grid(alpha=0.25)
     save(figure, path)
@@ -199,7 +207,11 @@ def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> No
 
 def _inside(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without the ends, where the converted score stops at the end of its scale."""
-    return np.clip(scores, 1e-5, 1 - 1e-5)
+    return np.clip(scores, _END, 1 - _END)
+
+
+def _is_inside(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (scores > _END) & (scores < 1 - _END)
 
 
 def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -> None:
@@ -207,7 +219,7 @@ def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -
     patches = measured.lot.take(positions)
     slices, rows = patches.shape[-1], []
     for i, patch in zip(positions, patches, strict=True):
-        about, scores = measured.lot.rows[i], f"{measured.keras[i]:.3f} > {measured.tflite[i]:.3f}"
+        about, scores = measured.lot.rows[i], f"{measured.keras[i]:.4f} → {measured.tflite[i]:.4f}"
         label = f"{about.job_id}\n{about.joint}\n{about.truth}\n{scores}"
         rows.append(_Row(patch[..., : about.slices], label))
     figure = _joint_rows(rows, slices, (1.2 * (2 * slices + 2.4), 1.25), size=7)
@@ -245,11 +257,13 @@ def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:
     worst = {one.name for one in most_costly(layers, 5)}
     colours = [INK[1] if one.name in worst else INK[0] for one in layers]
     places = range(len(layers))
-    axes[0].barh(places, [min(one.snr_db, 80.0) for one in layers], color=colours)
+    axes[0].barh(places, [min(one.snr_db, 80.0) for one in layers], color=INK[0])
     axes[0].set_yticks(places, [one.name for one in layers], fontsize=7)
-    axes[0].set(xlabel="signal-to-noise ratio against float32, dB")
+    axes[0].set(xlabel="signal-to-noise ratio against float32, dB\n(with what earlier operations spoilt)")
     axes[1].barh(places, [one.logit for one in layers], color=colours)
-    axes[1].set(xlabel="moves the defect logit by itself (red: most)")
+    axes[1].set(
+        xlabel="moves the defect logit by itself\n(red: most; pools and float operations move it little or not)"
+    )
     for one in axes:
         one.grid(alpha=0.25, axis="x")
         one.margins(y=0.01)
