@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.core.card import ModelCard, OperatingPoint
 from edge.core.decide import judge, score_of, supported
-from edge.core.errors import JobRefused, SliceError
+from edge.core.errors import AxiError, JobRefused, SliceError
 from edge.core.job import Job, Joint, NamedJoint, Roi, View, parse_manifest, salvage
 from edge.core.preprocess import Grey, PreprocessSpec, prepare, to_polarity
 from edge.core.verdict import Call, Reason, Verdict
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LEAST_CONTRAST = 4
 """Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
+
+MOST_TRIES = 2
+"""How often the program may die over a job, no view of it judged, before the job is set aside."""
 
 
 def read_view(
@@ -146,18 +149,35 @@ class Inspection(NamedTuple):
                 "give every job an id of its own"
             )
         if not entry.closed:
-            decided = self.ledger.decided(entry)
-            for view in job.views:
-                left = [joint for joint in job.joints_of(view) if joint.id not in decided]
-                if left and not self.may_go_on():
-                    log.info("job left in work for the next start", extra={"job_id": job.job_id})
-                    return
-                if left:
-                    verdicts = self.judge.view(job, view, claimed.folder, left, self.beat)
-                    self._record(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+            if entry.tries > MOST_TRIES:
+                raise JobRefused(
+                    f"{claimed.folder.name}: the program died {entry.tries - 1} times over this job and judged nothing "
+                    "of it; its joints go to the specialist, the folder in rejected should go to the maintainers"
+                )
+            try:
+                done = self._judge_views(job, claimed, entry)
+            except (OSError, AxiError):
+                self.ledger.leave_job(entry)  # disk or journal, not the job: it may be tried again for ever
+                raise
+            if not done:
+                self.ledger.leave_job(entry)
+                return
             board = BoardRef(serial=job.board.serial, type=job.board.type)
             self._close(entry, job.job_id, board, len(job.joints), started, refused=None)
         self.spool.finish(claimed)
+
+    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry) -> bool:
+        """Whether all joints are decided; not so when there is no time left before a shutdown."""
+        decided = self.ledger.decided(entry)
+        for view in job.views:
+            left = [joint for joint in job.joints_of(view) if joint.id not in decided]
+            if left and not self.may_go_on():
+                log.info("job left in work for the next start", extra={"job_id": job.job_id})
+                return False
+            if left:
+                verdicts = self.judge.view(job, view, claimed.folder, left, self.beat)
+                self._record(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+        return True
 
     def _refuse(self, claimed: ClaimedJob, reason: str) -> None:
         """The whole job goes to rejected; each joint that can be named goes to the specialist."""

@@ -61,24 +61,34 @@ class Ledger(Protocol):
     """The inspection side of the journal."""
 
     def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
-        """Enter a job, or find it again by its content."""
+        """Enter a job, or find it again by its content; either way it counts as one more try."""
+
+    def leave_job(self, entry: JobEntry) -> None:
+        """The try ended in good order, or for a reason outside the job: forget its tries."""
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         """Joint -> (verdict, route) of what is decided already."""
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
-        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was."""
+        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+
+        This is progress, and so forgets the job's tries.
+        """
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
 
 
 class JobEntry(NamedTuple):
-    """A job's row in the journal. ``clash``: another content was decided under the same job_id before."""
+    """A job's row in the journal. ``clash``: another content was decided under the same job_id before.
+
+    ``tries``: how often it was opened, this time included, since anything came of it.
+    """
 
     row: int
     closed: bool
     clash: bool
+    tries: int = 1
 
 
 class Queued(NamedTuple):

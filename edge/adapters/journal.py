@@ -17,7 +17,7 @@ from edge.core.errors import JournalError
 from edge.core.wire import Message, VerdictPayload, timestamp
 from edge.ports import JobEntry, Queued
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_S = 30.0
 
 _SCHEMA = """
@@ -27,7 +27,8 @@ CREATE TABLE job (
     job_id TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided', 'refused')),
     expected INTEGER NOT NULL,
-    opened TEXT NOT NULL
+    opened TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX job_by_id ON job (job_id);
 CREATE TABLE verdict (
@@ -49,8 +50,13 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_unsent ON outbox (refusals, seq) WHERE sent = 0;
 """
-_ENTER_JOB = "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) ON CONFLICT (content) DO NOTHING"
-_FIND_JOB = "SELECT row, state FROM job WHERE content = ?"
+_MIGRATIONS = {1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1"}
+"""From this version to the next."""
+_ENTER_JOB = (
+    "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (content) DO UPDATE SET tries = tries + 1 RETURNING row, state, tries"
+)
+_FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
 _ENTER_VERDICT = (
@@ -86,11 +92,14 @@ class Journal:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-            elif version != VERSION:
+            elif version > VERSION:
                 raise JournalError(
                     f"{self._path}: journal version {version}, this program knows {VERSION}; install the newer axi-edge"
                 )
+            else:
+                for older in range(version, VERSION):
+                    self._db.execute(_MIGRATIONS[older])
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         self._db.close()
@@ -111,12 +120,18 @@ class Journal:
     # --- the inspection side ---
 
     def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
-        """Enter a job, or find it again by its content."""
+        """Enter a job, or find it again by its content; either way it counts as one more try."""
         with self._transaction():
-            self._db.execute(_ENTER_JOB, (content, job_id, expected, timestamp(now)))
-            row, state = self._db.execute(_FIND_JOB, (content,)).fetchone()
+            ((row, state, tries),) = self._db.execute(
+                _ENTER_JOB, (content, job_id, expected, timestamp(now))
+            ).fetchall()
             clash = self._db.execute(_CLASHING, (job_id, content)).fetchone() is not None
-        return JobEntry(row, closed=state != "open", clash=clash)
+        return JobEntry(row, closed=state != "open", clash=clash, tries=tries)
+
+    def leave_job(self, entry: JobEntry) -> None:
+        """The try ended in good order, or for a reason outside the job: forget its tries."""
+        with self._transaction():
+            self._db.execute(_FORGET_TRIES, (entry.row,))
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         """Joint -> (verdict, route) of what is decided already."""
@@ -124,8 +139,12 @@ class Journal:
             return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
-        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was."""
+        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+
+        This is progress, and so forgets the job's tries.
+        """
         with self._transaction():
+            self._db.execute(_FORGET_TRIES, (entry.row,))
             for payload, message in messages:
                 values = (
                     payload.event_id,

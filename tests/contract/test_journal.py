@@ -32,8 +32,21 @@ def unsent(store: Store) -> list[Message]:
 
 def test_a_job_is_found_again_by_its_content(store: Store) -> None:
     first = store.open_job("sha256:a", "L7", 2, NOW)
-    assert store.open_job("sha256:a", "L7", 2, NOW) == first
+    assert store.open_job("sha256:a", "L7", 2, NOW).row == first.row
     assert (first.closed, first.clash) == (False, False)
+
+
+def test_tries_are_counted_until_something_comes_of_one(store: Store) -> None:
+    def opened() -> int:
+        return store.open_job("sha256:a", "L7", 2, NOW).tries
+
+    assert [opened(), opened(), opened()] == [1, 2, 3]
+    entry = store.open_job("sha256:a", "L7", 2, NOW)
+    store.leave_job(entry)
+    assert [opened(), opened()] == [1, 2]
+    store.record(entry, [make_verdict("J1")])
+    assert opened() == 1
+    assert store.open_job("sha256:b", "L8", 2, NOW).tries == 1
 
 
 def test_a_joint_is_decided_once_and_queued_once(store: Store) -> None:
@@ -120,6 +133,23 @@ def test_what_a_killed_process_committed_is_there(path: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
     assert unsent(Journal(path)) == [make_verdict("J1")[1]]
+
+
+def test_a_journal_of_the_first_version_is_taken_over_with_all_it_holds(path: Path) -> None:
+    journal = Journal(path)
+    journal.record(journal.open_job("sha256:a", "L7", 2, NOW), [make_verdict("J1")])
+    journal.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE job DROP COLUMN tries")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    for _ in range(2):
+        again = Journal(path)
+        entry = again.open_job("sha256:a", "L7", 2, NOW)
+        assert again.decided(entry) == {"J1": ("normal", "release")}
+        assert unsent(again) == [make_verdict("J1")[1]]
+        again.close()
+    assert entry.tries == 3
 
 
 def test_a_damaged_or_newer_journal_is_refused_and_left_alone(path: Path) -> None:

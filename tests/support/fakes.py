@@ -46,6 +46,7 @@ class FakeLedger:
     def __init__(self) -> None:
         self._jobs: dict[str, tuple[int, str]] = {}
         self._states: dict[int, str] = {}
+        self._tries: dict[int, int] = {}
         self._verdicts: dict[int, dict[str, tuple[str, str]]] = {}
         self._outbox: dict[int, Message] = {}
         self._refusals: dict[int, int] = {}
@@ -58,12 +59,17 @@ class FakeLedger:
             other == job_id and number != row and self._states[number] != "refused"
             for number, other in self._jobs.values()
         )
-        return JobEntry(row, closed=self._states[row] != "open", clash=clash)
+        self._tries[row] = self._tries.get(row, 0) + 1
+        return JobEntry(row, closed=self._states[row] != "open", clash=clash, tries=self._tries[row])
+
+    def leave_job(self, entry: JobEntry) -> None:
+        self._tries[entry.row] = 0
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         return dict(self._verdicts.get(entry.row, {}))
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+        self._tries[entry.row] = 0
         known = self._verdicts.setdefault(entry.row, {})
         for payload, message in messages:
             if payload.joint not in known:

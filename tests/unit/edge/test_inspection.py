@@ -17,7 +17,7 @@ from edge.core.errors import JournalError
 from edge.core.job import Job, Roi, encode_manifest
 from edge.core.verdict import Call, Reason
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
-from edge.inspection import Inspection, Judge
+from edge.inspection import MOST_TRIES, Inspection, Judge
 from edge.ports import ClaimedJob, JobEntry
 from tests.support.builders import document, make_card, make_job
 from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool
@@ -235,3 +235,49 @@ def test_a_stop_between_views_leaves_the_job_in_work_for_the_next_start() -> Non
     line.run()
     assert len(line.verdicts()) == 4
     assert line.spool.finished == ["L7-000123"]
+
+
+class Troubled:
+    """A reader whose disk fails for a while."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.reader = FakeReader()
+
+    def __call__(self, *words: object) -> object:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("input/output error")
+        return self.reader(*words)  # type: ignore[arg-type]
+
+
+def test_a_job_that_the_program_died_over_twice_is_set_aside_with_its_joints_unjudged() -> None:
+    job = claimed(make_job("L-1", joints=3))
+    line = Line([job, claimed(make_job("L-2", joints=1))])
+    for _ in range(MOST_TRIES):
+        line.ledger.open_job(job.content, "L-1", 3, datetime(2026, 11, 21, tzinfo=UTC))  # and then nothing
+    line.run()
+    assert "died 2 times" in line.spool.rejected["L-1"]
+    assert line.spool.finished == ["L-2"], "the next job is not held up"
+    calls = [(one.job_id, one.verdict, one.reason) for one in line.verdicts()]
+    assert calls == [("L-1", Call.UNJUDGED, Reason.JOB_REFUSED)] * 3 + [("L-2", Call.NORMAL, None)]
+
+
+def test_a_job_that_the_disk_kept_from_being_judged_is_never_given_up() -> None:
+    line = Line([claimed(make_job("L-1", joints=2))], reader=Troubled(5))
+    for _ in range(5):
+        with pytest.raises(OSError, match="input/output"):
+            line.inspection.step()
+    line.run()
+    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
+    assert line.spool.finished == ["L-1"]
+
+
+def test_a_job_left_for_a_shutdown_again_and_again_is_never_given_up() -> None:
+    line = Line([claimed(make_job("L-1", joints=2))])
+    line.stopped = True
+    for _ in range(5):
+        line.inspection.step()
+    line.stopped = False
+    line.run()
+    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
