@@ -65,7 +65,7 @@ def test_one_shared_joint_is_found_wherever_it_hides() -> None:
 
 def test_halves_agree_on_like_joints_and_not_on_unlike_ones() -> None:
     kernel = np.ones((3, 3, 2, 1), np.float32) / 18
-    conv = Conv("conv", (-1,), kernel, np.zeros(1, np.float32), True, (1, 1), False)
+    conv = Conv("conv", (-1,), kernel, np.zeros(1, np.float32), "relu", (1, 1), False)
     program = Program((16, 16, 2), (conv, Flatten("flat", (0,))), ())
     patches = images(40, 4)
     apart = disagreement(program, patches)
