@@ -133,8 +133,7 @@ def _gate(found: Findings) -> Table:
         "A bundle is written only when no budget is exceeded. A drop is Keras' figure less the converted model's, on "
         "the first runtime: below 0 the converted model is the better. A flipped decision is a joint that one side "
         "calls a defect and the other does not. Lines without a budget inform only. An escape bound is Clopper's and "
-        "Pearson's one-sided "
-        "95 % upper bound: what so many defects prove, not what they happened to show.",
+        "Pearson's one-sided 95 % upper bound: what so many defects prove, not what they happened to show.",
         CHECK_HEADINGS,
         tuple(check.cells for check in found.gate),
     )

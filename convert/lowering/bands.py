@@ -36,7 +36,7 @@ from convert.lowering.layers import (
     Thermometer,
     Weights,
 )
-from convert.lowering.statistics import reaches, rounding_weights
+from convert.lowering.statistics import reaches_and_doubtful, rounding_weights
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -61,7 +61,8 @@ def band_channels(network: Network, sample: NDArray[np.uint8], growth: float) ->
 
     ``growth``: how many channels a layer may gain, as a share of those it has.
     """
-    seen, weights = reaches(network, sample), rounding_weights(network, sample)
+    seen, doubtful = reaches_and_doubtful(network, sample)
+    weights = rounding_weights(network, doubtful)
     layers: list[Layer] = list(network.layers)
     for i, layer in enumerate(layers):
         after = _consumer(layers, i)

@@ -43,9 +43,9 @@ def _unheard(name: str, values: Any) -> None:
     pass
 
 
-def defect_logits(network: Network, patches: NDArray[np.uint8]) -> NDArray[np.float64]:
+def defect_logits(network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard) -> NDArray[np.float64]:
     """The defect logit of each patch (n, height, width, slices), float64 (n,)."""
-    last, values = network.layers[-1], evaluate(network, patches)
+    last, values = network.layers[-1], evaluate(network, patches, hear)
     if isinstance(last, Thermometer):
         return logits_from(last.head, values)
     logits: NDArray[np.float64] = values[:, 1] - values[:, 0]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.evaluate import defect_logits, evaluate, forward
+from convert.lowering.evaluate import defect_logits, forward
 from convert.lowering.layers import Network, Thermometer, scaled_batches
 
 Patches = NDArray[np.uint8]
@@ -21,27 +21,31 @@ _BATCH = 8
 
 def reaches(network: Network, patches: Patches) -> ByChannel:
     """The largest size of a value. ``patches``: (n, height, width, slices)."""
+    return reaches_and_doubtful(network, patches)[0]
+
+
+def reaches_and_doubtful(network: Network, patches: Patches) -> tuple[ByChannel, Patches]:
+    """``reaches``, and the patches whose verdict is most in doubt, of one evaluation of them all."""
     found: ByChannel = {}
 
     def hear(name: str, values: Any) -> None:
         largest = np.abs(np.asarray(values, np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
         found[name] = np.maximum(found.get(name, largest), largest)
 
-    evaluate(network, patches, hear)
-    return found
+    logits = defect_logits(network, patches, hear)
+    return found, patches[np.argsort(np.abs(logits))[:_DOUBTFUL]]
 
 
 def rounding_weights(network: Network, patches: Patches) -> ByChannel:
     """How much rounding a channel's values costs: variance of the defect logit by variance of the rounding.
 
-    That is the squared slope of the logit in a value, summed over the places of the channel, mean over the joints whose
-    verdict is most in doubt. A value of 0 is not counted: int8 has it exactly.
+    That is the squared slope of the logit in a value, summed over the places of the channel, mean over these
+    joints. A value of 0 is not counted: int8 has it exactly.
     """
-    doubtful = patches[np.argsort(np.abs(defect_logits(network, patches)))[:_DOUBTFUL]]
     found: ByChannel = {}
-    for inputs in scaled_batches(doubtful, _BATCH):
+    for inputs in scaled_batches(patches, _BATCH):
         for name, squares in _squared_slopes(network, inputs):
-            found[name] = found.get(name, 0.0) + squares.reshape(-1, squares.shape[-1]).sum(axis=0) / len(doubtful)
+            found[name] = found.get(name, 0.0) + squares.reshape(-1, squares.shape[-1]).sum(axis=0) / len(patches)
     return found
 
 
