@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.layers import scaled
+from convert.lowering.layers import logit_per_unit, scaled
 from convert.lowering.passes.head import HEAD
 from convert.lowering.program import MOVES, Op, Program, apply, trace
+from convert.lowering.slopes import Values, with_slopes
 from convert.runtimes import tensors_on
 from edge.adapters.tflite import RuntimeInfo
-
-Values = NDArray[np.float64]
 
 
 class LayerError(NamedTuple):
@@ -39,9 +38,8 @@ def layer_errors(
     """
     stored = {_operation(name): values for name, values in tensors_on(runtime, model, patches).items()}
     inputs = scaled(patches)
-    wanted, slopes = _in_float(program, inputs)
     errors, computed = [], list[Any]()
-    for op, result, slope in zip(program.ops, wanted, slopes, strict=True):
+    for op, (result, slope) in zip(program.ops, _in_float(program, inputs), strict=True):
         given = [inputs if i < 0 else computed[i] for i in op.inputs]
         alone = np.asarray(apply(op, given, program.matrices))
         found = _found(op, stored, result)
@@ -58,18 +56,15 @@ def most_costly(errors: Sequence[LayerError], count: int) -> list[LayerError]:
     return sorted(errors, key=lambda one: -one.logit)[:count]
 
 
-def _in_float(program: Program, inputs: NDArray[np.float32]) -> tuple[list[Values], list[Values]]:
+def _in_float(program: Program, inputs: NDArray[np.float32]) -> list[tuple[Values, Values]]:
     """Every operation's result in float32, and the slope of the defect logit in it."""
-    import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        patches = tf.constant(inputs)
-        tape.watch(patches)
+    def compute(patches: Any) -> tuple[list[Any], Any]:
         results = trace(program, patches)
-        logits = results[-1] * ((HEAD.high - HEAD.low) / (results[-1].shape[-1] * HEAD.full))
-        total = tf.reduce_sum(logits)
-    slopes = tape.gradient(total, results, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return [np.asarray(one, np.float64) for one in results], [np.asarray(one, np.float64) for one in slopes]
+        bands = results[-1]
+        return results, bands * logit_per_unit(HEAD, bands.shape[-1])
+
+    return with_slopes(compute, inputs)
 
 
 def _found(op: Op, stored: dict[str, NDArray[np.float32]], wanted: Values) -> Values | None:

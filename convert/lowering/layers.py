@@ -117,8 +117,13 @@ class Thermometer(Layer):
 
 def logits_from(head: ThermometerHead, bands: NDArray[np.float64]) -> NDArray[np.float64]:
     """The defect logits (n,) that real-valued bands (n, bands) show."""
-    logits: NDArray[np.float64] = head.low + (head.high - head.low) * bands.sum(axis=1) / (bands.shape[1] * head.full)
+    logits: NDArray[np.float64] = head.low + logit_per_unit(head, bands.shape[1]) * bands.sum(axis=1)
     return logits
+
+
+def logit_per_unit(head: ThermometerHead, bands: int) -> float:
+    """How far the logit moves when the value of one of the ``bands`` grows by 1."""
+    return (head.high - head.low) / (bands * head.full)
 
 
 @dataclass(frozen=True)

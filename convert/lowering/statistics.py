@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.lowering.evaluate import defect_logits, forward
-from convert.lowering.layers import Network, Thermometer, scaled_batches
+from convert.lowering.layers import Network, Thermometer, logit_per_unit, scaled_batches
+from convert.lowering.slopes import with_slopes
 
 Patches = NDArray[np.uint8]
 ByChannel = dict[str, NDArray[np.float64]]
@@ -51,23 +52,26 @@ def rounding_weights(network: Network, patches: Patches) -> ByChannel:
 
 def _squared_slopes(network: Network, inputs: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """By layer, the squared slope of the logit in every value that is not 0."""
-    import tensorflow as tf
+    names: list[str] = []
 
-    heard: list[tuple[str, Any]] = []
-    with tf.GradientTape() as tape:
-        patches = tf.constant(inputs)
-        tape.watch(patches)
-        last = forward(network, patches, lambda name, values: heard.append((name, values)))
-        total = tf.reduce_sum(_logits(network, last))
-    slopes = tape.gradient(total, [values for _, values in heard], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    for (name, values), slope in zip(heard, slopes, strict=True):
-        yield name, np.where(np.asarray(values) != 0, np.asarray(slope, np.float64) ** 2, 0.0)
+    def compute(patches: Any) -> tuple[list[Any], Any]:
+        met: list[Any] = []
+
+        def hear(name: str, values: Any) -> None:
+            names.append(name)
+            met.append(values)
+
+        last = forward(network, patches, hear)
+        return met, _logits(network, last)
+
+    for name, (values, slopes) in zip(names, with_slopes(compute, inputs), strict=True):
+        yield name, np.where(values != 0, slopes**2, 0.0)
 
 
 def _logits(network: Network, last: Any) -> Any:
     """``defect_logits`` of what the last layer gives, as a tensor, to a constant."""
     match network.layers[-1]:
         case Thermometer(head=head, bias=bias):
-            return last * ((head.high - head.low) / (bias.size * head.full))
+            return last * logit_per_unit(head, bias.size)
         case _:
             return last[:, 1] - last[:, 0]

@@ -137,7 +137,7 @@ class MqttSession:
                 str(settings.cert_file) if settings.cert_file else None,
                 str(settings.key_file) if settings.key_file else None,
             )
-        client.on_socket_open = lambda _client, _data, connection: _without_delay(connection)
+        client.on_socket_open = lambda _client, _data, connection: _set(connection, socket.TCP_NODELAY)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -169,7 +169,7 @@ class MqttSession:
         self._become(f"connection lost: {code}")
 
     def _on_publish(self, client: paho.Client, _data: object, mid: int, code: ReasonCode, _props: object) -> None:
-        _without_delay(client.socket())
+        _set(client.socket(), socket.TCP_QUICKACK)  # Linux forgets it again and again
         if code.is_failure:
             log.warning("broker refused a message", extra={"problem": str(code)})
         with self._changed:
@@ -183,16 +183,15 @@ class MqttSession:
             self._changed.notify_all()
 
 
-def _without_delay(connection: Any) -> None:
-    """Send what there is and acknowledge what came, both at once; a connection that is gone already is let be.
+def _set(connection: Any, option: int) -> None:
+    """Send what there is (NODELAY), acknowledge what came (QUICKACK) at once; a connection that is gone is let be.
 
     Nagle's algorithm on one side and delayed acknowledgements on the other would hold a view's verdicts, or the
-    broker's PUBACKs, back for 40 ms. Linux forgets QUICKACK again and again, so it is said after every PUBACK.
+    broker's PUBACKs, back for 40 ms.
     """
     if connection is None:
         return
     try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, option, 1)
     except OSError as error:
         log.debug("socket option not set", extra={"problem": str(error)})
