@@ -22,6 +22,7 @@ from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.wire import Encoder, Message, Topics
 from edge.health import Progress
 from edge.inspection import Inspection, Judge
+from edge.recovery import open_journal
 from edge.replay import replay
 from edge.reporting import Backoff, Reporting
 
@@ -125,7 +126,8 @@ def wire(settings: Settings, model: LoadedModel) -> Parts:
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
     bell, stop = threading.Event(), threading.Event()
     spool = FolderSpool(Path(settings.spool.path))
-    ledger, outbox = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
+    ledger = open_journal(Path(settings.journal.path), spool, encoder, utc_now())
+    outbox = Journal(Path(settings.journal.path))
     grace = _Grace(stop, settings.health.drain_s)
     inspection = Inspection(
         spool=spool,
@@ -143,6 +145,7 @@ def wire(settings: Settings, model: LoadedModel) -> Parts:
         lambda will: MqttSession(broker, will),
         lambda state: encoder.status(state, utc_now()),
         Backoff(settings.mqtt.backoff_base_s, settings.mqtt.backoff_cap_s, random.uniform),
+        utc_now,
         window=settings.mqtt.window,
     )
 

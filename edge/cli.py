@@ -14,7 +14,7 @@ import msgspec
 from edge import __version__
 from edge.bootstrap import load_model
 from edge.bundle import load_public_key, open_bundle
-from edge.commands import doctor
+from edge.commands import audit, doctor
 from edge.commands.bundles import activate, rollback
 from edge.commands.inspect import inspect
 from edge.commands.status import as_text, device_status
@@ -84,6 +84,12 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _audit(arguments: argparse.Namespace) -> int:
+    account = audit.device_account(load_settings(arguments.config), arguments.capture)
+    print(msgspec.json.encode(account).decode() if arguments.json else audit.as_text(account))
+    return int(bool(account.problems))
+
+
 def _bundle_show(arguments: argparse.Namespace) -> int:
     print(encode_card(open_bundle(arguments.bundle).card).decode(), end="")
     return 0
@@ -136,12 +142,15 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "the daemon"),
         ("check", _check, "doctor: runtime, bundle, broker, spool, disk, clock"),
         ("status", _status, "what the daemon is doing"),
+        ("audit", _audit, "is every joint accounted for? exit 1 and its name if not"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
         command.set_defaults(action=action)
-        if name == "status":
+        if name in {"status", "audit"}:
             command.add_argument("--json", action="store_true")
+        if name == "audit":
+            command.add_argument("--capture", type=Path, metavar="FILE", help="what axi-edge tail --json printed")
 
     bundles = commands.add_parser("bundle", help="look at bundles, and choose the active one")
     bundle = bundles.add_subparsers(required=True, metavar="ACTION")

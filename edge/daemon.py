@@ -15,7 +15,7 @@ from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.bootstrap import INSPECTION, REPORTING, Parts, load_configured_model, wire
 from edge.config import Settings
-from edge.core.errors import AxiError, ConfigError
+from edge.core.errors import AxiError, ConfigError, JournalDamaged
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,8 @@ class Daemon:
             while not parts.stop.is_set():
                 try:
                     busy = parts.inspection.step()
+                except JournalDamaged:
+                    raise  # the next start sets it aside and rebuilds it
                 except (OSError, AxiError) as error:
                     # The job stays in work and is taken up again; no beat, so a lasting fault starves the watchdog.
                     log.exception("inspection failed, will retry", extra={"problem": str(error)})
@@ -135,6 +137,8 @@ class Daemon:
             parts.bell.clear()
             try:
                 wait_s = parts.reporting.step()
+            except JournalDamaged:
+                raise
             except (OSError, AxiError) as error:
                 log.exception("reporting failed, will retry", extra={"problem": str(error)})
                 self._inspected.wait(_RETRY_S)

@@ -229,7 +229,7 @@ class Inspection(NamedTuple):
         messages = [Message(self.encoder.topics.board(board.serial), encode(summary))]
         if refused is not None:
             messages.append(self.encoder.alarm("job_refused", refused, self.now()))
-        self.ledger.close_job(entry, messages, refused=refused is not None)
+        self.ledger.close_job(entry, messages, refused=refused is not None, now=self.now())
         self.announce()
 
 

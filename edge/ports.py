@@ -75,7 +75,7 @@ class Ledger(Protocol):
         This is progress, and so forgets the job's tries.
         """
 
-    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
 
 
@@ -104,7 +104,7 @@ class Outbox(Protocol):
     def pending(self, limit: int) -> list[Queued]:
         """The oldest unsent rows, in order; those that were put back come last."""
 
-    def mark_sent(self, rows: Sequence[int]) -> None:
+    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
         """Strike rows the broker has acknowledged."""
 
     def put_back(self, rows: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Connect, Outbox, Outcome, Queued, Session
+from edge.ports import Connect, Now, Outbox, Outcome, Queued, Session
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,10 @@ class Reporting:
     waits behind the others and is tried again.
     """
 
-    def __init__(self, outbox: Outbox, connect: Connect, status: StatusOf, backoff: Backoff, *, window: int) -> None:
-        self._outbox, self._connect, self._status = outbox, connect, status
+    def __init__(
+        self, outbox: Outbox, connect: Connect, status: StatusOf, backoff: Backoff, now: Now, *, window: int
+    ) -> None:
+        self._outbox, self._connect, self._status, self._now = outbox, connect, status, now
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
@@ -94,7 +96,7 @@ class Reporting:
             kind: [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is kind] for kind in Outcome
         }
         sent = by_outcome[Outcome.ACKNOWLEDGED]
-        self._outbox.mark_sent(sent)
+        self._outbox.mark_sent(sent, self._now())
         self._put_back(rows, by_outcome[Outcome.REFUSED], fruitless=not sent)
         if len(sent) == len(rows):
             self._backoff.reset()

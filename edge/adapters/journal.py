@@ -1,7 +1,11 @@
 """The journal: jobs, verdicts and outbox in SQLite.
 
-Write-ahead log with synchronous=FULL: a commit that returned survives a power cut. Each loop opens a connection of
-its own; what one commits, the other sees.
+A joint is *expected* once its job is entered, *decided* once it has a verdict row (its message is queued in the same
+transaction), and *acknowledged* once the broker's PUBACK struck that message from the outbox. What lies between, on
+the wire, is not written down: after a crash it is simply sent again.
+
+Write-ahead log with synchronous=FULL: a commit that returned survives a power cut. Each thread opens a connection of
+its own; what one commits, the others see.
 """
 
 from __future__ import annotations
@@ -13,12 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.errors import JournalError
+from edge.core.errors import JournalDamaged, JournalError
 from edge.core.wire import Message, VerdictPayload, timestamp
+from edge.files import sync_folder
 from edge.ports import JobEntry, Queued
 
-VERSION = 2
+VERSION = 3
 BUSY_TIMEOUT_S = 30.0
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _SCHEMA = """
 CREATE TABLE job (
@@ -28,7 +34,8 @@ CREATE TABLE job (
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided', 'refused')),
     expected INTEGER NOT NULL,
     opened TEXT NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 1
+    tries INTEGER NOT NULL DEFAULT 1,
+    closed TEXT
 ) STRICT;
 CREATE INDEX job_by_id ON job (job_id);
 CREATE TABLE verdict (
@@ -38,6 +45,7 @@ CREATE TABLE verdict (
     verdict TEXT NOT NULL,
     route TEXT NOT NULL,
     decided TEXT NOT NULL,
+    acknowledged TEXT,
     UNIQUE (job, joint)
 ) STRICT;
 CREATE TABLE outbox (
@@ -46,11 +54,28 @@ CREATE TABLE outbox (
     payload BLOB NOT NULL,
     retain INTEGER NOT NULL,
     refusals INTEGER NOT NULL DEFAULT 0,
-    sent INTEGER NOT NULL DEFAULT 0
+    event_id TEXT
 ) STRICT;
-CREATE INDEX outbox_unsent ON outbox (refusals, seq) WHERE sent = 0;
+CREATE INDEX outbox_order ON outbox (refusals, seq);
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+INSERT INTO note VALUES ('fresh', 'yes')
 """
-_MIGRATIONS = {1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1"}
+_MIGRATIONS = {
+    1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
+    2: """
+ALTER TABLE job ADD COLUMN closed TEXT;
+UPDATE job SET closed = opened WHERE state <> 'open';
+ALTER TABLE verdict ADD COLUMN acknowledged TEXT;
+ALTER TABLE outbox ADD COLUMN event_id TEXT;
+UPDATE outbox SET event_id = json_extract(CAST(payload AS TEXT), '$.event_id');
+UPDATE verdict SET acknowledged = decided WHERE event_id IN (SELECT event_id FROM outbox WHERE sent = 1);
+DELETE FROM outbox WHERE sent = 1;
+DROP INDEX outbox_unsent;
+ALTER TABLE outbox DROP COLUMN sent;
+CREATE INDEX outbox_order ON outbox (refusals, seq);
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT
+""",
+}
 """From this version to the next."""
 _ENTER_JOB = (
     "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
@@ -63,28 +88,46 @@ _ENTER_VERDICT = (
     "INSERT INTO verdict (event_id, job, joint, verdict, route, decided) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (job, joint) DO NOTHING"
 )
-_QUEUE = "INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)"
-_CLOSE_JOB = "UPDATE job SET state = ? WHERE row = ? AND state = 'open'"
-_PENDING = "SELECT seq, topic, payload, retain FROM outbox WHERE sent = 0 ORDER BY refusals, seq LIMIT ?"
-_MARK_SENT = "UPDATE outbox SET sent = 1 WHERE seq = ?"
+_QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
+_CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
+_PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
+_ACKNOWLEDGE = "UPDATE verdict SET acknowledged = ? WHERE event_id = (SELECT event_id FROM outbox WHERE seq = ?)"
+_STRIKE = "DELETE FROM outbox WHERE seq = ?"
 _PUT_BACK = "UPDATE outbox SET refusals = refusals + 1 WHERE seq = ?"
+_SETTLED = "state <> 'open' AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.job = job.row AND acknowledged IS NULL)"
 
 
 class Journal:
     """One connection to the journal; use it from one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the journal, creating it where there is none. Raises JournalError."""
+    def __init__(self, path: Path, *, examine: bool = False) -> None:
+        """Open the journal, creating it where there is none; ``examine`` reads it through for damage first.
+
+        Raises JournalDamaged when it is no longer a database, JournalError when it cannot be used for another reason.
+        """
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise _failed(path, error) from error
+        try:
+            self._prepare(examine=examine)
+        except BaseException:
+            self._db.close()  # or its closing, some time later, would remove the files of a journal made anew here
+            raise
+
+    def _prepare(self, *, examine: bool) -> None:
+        try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
-            self._path = path
-            self._migrate()
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise _failed(path, error) from error
+            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if examine else "ok"
+        except sqlite3.DatabaseError as error:
+            raise _failed(self._path, error) from error
+        if found != "ok":
+            raise JournalDamaged(f"{self._path}: {found}")
+        self._migrate()
 
     def _migrate(self) -> None:
         with self._transaction():
@@ -98,7 +141,8 @@ class Journal:
                 )
             else:
                 for older in range(version, VERSION):
-                    self._db.execute(_MIGRATIONS[older])
+                    for statement in _MIGRATIONS[older].split(";"):
+                        self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
@@ -155,18 +199,18 @@ class Journal:
                     payload.time,
                 )
                 if self._db.execute(_ENTER_VERDICT, values).rowcount == 1:
-                    self._queue(message)
+                    self._queue(message, payload.event_id)
 
-    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
         with self._transaction():
             state = "refused" if refused else "decided"
-            if self._db.execute(_CLOSE_JOB, (state, entry.row)).rowcount == 1:
+            if self._db.execute(_CLOSE_JOB, (state, timestamp(now), entry.row)).rowcount == 1:
                 for message in messages:
                     self._queue(message)
 
-    def _queue(self, message: Message) -> None:
-        self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain)))
+    def _queue(self, message: Message, event_id: str | None = None) -> None:
+        self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain), event_id))
 
     # --- the reporting side ---
 
@@ -176,21 +220,128 @@ class Journal:
             rows = self._db.execute(_PENDING, (limit,)).fetchall()
         return [Queued(seq, Message(topic, payload, bool(retain))) for seq, topic, payload, retain in rows]
 
-    def mark_sent(self, rows: Sequence[int]) -> None:
+    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
         """Strike rows the broker has acknowledged."""
         with self._transaction():
-            self._db.executemany(_MARK_SENT, [(row,) for row in rows])
+            self._db.executemany(_ACKNOWLEDGE, [(timestamp(now), row) for row in rows])
+            self._db.executemany(_STRIKE, [(row,) for row in rows])
 
     def put_back(self, rows: Sequence[int]) -> None:
         """Let rows the broker will not take wait behind all others; they are never dropped."""
         with self._transaction():
             self._db.executemany(_PUT_BACK, [(row,) for row in rows])
 
+    def notify(self, message: Message) -> None:
+        """Queue a message that belongs to no job."""
+        with self._transaction():
+            self._queue(message)
+
+    # --- housekeeping ---
+
+    def settled(self, content: str) -> bool:
+        """Is the job closed, and every verdict on it acknowledged by the broker? A job not known here is not."""
+        with self._transaction():
+            found = self._db.execute(f"SELECT {_SETTLED} FROM job WHERE content = ?", (content,)).fetchone()  # noqa: S608
+        return bool(found and found[0])
+
+    def forget(self, contents: Sequence[str]) -> None:
+        """Drop settled jobs with their verdicts; any other stays."""
+        with self._transaction():
+            for content in contents:
+                found = self._db.execute(f"SELECT row FROM job WHERE content = ? AND {_SETTLED}", (content,)).fetchone()  # noqa: S608
+                if found:
+                    self._db.execute("DELETE FROM verdict WHERE job = ?", found)
+                    self._db.execute("DELETE FROM job WHERE row = ?", found)
+
+    def settled_before(self, moment: datetime) -> list[str]:
+        """Contents of the settled jobs that were closed before ``moment``."""
+        with self._transaction():
+            asked = f"SELECT content FROM job WHERE closed < ? AND {_SETTLED}"  # noqa: S608
+            return [content for (content,) in self._db.execute(asked, (timestamp(moment),))]
+
+    # --- recovery ---
+
+    @property
+    def fresh(self) -> bool:
+        """Was it created by this program and not yet made to agree with the spool?"""
+        with self._transaction():
+            return self._db.execute("SELECT 1 FROM note WHERE key = 'fresh'").fetchone() is not None
+
+    def settle_in(self, alarms: Sequence[Message]) -> None:
+        """The journal agrees with the spool now; queue what is to be said about how that came, in one transaction."""
+        with self._transaction():
+            self._db.execute("DELETE FROM note WHERE key = 'fresh'")
+            for alarm in alarms:
+                self._queue(alarm)
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Rename a damaged journal, with its write-ahead files, out of the way; where it went."""
+    stamp = f"{now:%Y%m%dT%H%M%S.%fZ}"
+    # The database first: without its write-ahead log it could pass for a sound, older one. A log without its database
+    # is thrown away by SQLite.
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.damaged-{stamp}{suffix}"))
+    sync_folder(path.parent)
+    return path.with_name(f"{path.name}.damaged-{stamp}")
+
 
 def _failed(path: Path, error: Exception) -> JournalError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return JournalDamaged(f"{path}: {error}; restart axi-edge: it sets the file aside and rebuilds from the spool")
     return JournalError(
         f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"
     )
+
+
+class JobHeld(NamedTuple):
+    """A job as the journal has it. ``queued``: its joints whose verdict has a message in the outbox."""
+
+    job_id: str
+    state: str
+    expected: int
+    verdicts: dict[str, VerdictHeld]
+
+
+class VerdictHeld(NamedTuple):
+    event_id: str
+    verdict: str
+    route: str
+    acknowledged: bool
+    queued: bool
+
+
+def held(path: Path) -> dict[str, JobHeld]:
+    """Content -> job, all of one moment. Raises JournalError."""
+    with _reading(path) as db:
+        db.execute("BEGIN")
+        rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
+        jobs = {row: (content, JobHeld(job_id, state, expected, {})) for row, content, job_id, state, expected in rows}
+        verdicts = db.execute(
+            "SELECT job, joint, event_id, verdict, route, acknowledged IS NOT NULL, "
+            "event_id IN (SELECT event_id FROM outbox WHERE event_id IS NOT NULL) FROM verdict"
+        )
+        for row, joint, event_id, verdict, route, acknowledged, queued in verdicts:
+            jobs[row][1].verdicts[joint] = VerdictHeld(event_id, verdict, route, bool(acknowledged), bool(queued))
+    return dict(jobs.values())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection, which does not disturb the daemon. Raises JournalError."""
+    if not path.exists():
+        raise JournalError(f"{path}: no journal; the daemon has not run with this configuration yet")
+    try:
+        with closing(
+            sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+            )
+        ) as db:
+            yield db
+    except sqlite3.DatabaseError as error:
+        raise _failed(path, error) from error
 
 
 class Totals(NamedTuple):
@@ -203,15 +354,10 @@ class Totals(NamedTuple):
 
 
 def totals(path: Path) -> Totals:
-    """Count without disturbing the daemon: a read-only connection. Raises JournalError."""
-    if not path.exists():
-        raise JournalError(f"{path}: no journal; the daemon has not run with this configuration yet")
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
-            jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
-            verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
-            (unsent,) = db.execute("SELECT count(*) FROM outbox WHERE sent = 0").fetchone()
-            (last,) = db.execute("SELECT max(decided) FROM verdict").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise _failed(path, error) from error
+    """Count without disturbing the daemon. Raises JournalError."""
+    with _reading(path) as db:
+        jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
+        verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
+        (unsent,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+        (last,) = db.execute("SELECT max(decided) FROM verdict").fetchone()
     return Totals(jobs, verdicts, unsent, last)

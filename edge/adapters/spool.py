@@ -7,10 +7,15 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.core.errors import ConfigError
+from edge.core.job import Salvage, salvage
 from edge.files import move_durably, read_regular, write_durably
 from edge.ports import ClaimedJob
 
@@ -78,6 +83,35 @@ class FolderSpool:
             log.warning("no reason.json written", extra={"job": str(job.folder), "problem": str(error)})
         move_durably(job.folder, _free_name(self.rejected / job.folder.name))
 
+    def hand_back(self) -> int:
+        """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
+        filed = [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]
+        for folder in filed:
+            move_durably(folder, _free_name(self.incoming / folder.name))
+        return len(filed)
+
+    def finished(self) -> list[FiledJob]:
+        """Every job in done and rejected, the longest filed first."""
+        found = []
+        for place in (self.done, self.rejected):
+            for folder in _job_folders(place):
+                with suppress(FileNotFoundError):
+                    size = sum(part.lstat().st_size for part in folder.rglob("*"))
+                    found.append(FiledJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
+        return sorted(found, key=lambda job: job.filed)
+
+    def discard(self, folder: Path) -> None:
+        """Delete a finished job's folder: it is out of the way at once, whatever interrupts the deleting."""
+        doomed = folder.with_name(f".{folder.name}.discarded")
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Finish the deleting that was interrupted."""
+        for place in (self.done, self.rejected):
+            for doomed in place.glob(".*.discarded"):
+                shutil.rmtree(doomed, ignore_errors=True)
+
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
             self._ignored.add(entry)
@@ -95,6 +129,42 @@ class FolderSpool:
                 else:
                     self._say_once(entry.name, "not a job folder")
         return [self.incoming / name for _, name in sorted(found)]
+
+
+class FiledJob(NamedTuple):
+    """A finished job's folder. ``filed``: seconds since the epoch; ``size``: bytes."""
+
+    folder: Path
+    content: str
+    filed: float
+    size: int
+
+
+class FoundJob(NamedTuple):
+    """A job folder found while looking around. ``place``: incoming, work, done or rejected."""
+
+    place: str
+    name: str
+    content: str
+    found: Salvage
+
+
+def survey(root: Path) -> Iterator[FoundJob]:
+    """Every job in the spool, touching nothing."""
+    for place in _FOLDERS:
+        for folder in sorted(_job_folders(root / place)):
+            with suppress(FileNotFoundError):
+                job = open_folder(folder)
+                yield FoundJob(place, folder.name, job.content, salvage(job.manifest))
+
+
+def _job_folders(place: Path) -> Iterator[Path]:
+    if not place.is_dir():
+        return
+    for folder in place.iterdir():
+        hidden = folder.name.startswith(".") or folder.name.endswith(".tmp")
+        if not hidden and folder.is_dir() and not folder.is_symlink():
+            yield folder
 
 
 def open_folder(folder: Path) -> ClaimedJob:

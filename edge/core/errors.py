@@ -9,6 +9,7 @@
     ├── SliceError                one slice cannot be used; its joints go to the specialist
     ├── BrokerUnavailable         no session with the broker, for now
     └── JournalError              the journal cannot be used; exit 3
+        └── JournalDamaged        it is no longer a database: set aside and rebuilt at the next start
 
 Every message is one plain sentence that names the file, the field and the remedy.
 """
@@ -69,3 +70,7 @@ class JournalError(AxiError):
     """The journal is missing, damaged or of an unknown version."""
 
     exit_code = 3
+
+
+class JournalDamaged(JournalError):
+    """The journal's file is no longer a sound database."""

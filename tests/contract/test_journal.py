@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from edge.adapters.journal import Journal, totals
-from edge.core.errors import JournalError
+from edge.adapters.journal import Journal, held, set_aside, totals
+from edge.core.errors import JournalDamaged, JournalError
 from edge.core.verdict import Call
 from edge.core.wire import Message
 from tests.support.builders import make_verdict
@@ -60,13 +60,13 @@ def test_a_joint_is_decided_once_and_queued_once(store: Store) -> None:
 def test_a_job_is_closed_once(store: Store) -> None:
     entry = store.open_job("sha256:a", "L7", 0, NOW)
     for _ in range(2):
-        store.close_job(entry, [Message("base/board/SN", b"{}")], refused=False)
+        store.close_job(entry, [Message("base/board/SN", b"{}")], refused=False, now=NOW)
     assert len(unsent(store)) == 1
     assert store.open_job("sha256:a", "L7", 0, NOW).closed
 
 
 def test_other_content_under_a_used_id_clashes_unless_that_was_refused(store: Store) -> None:
-    store.close_job(store.open_job("sha256:a", "L7", 0, NOW), [], refused=True)
+    store.close_job(store.open_job("sha256:a", "L7", 0, NOW), [], refused=True, now=NOW)
     second = store.open_job("sha256:b", "L7", 0, NOW)
     assert not second.clash
     assert store.open_job("sha256:c", "L7", 0, NOW).clash
@@ -78,9 +78,9 @@ def test_rows_come_in_order_and_stay_until_struck(store: Store) -> None:
     store.record(entry, [make_verdict(f"J{i}") for i in range(5)])
     rows = store.pending(3)
     assert [row.message for row in rows] == [make_verdict(f"J{i}")[1] for i in range(3)]
-    store.mark_sent([rows[1].seq])
+    store.mark_sent([rows[1].seq], NOW)
     assert [row.message for row in store.pending(3)] == [make_verdict(f"J{i}")[1] for i in (0, 2, 3)]
-    store.mark_sent([])
+    store.mark_sent([], NOW)
 
 
 def test_what_is_put_back_waits_behind_the_others(store: Store) -> None:
@@ -102,7 +102,7 @@ def test_two_connections_see_each_others_commits(path: Path) -> None:
     entry = one.open_job("sha256:a", "L7", 1, NOW)
     one.record(entry, [make_verdict("J1")])
     assert unsent(other) == [make_verdict("J1")[1]]
-    other.mark_sent([other.pending(1)[0].seq])
+    other.mark_sent([other.pending(1)[0].seq], NOW)
     assert unsent(one) == []
     counted = totals(path)
     assert (counted.jobs, counted.verdicts, counted.unsent) == ({"open": 1}, {"normal": 1}, 0)
@@ -135,26 +135,106 @@ def test_what_a_killed_process_committed_is_there(path: Path) -> None:
     assert unsent(Journal(path)) == [make_verdict("J1")[1]]
 
 
-def test_a_journal_of_the_first_version_is_taken_over_with_all_it_holds(path: Path) -> None:
-    journal = Journal(path)
-    journal.record(journal.open_job("sha256:a", "L7", 2, NOW), [make_verdict("J1")])
-    journal.close()
+OLD_JOB = (
+    "CREATE TABLE job (row INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, "
+    "state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided', 'refused')), expected INTEGER NOT NULL, "
+    "opened TEXT NOT NULL{tries}) STRICT"
+)
+OLD_REST = """
+CREATE INDEX job_by_id ON job (job_id);
+CREATE TABLE verdict (event_id TEXT PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (row), joint TEXT NOT NULL,
+    verdict TEXT NOT NULL, route TEXT NOT NULL, decided TEXT NOT NULL, UNIQUE (job, joint)) STRICT;
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    retain INTEGER NOT NULL, refusals INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX outbox_unsent ON outbox (refusals, seq) WHERE sent = 0;
+INSERT INTO job (content, job_id, expected, opened) VALUES ('sha256:a', 'L7', 3, '2026-11-21T00:00:00.000Z');
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_journal_is_taken_over_with_all_it_holds(path: Path, version: int) -> None:
+    """J1 was acknowledged, J2 waits for the broker, J3 is not decided."""
     with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE job DROP COLUMN tries")
-        db.execute("PRAGMA user_version = 1")
+        db.execute(OLD_JOB.format(tries=", tries INTEGER NOT NULL DEFAULT 1" if version == 2 else ""))
+        db.executescript(OLD_REST)
+        for joint, sent in (("J1", 1), ("J2", 0)):
+            payload, message = make_verdict(joint)
+            db.execute(
+                "INSERT INTO verdict VALUES (?, 1, ?, 'normal', 'release', ?)",
+                (payload.event_id, joint, payload.time),
+            )
+            row = (message.topic, message.payload, sent)
+            db.execute("INSERT INTO outbox (topic, payload, retain, sent) VALUES (?, ?, 0, ?)", row)
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
     for _ in range(2):
-        again = Journal(path)
-        entry = again.open_job("sha256:a", "L7", 2, NOW)
-        assert again.decided(entry) == {"J1": ("normal", "release")}
-        assert unsent(again) == [make_verdict("J1")[1]]
+        again = Journal(path, examine=True)
+        entry = again.open_job("sha256:a", "L7", 3, NOW)
+        assert list(again.decided(entry)) == ["J1", "J2"]
+        assert unsent(again) == [make_verdict("J2")[1]]
+        assert not again.fresh
         again.close()
-    assert entry.tries == 3
+    states = {joint: (one.acknowledged, one.queued) for joint, one in held(path)["sha256:a"].verdicts.items()}
+    assert states == {"J1": (True, False), "J2": (False, True)}
+
+
+def test_a_verdict_is_queued_until_it_is_acknowledged(path: Path) -> None:
+    journal = Journal(path)
+    entry = journal.open_job("sha256:a", "L7", 2, NOW)
+    journal.record(entry, [make_verdict("J1"), make_verdict("J2")])
+    journal.mark_sent([journal.pending(1)[0].seq], NOW)
+    job = held(path)["sha256:a"]
+    assert (job.job_id, job.state, job.expected) == ("L7", "open", 2)
+    assert [(one.acknowledged, one.queued) for one in job.verdicts.values()] == [(True, False), (False, True)]
+
+
+def test_only_a_closed_job_whose_verdicts_were_all_acknowledged_is_settled_and_can_be_forgotten(path: Path) -> None:
+    journal = Journal(path)
+    entry = journal.open_job("sha256:a", "L7", 1, NOW)
+    journal.record(entry, [make_verdict("J1")])
+    states = [journal.settled("sha256:a")]
+    journal.close_job(entry, [], refused=False, now=NOW)
+    states.append(journal.settled("sha256:a"))
+    journal.forget(["sha256:a", "sha256:never-seen"])
+    assert held(path)["sha256:a"].verdicts, "a verdict on its way was forgotten"
+    journal.mark_sent([row.seq for row in journal.pending(9)], NOW)
+    states.append(journal.settled("sha256:a"))
+    assert states == [False, False, True]
+    assert not journal.settled("sha256:never-seen")
+    assert journal.settled_before(NOW) == []
+    assert journal.settled_before(NOW + timedelta(seconds=1)) == ["sha256:a"]
+    journal.forget(["sha256:a"])
+    assert held(path) == {}
+
+
+@pytest.mark.parametrize("where", [0.3, 0.5, 0.9])
+def test_damage_anywhere_is_found_by_examining(path: Path, where: float) -> None:
+    journal = Journal(path)
+    for job in range(200):
+        entry = journal.open_job(f"sha256:{job}", f"L{job}", 1, NOW)
+        journal.record(entry, [make_verdict("J1", f"L{job}")])
+    journal.close()
+    raw = bytearray(path.read_bytes())
+    page = int(len(raw) * where) // 4096 * 4096
+    raw[page : page + 4096] = b"\xa5" * 4096
+    path.write_bytes(raw)
+    with pytest.raises(JournalDamaged, match=r"journal\.db"):
+        Journal(path, examine=True)
+
+
+def test_a_journal_set_aside_takes_its_write_ahead_log_along(path: Path) -> None:
+    journal = Journal(path)
+    journal.open_job("sha256:a", "L7", 1, NOW)
+    kept = set_aside(path, NOW)
+    journal._db.execute("PRAGMA wal_checkpoint")
+    assert not path.exists()
+    assert Journal(path).fresh
+    assert list(held(kept)) == ["sha256:a"]
 
 
 def test_a_damaged_or_newer_journal_is_refused_and_left_alone(path: Path) -> None:
     path.write_bytes(b"this is no database, whatever its name says" * 100)
-    with pytest.raises(JournalError, match="keep the file"):
+    with pytest.raises(JournalDamaged, match="not a database"):
         Journal(path)
     assert path.read_bytes().startswith(b"this is no database")
     path.unlink()

@@ -76,7 +76,7 @@ class FakeLedger:
                 known[payload.joint] = (payload.verdict.value, payload.route.value)
                 self._queue(message)
 
-    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         if self._states[entry.row] == "open":
             self._states[entry.row] = "refused" if refused else "decided"
             for message in messages:
@@ -94,7 +94,7 @@ class FakeLedger:
         for row in rows:
             self._refusals[row] = self._refusals.get(row, 0) + 1
 
-    def mark_sent(self, rows: Sequence[int]) -> None:
+    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
         for row in rows:
             del self._outbox[row]
 

@@ -207,9 +207,9 @@ class FailsOnce(FakeLedger):
         super().record(entry, messages)
         self._maybe_die(done=True)
 
-    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool) -> None:
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         self._maybe_die(done=False)
-        super().close_job(entry, messages, refused=refused)
+        super().close_job(entry, messages, refused=refused, now=now)
         self._maybe_die(done=True)
 
 

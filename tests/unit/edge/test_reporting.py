@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.bootstrap import utc_now
 from edge.core.wire import Message
 from edge.health import Progress
 from edge.reporting import Backoff, Reporting
@@ -24,7 +25,7 @@ def queued(n: int) -> FakeLedger:
 
 
 def reporting(ledger: FakeLedger, broker: FakeBroker, window: int = 4) -> Reporting:
-    return Reporting(ledger, broker.connect, status, Backoff(0.5, 30, lambda _low, high: high), window=window)
+    return Reporting(ledger, broker.connect, status, Backoff(0.5, 30, lambda _low, high: high), utc_now, window=window)
 
 
 def drain(loop: Reporting, steps: int = 200) -> None:
