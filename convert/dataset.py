@@ -25,7 +25,7 @@ from edge.core.errors import UsageError
 from edge.core.job import Job, View, parse_manifest
 from edge.core.preprocess import Grey, PreprocessSpec, prepare
 from edge.files import digest_file
-from edge.inspection import read_view
+from edge.judge import read_view
 
 Labels = NDArray[np.int64]
 Patches = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
 from edge.core.job import Roi, parse_manifest
 from edge.core.preprocess import Grey, PreprocessSpec, crop_of, prepare
-from edge.inspection import read_view
+from edge.judge import read_view
 
 
 def golden_joints(

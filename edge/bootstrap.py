@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +19,16 @@ from edge.adapters.journal import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.adapters.spool import FolderSpool
 from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
+from edge.adapters.worker import JudgeProcess
 from edge.bundle import Bundle, load_public_key, open_bundle
 from edge.config import MqttSettings, Settings
 from edge.core.errors import BrokerUnavailable, ConfigError
-from edge.core.wire import Encoder, Message, Topics
+from edge.core.wire import Encoder, Message, ModelRef, Topics
+from edge.exchange import Load
 from edge.health import Progress
-from edge.inspection import Inspection, Judge
+from edge.inspection import Inspection
+from edge.judge import Judge
+from edge.pace import Pace
 from edge.recovery import open_journal
 from edge.replay import replay
 from edge.reporting import Backoff, Reporting
@@ -58,8 +65,13 @@ def load_model(
     chosen = choose_runtime(runtime)
     scorer = TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=threads, kernels=kernels)
     replayed = replay(bundle, scorer)
-    judge = Judge(bundle.card, point, scorer, read_slice, time.monotonic)
+    judge = Judge(bundle.card, point, scorer, read_slice, time.monotonic, ThreadPoolExecutor(decoders(), "decode"))
     return LoadedModel(bundle, judge, chosen, replayed)
+
+
+def decoders() -> int:
+    """How many slices are decoded at once: never more than there are cores to do it."""
+    return min(4, len(os.sched_getaffinity(0)))
 
 
 def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
@@ -118,11 +130,30 @@ class Parts(NamedTuple):
     close: Callable[[], None]
 
 
-def wire(settings: Settings, model: LoadedModel) -> Parts:
-    """Wire the daemon. Raises ConfigError or JournalError."""
+def judge_process(settings: Settings) -> JudgeProcess:
+    """The process that judges with the configured bundle, not yet started."""
+    load = Load(
+        bundle=os.fsencode(settings.model.bundle),
+        public_key_file=settings.model.public_key_file,
+        operating_point=settings.model.operating_point,
+        runtime=settings.inference.runtime,
+        threads=settings.inference.threads,
+        kernels=settings.inference.kernels,
+    )
+    return JudgeProcess(
+        (sys.executable, "-m", "edge.worker"),
+        load,
+        time.monotonic,
+        start_timeout_s=settings.inference.start_timeout_s,
+        joint_timeout_s=settings.inference.joint_timeout_s,
+    )
+
+
+def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
+    """Wire the daemon around a judge that was started. Raises ConfigError or JournalError."""
     device = settings.device.name
     broker = broker_settings(settings.mqtt, device)
-    encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model.bundle.reference)
+    encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model)
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
     bell, stop = threading.Event(), threading.Event()
     spool = FolderSpool(Path(settings.spool.path))
@@ -132,13 +163,15 @@ def wire(settings: Settings, model: LoadedModel) -> Parts:
     inspection = Inspection(
         spool=spool,
         ledger=ledger,
-        judge=model.judge,
+        judge=judge,
         encoder=encoder,
         now=utc_now,
         clock=time.monotonic,
         announce=bell.set,
         beat=progress.beat_of(INSPECTION),
         may_go_on=grace.may_go_on,
+        pace=Pace(settings.inference.verdict_within_s),
+        job_timeout_s=settings.inference.job_timeout_s,
     )
     reporting = Reporting(
         outbox,
@@ -150,6 +183,7 @@ def wire(settings: Settings, model: LoadedModel) -> Parts:
     )
 
     def close() -> None:
+        judge.close()
         ledger.close()
         outbox.close()
 

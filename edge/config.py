@@ -47,11 +47,20 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
 
 
 class InferenceSettings(Struct, frozen=True, kw_only=True):
-    """``kernels``: "exact" gives bit-identical scores on every runtime, about three times slower on x86."""
+    """``kernels``: "exact" gives bit-identical scores on every runtime, about three times slower on x86.
+
+    ``joint_timeout_s``: the longest silence of the process that judges before it is taken to hang; the first joint of
+    a view includes decoding its slices. ``verdict_within_s``: a job that would be judged later than this after its
+    arrival goes to the specialist at once (0: never).
+    """
 
     runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
     kernels: Literal["fast", "exact"] = "fast"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    start_timeout_s: Seconds = 60.0
+    joint_timeout_s: Seconds = 5.0
+    job_timeout_s: Seconds = 120.0
+    verdict_within_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
 class MqttSettings(Struct, frozen=True, kw_only=True):

@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from edge import __version__
 from edge.adapters.systemd import Notifier
-from edge.bootstrap import INSPECTION, REPORTING, Parts, load_configured_model, wire
+from edge.bootstrap import INSPECTION, REPORTING, Parts, judge_process, wire
 from edge.config import Settings
 from edge.core.errors import AxiError, ConfigError, JournalDamaged
 from edge.files import exclusive_lock
@@ -32,9 +32,9 @@ def lock_path(settings: Settings) -> Path:
 
 def run_daemon(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises AxiError when it cannot start, and whatever a loop died of."""
-    model = load_configured_model(settings)
-    with _own_lock(lock_path(settings)):
-        parts = wire(settings, model)
+    with _own_lock(lock_path(settings)), closing(judge_process(settings)) as judge:
+        ready = judge.start(lambda: None)
+        parts = wire(settings, judge, ready.model)
         # Blocked here and waited for in the main loop: no handler runs, so none can deadlock on a lock held below it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         log.info(
@@ -42,15 +42,15 @@ def run_daemon(settings: Settings) -> None:
             extra={
                 "version": __version__,
                 "device": settings.device.name,
-                "bundle": f"{model.bundle.card.name}-{model.bundle.card.version}",
-                "digest": model.bundle.digest,
-                "signed": model.bundle.signed,
-                "runtime": f"{model.runtime.name} {model.runtime.version}",
+                "bundle": f"{ready.model.name}-{ready.model.version}",
+                "digest": ready.model.digest,
+                "signed": ready.signed,
+                "runtime": ready.runtime,
                 "kernels": settings.inference.kernels,
                 "threads": settings.inference.threads,
-                "golden_joints": model.replayed,
-                "operating_point": model.judge.point.name,
-                "threshold": model.judge.point.threshold,
+                "golden_joints": ready.golden_joints,
+                "operating_point": ready.operating_point,
+                "threshold": ready.threshold,
             },
         )
         Daemon(parts, Notifier(), settings).run()

@@ -3,128 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
-import numpy as np
-
-from edge.core.card import ModelCard, OperatingPoint
-from edge.core.decide import judge, score_of, supported
-from edge.core.errors import AxiError, JobRefused, SliceError
-from edge.core.job import Job, Joint, NamedJoint, Roi, View, parse_manifest, salvage
-from edge.core.preprocess import Grey, PreprocessSpec, prepare, to_polarity
+from edge.core.errors import AxiError, JobRefused, RuntimeLost
+from edge.core.job import Job, Joint, NamedJoint, parse_manifest, salvage
 from edge.core.verdict import Call, Reason, Verdict
-from edge.core.wire import BoardRef, Encoder, Message, VerdictPayload, encode
-from edge.ports import ClaimedJob, JobEntry, Ledger, Monotonic, Now, ReadSlice, Scorer, Spool
+from edge.core.wire import BoardRef, Encoder, Message, Severity, VerdictPayload, encode
+from edge.pace import Pace
+from edge.ports import ClaimedJob, JobEntry, Judging, Ledger, Monotonic, Now, Spool, ViewToJudge
 
 log = logging.getLogger(__name__)
 
-LEAST_CONTRAST = 4
-"""Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
-
 MOST_TRIES = 2
-"""How often the program may die over a job, no view of it judged, before the job is set aside."""
+"""How often a job may cost the program or its runtime their life, nothing judged in between, before it is set aside."""
 
 
-def read_view(
-    job: Job, view: View, folder: Path, read: ReadSlice, spec: PreprocessSpec
-) -> tuple[dict[int, Grey], Reason | None]:
-    """Every slice of the view by index, in the spec's polarity; or nothing, and why the view cannot be judged."""
-    slices: dict[int, Grey] = {}
-    for part in view.slices:
-        try:
-            grey = read(folder, part, job.image)
-        except SliceError as error:
-            log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": str(error)})
-            return {}, Reason(error.reason)
-        slices[part.index] = to_polarity(grey, job.image.polarity, spec.polarity)
-    if len({grey.shape for grey in slices.values()}) > 1:
-        return {}, Reason.SLICE_SIZES_DIFFER
-    if max(slices) >= spec.channels:
-        return {}, Reason.TOO_MANY_SLICES
-    return slices, None
-
-
-class Judge(NamedTuple):
-    """Decides joints with one bundle at one operating point."""
-
-    card: ModelCard
-    point: OperatingPoint
-    scorer: Scorer
-    read: ReadSlice
-    clock: Monotonic
-
-    def view(
-        self, job: Job, view: View, folder: Path, joints: Sequence[Joint], beat: Callable[[], None]
-    ) -> list[Verdict]:
-        """One verdict for each of ``joints``, all lying in ``view``; every slice file is decoded once.
-
-        ``beat`` is called after each joint. Nothing about a joint or a slice makes this raise.
-        """
-        started = self.clock()
-        slices, trouble = read_view(job, view, folder, self.read, self.card.preprocess)
-        verdicts = []
-        for joint in joints:
-            call, reason, p_defect = self._joint(joint, slices, trouble)
-            verdicts.append(
-                Verdict(
-                    joint=joint.id,
-                    call=call,
-                    refdes=joint.refdes,
-                    pin=joint.pin,
-                    machine_call=joint.machine_call,
-                    p_defect=p_defect,
-                    threshold=None if p_defect is None else self.point.threshold,
-                    operating_point=None if p_defect is None else self.point.name,
-                    reason=reason,
-                    slices=len(view.slices),
-                    latency_ms=1e3 * (self.clock() - started),
-                )
-            )
-            beat()
-        return verdicts
-
-    def _joint(
-        self, joint: Joint, slices: dict[int, Grey], trouble: Reason | None
-    ) -> tuple[Call, Reason | None, float | None]:
-        if not supported(joint.type, self.card.joint_types):
-            return Call.UNJUDGED, Reason.UNSUPPORTED_JOINT_TYPE, None
-        if trouble is not None:
-            return Call.UNJUDGED, trouble, None
-        if _outside(joint.roi, next(iter(slices.values()))):
-            return Call.UNJUDGED, Reason.ROI_OUTSIDE, None
-        patch = prepare(self.card.preprocess, slices, joint.roi)
-        if any(np.ptp(patch[..., index]) < LEAST_CONTRAST for index in slices):
-            return Call.UNJUDGED, Reason.SLICE_BLANK, None
-        score = score_of(self.scorer.run(patch), self.card.quantisation)
-        call, reason = judge(score, self.point)
-        return call, reason, None if call is Call.UNJUDGED else score.p_defect
-
-
-def _outside(roi: Roi, frame: Grey) -> bool:
-    """The box's centre lies off the frame, or the box exceeds it: the patch would not show this joint."""
-    height, width = frame.shape
-    centred = 0 <= roi.xmin + roi.xmax <= 2 * width and 0 <= roi.ymin + roi.ymax <= 2 * height
-    return not centred or roi.xmax - roi.xmin > width or roi.ymax - roi.ymin > height
+class _OverdueError(Exception):
+    """A job has been in work for too long."""
 
 
 class Inspection(NamedTuple):
     """Takes jobs from the spool through the judge into the journal.
 
     ``announce`` is called after each commit that queued messages; ``beat`` after each step of progress;
-    ``may_go_on`` says between views whether there is still time before a shutdown.
+    ``may_go_on`` says between views whether there is still time before a shutdown; ``job_timeout_s`` is how long a
+    job may be in work in one go.
     """
 
     spool: Spool
     ledger: Ledger
-    judge: Judge
+    judge: Judging
     encoder: Encoder
     now: Now
     clock: Monotonic
     announce: Callable[[], None]
     beat: Callable[[], None]
     may_go_on: Callable[[], bool]
+    pace: Pace
+    job_timeout_s: float
 
     def step(self) -> bool:
         """Take the next job all the way; False when none is waiting."""
@@ -148,6 +66,7 @@ class Inspection(NamedTuple):
                 f"{claimed.folder.name}: job_id: {job.job_id!r} was used before with other content; "
                 "give every job an id of its own"
             )
+        problem = None
         if not entry.closed:
             if entry.tries > MOST_TRIES:
                 raise JobRefused(
@@ -155,29 +74,109 @@ class Inspection(NamedTuple):
                     "of it; its joints go to the specialist, the folder in rejected should go to the maintainers"
                 )
             try:
-                done = self._judge_views(job, claimed, entry)
+                done, problem = self._judge_job(job, claimed, entry)
             except (OSError, AxiError):
                 self.ledger.leave_job(entry)  # disk or journal, not the job: it may be tried again for ever
                 raise
             if not done:
                 self.ledger.leave_job(entry)
+                log.info("job left in work for the next start", extra={"job_id": job.job_id})
                 return
             board = BoardRef(serial=job.board.serial, type=job.board.type)
             self._close(entry, job.job_id, board, len(job.joints), started, refused=None)
-        self.spool.finish(claimed)
+        if problem is None:
+            self.spool.finish(claimed)
+        else:
+            self.spool.reject(claimed, problem)
 
-    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry) -> bool:
-        """Whether all joints are decided; not so when there is no time left before a shutdown."""
-        decided = self.ledger.decided(entry)
-        for view in job.views:
-            left = [joint for joint in job.joints_of(view) if joint.id not in decided]
-            if left and not self.may_go_on():
-                log.info("job left in work for the next start", extra={"job_id": job.job_id})
-                return False
-            if left:
-                verdicts = self.judge.view(job, view, claimed.folder, left, self.beat)
-                self._record(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+    def _judge_job(self, job: Job, claimed: ClaimedJob, entry: JobEntry) -> tuple[bool, str | None]:
+        """Whether all joints are decided (not so when there is no time left before a shutdown), and what was wrong.
+
+        A runtime that hangs or dies is started anew, and the job's remaining joints are tried once more; then they
+        go to the specialist, and the job is set aside.
+        """
+        if self._overloaded(job, claimed, entry):
+            return True, None
+        until = self.clock() + self.job_timeout_s
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                return self._judge_views(job, claimed, entry, until), None
+            except _OverdueError:
+                self._give_up(job, entry, Reason.TIMEOUT)
+                text = (
+                    f"{claimed.folder.name}: not judged within {self.job_timeout_s} s; the rest goes to the specialist"
+                )
+                self._alarm("job_overdue", text)
+                return True, None
+            except RuntimeLost as lost:
+                problem = f"{claimed.folder.name}: {lost}"
+                reason = Reason(lost.reason)
+                log.error("runtime lost", extra={"job_id": job.job_id, "problem": str(lost), "attempt": attempt})  # noqa: TRY400
+                self._alarm(f"runtime_{'hung' if reason is Reason.TIMEOUT else 'crashed'}", problem)
+        self._give_up(job, entry, reason)
+        return True, f"{problem}; {MOST_TRIES} times, so its joints go to the specialist"
+
+    def _overloaded(self, job: Job, claimed: ClaimedJob, entry: JobEntry) -> bool:
+        """Would this job's verdicts come too late? Then its joints go to the specialist at once."""
+        age_s = self.now().timestamp() - claimed.arrived
+        late = self.pace.misses(age_s, sum(len(part.joints) for part in self._left(job, entry)))
+        if late:
+            self._give_up(job, entry, Reason.OVERLOAD)
+        if late != self.pace.overloaded:
+            self.pace.overloaded = late
+            text = f"{claimed.folder.name} has waited {age_s:.1f} s; verdicts are due within {self.pace.within_s} s"
+            if late:
+                self._alarm("overload", f"{text}: joints go to the specialist unjudged")
+            else:
+                self._alarm("overload_over", f"{text}: joints are judged again", severity="warning")
+        return late
+
+    def _give_up(self, job: Job, entry: JobEntry, reason: Reason) -> None:
+        left = [joint for part in self._left(job, entry) for joint in part.joints]
+        self._record(job, entry, [unjudged(joint, reason) for joint in left])
+
+    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry, until: float) -> bool:
+        """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest."""
+        left = self._left(job, entry)
+        if not left:
+            return True
+        if not self.may_go_on():
+            return False
+        with closing(self.judge.views(job, claimed.folder, left, self.beat)) as verdicts:
+            for part in left:
+                self._judge_view(job, entry, part, verdicts, until)
+                if part is not left[-1] and not self.may_go_on():
+                    return False
         return True
+
+    def _judge_view(
+        self, job: Job, entry: JobEntry, part: ViewToJudge, verdicts: Iterator[Verdict], until: float
+    ) -> None:
+        started, judged = self.clock(), list[Verdict]()
+        try:
+            for _ in part.joints:
+                if self.clock() >= until:
+                    raise _OverdueError
+                judged.append(next(verdicts))
+        finally:
+            self._record(job, entry, judged)  # also what was judged before the runtime was lost
+        self.pace.note(len(judged), self.clock() - started)
+
+    def _left(self, job: Job, entry: JobEntry) -> list[ViewToJudge]:
+        decided = self.ledger.decided(entry)
+        views = (
+            ViewToJudge(view, tuple(joint for joint in job.joints_of(view) if joint.id not in decided))
+            for view in job.views
+        )
+        return [part for part in views if part.joints]
+
+    def _record(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
+        if verdicts:
+            self._queue(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+
+    def _alarm(self, code: str, text: str, severity: Severity = "error") -> None:
+        self.ledger.notify(self.encoder.alarm(code, text, self.now(), severity))
+        self.announce()
 
     def _refuse(self, claimed: ClaimedJob, reason: str) -> None:
         """The whole job goes to rejected; each joint that can be named goes to the specialist."""
@@ -188,7 +187,7 @@ class Inspection(NamedTuple):
         serial = found.serial or "unknown"
         entry = self.ledger.open_job(claimed.content, job_id, len(found.joints), self.now())
         if not entry.closed:
-            self._record(
+            self._queue(
                 entry,
                 [
                     self.encoder.refused(job_id, serial, refused_joint(joint), claimed.content, self.now())
@@ -198,7 +197,7 @@ class Inspection(NamedTuple):
             self._close(entry, job_id, BoardRef(serial=serial), len(found.joints), started, refused=reason)
         self.spool.reject(claimed, reason)
 
-    def _record(self, entry: JobEntry, payloads: list[VerdictPayload]) -> None:
+    def _queue(self, entry: JobEntry, payloads: list[VerdictPayload]) -> None:
         topics = self.encoder.topics
         self.ledger.record(
             entry,
@@ -236,6 +235,18 @@ class Inspection(NamedTuple):
 def printable(name: str) -> str:
     """A folder name as text that can be sent: bytes that are no UTF-8 are written out."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def unjudged(joint: Joint, reason: Reason) -> Verdict:
+    """The verdict on a joint of a sound job that nothing could be said about."""
+    return Verdict(
+        joint=joint.id,
+        call=Call.UNJUDGED,
+        refdes=joint.refdes,
+        pin=joint.pin,
+        machine_call=joint.machine_call,
+        reason=reason,
+    )
 
 
 def refused_joint(joint: NamedJoint) -> Verdict:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from edge.core.decide import Output
-from edge.core.job import ImageFormat, SliceFile
+from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
 from edge.core.preprocess import Grey, Patch
+from edge.core.verdict import Verdict
 from edge.core.wire import Message, VerdictPayload
 
 Now = Callable[[], datetime]
@@ -20,11 +21,12 @@ Monotonic = Callable[[], float]
 
 
 class ClaimedJob(NamedTuple):
-    """A job folder that is ours: ``content`` digests its manifest."""
+    """A job folder that is ours: ``content`` digests its manifest; ``arrived``: when, in seconds since the epoch."""
 
     folder: Path
     manifest: bytes
     content: str
+    arrived: float = 0.0
 
 
 class Spool(Protocol):
@@ -57,6 +59,24 @@ class Scorer(Protocol):
         """Raw output for one patch, uint8 (size, size, channels)."""
 
 
+class ViewToJudge(NamedTuple):
+    """A view, and those of its joints that are not decided yet."""
+
+    view: View
+    joints: tuple[Joint, ...]
+
+
+class Judging(Protocol):
+    """Judges joints, here or in a process of its own."""
+
+    def views(
+        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+    ) -> Generator[Verdict, None, None]:
+        """One verdict for each joint, in order. Raises RuntimeLost when whoever judges hangs or died, and OSError
+        when the disk fails.
+        """
+
+
 class Ledger(Protocol):
     """The inspection side of the journal."""
 
@@ -77,6 +97,9 @@ class Ledger(Protocol):
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
+
+    def notify(self, message: Message) -> None:
+        """Queue a message that belongs to no job."""
 
 
 class JobEntry(NamedTuple):

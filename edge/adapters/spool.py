@@ -184,7 +184,15 @@ def _opened(folder: Path) -> ClaimedJob:
     # The manifest alone is a job's identity: it stays the same however often the folder is looked at, and names the
     # joints. Without one, the folder's name is all there is.
     identity = manifest or os.fsencode(folder.name)
-    return ClaimedJob(folder, manifest, "sha256:" + hashlib.sha256(identity).hexdigest())
+    return ClaimedJob(folder, manifest, "sha256:" + hashlib.sha256(identity).hexdigest(), _arrival(folder))
+
+
+def _arrival(folder: Path) -> float:
+    """When the manifest was written here, by our clock; moving its folder does not change that."""
+    for path in (folder / MANIFEST, folder):
+        with suppress(OSError):
+            return path.lstat().st_ctime
+    return 0.0
 
 
 def _free_name(path: Path) -> Path:

@@ -13,7 +13,7 @@ from edge.core.errors import JobRefused, UsageError
 from edge.core.job import parse_manifest, salvage
 from edge.core.wire import Encoder, Topics, VerdictPayload, encode
 from edge.inspection import printable, refused_joint
-from edge.ports import ClaimedJob
+from edge.ports import ClaimedJob, ViewToJudge
 
 
 def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
@@ -40,11 +40,9 @@ def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterat
     job, unknown = parse_manifest(claimed.manifest, source=str(claimed.folder / "manifest.json"))
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
-    for view in job.views:
-        joints = job.joints_of(view)
-        if joints:
-            for verdict in model.judge.view(job, view, claimed.folder, joints, lambda: None):
-                yield encoder.verdict(job, verdict, utc_now())
+    views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
+    for verdict in model.judge.views(job, claimed.folder, views, lambda: None):
+        yield encoder.verdict(job, verdict, utc_now())
 
 
 def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictPayload]:

@@ -7,6 +7,7 @@
     ├── JobRefused                exit 5
     ├── GateRefused               exit 6
     ├── SliceError                one slice cannot be used; its joints go to the specialist
+    ├── RuntimeLost               the process that judges hangs or died; it is started anew
     ├── BrokerUnavailable         no session with the broker, for now
     └── JournalError              the journal cannot be used; exit 3
         └── JournalDamaged        it is no longer a database: set aside and rebuilt at the next start
@@ -55,6 +56,17 @@ class SliceError(AxiError):
     """One slice of a view cannot be used.
 
     ``reason`` is the stable code (``slice_missing``, ``slice_unreadable``, ...) that the verdicts carry.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class RuntimeLost(AxiError):
+    """The process that runs the model hangs, or died.
+
+    ``reason`` is the stable code for joints that are given up for it: ``timeout`` or ``runtime_crashed``.
     """
 
     def __init__(self, reason: str, text: str) -> None:

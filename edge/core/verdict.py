@@ -38,6 +38,9 @@ class Reason(StrEnum):
     UNSUPPORTED_JOINT_TYPE = "unsupported_joint_type"
     NOT_FINITE = "not_finite"
     JOB_REFUSED = "job_refused"
+    TIMEOUT = "timeout"
+    RUNTIME_CRASHED = "runtime_crashed"
+    OVERLOAD = "overload"
 
 
 class Score(Struct, frozen=True):

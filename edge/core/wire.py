@@ -85,10 +85,13 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
     bundle: ModelRef | None
 
 
+Severity = Literal["warning", "error", "critical"]
+
+
 class AlarmPayload(Struct, frozen=True, kw_only=True):
     schema: Literal["axi-alarm/1"] = "axi-alarm/1"
     code: str
-    severity: Literal["warning", "error", "critical"]
+    severity: Severity
     text: str
     time: str
 
@@ -229,8 +232,6 @@ class Encoder(NamedTuple):
         payload = StatusPayload(state=state, time=timestamp(now), version=self.version, bundle=self.model)
         return Message(self.topics.status, encode(payload), retain=True)
 
-    def alarm(
-        self, code: str, text: str, now: datetime, severity: Literal["warning", "error", "critical"] = "error"
-    ) -> Message:
+    def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error") -> Message:
         payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))
         return Message(self.topics.alarm, encode(payload))

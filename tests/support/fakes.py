@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +83,9 @@ class FakeLedger:
             self._states[entry.row] = "refused" if refused else "decided"
             for message in messages:
                 self._queue(message)
+
+    def notify(self, message: Message) -> None:
+        self._queue(message)
 
     def _queue(self, message: Message) -> None:
         self._seq += 1
@@ -172,6 +177,18 @@ class FakeReader:
         if part.file in self.blank:
             return np.full((height, width), 100, np.uint8)
         return np.broadcast_to(np.arange(width, dtype=np.uint8), (height, width))
+
+
+class Inline(Executor):
+    """Does what it is given at once."""
+
+    def submit(self, function: Any, /, *words: Any, **names: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(function(*words, **names))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's to handle
+            done.set_exception(error)
+        return done
 
 
 class FakeScorer:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.errors import JournalError
+from edge.core.errors import JournalError, RuntimeLost
 from edge.core.job import Job, Roi, encode_manifest
-from edge.core.verdict import Call, Reason
+from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
-from edge.inspection import MOST_TRIES, Inspection, Judge
-from edge.ports import ClaimedJob, JobEntry
+from edge.inspection import MOST_TRIES, Inspection
+from edge.judge import Judge
+from edge.pace import Pace
+from edge.ports import ClaimedJob, JobEntry, ViewToJudge
 from tests.support.builders import document, make_card, make_job
-from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool
+from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
 
 NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
 CARD = make_card()
@@ -45,19 +47,22 @@ class Line:
             parts.get("scorer") or FakeScorer(NORMAL),  # type: ignore[arg-type]
             self.reader,  # type: ignore[arg-type]
             lambda: next(ticks) * 1e-3,
+            Inline(),
         )
         self.beats = 0
         self.stopped = False
         self.inspection = Inspection(
             spool=self.spool,
             ledger=self.ledger,  # type: ignore[arg-type]
-            judge=judge,
+            judge=parts.get("judge") or judge,  # type: ignore[arg-type]
             encoder=Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0")),
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             clock=lambda: next(ticks) * 1e-3,
             announce=lambda: None,
             beat=self._beat,
             may_go_on=lambda: not self.stopped,
+            pace=Pace(within_s=float(parts.get("within_s", 0))),  # type: ignore[arg-type]
+            job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
         )
 
     def _beat(self) -> None:
@@ -238,7 +243,7 @@ def test_a_stop_between_views_leaves_the_job_in_work_for_the_next_start() -> Non
 
 
 class Troubled:
-    """A reader whose disk fails for a while."""
+    """A reader whose disk fails for a while; both slices of a view are read before either is asked after."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -264,7 +269,7 @@ def test_a_job_that_the_program_died_over_twice_is_set_aside_with_its_joints_unj
 
 
 def test_a_job_that_the_disk_kept_from_being_judged_is_never_given_up() -> None:
-    line = Line([claimed(make_job("L-1", joints=2))], reader=Troubled(5))
+    line = Line([claimed(make_job("L-1", joints=2))], reader=Troubled(10))
     for _ in range(5):
         with pytest.raises(OSError, match="input/output"):
             line.inspection.step()
@@ -281,3 +286,98 @@ def test_a_job_left_for_a_shutdown_again_and_again_is_never_given_up() -> None:
     line.stopped = False
     line.run()
     assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
+
+
+class Fragile:
+    """Judges everything normal, and is lost at the joints named, as often as said."""
+
+    def __init__(self, losses: dict[str, int], reason: Reason = Reason.TIMEOUT) -> None:
+        self.losses, self.reason = losses, reason
+        self.asked: list[str] = []
+
+    def views(
+        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+    ) -> Generator[Verdict, None, None]:
+        for part in left:
+            for joint in part.joints:
+                self.asked.append(joint.id)
+                if self.losses.get(joint.id, 0):
+                    self.losses[joint.id] -= 1
+                    raise RuntimeLost(self.reason, f"lost at {joint.id}")
+                yield Verdict(joint=joint.id, call=Call.NORMAL)
+
+
+def alarms(line: Line) -> list[str]:
+    return [json.loads(m.payload)["code"] for m in line.messages() if m.topic == "base/alarm"]
+
+
+def test_a_runtime_lost_once_costs_an_attempt_and_no_verdict() -> None:
+    judge = Fragile({"J1.1": 1})
+    line = Line([claimed(make_job("L-1", joints=3, views=2))], judge=judge)
+    line.run()
+    assert [(one.joint, one.verdict) for one in line.verdicts()] == [
+        (f"J{v}.{i}", Call.NORMAL) for v in range(2) for i in range(3)
+    ]
+    assert judge.asked == ["J0.0", "J0.1", "J0.2", "J1.0", "J1.1", "J1.1", "J1.2"], "what was judged is kept"
+    assert line.spool.finished == ["L-1"]
+    assert alarms(line) == ["runtime_hung"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "alarm"), [(Reason.TIMEOUT, "runtime_hung"), (Reason.RUNTIME_CRASHED, "runtime_crashed")]
+)
+def test_a_job_that_loses_the_runtime_twice_is_set_aside_and_its_other_joints_are_unjudged(
+    reason: Reason, alarm: str
+) -> None:
+    line = Line(
+        [claimed(make_job("L-1", joints=3)), claimed(make_job("L-2", joints=1))],
+        judge=Fragile({"J0.1": 2}, reason),
+    )
+    line.run()
+    assert [(one.job_id, one.joint, one.verdict, one.reason) for one in line.verdicts()] == [
+        ("L-1", "J0.0", Call.NORMAL, None),
+        ("L-1", "J0.1", Call.UNJUDGED, reason),
+        ("L-1", "J0.2", Call.UNJUDGED, reason),
+        ("L-2", "J0.0", Call.NORMAL, None),
+    ]
+    assert "lost at J0.1; 2 times" in line.spool.rejected["L-1"]
+    assert line.spool.finished == ["L-2"]
+    assert alarms(line) == [alarm, alarm]
+
+
+def test_a_job_over_its_deadline_leaves_the_rest_to_the_specialist() -> None:
+    """The clock of the tests moves a millisecond at every look."""
+    line = Line([claimed(make_job("L-1", joints=30))], judge=Fragile({}), job_timeout_s=0.0205)
+    line.run()
+    calls = [(one.verdict, one.reason) for one in line.verdicts()]
+    judged = calls.count((Call.NORMAL, None))
+    assert 0 < judged < 30
+    assert calls[judged:] == [(Call.UNJUDGED, Reason.TIMEOUT)] * (30 - judged)
+    assert line.spool.finished == ["L-1"]
+    assert alarms(line) == ["job_overdue"]
+
+
+def test_jobs_that_would_be_late_go_to_the_specialist_until_one_is_in_time_again() -> None:
+    now = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
+    jobs = [
+        claimed(make_job(name, joints=2))._replace(arrived=now - age)
+        for name, age in (("L-1", 1), ("L-2", 11), ("L-3", 12), ("L-4", 2))
+    ]
+    line = Line(jobs, within_s=10)
+    line.run()
+    late = (Call.UNJUDGED, Reason.OVERLOAD)
+    assert [(one.verdict, one.reason) for one in line.verdicts()] == [(Call.NORMAL, None)] * 2 + [late] * 4 + [
+        (Call.NORMAL, None)
+    ] * 2
+    assert alarms(line) == ["overload", "overload_over"]
+    assert len(line.spool.finished) == 4
+
+
+def test_how_long_joints_took_predicts_who_will_be_late() -> None:
+    pace = Pace(within_s=10)
+    assert not pace.misses(9.9, 1_000), "nothing is known of the pace yet"
+    pace.note(10, 1.0)
+    assert (pace.misses(1.0, 80), pace.misses(1.0, 100)) == (False, True)
+    pace.note(0, 5.0)
+    assert not pace.misses(1.0, 80)
+    assert not Pace(within_s=0).misses(1e9, 1_000)

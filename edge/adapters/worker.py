@@ -1,0 +1,132 @@
+"""The judge in a process of its own: a hang or a crash of the runtime costs an attempt at a job, not the daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+from edge.core.errors import AxiError, BundleRefused, ConfigError, RuntimeLost
+from edge.core.job import Job
+from edge.core.verdict import Reason, Verdict
+from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_reply, encode
+from edge.ports import Monotonic, ViewToJudge
+
+log = logging.getLogger(__name__)
+
+_KINDS: dict[str, type[AxiError]] = {"BundleRefused": BundleRefused, "ConfigError": ConfigError}
+_TICK_S = 0.5
+_GOODBYE_S = 2.0
+
+
+class JudgeProcess:
+    """Starts the process, hands it tasks, and replaces it when it hangs or dies. Use it from one thread.
+
+    ``command``: the program, to which the number of the connection's descriptor is appended. ``joint_timeout_s``: the
+    longest silence while it judges; the first joint's time includes decoding its view.
+    """
+
+    def __init__(
+        self, command: Sequence[str], load: Load, clock: Monotonic, *, start_timeout_s: float, joint_timeout_s: float
+    ) -> None:
+        self._command, self._load, self._clock = tuple(command), load, clock
+        self._start_timeout_s, self._joint_timeout_s = start_timeout_s, joint_timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while there is one."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self, beat: Callable[[], None]) -> Ready:
+        """Start afresh; the bundle is verified and replayed there.
+
+        Raises BundleRefused or ConfigError as the process says, RuntimeLost when it says nothing.
+        """
+        self.close()
+        ours, theirs = Pipe()
+        self._connection = ours
+        with theirs:
+            number = theirs.fileno()
+            self._process = subprocess.Popen(
+                [*self._command, str(number)], pass_fds=(number,), stdin=subprocess.DEVNULL
+            )
+        self._send(self._load)
+        reply = self._receive(self._start_timeout_s, beat, "loading the bundle")
+        if isinstance(reply, Refused):
+            self.close()
+            raise _KINDS.get(reply.kind, BundleRefused)(reply.text)
+        assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
+        return reply
+
+    def views(
+        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+    ) -> Generator[Verdict, None, None]:
+        """One verdict for each joint, in order. Raises RuntimeLost, and OSError when the disk fails there."""
+        if self.pid is None:
+            log.warning("runtime started anew")
+            self.start(beat)
+        wanted = tuple((part.view.id, tuple(joint.id for joint in part.joints)) for part in left)
+        in_step = False
+        try:
+            self._send(Task(job=job, folder=os.fsencode(folder), left=wanted))
+            for view, joints in wanted:
+                for joint in joints:
+                    reply = self._receive(self._joint_timeout_s, beat, f"joint {joint} of view {view}")
+                    if isinstance(reply, DiskTrouble):
+                        in_step = True
+                        raise OSError(reply.errno, reply.text)
+                    beat()
+                    yield _verdict(reply, joint)
+            in_step = True
+        finally:
+            if not in_step:  # what it still has to say of this task must not be taken for the next one's
+                self.close(grace_s=0)
+
+    def _send(self, request: Load | Task) -> None:
+        assert self._connection is not None  # noqa: S101
+        try:
+            self._connection.send_bytes(encode(request))
+        except OSError as error:
+            raise self._lost("taking a task") from error
+
+    def _receive(self, limit_s: float, beat: Callable[[], None], doing: str) -> Reply:
+        assert self._connection is not None  # noqa: S101
+        until = self._clock() + limit_s
+        try:
+            while not self._connection.poll(min(_TICK_S, limit_s)):
+                if self._clock() >= until:
+                    self.close(grace_s=0)
+                    raise RuntimeLost(Reason.TIMEOUT, f"the runtime did not answer within {limit_s} s at {doing}")
+                beat()  # waiting is bounded, and so no lack of progress
+            return decode_reply(self._connection.recv_bytes())
+        except (EOFError, ConnectionError) as error:
+            raise self._lost(doing) from error
+
+    def _lost(self, doing: str) -> RuntimeLost:
+        code = self._process.wait() if self._process is not None else 0
+        self.close()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime died ({how}) at {doing}")
+
+    def close(self, *, grace_s: float = _GOODBYE_S) -> None:
+        """End the process, if there is one: it leaves by itself when the connection closes, unless it hangs."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            try:
+                self._process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._connection = self._process = None
+
+
+def _verdict(reply: Reply, joint: str) -> Verdict:
+    if not isinstance(reply, Judged) or reply.verdict.joint != joint:
+        raise RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime answered out of turn at joint {joint}")
+    return reply.verdict

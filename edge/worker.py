@@ -1,0 +1,95 @@
+"""The process that judges: ``python -m edge.worker FD``. It reads images and runs the model, so that neither can take
+the daemon along when it hangs or crashes.
+
+It lives as long as the daemon: the daemon's end of the connection closes with it, and Linux kills it should it hang.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from edge.bootstrap import load_model
+from edge.core.errors import BundleRefused, ConfigError
+from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_request, encode
+from edge.logs import set_up_logging
+from edge.ports import Judging, ViewToJudge
+
+_PR_SET_PDEATHSIG = 1
+_KILL_ME_FIRST = "500"
+
+
+def main(descriptor: int) -> None:
+    """Serve the daemon at the other end of ``descriptor`` until it closes."""
+    for stop in (signal.SIGTERM, signal.SIGINT):  # sent to the whole group; the daemon says when it is over
+        signal.signal(stop, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    Path("/proc/self/oom_score_adj").write_text(_KILL_ME_FIRST)
+    set_up_logging(os.environ.get("AXI_EDGE_LOG_LEVEL", "info"))
+    serve_with(Connection(descriptor), load)
+
+
+def serve_with(connection: Connection, loaded: Callable[[Load], tuple[Ready, Judging]]) -> None:
+    """Load what is asked for, then judge task after task."""
+
+    def say(reply: Reply) -> None:
+        connection.send_bytes(encode(reply))
+
+    try:
+        first = decode_request(connection.recv_bytes())
+        assert isinstance(first, Load)  # noqa: S101 - both ends are ours
+        try:
+            ready, judge = loaded(first)
+        except (BundleRefused, ConfigError) as error:
+            say(Refused(kind=type(error).__name__, text=str(error)))
+            return
+        say(ready)
+        while True:
+            task = decode_request(connection.recv_bytes())
+            assert isinstance(task, Task)  # noqa: S101
+            _judge(task, judge, say)
+    except (EOFError, ConnectionError):
+        return  # the daemon has gone, or wants no more
+
+
+def load(asked: Load) -> tuple[Ready, Judging]:
+    """The bundle that the daemon asks for, verified and replayed. Raises BundleRefused or ConfigError."""
+    model = load_model(
+        Path(os.fsdecode(asked.bundle)),
+        public_key_file=asked.public_key_file,
+        operating_point=asked.operating_point,
+        runtime=asked.runtime,  # type: ignore[arg-type]  # checked as the configuration was read
+        threads=asked.threads,
+        kernels=asked.kernels,  # type: ignore[arg-type]
+    )
+    ready = Ready(
+        model=model.bundle.reference,
+        signed=model.bundle.signed,
+        runtime=f"{model.runtime.name} {model.runtime.version}",
+        golden_joints=model.replayed,
+        operating_point=model.judge.point.name,
+        threshold=model.judge.point.threshold,
+    )
+    return ready, model.judge
+
+
+def _judge(task: Task, judge: Judging, say: Callable[[Reply], None]) -> None:
+    views = {view.id: view for view in task.job.views}
+    joints = {joint.id: joint for joint in task.job.joints}
+    left = [ViewToJudge(views[view], tuple(joints[joint] for joint in wanted)) for view, wanted in task.left]
+    try:
+        for verdict in judge.views(task.job, Path(os.fsdecode(task.folder)), left, lambda: None):
+            say(Judged(verdict=verdict))
+    except ConnectionError:
+        raise
+    except OSError as error:
+        say(DiskTrouble(errno=error.errno or 0, text=str(error)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

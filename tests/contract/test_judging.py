@@ -1,0 +1,143 @@
+"""One suite for whoever judges: in this process, and in one of its own that can hang and die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.adapters.worker import JudgeProcess
+from edge.core.errors import BundleRefused, RuntimeLost
+from edge.core.job import Job
+from edge.core.verdict import Call, Reason
+from edge.exchange import Load
+from edge.ports import Judging, ViewToJudge
+from tests.support import bad_worker
+from tests.support.builders import make_job
+
+LOAD = Load(bundle=b"b", public_key_file="", operating_point="", runtime="auto", threads=1, kernels="fast")
+
+
+def process(load: Load = LOAD, *, start_s: float = 30, joint_s: float = 20) -> JudgeProcess:
+    return JudgeProcess(bad_worker.command(), load, time.monotonic, start_timeout_s=start_s, joint_timeout_s=joint_s)
+
+
+@pytest.fixture(params=["here", "apart"])
+def judging(request: pytest.FixtureRequest) -> Iterator[Judging]:
+    if request.param == "here":
+        yield bad_worker.load(LOAD)[1]
+    else:
+        apart = process()
+        yield apart
+        apart.close()
+
+
+@pytest.fixture
+def apart() -> Iterator[JudgeProcess]:
+    one = process()
+    yield one
+    one.close()
+
+
+def with_files(job: Job, *names: str) -> Job:
+    """The job with the first slice of each view called so."""
+    views = (
+        msgspec.structs.replace(view, slices=(msgspec.structs.replace(view.slices[0], file=name), *view.slices[1:]))
+        for view, name in zip(job.views, names, strict=True)
+    )
+    return msgspec.structs.replace(job, views=tuple(views))
+
+
+def left(job: Job) -> list[ViewToJudge]:
+    return [ViewToJudge(view, job.joints_of(view)) for view in job.views]
+
+
+def test_every_joint_gets_a_verdict_in_order_and_progress_is_reported(judging: Judging, tmp_path: Path) -> None:
+    job, beats = make_job(joints=3, views=2), [0]
+
+    def beat() -> None:
+        beats[0] += 1
+
+    verdicts = list(judging.views(job, tmp_path, left(job), beat))
+    assert [one.joint for one in verdicts] == [joint.id for joint in job.joints]
+    assert {one.call for one in verdicts} == {Call.NORMAL}
+    assert beats[0] >= 6
+    assert [one.joint for one in judging.views(job, tmp_path, left(job)[1:], beat)] == ["J1.0", "J1.1", "J1.2"]
+
+
+def test_a_failing_disk_is_no_fault_of_the_judge_which_goes_on(judging: Judging, tmp_path: Path) -> None:
+    job = make_job(joints=1)
+    with pytest.raises(OSError, match="rror") as raised:
+        list(judging.views(with_files(job, "eio.png"), tmp_path, left(with_files(job, "eio.png")), lambda: None))
+    assert raised.value.errno == 5
+    assert len(list(judging.views(job, tmp_path, left(job), lambda: None))) == 1
+
+
+def test_a_task_given_up_half_way_leaves_nothing_behind_for_the_next(judging: Judging, tmp_path: Path) -> None:
+    job = make_job(joints=20)
+    begun = judging.views(job, tmp_path, left(job), lambda: None)
+    assert next(begun).joint == "J0.0"
+    begun.close()
+    assert [one.joint for one in judging.views(job, tmp_path, left(job), lambda: None)] == [j.id for j in job.joints]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("crash.png", Reason.RUNTIME_CRASHED), ("hang.png", Reason.TIMEOUT)])
+def test_a_hang_or_a_crash_is_told_apart_and_the_next_task_finds_a_fresh_process(
+    tmp_path: Path, name: str, reason: Reason
+) -> None:
+    apart, job = process(joint_s=20 if reason is Reason.RUNTIME_CRASHED else 0.7), make_job(joints=2, views=1)
+    bad = with_files(job, name)
+    apart.start(lambda: None)
+    first = apart.pid
+    with pytest.raises(RuntimeLost) as raised:
+        list(apart.views(bad, tmp_path, left(bad), lambda: None))
+    assert raised.value.reason == reason
+    assert apart.pid is None
+    assert len(list(apart.views(job, tmp_path, left(job), lambda: None))) == 2
+    assert apart.pid not in {None, first}
+    apart.close()
+
+
+def test_what_was_judged_before_a_crash_has_been_given(apart: JudgeProcess, tmp_path: Path) -> None:
+    job = with_files(make_job(joints=2, views=3), "fine.png", "fine.png", "crash.png")
+    verdicts, given = apart.views(job, tmp_path, left(job), lambda: None), []
+    with pytest.raises(RuntimeLost):
+        given.extend(one.joint for one in verdicts)
+    # The third view is decoded while the second is scored, so the crash may come as early as that.
+    assert given[:2] == ["J0.0", "J0.1"]
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGABRT])
+def test_a_process_that_died_at_rest_is_replaced_without_a_word(
+    apart: JudgeProcess, tmp_path: Path, kill: signal.Signals
+) -> None:
+    job = make_job(joints=2)
+    apart.start(lambda: None)
+    pid = apart.pid
+    assert pid is not None
+    os.kill(pid, kill)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert len(list(apart.views(job, tmp_path, left(job), lambda: None))) == 2
+
+
+def test_the_process_ends_with_its_owner(tmp_path: Path) -> None:
+    apart = process()
+    apart.start(lambda: None)
+    pid = apart.pid
+    apart.close()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_refused_bundle_is_refused_here_in_the_same_words() -> None:
+    with pytest.raises(BundleRefused, match="no good"):
+        process(msgspec.structs.replace(LOAD, bundle=b"refused")).start(lambda: None)
+
+
+def test_a_bundle_that_never_finishes_loading_is_a_lost_runtime() -> None:
+    with pytest.raises(RuntimeLost, match="at loading the bundle"):
+        process(msgspec.structs.replace(LOAD, bundle=b"mute"), start_s=0.5).start(lambda: None)

@@ -1,0 +1,62 @@
+"""A process that judges like the real one, and does to itself what a slice's file name says: hang, crash, eio, chatter.
+
+``once``: only the first time, told by a file beside the slice.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.core.errors import BundleRefused
+from edge.core.wire import ModelRef
+from edge.exchange import Load, Ready
+from edge.judge import Judge
+from edge.worker import serve_with
+from tests.support.builders import make_card
+from tests.support.fakes import FakeReader, FakeScorer, Inline
+
+REFERENCE = ModelRef(name="m", version="1.0.0", digest="sha256:0")
+
+
+def command() -> list[str]:
+    return [sys.executable, "-m", "tests.support.bad_worker"]
+
+
+def read(folder: Path, part: Any, image: Any) -> Any:
+    name = part.file
+    marker = folder / f"{name}.met"
+    if "once" in name and marker.exists():
+        name = ""
+    if "once" in name:
+        marker.touch()
+    if "hang" in name:
+        time.sleep(3600)
+    if "crash" in name:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "eio" in name:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+    return FakeReader()(folder, part, image)
+
+
+def load(asked: Load) -> tuple[Ready, Judge]:
+    if asked.bundle == b"refused":
+        raise BundleRefused("card.json: no good")
+    if asked.bundle == b"mute":
+        time.sleep(3600)
+    card = make_card()
+    judge = Judge(card, card.operating_point(), FakeScorer(np.zeros((1, 4), np.uint8)), read, time.monotonic, Inline())
+    ready = Ready(model=REFERENCE, signed=False, runtime="none", golden_joints=0, operating_point="p", threshold=0.5)
+    return ready, judge
+
+
+if __name__ == "__main__":
+    serve_with(Connection(int(sys.argv[1])), load)
