@@ -54,6 +54,8 @@ reference: $(STAMP) ## make the shipped models again (about two hours on two cor
 build/reference/%/lot.json: | $(STAMP)
 	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*
 
+.SECONDARY: $(LOTS) build/reference/test/lot.json   # or make deletes what it thinks is in between
+
 # truth.csv is written row by row: only a lot of patches ends with a file that says that it is whole.
 build/reference/held-out/truth.csv: | $(STAMP)
 	rm -rf build/reference/held-out build/reference/held-out.part

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge import __version__
+from edge.adapters.host import LinuxHost
 from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
@@ -26,12 +27,14 @@ from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.wire import Encoder, Message, ModelRef, Topics
 from edge.exchange import Load
 from edge.health import Progress
+from edge.housekeeping import Housekeeping, Limits, Retention
 from edge.inspection import Inspection
 from edge.judge import Judge
 from edge.pace import Pace
 from edge.recovery import open_journal
 from edge.replay import replay
 from edge.reporting import Backoff, Reporting
+from edge.tally import Tally
 
 INSPECTION, REPORTING = "inspection", "reporting"
 
@@ -125,6 +128,9 @@ class Parts(NamedTuple):
     inspection: Inspection
     reporting: Reporting
     progress: Progress
+    housekeeping: Housekeeping
+    retention: Retention
+    room: threading.Event
     bell: threading.Event
     stop: threading.Event
     close: Callable[[], None]
@@ -158,7 +164,9 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
     bell, stop = threading.Event(), threading.Event()
     spool = FolderSpool(Path(settings.spool.path))
     ledger = open_journal(Path(settings.journal.path), spool, encoder, utc_now())
-    outbox = Journal(Path(settings.journal.path))
+    outbox, keeper = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
+    tally, room = Tally(), threading.Event()
+    room.set()
     grace = _Grace(stop, settings.health.drain_s)
     inspection = Inspection(
         spool=spool,
@@ -172,6 +180,7 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
         may_go_on=grace.may_go_on,
         pace=Pace(settings.inference.verdict_within_s),
         job_timeout_s=settings.inference.job_timeout_s,
+        tally=tally,
     )
     reporting = Reporting(
         outbox,
@@ -182,12 +191,40 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
         window=settings.mqtt.window,
     )
 
+    def say(message: Message) -> None:
+        reporting.say(message)
+        bell.set()
+
+    limits = Limits(
+        min_free_mb=settings.health.min_free_mb,
+        stuck_s=settings.health.stuck_s,
+        latency_ms=settings.health.latency_ms,
+        keep_days=settings.spool.keep_days,
+        keep_gb=settings.spool.keep_gb,
+    )
+    housekeeping = Housekeeping(
+        device=device,
+        encoder=encoder,
+        spool=spool,
+        journal=keeper,
+        host=LinuxHost(),
+        tally=tally,
+        limits=limits,
+        disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
+        pids=lambda: [pid for pid in (os.getpid(), judge.pid) if pid is not None],
+        now=utc_now,
+        clock=time.monotonic,
+        say=say,
+        room=lambda enough: room.set() if enough else room.clear(),
+    )
+    retention = Retention(spool, keeper, utc_now, limits)
+
     def close() -> None:
         judge.close()
-        ledger.close()
-        outbox.close()
+        for journal in (ledger, outbox, keeper):
+            journal.close()
 
-    return Parts(inspection, reporting, progress, bell, stop, close)
+    return Parts(inspection, reporting, progress, housekeeping, retention, room, bell, stop, close)
 
 
 class _Grace:

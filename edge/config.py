@@ -30,8 +30,14 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
 
 
 class SpoolSettings(Struct, frozen=True, kw_only=True):
+    """A finished job is kept, with what the journal holds of it, until every verdict on it was acknowledged; then
+    until it is older than ``keep_days`` or, the oldest first, finished jobs take more than ``keep_gb``.
+    """
+
     path: str = "/var/spool/axi-edge"
     poll_s: Seconds = 0.2
+    keep_days: Annotated[float, Meta(gt=0, le=3_650)] = 7.0
+    keep_gb: Annotated[float, Meta(gt=0)] = 20.0
 
 
 class JournalSettings(Struct, frozen=True, kw_only=True):
@@ -84,10 +90,18 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
 
 
 class HealthSettings(Struct, frozen=True, kw_only=True):
-    """``stall_s``: a loop without progress for this long starves the watchdog. ``drain_s``: time to stop in."""
+    """``stall_s``: a loop without progress for this long starves the watchdog. ``drain_s``: time to stop in.
+
+    With less than ``min_free_mb`` on a disk no job is claimed. Alarms: the oldest waiting job is older than
+    ``stuck_s``; the 99th percentile of latency is above ``latency_ms`` (0: no alarm).
+    """
 
     stall_s: Seconds = 20.0
     drain_s: Seconds = 20.0
+    interval_s: Seconds = 10.0
+    min_free_mb: Annotated[int, Meta(ge=1)] = 256
+    stuck_s: Seconds = 600.0
+    latency_ms: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class Settings(Struct, frozen=True, kw_only=True):

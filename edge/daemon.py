@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import threading
@@ -15,7 +16,7 @@ from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.bootstrap import INSPECTION, REPORTING, Parts, judge_process, wire
 from edge.config import Settings
-from edge.core.errors import AxiError, ConfigError, JournalDamaged
+from edge.core.errors import AxiError, ConfigError, JournalBlocked, JournalDamaged
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _IDLE_S = 1.0
 _RETRY_S = 2.0
+_RETENTION_S = 3_600.0
+_BLOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+def is_blocked(error: Exception) -> bool:
+    """Is a disk full or read-only? That mends itself, or somebody does; a restart does not."""
+    return isinstance(error, JournalBlocked) or (isinstance(error, OSError) and error.errno in _BLOCKED)
 
 
 def lock_path(settings: Settings) -> Path:
@@ -77,12 +85,13 @@ class Daemon:
         self._parts, self._notifier = parts, notifier
         self._poll_s = settings.spool.poll_s
         self._stall_s, self._drain_s = settings.health.stall_s, settings.health.drain_s
+        self._interval_s = settings.health.interval_s
         self._inspected = threading.Event()
 
     def run(self) -> None:
         """Blocks until stopped; raises what a loop died of."""
-        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="loop") as pool:
-            loops = [pool.submit(self._inspect), pool.submit(self._report)]
+        with ThreadPoolExecutor(max_workers=3, thread_name_prefix="loop") as pool:
+            loops = [pool.submit(body) for body in (self._inspect, self._report, self._keep_house)]
             try:
                 self._notifier.ready("inspecting")
                 self._watch(loops)
@@ -114,21 +123,45 @@ class Daemon:
         beat = parts.progress.beat_of(INSPECTION)
         try:
             while not parts.stop.is_set():
+                if not parts.room.is_set():
+                    beat()
+                    parts.stop.wait(_IDLE_S)
+                    continue
                 try:
                     busy = parts.inspection.step()
                 except JournalDamaged:
                     raise  # the next start sets it aside and rebuilds it
                 except (OSError, AxiError) as error:
-                    # The job stays in work and is taken up again; no beat, so a lasting fault starves the watchdog.
+                    # The job stays in work and is taken up again; no beat, so a lasting fault starves the watchdog,
+                    # but for a disk that is full: starting anew would not empty it.
                     log.exception("inspection failed, will retry", extra={"problem": str(error)})
+                    blocked = is_blocked(error)
+                    parts.housekeeping.alarms.set("disk_blocked", str(error), on=blocked)
+                    if blocked:
+                        beat()
                     parts.stop.wait(_RETRY_S)
                     continue
+                parts.housekeeping.alarms.set("disk_blocked", "the disk takes data again", on=False)
                 beat()
                 if not busy:
                     parts.stop.wait(self._poll_s)
         finally:
             self._inspected.set()
             parts.bell.set()
+
+    def _keep_house(self) -> None:
+        """Metrics and alarms at every interval, retention now and then; their trouble is nobody else's."""
+        parts, next_retention = self._parts, 0.0
+        while True:
+            try:
+                parts.housekeeping.step()
+                if time.monotonic() >= next_retention:
+                    next_retention = time.monotonic() + _RETENTION_S
+                    parts.retention.step()
+            except (OSError, AxiError) as error:
+                log.warning("housekeeping failed", extra={"problem": str(error)})
+            if parts.stop.wait(self._interval_s):
+                return
 
     def _report(self) -> None:
         parts = self._parts
@@ -141,6 +174,8 @@ class Daemon:
                 raise
             except (OSError, AxiError) as error:
                 log.exception("reporting failed, will retry", extra={"problem": str(error)})
+                if is_blocked(error):
+                    beat()
                 self._inspected.wait(_RETRY_S)
                 continue
             beat()

@@ -13,6 +13,7 @@ from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import BoardRef, Encoder, Message, Severity, VerdictPayload, encode
 from edge.pace import Pace
 from edge.ports import ClaimedJob, JobEntry, Judging, Ledger, Monotonic, Now, Spool, ViewToJudge
+from edge.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Inspection(NamedTuple):
     may_go_on: Callable[[], bool]
     pace: Pace
     job_timeout_s: float
+    tally: Tally
 
     def step(self) -> bool:
         """Take the next job all the way; False when none is waiting."""
@@ -172,6 +174,7 @@ class Inspection(NamedTuple):
 
     def _record(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
         if verdicts:
+            self.tally.note(verdicts)
             self._queue(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
 
     def _alarm(self, code: str, text: str, severity: Severity = "error") -> None:

@@ -134,6 +134,76 @@ class Outbox(Protocol):
         """Let rows the broker will not take wait behind all others; they are never dropped."""
 
 
+class FinishedJob(NamedTuple):
+    """A finished job's folder. ``filed``: seconds since the epoch; ``size``: bytes."""
+
+    folder: Path
+    content: str
+    filed: float
+    size: int
+
+
+class FinishedJobs(Protocol):
+    """The part of the spool that fills up."""
+
+    def finished(self) -> list[FinishedJob]:
+        """Every job in done and rejected, the longest filed first."""
+
+    def discard(self, folder: Path) -> None:
+        """Delete a finished job's folder: it is out of the way at once, whatever interrupts the deleting."""
+
+    def sweep(self) -> None:
+        """Finish the deleting that was interrupted."""
+
+
+class Backlog(NamedTuple):
+    """Jobs in incoming and work. ``oldest``: when that arrived, in seconds since the epoch."""
+
+    jobs: int
+    oldest: float | None
+
+
+class Waiting(Protocol):
+    def waiting(self) -> Backlog:
+        """What is still to be inspected."""
+
+
+class Settled(Protocol):
+    """The journal, to whoever cleans up."""
+
+    def settled(self, content: str) -> bool:
+        """Is the job closed, and every verdict on it acknowledged by the broker? A job not known here is not."""
+
+    def settled_before(self, moment: datetime) -> list[str]:
+        """Contents of the settled jobs that were closed before ``moment``."""
+
+    def forget(self, contents: Sequence[str]) -> None:
+        """Drop settled jobs with their verdicts; any other stays."""
+
+    def unsent(self) -> int:
+        """Messages that wait for the broker."""
+
+
+class Free(NamedTuple):
+    """Room on a disk: bytes and inodes."""
+
+    size: int
+    inodes: int
+
+
+class Host(Protocol):
+    """The machine."""
+
+    def free(self, path: Path) -> Free:
+        """Room on the file system of ``path``. Raises OSError."""
+
+    def memory(self, pids: Sequence[int]) -> int:
+        """Resident bytes of these processes together."""
+
+    def temperature_c(self) -> float | None:
+        """The hottest place; None where that cannot be read."""
+
+
 class Outcome(Enum):
     """What became of a published message."""
 

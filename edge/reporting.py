@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from edge.ports import Connect, Now, Outbox, Outcome, Queued, Session
 log = logging.getLogger(__name__)
 
 _SUSPECT_AFTER = 4
+_MOST_PASSING = 100
 
 
 class StatusOf(Protocol):
@@ -51,6 +53,15 @@ class Reporting:
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
+        self._passing: deque[Message] = deque(maxlen=_MOST_PASSING)
+
+    def say(self, message: Message) -> None:
+        """Publish what is worth something only now (metrics, alarms on the present state); any thread may call this.
+
+        It is not written to the journal, so that it can be said when the disk is full, too; when the broker stays
+        away the oldest are dropped.
+        """
+        self._passing.append(message)
 
     def step(self) -> float | None:
         """Do what can be done now.
@@ -67,7 +78,15 @@ class Reporting:
             wait_s = self._backoff.next_s()
             log.warning("broker unavailable", extra={"problem": str(error), "retry_s": round(wait_s, 2)})
             return wait_s
+        self._say_all(session)
         return self._drain(session)
+
+    def _say_all(self, session: Session) -> None:
+        passing = []
+        while self._passing:
+            passing.append(self._passing.popleft())
+        if passing and session.publish(passing).count(Outcome.UNKNOWN):
+            self._passing.extendleft(reversed(passing))
 
     def close(self) -> None:
         """Say goodbye: status ``stopped`` (retained), then a clean disconnect. Without a session nothing is sent."""

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.errors import JournalDamaged, JournalError
+from edge.core.errors import JournalBlocked, JournalDamaged, JournalError
 from edge.core.wire import Message, VerdictPayload, timestamp
 from edge.files import sync_folder
 from edge.ports import JobEntry, Queued
@@ -25,6 +25,7 @@ from edge.ports import JobEntry, Queued
 VERSION = 3
 BUSY_TIMEOUT_S = 30.0
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
 _SCHEMA = """
 CREATE TABLE job (
@@ -259,6 +260,11 @@ class Journal:
             asked = f"SELECT content FROM job WHERE closed < ? AND {_SETTLED}"  # noqa: S608
             return [content for (content,) in self._db.execute(asked, (timestamp(moment),))]
 
+    def unsent(self) -> int:
+        """Messages that wait for the broker."""
+        with self._transaction():
+            return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
     # --- recovery ---
 
     @property
@@ -289,7 +295,12 @@ def set_aside(path: Path, now: datetime) -> Path:
 
 
 def _failed(path: Path, error: Exception) -> JournalError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in _BLOCKED:
+        return JournalBlocked(
+            f"{path}: {error}; free some space, or make the disk writable: axi-edge goes on by itself"
+        )
+    if kind in _DAMAGED:
         return JournalDamaged(f"{path}: {error}; restart axi-edge: it sets the file aside and rebuilds from the spool")
     return JournalError(
         f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"

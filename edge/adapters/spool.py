@@ -17,7 +17,7 @@ from typing import NamedTuple
 from edge.core.errors import ConfigError
 from edge.core.job import Salvage, salvage
 from edge.files import move_durably, read_regular, write_durably
-from edge.ports import ClaimedJob
+from edge.ports import Backlog, ClaimedJob, FinishedJob
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,11 @@ class FolderSpool:
             log.warning("no reason.json written", extra={"job": str(job.folder), "problem": str(error)})
         move_durably(job.folder, _free_name(self.rejected / job.folder.name))
 
+    def waiting(self) -> Backlog:
+        """What is still to be inspected."""
+        arrivals = [_arrival(folder) for place in (self.work, self.incoming) for folder in _job_folders(place)]
+        return Backlog(len(arrivals), min(arrivals, default=None))
+
     def hand_back(self) -> int:
         """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
         filed = [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]
@@ -90,14 +95,14 @@ class FolderSpool:
             move_durably(folder, _free_name(self.incoming / folder.name))
         return len(filed)
 
-    def finished(self) -> list[FiledJob]:
+    def finished(self) -> list[FinishedJob]:
         """Every job in done and rejected, the longest filed first."""
         found = []
         for place in (self.done, self.rejected):
             for folder in _job_folders(place):
                 with suppress(FileNotFoundError):
                     size = sum(part.lstat().st_size for part in folder.rglob("*"))
-                    found.append(FiledJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
+                    found.append(FinishedJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
         return sorted(found, key=lambda job: job.filed)
 
     def discard(self, folder: Path) -> None:
@@ -129,15 +134,6 @@ class FolderSpool:
                 else:
                     self._say_once(entry.name, "not a job folder")
         return [self.incoming / name for _, name in sorted(found)]
-
-
-class FiledJob(NamedTuple):
-    """A finished job's folder. ``filed``: seconds since the epoch; ``size``: bytes."""
-
-    folder: Path
-    content: str
-    filed: float
-    size: int
 
 
 class FoundJob(NamedTuple):

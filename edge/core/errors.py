@@ -10,6 +10,7 @@
     ├── RuntimeLost               the process that judges hangs or died; it is started anew
     ├── BrokerUnavailable         no session with the broker, for now
     └── JournalError              the journal cannot be used; exit 3
+        ├── JournalBlocked        no room on the disk, or read-only; goes on by itself when that is mended
         └── JournalDamaged        it is no longer a database: set aside and rebuilt at the next start
 
 Every message is one plain sentence that names the file, the field and the remedy.
@@ -86,3 +87,7 @@ class JournalError(AxiError):
 
 class JournalDamaged(JournalError):
     """The journal's file is no longer a sound database."""
+
+
+class JournalBlocked(JournalError):
+    """The disk is full or read-only: nothing is wrong with the journal, and nothing can be written to it."""

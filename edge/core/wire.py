@@ -96,8 +96,35 @@ class AlarmPayload(Struct, frozen=True, kw_only=True):
     time: str
 
 
-Payload = VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
-PAYLOADS: tuple[type[Struct], ...] = (VerdictPayload, BoardPayload, StatusPayload, AlarmPayload)
+class MetricsPayload(Struct, frozen=True, kw_only=True):
+    """What happened in the last ``interval_s``, and what is the case now.
+
+    ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
+    there was one. ``backlog``: jobs waiting; ``outbox``: messages not yet acknowledged.
+    """
+
+    schema: Literal["axi-metrics/1"] = "axi-metrics/1"
+    device: str
+    time: str
+    interval_s: float
+    uptime_s: float
+    joints: dict[str, int]
+    joints_per_s: float
+    latency_ms: LatencyMs | None
+    backlog: int
+    outbox: int
+    free_mb: dict[str, int]
+    memory_mb: int
+    temperature_c: float | None
+
+
+class LatencyMs(Struct, frozen=True, kw_only=True):
+    p50: float
+    p99: float
+
+
+Payload = MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
+PAYLOADS: tuple[type[Struct], ...] = (VerdictPayload, BoardPayload, StatusPayload, AlarmPayload, MetricsPayload)
 
 
 def encode(payload: Payload) -> bytes:
@@ -128,6 +155,10 @@ class Topics(NamedTuple):
     @property
     def status(self) -> str:
         return f"{self.base}/status"
+
+    @property
+    def metrics(self) -> str:
+        return f"{self.base}/metrics"
 
     @property
     def alarm(self) -> str:

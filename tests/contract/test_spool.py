@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from edge.adapters.spool import FolderSpool
+from edge.adapters.spool import FolderSpool, open_folder, survey
 from edge.core.errors import ConfigError
-from edge.ports import ClaimedJob, Spool
+from edge.ports import Backlog, ClaimedJob, Spool
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeSpool
 
@@ -131,3 +132,54 @@ def test_a_spool_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "incoming").write_text("a file where a folder belongs")
     with pytest.raises(ConfigError, match=r"\[spool\] path: .*incoming"):
         FolderSpool(tmp_path)
+
+
+def filed(tmp_path: Path, *names: str) -> FolderSpool:
+    spool = FolderSpool(tmp_path)
+    for name in names:
+        write_job(tmp_path / "incoming", make_job(name), side=16)
+        job = spool.claim()
+        assert job is not None
+        spool.finish(job)
+    return spool
+
+
+def test_finished_jobs_are_known_by_age_size_and_content_and_can_be_discarded(tmp_path: Path) -> None:
+    spool = filed(tmp_path, "L-1", "L-2")
+    first, second = spool.finished()
+    assert [first.folder.name, second.folder.name] == ["L-1", "L-2"]
+    assert first.size == sum(file.stat().st_size for file in first.folder.iterdir())
+    assert first.content == open_folder(first.folder).content != second.content
+    spool.discard(first.folder)
+    assert [job.folder.name for job in spool.finished()] == ["L-2"]
+
+
+def test_a_deleting_that_was_interrupted_is_finished(tmp_path: Path) -> None:
+    spool = filed(tmp_path, "L-1")
+    (tmp_path / "done" / "L-1").rename(tmp_path / "done" / ".L-1.discarded")
+    assert spool.finished() == []
+    spool.sweep()
+    assert list((tmp_path / "done").iterdir()) == []
+
+
+def test_the_backlog_counts_what_lies_in_incoming_and_work(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    assert spool.waiting() == Backlog(0, None)
+    before = time.time()
+    for name in ("L-1", "L-2", "L-3.tmp"):
+        write_job(tmp_path / "incoming", make_job(name), side=16)
+    job = spool.claim()
+    assert job is not None
+    backlog = spool.waiting()
+    assert backlog.jobs == 2
+    assert backlog.oldest == job.arrived
+    assert before - 1 <= job.arrived <= time.time()
+
+
+def test_a_survey_finds_every_job_and_touches_none(tmp_path: Path) -> None:
+    filed(tmp_path, "L-1")
+    write_job(tmp_path / "incoming", make_job("L-2", joints=2), side=16)
+    (tmp_path / "rejected" / "odd").mkdir()
+    found = {job.name: (job.place, job.found.job_id, len(job.found.joints)) for job in survey(tmp_path)}
+    assert found == {"L-1": ("done", "L-1", 3), "L-2": ("incoming", "L-2", 2), "odd": ("rejected", None, 0)}
+    assert list(survey(tmp_path / "nowhere")) == []

@@ -16,7 +16,7 @@ from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Grey, Patch
 from edge.core.verdict import Reason
 from edge.core.wire import Message, VerdictPayload
-from edge.ports import ClaimedJob, JobEntry, Outcome, Queued
+from edge.ports import ClaimedJob, Free, JobEntry, Outcome, Queued
 
 
 class FakeSpool:
@@ -201,3 +201,19 @@ class FakeScorer:
 
     def run(self, patch: Patch) -> Output:
         return self._outputs.pop(0) if self._outputs else self._output
+
+
+class FakeHost:
+    """A machine whose disks are as empty as a test says."""
+
+    def __init__(self) -> None:
+        self.room = Free(10**12, 10**9)
+
+    def free(self, path: Path) -> Free:
+        return self.room
+
+    def memory(self, pids: Sequence[int]) -> int:
+        return 100_000_000 * len(pids)
+
+    def temperature_c(self) -> float | None:
+        return 51.5

@@ -21,6 +21,7 @@ from edge.inspection import MOST_TRIES, Inspection
 from edge.judge import Judge
 from edge.pace import Pace
 from edge.ports import ClaimedJob, JobEntry, ViewToJudge
+from edge.tally import Tally
 from tests.support.builders import document, make_card, make_job
 from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
 
@@ -63,6 +64,7 @@ class Line:
             may_go_on=lambda: not self.stopped,
             pace=Pace(within_s=float(parts.get("within_s", 0))),  # type: ignore[arg-type]
             job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
+            tally=Tally(),
         )
 
     def _beat(self) -> None:

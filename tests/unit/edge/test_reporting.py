@@ -124,3 +124,28 @@ def test_only_a_loop_without_progress_counts_as_stalled() -> None:
     assert progress.stalled(10) == ()
     with pytest.raises(KeyError):
         progress.beat_of("publishing")
+
+
+def test_what_is_said_in_passing_goes_first_and_is_dropped_rather_than_piled_up() -> None:
+    ledger, broker = queued(2), FakeBroker()
+    loop = reporting(ledger, broker)
+    broker.up = False
+    for i in range(150):
+        loop.say(Message("base/metrics", str(i).encode()))
+        loop.step()
+    broker.up = True
+    drain(loop)
+    said = [int(message.payload) for message in broker.delivered if message.topic == "base/metrics"]
+    assert said == list(range(50, 150))
+    assert [message.topic for message in broker.delivered][-2:] == ["base/verdict/SN0", "base/verdict/SN1"]
+
+
+def test_what_is_said_as_the_connection_breaks_is_said_again() -> None:
+    ledger, broker = queued(0), FakeBroker()
+    loop = reporting(ledger, broker)
+    drain(loop)
+    broker.break_after = 0
+    loop.say(Message("base/alarm", b"1"))
+    loop.step()
+    drain(loop)
+    assert [message.payload for message in broker.delivered if message.topic == "base/alarm"] == [b"1"]

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.core.verdict import Call, Verdict
+from edge.core.wire import Encoder, Message, ModelRef, Topics
+from edge.housekeeping import Housekeeping, Limits, Retention
+from edge.ports import Backlog, FinishedJob, Free
+from edge.tally import Tally
+from tests.support.fakes import FakeHost
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+ENCODER = Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0"))
+LIMITS = Limits(min_free_mb=200, stuck_s=600, latency_ms=50, keep_days=7, keep_gb=1)
+
+
+class FakeStore:
+    """Spool and journal to housekeeping: finished jobs, and which of them are settled."""
+
+    def __init__(self) -> None:
+        self.jobs: list[FinishedJob] = []
+        self.unsettled: set[str] = set()
+        self.forgotten: list[str] = []
+        self.old: list[str] = []
+        self.backlog = Backlog(0, None)
+
+    def add(self, name: str, days: float, size: int = 1, content: str = "") -> None:
+        filed = (NOW - timedelta(days=days)).timestamp()
+        self.jobs.append(FinishedJob(Path("done", name), content or name, filed, size))
+        self.jobs.sort(key=lambda job: job.filed)
+
+    def finished(self) -> list[FinishedJob]:
+        return list(self.jobs)
+
+    def discard(self, folder: Path) -> None:
+        self.jobs = [job for job in self.jobs if job.folder != folder]
+
+    def sweep(self) -> None:
+        pass
+
+    def settled(self, content: str) -> bool:
+        return content not in self.unsettled
+
+    def settled_before(self, moment: datetime) -> list[str]:
+        assert moment == NOW - timedelta(days=14)
+        return self.old
+
+    def forget(self, contents: Any) -> None:
+        self.forgotten += contents
+
+    def unsent(self) -> int:
+        return 7
+
+    def waiting(self) -> Backlog:
+        return self.backlog
+
+    @property
+    def names(self) -> list[str]:
+        return [job.folder.name for job in self.jobs]
+
+
+def retention(store: FakeStore) -> Retention:
+    return Retention(store, store, lambda: NOW, LIMITS)
+
+
+def test_finished_jobs_go_by_age() -> None:
+    store = FakeStore()
+    for name, days in (("old", 8), ("older", 9), ("young", 6)):
+        store.add(name, days)
+    assert retention(store).step() == 2
+    assert (store.names, sorted(store.forgotten)) == (["young"], ["old", "older"])
+
+
+def test_finished_jobs_go_by_size_the_oldest_first_and_no_more_than_needed() -> None:
+    store = FakeStore()
+    for name, days in (("a", 3), ("b", 2), ("c", 1)):
+        store.add(name, days, size=400_000_000)
+    retention(store).step()
+    assert (store.names, store.forgotten) == (["b", "c"], ["a"])
+
+
+def test_a_job_with_a_verdict_that_was_not_acknowledged_never_goes() -> None:
+    store = FakeStore()
+    store.unsettled = {"unsent"}
+    store.add("unsent", 1_000, size=5 * 10**9)
+    store.add("sent", 999)
+    retention(store).step()
+    assert (store.names, store.forgotten) == (["unsent"], ["sent"])
+
+
+def test_a_job_filed_twice_is_forgotten_with_the_last_copy() -> None:
+    store = FakeStore()
+    store.add("first", 8, content="same")
+    store.add("first.2", 6, content="same")
+    retention(store).step()
+    assert (store.names, store.forgotten) == (["first.2"], [])
+
+
+def test_what_is_long_settled_is_forgotten_even_if_somebody_else_took_its_folder() -> None:
+    store = FakeStore()
+    store.old = ["gone"]
+    retention(store).step()
+    assert store.forgotten == ["gone"]
+
+
+class House:
+    """Housekeeping in a world of fakes."""
+
+    def __init__(self) -> None:
+        self.store, self.host, self.tally = FakeStore(), FakeHost(), Tally()
+        self.said: list[Message] = []
+        self.room: list[bool] = []
+        self.seconds, self.wall = 0.0, NOW
+        self.house = Housekeeping(
+            device="axi1",
+            encoder=ENCODER,
+            spool=self.store,
+            journal=self.store,
+            host=self.host,
+            tally=self.tally,
+            limits=LIMITS,
+            disks={"spool": Path("/spool")},
+            pids=lambda: [1, 2],
+            now=lambda: self.wall,
+            clock=lambda: self.seconds,
+            say=self.said.append,
+            room=self.room.append,
+        )
+
+    def step(self, seconds: float = 10) -> dict[str, Any]:
+        """An interval later; the metrics."""
+        self.seconds += seconds
+        self.wall += timedelta(seconds=seconds)
+        self.house.step()
+        return json.loads(self.said[-1].payload)  # type: ignore[no-any-return]
+
+    def alarms(self) -> list[str]:
+        return [json.loads(m.payload)["code"] for m in self.said if m.topic == "base/alarm"]
+
+
+def scored(latency_ms: float) -> Verdict:
+    return Verdict(joint="J", call=Call.NORMAL, p_defect=0.1, latency_ms=latency_ms)
+
+
+def test_metrics_count_what_was_judged_since_the_last_ones() -> None:
+    house = House()
+    house.tally.note([scored(10), scored(20), Verdict(joint="J", call=Call.UNJUDGED)])
+    house.store.backlog = Backlog(4, NOW.timestamp())
+    first = house.step()
+    assert first["joints"] == {"normal": 2, "unjudged": 1}
+    assert (first["joints_per_s"], first["interval_s"], first["uptime_s"]) == (0.3, 10, 10)
+    assert first["latency_ms"] == {"p50": 15.0, "p99": 19.9}
+    assert (first["backlog"], first["outbox"], first["memory_mb"], first["temperature_c"]) == (4, 7, 200, 51.5)
+    assert first["free_mb"] == {"spool": 1_000_000}
+    assert house.step()["joints"] == {}
+    assert [message.topic for message in house.said] == ["base/metrics"] * 2
+
+
+@pytest.mark.parametrize("short", [Free(199_000_000, 10**9), Free(10**12, 10)])
+def test_a_disk_that_fills_up_stops_the_claiming_until_there_is_clearly_room_again(short: Free) -> None:
+    house = House()
+    house.step()
+    for room in (short, short, Free(210_000_000, 10**9), Free(260_000_000, 10**9)):
+        house.host.room = room
+        house.step()
+    assert house.room == [True, False, False, False, True]
+    assert house.alarms() == ["disk_low", "disk_low_over"]
+
+
+def test_slow_verdicts_an_old_job_and_a_clock_that_was_set_each_raise_an_alarm() -> None:
+    house = House()
+    house.tally.note([scored(60)])
+    house.step()
+    assert house.alarms() == ["latency"]
+    house.tally.note([scored(1)] * 2_000)
+    house.store.backlog = Backlog(1, NOW.timestamp() - 700)
+    house.step()
+    house.store.backlog = Backlog(0, None)
+    house.wall -= timedelta(hours=1)
+    house.step()
+    house.step()
+    assert house.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
