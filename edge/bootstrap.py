@@ -17,12 +17,13 @@ from edge import __version__
 from edge.adapters.host import LinuxHost
 from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
-from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.mqtt import BrokerSettings, Ear, MqttSession
 from edge.adapters.spool import FolderSpool
 from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
 from edge.adapters.worker import JudgeProcess
+from edge.attendant import Attendant
 from edge.bundle import Bundle, load_public_key, open_bundle
-from edge.config import MqttSettings, Settings
+from edge.config import MqttSettings, Settings, load_settings
 from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.wire import Encoder, Message, ModelRef, Topics
 from edge.exchange import Load
@@ -32,6 +33,7 @@ from edge.inspection import Inspection
 from edge.judge import Judge
 from edge.pace import Pace
 from edge.recovery import open_journal
+from edge.reload import Reloader
 from edge.replay import replay
 from edge.reporting import Backoff, Reporting
 from edge.tally import Tally
@@ -115,6 +117,7 @@ def broker_settings(mqtt: MqttSettings, device: str) -> BrokerSettings:
         ca_file=_path(mqtt.ca_file),
         cert_file=_path(mqtt.cert_file),
         key_file=_path(mqtt.key_file),
+        producer=f"axi-edge {__version__}",
     )
 
 
@@ -123,7 +126,7 @@ def _path(text: str) -> Path | None:
 
 
 class Parts(NamedTuple):
-    """Everything the daemon runs, wired but not started."""
+    """Everything the daemon runs, wired but not started. ``wake``: housekeeping has something to do at once."""
 
     inspection: Inspection
     reporting: Reporting
@@ -133,13 +136,19 @@ class Parts(NamedTuple):
     room: threading.Event
     bell: threading.Event
     stop: threading.Event
+    wake: threading.Event
+    reloader: Reloader
     close: Callable[[], None]
 
 
 def judge_process(settings: Settings) -> JudgeProcess:
-    """The process that judges with the configured bundle, not yet started."""
+    """The process that judges with the configured bundle, not yet started.
+
+    Where the configuration names a link, what it points to now is meant: a process that is started anew must judge
+    with the bundle of the one before, wherever the link has moved since.
+    """
     load = Load(
-        bundle=os.fsencode(settings.model.bundle),
+        bundle=os.fsencode(Path(settings.model.bundle).resolve()),
         public_key_file=settings.model.public_key_file,
         operating_point=settings.model.operating_point,
         runtime=settings.inference.runtime,
@@ -155,13 +164,16 @@ def judge_process(settings: Settings) -> JudgeProcess:
     )
 
 
-def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
-    """Wire the daemon around a judge that was started. Raises ConfigError or JournalError."""
+def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
+    """Wire the daemon around a judge that was started. Raises ConfigError or JournalError.
+
+    ``path``: where the settings came from, and come from again at a reload.
+    """
     device = settings.device.name
     broker = broker_settings(settings.mqtt, device)
     encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model)
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
-    bell, stop = threading.Event(), threading.Event()
+    bell, stop, wake = threading.Event(), threading.Event(), threading.Event()
     spool = FolderSpool(Path(settings.spool.path))
     ledger = open_journal(Path(settings.journal.path), spool, encoder, utc_now())
     outbox, keeper = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
@@ -182,19 +194,30 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
         job_timeout_s=settings.inference.job_timeout_s,
         tally=tally,
     )
-    reporting = Reporting(
-        outbox,
-        lambda will: MqttSession(broker, will),
-        lambda state: encoder.status(state, utc_now()),
-        Backoff(settings.mqtt.backoff_base_s, settings.mqtt.backoff_cap_s, random.uniform),
-        utc_now,
-        window=settings.mqtt.window,
-    )
 
     def say(message: Message) -> None:
         reporting.say(message)
         bell.set()
 
+    reloader = Reloader(
+        lambda: load_settings(path), settings, judge, judge_process, encoder, now=utc_now, say=say, wake=wake.set
+    )
+    attendant = Attendant(
+        now=utc_now,
+        status=lambda: reloader.encoder.status_payload("online", utc_now()),
+        metrics=lambda: housekeeping.last,
+        reload=reloader.request,
+        say=say,
+    )
+    commands = Ear(encoder.topics.commands, attendant.hear)
+    reporting = Reporting(
+        outbox,
+        lambda will: MqttSession(broker, will, commands),
+        lambda state: reloader.encoder.status(state, utc_now()),
+        Backoff(settings.mqtt.backoff_base_s, settings.mqtt.backoff_cap_s, random.uniform),
+        utc_now,
+        window=settings.mqtt.window,
+    )
     limits = Limits(
         min_free_mb=settings.health.min_free_mb,
         stuck_s=settings.health.stuck_s,
@@ -211,7 +234,7 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
         tally=tally,
         limits=limits,
         disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
-        pids=lambda: [pid for pid in (os.getpid(), judge.pid) if pid is not None],
+        pids=lambda: [pid for pid in (os.getpid(), reloader.judge.pid) if pid is not None],
         now=utc_now,
         clock=time.monotonic,
         say=say,
@@ -220,11 +243,11 @@ def wire(settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
     retention = Retention(spool, keeper, utc_now, limits)
 
     def close() -> None:
-        judge.close()
+        reloader.close()
         for journal in (ledger, outbox, keeper):
             journal.close()
 
-    return Parts(inspection, reporting, progress, housekeeping, retention, room, bell, stop, close)
+    return Parts(inspection, reporting, progress, housekeeping, retention, room, bell, stop, wake, reloader, close)
 
 
 class _Grace:

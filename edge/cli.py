@@ -7,6 +7,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from edge import __version__
 from edge.bootstrap import load_model
 from edge.bundle import load_public_key, open_bundle
-from edge.commands import audit, doctor
+from edge.commands import audit, doctor, tail
 from edge.commands.bundles import activate, rollback
 from edge.commands.inspect import inspect
 from edge.commands.status import as_text, device_status
@@ -52,7 +53,7 @@ def _say(error: Exception, code: int, *, debug: bool) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    run_daemon(load_settings(arguments.config))
+    run_daemon(arguments.config)
     return 0
 
 
@@ -84,6 +85,12 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _tail(arguments: argparse.Namespace) -> int:
+    with suppress(KeyboardInterrupt):
+        tail.follow(load_settings(arguments.config), as_json=arguments.json)
+    return 0
+
+
 def _audit(arguments: argparse.Namespace) -> int:
     account = audit.device_account(load_settings(arguments.config), arguments.capture)
     print(msgspec.json.encode(account).decode() if arguments.json else audit.as_text(account))
@@ -108,13 +115,13 @@ def _bundle_verify(arguments: argparse.Namespace) -> int:
 
 def _bundle_activate(arguments: argparse.Namespace) -> int:
     bundle = activate(load_settings(arguments.config), arguments.bundle, force=arguments.force)
-    print(f"{bundle.card.name} {bundle.card.version} is active: restart axi-edge to judge with it")
+    print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
     return 0
 
 
 def _bundle_rollback(arguments: argparse.Namespace) -> int:
     bundle = rollback(load_settings(arguments.config))
-    print(f"{bundle.card.name} {bundle.card.version} is active again: restart axi-edge to judge with it")
+    print(f"{bundle.card.name} {bundle.card.version} is active again: reload axi-edge (SIGHUP) to judge with it")
     return 0
 
 
@@ -142,12 +149,13 @@ def _parser() -> argparse.ArgumentParser:
         ("run", _run, "the daemon"),
         ("check", _check, "doctor: runtime, bundle, broker, spool, disk, clock"),
         ("status", _status, "what the daemon is doing"),
+        ("tail", _tail, "what the device publishes, live from the broker"),
         ("audit", _audit, "is every joint accounted for? exit 1 and its name if not"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
         command.set_defaults(action=action)
-        if name in {"status", "audit"}:
+        if name in {"status", "audit", "tail"}:
             command.add_argument("--json", action="store_true")
         if name == "audit":
             command.add_argument("--capture", type=Path, metavar="FILE", help="what axi-edge tail --json printed")

@@ -15,13 +15,13 @@ from pathlib import Path
 from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.bootstrap import INSPECTION, REPORTING, Parts, judge_process, wire
-from edge.config import Settings
+from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalBlocked, JournalDamaged
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
 
-_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _IDLE_S = 1.0
 _RETRY_S = 2.0
 _RETENTION_S = 3_600.0
@@ -38,13 +38,17 @@ def lock_path(settings: Settings) -> Path:
     return Path(settings.journal.path + ".lock")
 
 
-def run_daemon(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises AxiError when it cannot start, and whatever a loop died of."""
+def run_daemon(path: Path) -> None:
+    """Run with the configuration at ``path`` until SIGTERM or SIGINT; SIGHUP reloads.
+
+    Raises AxiError when it cannot start, and whatever a loop died of.
+    """
+    settings = load_settings(path)
     with _own_lock(lock_path(settings)), closing(judge_process(settings)) as judge:
         ready = judge.start(lambda: None)
-        parts = wire(settings, judge, ready.model)
+        parts = wire(path, settings, judge, ready.model)
         # Blocked here and waited for in the main loop: no handler runs, so none can deadlock on a lock held below it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         log.info(
             "started",
             extra={
@@ -98,6 +102,7 @@ class Daemon:
             finally:
                 self._parts.stop.set()
                 self._parts.bell.set()
+                self._parts.wake.set()
                 self._notifier.stopping()
         self._parts.close()
         for loop in loops:
@@ -108,8 +113,11 @@ class Daemon:
         """Feed the watchdog while both loops progress; return on a stop or when a loop ended."""
         tick_s = min(1.0, (self._notifier.watchdog_s or 3.0) / 3)
         while not any(loop.done() for loop in loops):
-            caught = signal.sigtimedwait(_STOP_SIGNALS, tick_s)
-            if caught is not None:
+            caught = signal.sigtimedwait(_SIGNALS, tick_s)
+            if caught is not None and caught.si_signo == signal.SIGHUP:
+                log.info("reload requested")
+                self._parts.reloader.request()
+            elif caught is not None:
                 log.info("stopping", extra={"signal": signal.Signals(caught.si_signo).name})
                 return
             stalled = self._parts.progress.stalled(self._stall_s)
@@ -120,7 +128,7 @@ class Daemon:
 
     def _inspect(self) -> None:
         parts = self._parts
-        beat = parts.progress.beat_of(INSPECTION)
+        inspection, beat = parts.inspection, parts.progress.beat_of(INSPECTION)
         try:
             while not parts.stop.is_set():
                 if not parts.room.is_set():
@@ -128,7 +136,8 @@ class Daemon:
                     parts.stop.wait(_IDLE_S)
                     continue
                 try:
-                    busy = parts.inspection.step()
+                    inspection = parts.reloader.change(inspection)
+                    busy = inspection.step()
                 except JournalDamaged:
                     raise  # the next start sets it aside and rebuilds it
                 except (OSError, AxiError) as error:
@@ -153,15 +162,18 @@ class Daemon:
         """Metrics and alarms at every interval, retention now and then; their trouble is nobody else's."""
         parts, next_retention = self._parts, 0.0
         while True:
+            parts.wake.clear()
             try:
+                parts.reloader.step()
                 parts.housekeeping.step()
                 if time.monotonic() >= next_retention:
                     next_retention = time.monotonic() + _RETENTION_S
                     parts.retention.step()
             except (OSError, AxiError) as error:
                 log.warning("housekeeping failed", extra={"problem": str(error)})
-            if parts.stop.wait(self._interval_s):
+            if parts.stop.is_set():
                 return
+            parts.wake.wait(self._interval_s)
 
     def _report(self) -> None:
         parts = self._parts

@@ -19,6 +19,7 @@ _ROOM_AGAIN = 1.25
 _MIN_FREE_INODES = 1_000
 _CLOCK_STEP_S = 5.0
 _MB = 1_000_000
+_METRICS_EXPIRE_S = 3_600
 
 
 class Limits(NamedTuple):
@@ -102,6 +103,7 @@ class Housekeeping:
         self._started = self._last = clock()
         self._offset = now().timestamp() - self._started
         self._enough = True
+        self.last: MetricsPayload | None = None
 
     def step(self) -> None:
         """Look at everything once, raise and clear alarms, and publish metrics."""
@@ -133,7 +135,8 @@ class Housekeeping:
             memory_mb=self._host.memory(self._pids()) // _MB,
             temperature_c=self._host.temperature_c(),
         )
-        self._say(Message(self._encoder.topics.metrics, encode(metrics)))
+        self.last = metrics
+        self._say(Message(self._encoder.topics.metrics, encode(metrics), expiry_s=_METRICS_EXPIRE_S))
 
     def _check_disks(self, free: dict[str, Free]) -> None:
         need = self._limits.min_free_mb * _MB * (1 if self._enough else _ROOM_AGAIN)

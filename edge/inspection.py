@@ -18,7 +18,13 @@ from edge.tally import Tally
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 2
-"""How often a job may cost the program or its runtime their life, nothing judged in between, before it is set aside."""
+"""How often a job may cost the runtime its life before it is set aside."""
+
+MOST_DEATHS = 5
+"""How often the whole program may die over a job, nothing judged in between, before the job is taken for the cause.
+
+More than for the runtime, which is what meets a job's images: this process dies of power cuts and of what people do.
+"""
 
 
 class _OverdueError(Exception):
@@ -70,7 +76,7 @@ class Inspection(NamedTuple):
             )
         problem = None
         if not entry.closed:
-            if entry.tries > MOST_TRIES:
+            if entry.tries > MOST_DEATHS:
                 raise JobRefused(
                     f"{claimed.folder.name}: the program died {entry.tries - 1} times over this job and judged nothing "
                     "of it; its joints go to the specialist, the folder in rejected should go to the maintainers"

@@ -226,6 +226,14 @@ class Session(Protocol):
         """Disconnect cleanly; the Will is not sent."""
 
 
+class Command(NamedTuple):
+    """Something asked of the device by MQTT. ``reply_to``: the topic for the answer."""
+
+    op: str
+    reply_to: str
+    correlation: bytes | None
+
+
 class Connect(Protocol):
     """Opens a session. Raises BrokerUnavailable."""
 

@@ -47,7 +47,14 @@ class Reporting:
     """
 
     def __init__(
-        self, outbox: Outbox, connect: Connect, status: StatusOf, backoff: Backoff, now: Now, *, window: int
+        self,
+        outbox: Outbox,
+        connect: Connect,
+        status: StatusOf,
+        backoff: Backoff,
+        now: Now,
+        *,
+        window: int,
     ) -> None:
         self._outbox, self._connect, self._status, self._now = outbox, connect, status, now
         self._backoff, self._window = backoff, window

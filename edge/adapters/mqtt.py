@@ -7,10 +7,11 @@ know of it.
 from __future__ import annotations
 
 import logging
+import queue
 import socket
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Outcome
+from edge.ports import Command, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +47,22 @@ class BrokerSettings(NamedTuple):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    producer: str = "axi-edge"
+
+
+class Ear(NamedTuple):
+    """What a session listens to: a topic filter, and who is told of each command (on the network thread)."""
+
+    commands: str
+    hear: Callable[[Command], None]
 
 
 class MqttSession:
     """One connection to one broker."""
 
-    def __init__(self, settings: BrokerSettings, will: Message) -> None:
+    def __init__(self, settings: BrokerSettings, will: Message, ear: Ear | None = None) -> None:
         """Connect and wait for the broker's word. Raises BrokerUnavailable saying what it said."""
-        self._settings = settings
+        self._settings, self._ear = settings, ear
         self._where = f"broker {settings.host}:{settings.port}"
         self._changed = threading.Condition()
         self._state: str = "connecting"
@@ -100,10 +109,27 @@ class MqttSession:
             log.error("message larger than the broker takes", extra={"topic": message.topic})
             return None
         try:
-            return self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
+            said = self._client.publish(
+                message.topic, message.payload, qos=1, retain=message.retain, properties=self._properties(message)
+            )
         except ValueError as error:
             log.error("message cannot be published", extra={"problem": str(error)})  # noqa: TRY400
             return None
+        return said.mid
+
+    def _properties(self, message: Message) -> Properties | None:
+        """What MQTT 5 lets a message say of itself."""
+        if self._settings.version != "5":
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.PayloadFormatIndicator = 1
+        properties.ContentType = "application/json"
+        properties.UserProperty = [("producer", self._settings.producer)]
+        if message.expiry_s is not None:
+            properties.MessageExpiryInterval = message.expiry_s
+        if message.correlation is not None:
+            properties.CorrelationData = message.correlation
+        return properties
 
     @property
     def alive(self) -> bool:
@@ -116,31 +142,15 @@ class MqttSession:
         self._client.loop_stop()
 
     def _new_client(self, will: Message) -> paho.Client:
-        settings = self._settings
-        five = settings.version == "5"
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.client_id,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if five else True,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = settings.timeout_s
+        client = _plain_client(self._settings, reconnect=False)
         client.max_inflight_messages_set(0)  # unlimited here: publish() itself keeps to what the broker takes
         client.max_queued_messages_set(0)
         client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-        if settings.username is not None:
-            client.username_pw_set(settings.username, settings.password)
-        if settings.ca_file is not None:
-            client.tls_set(
-                str(settings.ca_file),
-                str(settings.cert_file) if settings.cert_file else None,
-                str(settings.key_file) if settings.key_file else None,
-            )
         client.on_socket_open = lambda _client, _data, connection: _set(connection, socket.TCP_NODELAY)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         return client
 
     def _fresh(self) -> dict[str, Any]:
@@ -155,7 +165,7 @@ class MqttSession:
 
     def _on_connect(
         self,
-        _client: object,
+        client: paho.Client,
         _data: object,
         _flags: object,
         code: ReasonCode,
@@ -163,6 +173,8 @@ class MqttSession:
     ) -> None:
         self._in_flight = int(getattr(properties, "ReceiveMaximum", _NO_LIMIT))
         self._largest = int(getattr(properties, "MaximumPacketSize", _LARGEST_PACKET))
+        if not code.is_failure and self._ear is not None:
+            client.subscribe(self._ear.commands, qos=1)
         self._become(f"refused: {code}" if code.is_failure else "connected")
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
@@ -175,6 +187,13 @@ class MqttSession:
         with self._changed:
             self._answers[mid] = Outcome.REFUSED if code.is_failure else Outcome.ACKNOWLEDGED
             self._changed.notify_all()
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        # A retained command would be obeyed again at every connection.
+        if self._ear is not None and not message.retain:
+            reply_to = getattr(message.properties, "ResponseTopic", "") or f"{message.topic}/response"
+            correlation = getattr(message.properties, "CorrelationData", None)
+            self._ear.hear(Command(message.topic.rpartition("/")[2], reply_to, correlation))
 
     def _become(self, state: str) -> None:
         with self._changed:
@@ -195,3 +214,63 @@ def _set(connection: Any, option: int) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, option, 1)
     except OSError as error:
         log.debug("socket option not set", extra={"problem": str(error)})
+
+
+def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]:
+    """Every message under ``topics`` from now on, retained ones first; goes on after a lost connection.
+
+    Raises BrokerUnavailable when the first connection fails or the broker does not let us subscribe.
+    """
+    arrived: queue.SimpleQueue[tuple[str, bytes] | BrokerUnavailable] = queue.SimpleQueue()
+    where = f"broker {settings.host}:{settings.port}"
+
+    def connected(client: paho.Client, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
+        if code.is_failure:
+            arrived.put(BrokerUnavailable(f"{where}: refused: {code}; check [mqtt] username and password_file"))
+        else:
+            client.subscribe(topics, qos=1)
+
+    def subscribed(_client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
+        if any(code.is_failure for code in codes):
+            arrived.put(BrokerUnavailable(f"{where}: may not subscribe to {topics}; check its access rules"))
+
+    client = _plain_client(settings)
+    client.on_connect = connected
+    client.on_subscribe = subscribed
+    client.on_message = lambda _client, _data, message: arrived.put((message.topic, bytes(message.payload)))
+    try:
+        client.connect(settings.host, settings.port, settings.keepalive_s)
+    except (OSError, ValueError) as error:
+        raise BrokerUnavailable(f"{where}: {error}; check [mqtt] and the network") from error
+    client.loop_start()
+    try:
+        while True:
+            one = arrived.get()
+            if isinstance(one, BrokerUnavailable):
+                raise one
+            yield one
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def _plain_client(settings: BrokerSettings, *, reconnect: bool = True) -> paho.Client:
+    """A client with protocol, login and TLS as configured."""
+    five = settings.version == "5"
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=settings.client_id,
+        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+        clean_session=None if five else True,
+        reconnect_on_failure=reconnect,
+    )
+    client.connect_timeout = settings.timeout_s
+    if settings.username is not None:
+        client.username_pw_set(settings.username, settings.password)
+    if settings.ca_file is not None:
+        client.tls_set(
+            str(settings.ca_file),
+            str(settings.cert_file) if settings.cert_file else None,
+            str(settings.key_file) if settings.key_file else None,
+        )
+    return client

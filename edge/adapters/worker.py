@@ -71,18 +71,19 @@ class JudgeProcess:
             log.warning("runtime started anew")
             self.start(beat)
         wanted = tuple((part.view.id, tuple(joint.id for joint in part.joints)) for part in left)
+        places = [(view, joint) for view, joints in wanted for joint in joints]
         in_step = False
         try:
             self._send(Task(job=job, folder=os.fsencode(folder), left=wanted))
-            for view, joints in wanted:
-                for joint in joints:
-                    reply = self._receive(self._joint_timeout_s, beat, f"joint {joint} of view {view}")
-                    if isinstance(reply, DiskTrouble):
-                        in_step = True
-                        raise OSError(reply.errno, reply.text)
-                    beat()
-                    yield _verdict(reply, joint)
-            in_step = True
+            for number, (view, joint) in enumerate(places, 1):
+                reply = self._receive(self._joint_timeout_s, beat, f"joint {joint} of view {view}")
+                if isinstance(reply, DiskTrouble):
+                    in_step = True
+                    raise OSError(reply.errno, reply.text)
+                verdict = _verdict(reply, joint)
+                in_step = number == len(places)  # before the last verdict is given: nobody need ask for another
+                beat()
+                yield verdict
         finally:
             if not in_step:  # what it still has to say of this task must not be taken for the next one's
                 self.close(grace_s=0)

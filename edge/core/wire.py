@@ -19,11 +19,16 @@ NAMESPACE = uuid.UUID("5e0ff0ea-9d1b-5c7e-a3c1-2f6a1d1f8a0e")
 
 
 class Message(NamedTuple):
-    """One MQTT message at QoS 1."""
+    """One MQTT message at QoS 1. ``expiry_s``: after so many seconds it is worth nothing (MQTT 5); None: for ever.
+
+    ``correlation``: handed back to whoever asked for this.
+    """
 
     topic: str
     payload: bytes
     retain: bool = False
+    expiry_s: int | None = None
+    correlation: bytes | None = None
 
 
 class BoardRef(Struct, frozen=True, kw_only=True):
@@ -77,9 +82,12 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
     duration_ms: float
 
 
+State = Literal["online", "stopped", "offline"]
+
+
 class StatusPayload(Struct, frozen=True, kw_only=True):
     schema: Literal["axi-status/1"] = "axi-status/1"
-    state: Literal["online", "stopped", "offline"]
+    state: State
     time: str
     version: str
     bundle: ModelRef | None
@@ -118,13 +126,32 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     temperature_c: float | None
 
 
+class AnswerPayload(Struct, frozen=True, kw_only=True):
+    """What came of a command. ``text`` is for people; ``status`` and ``metrics`` answer ``status``."""
+
+    schema: Literal["axi-answer/1"] = "axi-answer/1"
+    op: str
+    ok: bool
+    text: str
+    time: str
+    status: StatusPayload | None = None
+    metrics: MetricsPayload | None = None
+
+
 class LatencyMs(Struct, frozen=True, kw_only=True):
     p50: float
     p99: float
 
 
-Payload = MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
-PAYLOADS: tuple[type[Struct], ...] = (VerdictPayload, BoardPayload, StatusPayload, AlarmPayload, MetricsPayload)
+Payload = AnswerPayload | MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
+PAYLOADS: tuple[type[Struct], ...] = (
+    VerdictPayload,
+    BoardPayload,
+    StatusPayload,
+    AlarmPayload,
+    MetricsPayload,
+    AnswerPayload,
+)
 
 
 def encode(payload: Payload) -> bytes:
@@ -163,6 +190,11 @@ class Topics(NamedTuple):
     @property
     def alarm(self) -> str:
         return f"{self.base}/alarm"
+
+    @property
+    def commands(self) -> str:
+        """Filter for every command."""
+        return f"{self.base}/cmd/+"
 
     def verdict(self, serial: str) -> str:
         return f"{self.base}/verdict/{topic_level(serial)}"
@@ -259,9 +291,11 @@ class Encoder(NamedTuple):
             duration_ms=round(duration_ms, 3),
         )
 
-    def status(self, state: Literal["online", "stopped", "offline"], now: datetime) -> Message:
-        payload = StatusPayload(state=state, time=timestamp(now), version=self.version, bundle=self.model)
-        return Message(self.topics.status, encode(payload), retain=True)
+    def status_payload(self, state: State, now: datetime) -> StatusPayload:
+        return StatusPayload(state=state, time=timestamp(now), version=self.version, bundle=self.model)
+
+    def status(self, state: State, now: datetime) -> Message:
+        return Message(self.topics.status, encode(self.status_payload(state, now)), retain=True)
 
     def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error") -> Message:
         payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))

@@ -112,6 +112,16 @@ def test_what_was_judged_before_a_crash_has_been_given(apart: JudgeProcess, tmp_
     assert given[:2] == ["J0.0", "J0.1"]
 
 
+def test_one_process_judges_task_after_task(apart: JudgeProcess, tmp_path: Path) -> None:
+    job, pids = make_job(joints=2), set()
+    for _ in range(3):
+        verdicts = apart.views(job, tmp_path, left(job), lambda: None)
+        assert [next(verdicts).joint for _ in job.joints] == ["J0.0", "J0.1"]
+        verdicts.close()  # as one does who knows how many there are
+        pids.add(apart.pid)
+    assert len(pids) == 1
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGABRT])
 def test_a_process_that_died_at_rest_is_replaced_without_a_word(
     apart: JudgeProcess, tmp_path: Path, kill: signal.Signals

@@ -17,7 +17,7 @@ from edge.adapters.journal import Journal
 from edge.adapters.spool import FolderSpool
 from edge.core.verdict import Call, Reason
 from edge.core.wire import VerdictPayload
-from edge.inspection import MOST_TRIES
+from edge.inspection import MOST_DEATHS
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeScorer
 from tests.unit.edge.test_inspection import Line
@@ -50,10 +50,10 @@ def test_a_job_that_kills_its_judge_is_set_aside_and_the_line_goes_on(tmp_path: 
     def life() -> int:
         return subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], check=False).returncode
 
-    assert [life() for _ in range(MOST_TRIES)] == [-signal.SIGKILL] * MOST_TRIES
+    assert [life() for _ in range(MOST_DEATHS)] == [-signal.SIGKILL] * MOST_DEATHS
     assert life() == 0
     reason = (tmp_path / "spool" / "rejected" / "poison" / "reason.json").read_text()
-    assert f"died {MOST_TRIES} times" in reason
+    assert f"died {MOST_DEATHS} times" in reason
     assert (tmp_path / "spool" / "done" / "sound").is_dir()
     sent = [row.message for row in Journal(tmp_path / "journal.db").pending(100)]
     verdicts = [msgspec.json.decode(one.payload, type=VerdictPayload) for one in sent if "/verdict/" in one.topic]

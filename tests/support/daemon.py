@@ -84,5 +84,31 @@ class DaemonProcess:
         shutil.copytree(job, unfinished)
         unfinished.rename(unfinished.with_suffix(""))
 
+    def signal(self, which: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(which)
+
+    @property
+    def worker(self) -> int | None:
+        """Process id of the judge; None while there is none."""
+        assert self._process
+        pid = self._process.pid
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+        return children[0] if children else None
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``axi-edge WORDS --config`` this device's."""
+        call = [sys.executable, "-m", "edge.cli", *words, "--config", str(self.config)]
+        return subprocess.run(call, capture_output=True, text=True, check=False)
+
     def folders(self, place: str) -> list[str]:
         return sorted(path.name for path in (self.spool / place).iterdir())

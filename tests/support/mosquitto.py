@@ -98,6 +98,10 @@ class Subscriber:
             held = self._changed.wait_for(lambda: condition(self), seconds)
         assert held, f"not within {seconds} s; arrived: {[topic for topic, _, _ in self._messages][-20:]}"
 
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish something; returns once the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()

@@ -17,7 +17,7 @@ from edge.core.errors import JournalError, RuntimeLost
 from edge.core.job import Job, Roi, encode_manifest
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
-from edge.inspection import MOST_TRIES, Inspection
+from edge.inspection import MOST_DEATHS, Inspection
 from edge.judge import Judge
 from edge.pace import Pace
 from edge.ports import ClaimedJob, JobEntry, ViewToJudge
@@ -258,13 +258,13 @@ class Troubled:
         return self.reader(*words)  # type: ignore[arg-type]
 
 
-def test_a_job_that_the_program_died_over_twice_is_set_aside_with_its_joints_unjudged() -> None:
+def test_a_job_that_the_program_died_over_again_and_again_is_set_aside_with_its_joints_unjudged() -> None:
     job = claimed(make_job("L-1", joints=3))
     line = Line([job, claimed(make_job("L-2", joints=1))])
-    for _ in range(MOST_TRIES):
+    for _ in range(MOST_DEATHS):
         line.ledger.open_job(job.content, "L-1", 3, datetime(2026, 11, 21, tzinfo=UTC))  # and then nothing
     line.run()
-    assert "died 2 times" in line.spool.rejected["L-1"]
+    assert f"died {MOST_DEATHS} times" in line.spool.rejected["L-1"]
     assert line.spool.finished == ["L-2"], "the next job is not held up"
     calls = [(one.job_id, one.verdict, one.reason) for one in line.verdicts()]
     assert calls == [("L-1", Call.UNJUDGED, Reason.JOB_REFUSED)] * 3 + [("L-2", Call.NORMAL, None)]
