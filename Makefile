@@ -8,7 +8,7 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,cnn3d cnn3d-factorised cnn-lstm cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench reference results bundles gallery schemas real tableii clean
+.PHONY: help install system demo check static test bench faults reference results bundles gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ $(VENV)/.bench: $(STAMP)
 
 bench: $(VENV)/.bench   ## side-by-side speed, one run, ratios
 	$(BIN)/python -m tests.benchmarks.run
+
+faults: system $(STAMP)  ## break everything, many times: no joint lost, doubled or wrongly passed (docs/reliability.md)
+	$(BIN)/python -m tests.faults.run
 
 reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)
 	$(BIN)/axi-convert reference --work build/reference --out convert/reference/models

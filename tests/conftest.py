@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.devices import small_bundle, small_lots
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
 settings.register_profile("noisy machine", deadline=None)  # time is not a property of the code here
@@ -30,28 +31,13 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 @pytest.fixture(scope="session")
 def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three small simulated lots with no board type in common: learn, validate, evaluate."""
-    from convert.simulator.lot import simulate_lot
-    from convert.simulator.plan import LotPlan
-
-    root = tmp_path_factory.mktemp("lots")
-    for number, name in enumerate(("learn", "validate", "evaluate")):
-        plan = LotPlan(
-            boards=4, joints=40, seed=11, types=2, first_type=10 * number, defect_share=0.5, prefix=name.upper()
-        )
-        list(simulate_lot(root / name, plan, workers=2))
-    return root
+    return small_lots(tmp_path_factory.mktemp("lots"))
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
     """A real int8 bundle, small and badly trained: for tests that need verdicts, not good ones."""
-    from convert.pipeline import build
-    from tests.support.training import WIDE, quick_model, write_recipe
-
-    work = tmp_path_factory.mktemp("build")
-    quick_model(lots / "learn", work / "model.keras")
-    recipe = write_recipe(work / "recipe.toml", work / "model.keras", lots, budget=WIDE)
-    return build(recipe, work / "bundles", lambda _: None).bundle
+    return small_bundle(tmp_path_factory.mktemp("build"), lots)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ set -u
 wanted=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || wanted="$wanted mosquitto"
 command -v systemd-nspawn >/dev/null 2>&1 || wanted="$wanted systemd-container"
+command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
+command -v faketime >/dev/null 2>&1 || wanted="$wanted faketime"
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
 [ -z "$wanted" ] && exit 0
 command -v apt-get >/dev/null 2>&1 || { echo "no apt-get: tests that need$wanted will be skipped"; exit 0; }

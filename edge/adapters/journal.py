@@ -328,6 +328,8 @@ def held(path: Path) -> dict[str, JobHeld]:
     """Content -> job, all of one moment. Raises JournalError."""
     with _reading(path) as db:
         db.execute("BEGIN")
+        if db.execute("PRAGMA user_version").fetchone() == (0,):
+            return {}  # about to be made
         rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
         jobs = {row: (content, JobHeld(job_id, state, expected, {})) for row, content, job_id, state, expected in rows}
         verdicts = db.execute(

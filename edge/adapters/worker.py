@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import subprocess
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, Pipe
@@ -119,12 +120,22 @@ class JudgeProcess:
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
-            try:
-                self._process.wait(grace_s)
-            except subprocess.TimeoutExpired:
+            if not _ended(self._process, grace_s):
                 self._process.kill()
-                self._process.wait()
+            self._process.wait()
         self._connection = self._process = None
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for its end, so long at most; was it seen?"""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
 
 
 def _verdict(reply: Reply, joint: str) -> Verdict:

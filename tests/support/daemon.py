@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CONFIG = """
@@ -53,10 +55,14 @@ class DaemonProcess:
     def log(self) -> str:
         return (self.work / "log").read_text()
 
-    def start(self) -> None:
+    def start(self, before: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+        """``before``: a command that runs the daemon, such as strace."""
         with (self.work / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge.cli", "run", "--config", str(self.config)], stdout=log, stderr=log
+                [*before, sys.executable, "-m", "edge.cli", "--debug", "run", "--config", str(self.config)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(env or {})},
             )
 
     def stop(self) -> int:
@@ -83,6 +89,15 @@ class DaemonProcess:
         unfinished = self.incoming / f"{name or job.name}.tmp"
         shutil.copytree(job, unfinished)
         unfinished.rename(unfinished.with_suffix(""))
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def waiting(self) -> list[str]:
+        """Jobs not yet finished."""
+        places = [self.spool / name for name in ("incoming", "work")]
+        return [path.name for place in places if place.is_dir() for path in place.iterdir()]
 
     def signal(self, which: signal.Signals) -> None:
         assert self._process

@@ -1,0 +1,212 @@
+"""A device on real parts, watched: what was submitted, what the broker delivered, what the audit says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge.adapters.journal import held
+from edge.adapters.spool import survey
+from edge.audit import Account, audit
+from edge.core.verdict import Call
+from tests.support.daemon import DaemonProcess
+from tests.support.mosquitto import Mosquitto, Subscriber
+
+_PATIENCE_S = 90.0
+_LOOK_S = 0.05
+
+
+class BaseJob(NamedTuple):
+    """A sound job to make copies of, and the verdict that an undisturbed device gives each of its joints."""
+
+    folder: Path
+    calls: dict[str, str]
+
+
+class Trouble(AssertionError):
+    """A promise was broken."""
+
+
+class Result(NamedTuple):
+    """What came of all rounds of one fault. ``repeated``: deliveries beyond the first of an event_id."""
+
+    jobs: int
+    joints: int
+    unjudged: int
+    lost: int
+    duplicated: int
+    wrong: int
+    repeated: int
+
+
+def base_jobs(lot: Path, bundle: Path) -> list[BaseJob]:
+    """The lot's jobs with their undisturbed verdicts, by ``axi-edge inspect``."""
+    found = []
+    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
+        call = [sys.executable, "-m", "edge.cli", "inspect", str(folder), "--bundle", str(bundle)]
+        lines = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
+        said = [json.loads(line) for line in lines]
+        found.append(BaseJob(folder, {one["joint"]: one["verdict"] for one in said}))
+    return found
+
+
+class Rig:
+    """One device, one broker, one subscriber that hears everything."""
+
+    def __init__(
+        self,
+        work: Path,
+        bundle: Path,
+        jobs: list[BaseJob],
+        *,
+        changes: Mapping[str, str] | None = None,
+        place: Path | None = None,
+        spool: Path | None = None,
+    ) -> None:
+        """``changes``: texts of the configuration and what stands there instead. ``place``: the device's folder;
+        ``spool``: its spool, where that lies on a disk of its own.
+        """
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "broker").mkdir(exist_ok=True)
+        self.broker = Mosquitto(work / "broker")
+        self.broker.start()
+        self.subscriber = Subscriber(self.broker.port, client_id="witness")
+        self.place = place or work / "device"
+        self.place.mkdir(exist_ok=True)
+        if spool is not None:
+            (self.place / "spool").symlink_to(spool)
+        self.device = DaemonProcess(self.place, bundle, self.broker.port)
+        for old, new in (changes or {}).items():
+            self.change(old, new)
+        self._jobs = jobs
+        self._calls: dict[str, dict[str, str]] = {}
+        self._opaque: set[str] = set()
+        self._number = 0
+
+    def change(self, old: str, new: str) -> None:
+        """Change the device's configuration; it must not run."""
+        text = self.device.config.read_text()
+        assert old in text
+        self.device.config.write_text(text.replace(old, new))
+
+    # --- jobs ---
+
+    def submit(self, n: int = 1, bend: Callable[[Path], None] = lambda _: None) -> list[str]:
+        """Let copies of base jobs appear, each under an id of its own; ``bend`` may spoil the folder before."""
+        names = []
+        for _ in range(n):
+            base = self._jobs[self._number % len(self._jobs)]
+            name = f"F-{self._number:06d}"
+            self._number += 1
+            unfinished = self.device.incoming / f"{name}.tmp"
+            shutil.copytree(base.folder, unfinished)
+            manifest = json.loads((unfinished / "manifest.json").read_text())
+            manifest["job_id"] = name
+            (unfinished / "manifest.json").write_text(json.dumps(manifest))
+            self._calls[name] = base.calls
+            bend(unfinished)
+            unfinished.rename(self.device.incoming / name)
+            names.append(name)
+        return names
+
+    # --- what has become of them ---
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        return self.subscriber.payloads("/verdict/")
+
+    def account(self) -> Account:
+        """Audit against everything that was delivered so far."""
+        journal = self.place / "journal.db"
+        found = list(survey(self.device.spool))
+        return audit(found, held(journal) if journal.exists() else {}, self.verdicts())
+
+    def audited(self, *, drained: bool = False) -> Account:
+        """The account once it is clean (and nothing waits any more). Raises Trouble when it does not become so."""
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            account = self.account()
+            if not account.problems and not (drained and (account.waiting or account.queued)):
+                return account
+            if time.monotonic() > until:
+                raise Trouble(f"{account.problems[:5]}, {account.waiting} waiting, {account.queued} queued")
+            time.sleep(_LOOK_S)  # files and another process' database give no event
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for what only files and processes show."""
+        until = time.monotonic() + _PATIENCE_S
+        while not condition():
+            if time.monotonic() > until:
+                raise Trouble(f"not within {_PATIENCE_S} s: {what}")
+            time.sleep(_LOOK_S)
+
+    def alarm(self, code: str) -> None:
+        """Wait until the device raised this alarm."""
+        self.until(lambda: code in {one["code"] for one in self.subscriber.payloads("/alarm")}, f"alarm {code}")
+
+    def start(self) -> None:
+        """Start the device and wait until it says that it is online."""
+        before = self._online()
+        self.device.start()
+        self.until(lambda: self._online() > before or not self.device.alive, "the device comes online")
+        if not self.device.alive:
+            raise Trouble(f"the device did not start: {self.device.log[-2_000:]}")
+
+    def _online(self) -> int:
+        return sum(one["state"] == "online" for one in self.subscriber.payloads("axi1/status"))
+
+    def finish(self) -> Result:
+        """Let everything drain, stop, and count broken promises."""
+        if not self.device.alive:
+            self.device.start()
+        self.until(lambda: not self.device.waiting(), "the spool is empty")
+        account = self.audited(drained=True)
+        if self.device.stop() != 0:
+            raise Trouble(f"no clean stop: {self.device.log[-2_000:]}")
+        self.close()
+        return self._count(account)
+
+    def _count(self, account: Account) -> Result:
+        journal = {job.job_id: job for job in held(self.place / "journal.db").values()}
+        expected = {(job, joint) for job, calls in self._calls.items() if job not in self._opaque for joint in calls}
+        decided = {
+            (job_id, joint): one.verdict for job_id, job in journal.items() for joint, one in job.verdicts.items()
+        }
+        events: dict[tuple[str, str], set[str]] = defaultdict(set)
+        said = self.verdicts()
+        for one in said:
+            events[one["job_id"], one["joint"]].add(one["event_id"])
+        wrong = [
+            key
+            for key, verdict in decided.items()
+            if verdict == Call.NORMAL and key[0] in self._calls and key[0] not in self._opaque
+            if self._calls[key[0]].get(key[1]) != Call.NORMAL
+        ]
+        return Result(
+            jobs=len(journal),
+            joints=len(decided),
+            unjudged=sum(verdict == Call.UNJUDGED for verdict in decided.values()),
+            lost=len(expected - decided.keys()) + len(account.problems),
+            duplicated=sum(len(ids) > 1 for ids in events.values()),
+            wrong=len(wrong),
+            repeated=len(said) - len({one["event_id"] for one in said}),
+        )
+
+    def expect_unjudged(self, job: str, joints: Iterable[str]) -> None:
+        """These joints of a job that was bent must not be called normal."""
+        self._calls[job] = {**self._calls[job], **dict.fromkeys(joints, Call.UNJUDGED.value)}
+
+    def leave_to_the_audit(self, job: str) -> None:
+        """What a job says was bent so far that only the device's own reading tells which joints there are."""
+        self._opaque.add(job)
+
+    def close(self) -> None:
+        self.device.kill()
+        self.subscriber.close()
+        self.broker.stop()
