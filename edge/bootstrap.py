@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge import __version__
+from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost
 from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
@@ -68,15 +69,14 @@ def load_model(
     bundle = open_bundle(path, public_key)
     point = bundle.card.operating_point(operating_point or None)
     chosen = choose_runtime(runtime)
-    scorer = TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=threads, kernels=kernels)
-    replayed = replay(bundle, scorer)
-    judge = Judge(bundle.card, point, scorer, read_slice, time.monotonic, ThreadPoolExecutor(decoders(), "decode"))
+    # One thread a joint and several joints at once: no thread waits for another in the middle of a layer.
+    scorers = [
+        TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=1, kernels=kernels)
+        for _ in range(threads)
+    ]
+    replayed = min(replay(bundle, scorer) for scorer in scorers)
+    judge = Judge(bundle.card, point, scorers, read_slice, time.monotonic, ThreadPoolExecutor(threads, "judge"))
     return LoadedModel(bundle, judge, chosen, replayed)
-
-
-def decoders() -> int:
-    """How many slices are decoded at once: never more than there are cores to do it."""
-    return min(4, len(os.sched_getaffinity(0)))
 
 
 def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
@@ -131,6 +131,7 @@ class Parts(NamedTuple):
     inspection: Inspection
     reporting: Reporting
     progress: Progress
+    arrivals: Arrivals
     housekeeping: Housekeeping
     retention: Retention
     room: threading.Event
@@ -240,14 +241,29 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
         say=say,
         room=lambda enough: room.set() if enough else room.clear(),
     )
+    arrivals = Arrivals(spool.incoming)
     retention = Retention(spool, keeper, utc_now, limits)
 
     def close() -> None:
         reloader.close()
+        arrivals.close()
         for journal in (ledger, outbox, keeper):
             journal.close()
 
-    return Parts(inspection, reporting, progress, housekeeping, retention, room, bell, stop, wake, reloader, close)
+    return Parts(
+        inspection=inspection,
+        reporting=reporting,
+        progress=progress,
+        arrivals=arrivals,
+        housekeeping=housekeeping,
+        retention=retention,
+        room=room,
+        bell=bell,
+        stop=stop,
+        wake=wake,
+        reloader=reloader,
+        close=close,
+    )
 
 
 class _Grace:

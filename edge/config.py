@@ -55,6 +55,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
 class InferenceSettings(Struct, frozen=True, kw_only=True):
     """``kernels``: "exact" gives bit-identical scores on every runtime, about three times slower on x86.
 
+    ``threads``: joints judged at once, each on a core of its own with a copy of the model in memory.
     ``joint_timeout_s``: the longest silence of the process that judges before it is taken to hang; the first joint of
     a view includes decoding its slices. ``verdict_within_s``: a job that would be judged later than this after its
     arrival goes to the specialist at once (0: never).
@@ -84,7 +85,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     key_file: str = ""
     keepalive_s: Annotated[int, Meta(ge=2, le=600)] = 30
     timeout_s: Annotated[float, Meta(gt=0, le=15)] = 10.0
-    window: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    window: Annotated[int, Meta(ge=1, le=1_000)] = 100
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
 

@@ -153,7 +153,7 @@ class Daemon:
                 parts.housekeeping.alarms.set("disk_blocked", "the disk takes data again", on=False)
                 beat()
                 if not busy:
-                    parts.stop.wait(self._poll_s)
+                    parts.arrivals.wait(self._poll_s)
         finally:
             self._inspected.set()
             parts.bell.set()

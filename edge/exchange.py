@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import msgspec
 from msgspec import Struct
 
 from edge.core.job import Job
 from edge.core.verdict import Verdict
 from edge.core.wire import ModelRef
+from edge.ports import Batch, ViewToJudge
 
 
 class Load(Struct, frozen=True, tag=True, kw_only=True):
@@ -21,12 +25,32 @@ class Load(Struct, frozen=True, tag=True, kw_only=True):
     kernels: str
 
 
-class Task(Struct, frozen=True, tag=True, kw_only=True):
-    """Judge these joints. ``left``: (view, joints) by id, in order."""
+class Sent(Struct, frozen=True, kw_only=True):
+    """A ``Batch``; ``left``: (view, joints) by id, in order."""
 
     job: Job
     folder: bytes
     left: tuple[tuple[str, tuple[str, ...]], ...]
+    key: str
+
+
+class Task(Struct, frozen=True, tag=True, kw_only=True):
+    """Judge these joints; look ahead at what comes next."""
+
+    batch: Sent
+    ahead: Sent | None
+
+
+def packed(batch: Batch) -> Sent:
+    left = tuple((part.view.id, tuple(joint.id for joint in part.joints)) for part in batch.left)
+    return Sent(job=batch.job, folder=os.fsencode(batch.folder), left=left, key=batch.key)
+
+
+def unpacked(sent: Sent) -> Batch:
+    views = {view.id: view for view in sent.job.views}
+    joints = {joint.id: joint for joint in sent.job.joints}
+    left = [ViewToJudge(views[view], tuple(joints[joint] for joint in wanted)) for view, wanted in sent.left]
+    return Batch(sent.job, Path(os.fsdecode(sent.folder)), left, sent.key)
 
 
 class Ready(Struct, frozen=True, tag=True, kw_only=True):
@@ -48,9 +72,9 @@ class Refused(Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Judged(Struct, frozen=True, tag=True, kw_only=True):
-    """A verdict of the task in hand; the next joint's follows."""
+    """Verdicts of the task in hand, in order; the next joints' follow."""
 
-    verdict: Verdict
+    verdicts: tuple[Verdict, ...]
 
 
 class DiskTrouble(Struct, frozen=True, tag=True, kw_only=True):

@@ -25,6 +25,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+class HeldFolder:
+    """A folder by a path that stays good while it is moved about, until ``close``. Raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.path = Path(f"/proc/self/fd/{self._handle}")
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
 def read_regular(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most ``limit`` bytes; never blocks on a pipe, never follows a link.
 

@@ -12,7 +12,7 @@ from edge.core.job import Job, Joint, NamedJoint, parse_manifest, salvage
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import BoardRef, Encoder, Message, Severity, VerdictPayload, encode
 from edge.pace import Pace
-from edge.ports import ClaimedJob, JobEntry, Judging, Ledger, Monotonic, Now, Spool, ViewToJudge
+from edge.ports import Batch, ClaimedJob, JobEntry, Judging, Ledger, Monotonic, Now, Spool, ViewToJudge
 from edge.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,8 @@ class Inspection(NamedTuple):
             return True
         if not self.may_go_on():
             return False
-        with closing(self.judge.views(job, claimed.folder, left, self.beat)) as verdicts:
+        batch = Batch(job, claimed.folder, left, claimed.key)
+        with closing(self.judge.views(batch, self.beat, self._ahead())) as verdicts:
             for part in left:
                 self._judge_view(job, entry, part, verdicts, until)
                 if part is not left[-1] and not self.may_go_on():
@@ -169,6 +170,18 @@ class Inspection(NamedTuple):
         finally:
             self._record(job, entry, judged)  # also what was judged before the runtime was lost
         self.pace.note(len(judged), self.clock() - started)
+
+    def _ahead(self) -> Batch | None:
+        """The job that will probably come next, so that its first view can be judged meanwhile."""
+        peeked = self.spool.peek()
+        if peeked is None:
+            return None
+        try:
+            job, _ = parse_manifest(peeked.manifest)
+        except JobRefused:
+            return None  # it will be said when its turn comes
+        views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
+        return Batch(job, peeked.folder, views[:1], peeked.key)
 
     def _left(self, job: Job, entry: JobEntry) -> list[ViewToJudge]:
         decided = self.ledger.decided(entry)

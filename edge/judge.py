@@ -7,17 +7,19 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
 
 from edge.core.card import ModelCard, OperatingPoint
-from edge.core.decide import judge, score_of, supported
+from edge.core.decide import Output, judge, score_of, supported
 from edge.core.errors import SliceError
 from edge.core.job import Job, Joint, Roi, SliceFile, View
-from edge.core.preprocess import Grey, PreprocessSpec, prepare, to_polarity
+from edge.core.preprocess import Grey, Patch, PreprocessSpec, prepare, to_polarity
 from edge.core.verdict import Call, Reason, Verdict
-from edge.ports import Monotonic, ReadSlice, Scorer, ViewToJudge
+from edge.files import HeldFolder
+from edge.ports import Batch, Monotonic, ReadSlice, Scorer, ViewToJudge
 
 log = logging.getLogger(__name__)
 
@@ -59,55 +61,137 @@ def collected(
     return slices, None
 
 
-class Judge(NamedTuple):
-    """Decides joints with one bundle at one operating point. ``decoders`` reads slice files, many at once."""
+class _Begun(NamedTuple):
+    """A view whose slices are being decoded, and since when."""
 
-    card: ModelCard
-    point: OperatingPoint
-    scorer: Scorer
-    read: ReadSlice
-    clock: Monotonic
-    decoders: Executor
+    started: float
+    decoding: Sequence[Future[Grey]]
+
+
+class _Ahead(NamedTuple):
+    """The view that was looked at ahead; ``judging`` ends with the joints' own futures."""
+
+    key: str
+    view: str
+    decoding: Sequence[Future[Grey]]
+    judging: Future[dict[str, Future[Verdict]]]
+
+
+_NOTHING = _Ahead("", "", (), Future())
+
+
+class Judge:
+    """Decides joints with one bundle at one operating point.
+
+    Several joints of a view are judged at once, each by a scorer of its own, and slices are decoded meanwhile; ``pool``
+    has as many threads as there are scorers, so that each core does one thing.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        point: OperatingPoint,
+        scorers: Sequence[Scorer],
+        read: ReadSlice,
+        clock: Monotonic,
+        pool: Executor,
+    ) -> None:
+        self.card, self.point = card, point
+        self._read, self._clock, self._pool = read, clock, pool
+        self._free: SimpleQueue[Scorer] = SimpleQueue()
+        for scorer in scorers:
+            self._free.put(scorer)
+        self._ahead = _NOTHING
 
     def views(
-        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+        self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
-        """One verdict for each joint, view by view; the next view is decoded while the present one is scored.
+        """One verdict for each joint, in order; the next view is decoded while the present one is scored.
 
-        Every slice file is decoded once. ``beat`` is called after each joint. Nothing about a joint or a slice makes
-        this raise; a failing disk does (OSError).
+        Every slice file is decoded once. ``beat`` is called after each joint; the first view of ``ahead`` is decoded
+        during the last of ``batch``. Nothing about a joint or a slice makes this raise; a failing disk does (OSError).
         """
-        waiting = [self._begin(job, part.view, folder) for part in left[:1]]
+        job, folder, left, _ = batch
+        begun = [self._begin(job, left[0].view, folder)] if left and not self._is_foreseen(batch) else []
         for part, following in zip(left, [*left[1:], None], strict=True):
-            started, decoding = waiting.pop()
+            present = begun.pop() if begun else None
+            foreseen = self._ahead.judging
             if following is not None:
-                waiting.append(self._begin(job, following.view, folder))
-            slices, trouble = collected(job, part.view, [grey.result for grey in decoding], self.card.preprocess)
+                begun.append(self._begin(job, following.view, folder))
+                look: Callable[[], None] = _no_look
+            else:
+                look = self._looking(ahead)
+            judging = foreseen.result() if present is None else self._score(job, part, present)
+            look()
             for joint in part.joints:
-                call, reason, p_defect = self._joint(joint, slices, trouble)
-                verdict = Verdict(
-                    joint=joint.id,
-                    call=call,
-                    refdes=joint.refdes,
-                    pin=joint.pin,
-                    machine_call=joint.machine_call,
-                    p_defect=p_defect,
-                    threshold=None if p_defect is None else self.point.threshold,
-                    operating_point=None if p_defect is None else self.point.name,
-                    reason=reason,
-                    slices=len(part.view.slices),
-                    latency_ms=1e3 * (self.clock() - started),
-                )
+                verdict = judging[joint.id].result()
                 beat()
                 yield verdict
 
-    def _begin(self, job: Job, view: View, folder: Path) -> tuple[float, list[Future[Grey]]]:
+    def _looking(self, ahead: Batch | None) -> Callable[[], None]:
+        """Have the first view of what comes next decoded; the function returned has it judged."""
+        if ahead is None or not ahead.left:
+            self._ahead = _NOTHING
+            return _no_look
+        try:
+            folder = HeldFolder(ahead.folder)  # it is moved as soon as its turn comes
+        except OSError:
+            self._ahead = _NOTHING
+            return _no_look
+        part = ahead.left[0]
+        begun = self._begin(ahead.job, part.view, folder.path)
+
+        def score() -> dict[str, Future[Verdict]]:
+            try:
+                return self._score(ahead.job, part, begun)
+            finally:
+                folder.close()
+
+        def look() -> None:
+            # Queued behind the decoding it waits for, so the threads it needs are not its own.
+            self._ahead = _Ahead(ahead.key, part.view.id, begun.decoding, self._pool.submit(score))
+
+        return look
+
+    def _is_foreseen(self, batch: Batch) -> bool:
+        """Was the first view read ahead, and every slice of it well? What is wrong is said when it is read again."""
+        ahead = self._ahead
+        return (ahead.key, ahead.view) == (batch.key, batch.left[0].view.id) and not any(
+            grey.exception() for grey in ahead.decoding
+        )
+
+    def _score(self, job: Job, part: ViewToJudge, begun: _Begun) -> dict[str, Future[Verdict]]:
+        """Have every joint of a view judged, once its slices are there."""
+        decoded = [grey.result for grey in begun.decoding]
+        slices, trouble = collected(job, part.view, decoded, self.card.preprocess)
+        return {
+            joint.id: self._pool.submit(self._verdict, joint, part.view, slices, trouble, begun.started)
+            for joint in part.joints
+        }
+
+    def _begin(self, job: Job, view: View, folder: Path) -> _Begun:
         """Have every slice of the view read and decoded; when that began."""
-        started = self.clock()
-        return started, [
-            self.decoders.submit(read_slice_of, job, part, folder, self.read, self.card.preprocess)
-            for part in view.slices
-        ]
+        spec = self.card.preprocess
+        started = self._clock()
+        return _Begun(
+            started, [self._pool.submit(read_slice_of, job, part, folder, self._read, spec) for part in view.slices]
+        )
+
+    def _verdict(self, joint: Joint, view: View, slices: Slices, trouble: Reason | None, started: float) -> Verdict:
+        call, reason, p_defect = self._joint(joint, slices, trouble)
+        return Verdict(
+            joint=joint.id,
+            call=call,
+            refdes=joint.refdes,
+            pin=joint.pin,
+            machine_call=joint.machine_call,
+            p_defect=p_defect,
+            threshold=None if p_defect is None else self.point.threshold,
+            operating_point=None if p_defect is None else self.point.name,
+            reason=reason,
+            slices=len(view.slices),
+            latency_ms=1e3 * (self._clock() - started),
+        )
 
     def _joint(self, joint: Joint, slices: Slices, trouble: Reason | None) -> tuple[Call, Reason | None, float | None]:
         if not supported(joint.type, self.card.joint_types):
@@ -119,9 +203,20 @@ class Judge(NamedTuple):
         patch = prepare(self.card.preprocess, slices, joint.roi)
         if any(np.ptp(patch[..., index]) < LEAST_CONTRAST for index in slices):
             return Call.UNJUDGED, Reason.SLICE_BLANK, None
-        score = score_of(self.scorer.run(patch), self.card.quantisation)
+        score = score_of(self._run(patch), self.card.quantisation)
         call, reason = judge(score, self.point)
         return call, reason, None if call is Call.UNJUDGED else score.p_defect
+
+    def _run(self, patch: Patch) -> Output:
+        scorer = self._free.get()
+        try:
+            return scorer.run(patch)
+        finally:
+            self._free.put(scorer)
+
+
+def _no_look() -> None:
+    """Nothing comes next."""
 
 
 def _outside(roi: Roi, frame: Grey) -> bool:

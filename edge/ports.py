@@ -27,6 +27,12 @@ class ClaimedJob(NamedTuple):
     manifest: bytes
     content: str
     arrived: float = 0.0
+    inode: int = 0
+
+    @property
+    def key(self) -> str:
+        """The same for the same folder, wherever it is moved to."""
+        return f"{self.content} {self.inode}"
 
 
 class Spool(Protocol):
@@ -34,6 +40,9 @@ class Spool(Protocol):
 
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what was left in work by a crash, then the oldest incoming one."""
+
+    def peek(self) -> ClaimedJob | None:
+        """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
 
     def finish(self, job: ClaimedJob) -> None:
         """Move a decided job to done."""
@@ -66,14 +75,25 @@ class ViewToJudge(NamedTuple):
     joints: tuple[Joint, ...]
 
 
+class Batch(NamedTuple):
+    """What is left to judge of a job. ``key``: of its folder, which a look ahead may have come by before."""
+
+    job: Job
+    folder: Path
+    left: Sequence[ViewToJudge]
+    key: str = ""
+
+
 class Judging(Protocol):
     """Judges joints, here or in a process of its own."""
 
     def views(
-        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+        self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
-        """One verdict for each joint, in order. Raises RuntimeLost when whoever judges hangs or died, and OSError
-        when the disk fails.
+        """One verdict for each joint, in order. ``ahead``: what will probably be asked for next; its first view may
+        be read and judged meanwhile.
+
+        Raises RuntimeLost when whoever judges hangs or died, and OSError when the disk fails.
         """
 
 

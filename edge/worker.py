@@ -10,18 +10,22 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from edge.bootstrap import load_model
 from edge.core.errors import BundleRefused, ConfigError
-from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_request, encode
+from edge.core.verdict import Verdict
+from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_request, encode, unpacked
 from edge.logs import set_up_logging
-from edge.ports import Judging, ViewToJudge
+from edge.ports import Judging
 
 _PR_SET_PDEATHSIG = 1
 _KILL_ME_FIRST = "500"
+_SAY_EVERY_S = 0.1
+"""Verdicts are handed over a view at a time, or this often: each hand-over costs both sides some time."""
 
 
 def main(descriptor: int) -> None:
@@ -79,12 +83,18 @@ def load(asked: Load) -> tuple[Ready, Judging]:
 
 
 def _judge(task: Task, judge: Judging, say: Callable[[Reply], None]) -> None:
-    views = {view.id: view for view in task.job.views}
-    joints = {joint.id: joint for joint in task.job.joints}
-    left = [ViewToJudge(views[view], tuple(joints[joint] for joint in wanted)) for view, wanted in task.left]
+    ahead = None if task.ahead is None else unpacked(task.ahead)
+    batch = unpacked(task.batch)
+    verdicts = judge.views(batch, lambda: None, ahead)
     try:
-        for verdict in judge.views(task.job, Path(os.fsdecode(task.folder)), left, lambda: None):
-            say(Judged(verdict=verdict))
+        for part in batch.left:
+            held: list[Verdict] = []
+            until = time.monotonic() + _SAY_EVERY_S
+            for number in range(1, len(part.joints) + 1):
+                held.append(next(verdicts))
+                if number == len(part.joints) or time.monotonic() >= until:
+                    say(Judged(verdicts=tuple(held)))
+                    held, until = [], time.monotonic() + _SAY_EVERY_S
     except ConnectionError:
         raise
     except OSError as error:

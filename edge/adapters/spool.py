@@ -70,6 +70,13 @@ class FolderSpool:
             return _opened(target)
         return None
 
+    def peek(self) -> ClaimedJob | None:
+        """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
+        try:
+            return _opened(self._waiting[0]) if self._waiting else None
+        except OSError:
+            return None
+
     def finish(self, job: ClaimedJob) -> None:
         """Move a decided job to done."""
         move_durably(job.folder, _free_name(self.done / job.folder.name))
@@ -85,7 +92,11 @@ class FolderSpool:
 
     def waiting(self) -> Backlog:
         """What is still to be inspected."""
-        arrivals = [_arrival(folder) for place in (self.work, self.incoming) for folder in _job_folders(place)]
+        arrivals = []
+        for place in (self.work, self.incoming):
+            for folder in _job_folders(place):
+                with suppress(FileNotFoundError):  # moved on since it was listed
+                    arrivals.append(_arrival(folder))
         return Backlog(len(arrivals), min(arrivals, default=None))
 
     def hand_back(self) -> int:
@@ -180,15 +191,16 @@ def _opened(folder: Path) -> ClaimedJob:
     # The manifest alone is a job's identity: it stays the same however often the folder is looked at, and names the
     # joints. Without one, the folder's name is all there is.
     identity = manifest or os.fsencode(folder.name)
-    return ClaimedJob(folder, manifest, "sha256:" + hashlib.sha256(identity).hexdigest(), _arrival(folder))
+    content = "sha256:" + hashlib.sha256(identity).hexdigest()
+    return ClaimedJob(folder, manifest, content, _arrival(folder), folder.stat().st_ino)
 
 
 def _arrival(folder: Path) -> float:
-    """When the manifest was written here, by our clock; moving its folder does not change that."""
-    for path in (folder / MANIFEST, folder):
-        with suppress(OSError):
-            return path.lstat().st_ctime
-    return 0.0
+    """When the manifest was written here, by our clock; moving its folder does not change that. Raises OSError."""
+    try:
+        return (folder / MANIFEST).lstat().st_ctime
+    except FileNotFoundError:
+        return folder.lstat().st_ctime
 
 
 def _free_name(path: Path) -> Path:

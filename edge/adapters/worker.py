@@ -8,17 +8,18 @@ import select
 import subprocess
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 
 from edge.core.errors import AxiError, BundleRefused, ConfigError, RuntimeLost
-from edge.core.job import Job
 from edge.core.verdict import Reason, Verdict
-from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_reply, encode
-from edge.ports import Monotonic, ViewToJudge
+from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_reply, encode, packed
+from edge.ports import Batch, Monotonic
 
 log = logging.getLogger(__name__)
 
 _KINDS: dict[str, type[AxiError]] = {"BundleRefused": BundleRefused, "ConfigError": ConfigError}
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""Joints are what is done side by side there: threads inside a product of matrices would only be in their way. Images
+come and go in every thread: with an arena each, freed memory would pile up."""
 _TICK_S = 0.5
 _GOODBYE_S = 2.0
 
@@ -54,7 +55,10 @@ class JudgeProcess:
         with theirs:
             number = theirs.fileno()
             self._process = subprocess.Popen(
-                [*self._command, str(number)], pass_fds=(number,), stdin=subprocess.DEVNULL
+                [*self._command, str(number)],
+                pass_fds=(number,),
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **_ENVIRONMENT},
             )
         self._send(self._load)
         reply = self._receive(self._start_timeout_s, beat, "loading the bundle")
@@ -65,26 +69,29 @@ class JudgeProcess:
         return reply
 
     def views(
-        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+        self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
         """One verdict for each joint, in order. Raises RuntimeLost, and OSError when the disk fails there."""
         if self.pid is None:
             log.warning("runtime started anew")
             self.start(beat)
-        wanted = tuple((part.view.id, tuple(joint.id for joint in part.joints)) for part in left)
-        places = [(view, joint) for view, joints in wanted for joint in joints]
-        in_step = False
+        places = [(part.view.id, joint.id) for part in batch.left for joint in part.joints]
+        given, in_step = 0, False
         try:
-            self._send(Task(job=job, folder=os.fsencode(folder), left=wanted))
-            for number, (view, joint) in enumerate(places, 1):
+            self._send(Task(batch=packed(batch), ahead=None if ahead is None else packed(ahead)))
+            while given < len(places):
+                view, joint = places[given]
                 reply = self._receive(self._joint_timeout_s, beat, f"joint {joint} of view {view}")
                 if isinstance(reply, DiskTrouble):
                     in_step = True
                     raise OSError(reply.errno, reply.text)
-                verdict = _verdict(reply, joint)
-                in_step = number == len(places)  # before the last verdict is given: nobody need ask for another
+                verdicts = _verdicts(reply, [joint for _, joint in places[given:]])
+                given += len(verdicts)
                 beat()
-                yield verdict
+                for number, verdict in enumerate(verdicts, 1):
+                    # Known before the last is given: nobody need ask for another.
+                    in_step = given == len(places) and number == len(verdicts)
+                    yield verdict
         finally:
             if not in_step:  # what it still has to say of this task must not be taken for the next one's
                 self.close(grace_s=0)
@@ -138,7 +145,7 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
         os.close(handle)
 
 
-def _verdict(reply: Reply, joint: str) -> Verdict:
-    if not isinstance(reply, Judged) or reply.verdict.joint != joint:
-        raise RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime answered out of turn at joint {joint}")
-    return reply.verdict
+def _verdicts(reply: Reply, wanted: Sequence[str]) -> tuple[Verdict, ...]:
+    if not isinstance(reply, Judged) or [one.joint for one in reply.verdicts] != list(wanted[: len(reply.verdicts)]):
+        raise RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime answered out of turn at joint {wanted[0]}")
+    return reply.verdicts

@@ -13,7 +13,7 @@ from edge.core.errors import JobRefused, UsageError
 from edge.core.job import parse_manifest, salvage
 from edge.core.wire import Encoder, Topics, VerdictPayload, encode
 from edge.inspection import printable, refused_joint
-from edge.ports import ClaimedJob, ViewToJudge
+from edge.ports import Batch, ClaimedJob, ViewToJudge
 
 
 def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
@@ -41,7 +41,7 @@ def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterat
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
     views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
-    for verdict in model.judge.views(job, claimed.folder, views, lambda: None):
+    for verdict in model.judge.views(Batch(job, claimed.folder, views), lambda: None):
         yield encoder.verdict(job, verdict, utc_now())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -263,7 +264,7 @@ def _unknown(value: Any, kind: type[Struct], path: str) -> list[str]:
     """Paths of keys in ``value`` that ``kind`` does not declare, array positions folded to ``[]``."""
     if not isinstance(value, dict):
         return []
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    fields = _declared(kind)
     found = [f"{path}{key}" for key in value if key not in fields]
     for key, declared in fields.items():
         child = _struct_in(declared)
@@ -275,6 +276,11 @@ def _unknown(value: Any, kind: type[Struct], path: str) -> list[str]:
         else:
             found += _unknown(value[key], child, f"{path}{key}.")
     return list(dict.fromkeys(found))
+
+
+@cache
+def _declared(kind: type[Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
 def _struct_in(declared: Any) -> type[Struct] | None:

@@ -81,7 +81,7 @@ def _journal(work: Path) -> Stage:
 def _publish(work: Path) -> Stage:
     folder = work / "broker"
     folder.mkdir()
-    broker = Mosquitto(folder)
+    broker = Mosquitto(folder, lasting=False)
     broker.start()
     try:
         session = MqttSession(

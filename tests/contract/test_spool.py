@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from edge.adapters.arrivals import Arrivals
 from edge.adapters.spool import FolderSpool, open_folder, survey
 from edge.core.errors import ConfigError
 from edge.ports import Backlog, ClaimedJob, Spool
@@ -183,3 +185,20 @@ def test_a_survey_finds_every_job_and_touches_none(tmp_path: Path) -> None:
     found = {job.name: (job.place, job.found.job_id, len(job.found.joints)) for job in survey(tmp_path)}
     assert found == {"L-1": ("done", "L-1", 3), "L-2": ("incoming", "L-2", 2), "odd": ("rejected", None, 0)}
     assert list(survey(tmp_path / "nowhere")) == []
+
+
+def test_a_job_that_appears_wakes_whoever_waits_for_it(tmp_path: Path) -> None:
+    arrivals = Arrivals(tmp_path)
+    started = time.monotonic()
+    arrivals.wait(0.01)
+    threading.Timer(0.1, (tmp_path / "L-1").mkdir).start()
+    arrivals.wait(60)
+    assert (tmp_path / "L-1").exists()
+    assert time.monotonic() - started < 30
+    arrivals.close()
+
+
+def test_without_events_waiting_ends_by_itself(tmp_path: Path) -> None:
+    arrivals = Arrivals(tmp_path / "nowhere")
+    arrivals.wait(0.01)
+    arrivals.close()

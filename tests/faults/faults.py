@@ -89,7 +89,7 @@ def kill_judge(stage: Stage) -> Result:
     for _ in stage.each_round():
         rig.submit(max(0, 3 - len(rig.device.waiting())))
         rig.until(lambda: rig.device.worker, "a process that judges")
-        _pause(stage.chance, 0.4)
+        _pause(stage.chance, 2.0)
         worker = rig.device.worker
         if worker is not None:
             with suppress(ProcessLookupError):

@@ -164,11 +164,12 @@ class Rig:
     def finish(self) -> Result:
         """Let everything drain, stop, and count broken promises."""
         if not self.device.alive:
-            self.device.start()
+            self.start()
         self.until(lambda: not self.device.waiting(), "the spool is empty")
         account = self.audited(drained=True)
-        if self.device.stop() != 0:
-            raise Trouble(f"no clean stop: {self.device.log[-2_000:]}")
+        code = self.device.stop()
+        if code != 0:
+            raise Trouble(f"exit code {code} after SIGTERM: {self.device.log[-2_000:]}")
         self.close()
         return self._count(account)
 

@@ -203,6 +203,8 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
     pid, first = device.pid, device.worker
     assert first is not None
     os.kill(first, blow)
+    state = Path(f"/proc/{first}/stat")
+    wait_until(lambda: blow is signal.SIGSTOP or not state.exists() or " Z " in state.read_text())
     for job in jobs_of(lots / "evaluate"):
         device.submit(job)
     subscriber.wait_for(boards(4))

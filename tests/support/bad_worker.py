@@ -53,7 +53,9 @@ def load(asked: Load) -> tuple[Ready, Judge]:
     if asked.bundle == b"mute":
         time.sleep(3600)
     card = make_card()
-    judge = Judge(card, card.operating_point(), FakeScorer(np.zeros((1, 4), np.uint8)), read, time.monotonic, Inline())
+    judge = Judge(
+        card, card.operating_point(), [FakeScorer(np.zeros((1, 4), np.uint8))], read, time.monotonic, Inline()
+    )
     ready = Ready(model=REFERENCE, signed=False, runtime="none", golden_joints=0, operating_point="p", threshold=0.5)
     return ready, judge
 

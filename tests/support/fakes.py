@@ -33,6 +33,9 @@ class FakeSpool:
             self.work.append(self.waiting.pop(0))
         return self.work[0] if self.work else None
 
+    def peek(self) -> ClaimedJob | None:
+        return self.waiting[0] if self.waiting else None
+
     def finish(self, job: ClaimedJob) -> None:
         self.work.remove(job)
         self.finished.append(job.folder.name)

@@ -20,17 +20,20 @@ def find_mosquitto() -> str | None:
 
 
 class Mosquitto:
-    """Starts, stops and kills a broker that keeps its port; sessions and retained messages survive in a file."""
+    """Starts, stops and kills a broker that keeps its port.
 
-    def __init__(self, folder: Path, *, extra: str = "") -> None:
+    ``lasting``: sessions and retained messages survive in a file, which is written at every change.
+    """
+
+    def __init__(self, folder: Path, *, extra: str = "", lasting: bool = True) -> None:
         self._folder = folder
         self.port = _free_port()
         folder.chmod(0o777)
         self._config = folder / "mosquitto.conf"
+        keep = "persistence true\nautosave_interval 1\nautosave_on_changes true\n"
         self._config.write_text(
             f"user root\nlistener {self.port} 0.0.0.0\nallow_anonymous true\n"
-            f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nautosave_on_changes true\n"
-            f"max_queued_messages 0\n{extra}"
+            f"{f'{keep}persistence_location {folder}/' if lasting else ''}\nmax_queued_messages 0\n{extra}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 

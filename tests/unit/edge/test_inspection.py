@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.errors import JournalError, RuntimeLost
+from edge.core.errors import JournalError, RuntimeLost, SliceError
 from edge.core.job import Job, Roi, encode_manifest
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
 from edge.inspection import MOST_DEATHS, Inspection
 from edge.judge import Judge
 from edge.pace import Pace
-from edge.ports import ClaimedJob, JobEntry, ViewToJudge
+from edge.ports import Batch, ClaimedJob, JobEntry
 from edge.tally import Tally
 from tests.support.builders import document, make_card, make_job
 from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
@@ -45,7 +45,7 @@ class Line:
         judge = Judge(
             parts.get("card") or CARD,  # type: ignore[arg-type]
             CARD.operating_point(),
-            parts.get("scorer") or FakeScorer(NORMAL),  # type: ignore[arg-type]
+            [parts.get("scorer") or FakeScorer(NORMAL)],  # type: ignore[list-item]
             self.reader,  # type: ignore[arg-type]
             lambda: next(ticks) * 1e-3,
             Inline(),
@@ -99,6 +99,36 @@ def test_each_slice_file_is_read_once_however_many_joints_share_it() -> None:
     line = Line([claimed(make_job(joints=20, slices=3))])
     line.run()
     assert len(line.reader.read) == 3
+
+
+def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one_is(tmp_path: Path) -> None:
+    jobs = [claimed(make_job(f"L-{i}", joints=2, views=2, slices=1))._replace(folder=tmp_path) for i in range(3)]
+    line = Line(jobs)
+    read: list[str] = []
+    line.inspection.step()
+    read += line.reader.read
+    assert read == ["01015000.png", "01015100.png", "01015000.png"], "the third belongs to the next job"
+    line.run()
+    assert len(line.reader.read) == 6, "and is not read again"
+    assert len({one.event_id for one in line.verdicts()}) == len(line.verdicts()) == 12
+    assert len(line.spool.finished) == 3
+
+
+def test_a_look_ahead_that_failed_is_no_loss(tmp_path: Path) -> None:
+    line = Line([claimed(make_job(f"L-{i}", joints=1, slices=1))._replace(folder=tmp_path) for i in range(2)])
+    original, calls = line.reader.__call__, []
+
+    def read(folder: Path, *rest: object) -> object:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise SliceError(Reason.SLICE_MISSING, "a share that hiccups")
+        return original(folder, *rest)  # type: ignore[arg-type]
+
+    line.inspection.judge._read = read  # type: ignore[attr-defined]
+    line.run()
+    assert len(calls) == 3
+    assert calls[0] == calls[2] == tmp_path
+    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
 
 
 def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:
@@ -298,9 +328,9 @@ class Fragile:
         self.asked: list[str] = []
 
     def views(
-        self, job: Job, folder: Path, left: Sequence[ViewToJudge], beat: Callable[[], None]
+        self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
-        for part in left:
+        for part in batch.left:
             for joint in part.joints:
                 self.asked.append(joint.id)
                 if self.losses.get(joint.id, 0):
