@@ -26,6 +26,7 @@ from edge.attendant import Attendant
 from edge.bundle import Bundle, load_public_key, open_bundle
 from edge.config import MqttSettings, Settings, load_settings
 from edge.core.errors import BrokerUnavailable, ConfigError
+from edge.core.foreign import Unsaid
 from edge.core.wire import Encoder, Message, ModelRef, Topics
 from edge.exchange import Load
 from edge.health import Progress
@@ -33,6 +34,7 @@ from edge.housekeeping import Housekeeping, Limits, Retention
 from edge.inspection import Inspection
 from edge.judge import Judge
 from edge.pace import Pace
+from edge.ports import Outcome
 from edge.recovery import open_journal
 from edge.reload import Reloader
 from edge.replay import replay
@@ -53,6 +55,7 @@ class LoadedModel(NamedTuple):
     judge: Judge
     runtime: RuntimeInfo
     replayed: int
+    accelerated: bool | None
 
 
 def load_model(
@@ -76,7 +79,7 @@ def load_model(
     ]
     replayed = min(replay(bundle, scorer) for scorer in scorers)
     judge = Judge(bundle.card, point, scorers, read_slice, time.monotonic, ThreadPoolExecutor(threads, "judge"))
-    return LoadedModel(bundle, judge, chosen, replayed)
+    return LoadedModel(bundle, judge, chosen, replayed, scorers[0].accelerated)
 
 
 def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
@@ -175,7 +178,7 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
     encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model)
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
     bell, stop, wake = threading.Event(), threading.Event(), threading.Event()
-    spool = FolderSpool(Path(settings.spool.path))
+    spool = FolderSpool(Path(settings.spool.path), Unsaid(settings.spool.joint_type, settings.spool.polarity))
     ledger = open_journal(Path(settings.journal.path), spool, encoder, utc_now())
     outbox, keeper = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
     tally, room = Tally(), threading.Event()
@@ -283,15 +286,23 @@ class _Grace:
 
 
 def try_broker(settings: Settings) -> str:
-    """Connect once under a client id of its own and leave again. Returns '' or what is wrong.
+    """Connect once under a client id of its own, publish under ``<base>/check``, and leave. '' or what is wrong.
 
-    The retained status is the daemon's: nothing is published here, and a clean goodbye sends no Will.
+    The retained status is the daemon's and is not touched, and a clean goodbye sends no Will. An MQTT 3.1.1 broker
+    acknowledges what it throws away, so only version 5 shows missing access rights.
     """
     broker = broker_settings(settings.mqtt, settings.device.name)
     broker = broker._replace(client_id=f"{broker.client_id}-check")
+    probe = Message(f"{settings.mqtt.base_topic}/check", b"{}", expiry_s=1)
     try:
-        session = MqttSession(broker, Message(f"{settings.mqtt.base_topic}/check", b""))
+        session = MqttSession(broker, probe)
     except BrokerUnavailable as error:
         return str(error)
+    outcome = session.publish([probe])
     session.close()
-    return ""
+    if outcome == [Outcome.ACKNOWLEDGED]:
+        return ""
+    said = "refused" if outcome == [Outcome.REFUSED] else "did not acknowledge"
+    rights = f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+"
+    who = f"user {broker.username!r}" if broker.username else "this client"
+    return f"broker {broker.host}:{broker.port} {said} a message to {probe.topic}; give {who} the right {rights}"

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from edge.core.errors import AxiError, JobRefused, RuntimeLost
-from edge.core.job import Job, Joint, NamedJoint, parse_manifest, salvage
+from edge.core.job import Job, Joint, Manifest, NamedJoint, parse_manifest, printable, salvage
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import BoardRef, Encoder, Message, Severity, VerdictPayload, encode
 from edge.pace import Pace
@@ -65,7 +65,7 @@ class Inspection(NamedTuple):
 
     def _inspect(self, claimed: ClaimedJob) -> None:
         started = self.clock()
-        job, unknown = parse_manifest(claimed.manifest, source=str(claimed.folder / "manifest.json"))
+        job, unknown = read_job(claimed)
         if unknown:
             log.warning("unknown manifest keys ignored", extra={"job_id": job.job_id, "keys": list(unknown)})
         entry = self.ledger.open_job(claimed.content, job.job_id, len(job.joints), self.now())
@@ -177,7 +177,7 @@ class Inspection(NamedTuple):
         if peeked is None:
             return None
         try:
-            job, _ = parse_manifest(peeked.manifest)
+            job, _ = read_job(peeked)
         except JobRefused:
             return None  # it will be said when its turn comes
         views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
@@ -254,9 +254,12 @@ class Inspection(NamedTuple):
         self.announce()
 
 
-def printable(name: str) -> str:
-    """A folder name as text that can be sent: bytes that are no UTF-8 are written out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def read_job(claimed: ClaimedJob) -> Manifest:
+    """The job that a folder holds. Raises JobRefused naming the file, the field and the remedy."""
+    source = str(claimed.folder / claimed.source)
+    if claimed.problem:
+        raise JobRefused(f"{source}: {claimed.problem}")
+    return parse_manifest(claimed.manifest, source=source)
 
 
 def unjudged(joint: Joint, reason: Reason) -> Verdict:

@@ -21,13 +21,19 @@ Monotonic = Callable[[], float]
 
 
 class ClaimedJob(NamedTuple):
-    """A job folder that is ours: ``content`` digests its manifest; ``arrived``: when, in seconds since the epoch."""
+    """A job folder that is ours.
+
+    ``manifest``: the document of contract axi-job/1, as it was sent or as it was told from ``source``; ``problem``: why
+    it could not be told whole. ``content`` digests what was sent. ``arrived``: when, in seconds since the epoch.
+    """
 
     folder: Path
     manifest: bytes
     content: str
     arrived: float = 0.0
     inode: int = 0
+    source: str = "manifest.json"
+    problem: str = ""
 
     @property
     def key(self) -> str:

@@ -151,6 +151,7 @@ class MqttSession:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         return client
 
     def _fresh(self) -> dict[str, Any]:
@@ -187,6 +188,10 @@ class MqttSession:
         with self._changed:
             self._answers[mid] = Outcome.REFUSED if code.is_failure else Outcome.ACKNOWLEDGED
             self._changed.notify_all()
+
+    def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
+        if any(code.is_failure for code in codes):
+            log.warning("broker lets no commands through", extra={"topic": self._ear.commands if self._ear else ""})
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         # A retained command would be obeyed again at every connection.

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.errors import ConfigError
-from edge.core.job import Salvage, salvage
+from edge.core.foreign import ROIS, TABLE, Told, Unsaid, tell_table, tell_xml
+from edge.core.job import Salvage, printable, salvage
 from edge.files import move_durably, read_regular, write_durably
 from edge.ports import Backlog, ClaimedJob, FinishedJob
 
@@ -25,14 +26,19 @@ MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
+_UNSAID = Unsaid()
 _FOLDERS = ("incoming", "work", "done", "rejected")
 
 
 class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
-    def __init__(self, root: Path) -> None:
-        """Create what is missing. Raises ConfigError when the folder cannot be used."""
+    def __init__(self, root: Path, unsaid: Unsaid = _UNSAID) -> None:
+        """Create what is missing; ``unsaid``: what a result XML or a table leaves open.
+
+        Raises ConfigError when the folder cannot be used.
+        """
+        self._unsaid = unsaid
         self.incoming, self.work, self.done, self.rejected = (root / name for name in _FOLDERS)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
@@ -51,7 +57,7 @@ class FolderSpool:
         """
         for folder in sorted(self.work.iterdir()):
             if folder.is_dir():
-                return _opened(folder)
+                return _opened(folder, self._unsaid)
         if not self._waiting:
             self._waiting = deque(self._arrived())
         while self._waiting:
@@ -67,13 +73,13 @@ class FolderSpool:
                     f"{error}; a job folder must be writable for the daemon's group (the sender's umask: 002)",
                 )
                 continue
-            return _opened(target)
+            return _opened(target, self._unsaid)
         return None
 
     def peek(self) -> ClaimedJob | None:
         """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
         try:
-            return _opened(self._waiting[0]) if self._waiting else None
+            return _opened(self._waiting[0], self._unsaid) if self._waiting else None
         except OSError:
             return None
 
@@ -174,25 +180,53 @@ def _job_folders(place: Path) -> Iterator[Path]:
             yield folder
 
 
-def open_folder(folder: Path) -> ClaimedJob:
+def open_folder(folder: Path, unsaid: Unsaid = _UNSAID) -> ClaimedJob:
     """Look at a job folder where it lies, claiming nothing."""
-    return _opened(folder)
+    return _opened(folder, unsaid)
 
 
-def _opened(folder: Path) -> ClaimedJob:
-    """Read the manifest; one that cannot be read is as good as empty, and is refused by its parser."""
+def _opened(folder: Path, unsaid: Unsaid) -> ClaimedJob:
+    """Read what the folder says of itself, in whichever words; a document that cannot be read is as good as empty."""
+    names = _names(folder)
+    manifest = _read(folder / MANIFEST)
+    results = [name for name in names if name.lower().endswith(".xml")]
+    if manifest or MANIFEST in names or not (results or TABLE in names):
+        sent, told, source = [manifest], Told({}, ""), MANIFEST
+    elif results:
+        source = results[0]
+        xml, rois = _read(folder / source), _read(folder / ROIS)
+        sent, told = [xml, rois], tell_xml(xml, rois if ROIS in names else None, names, unsaid)
+        if len(results) > 1:
+            told = told._replace(problem=f"{results[1]} lies beside it; a job folder holds one result")
+    else:
+        source = TABLE
+        table = _read(folder / TABLE)
+        sent, told = [table], tell_table(table, printable(folder.name), names, unsaid)
+    if source != MANIFEST:
+        manifest = json.dumps(told.document).encode()
+    # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
+    # joints. Without any, the folder's name is all there is.
+    identity = b"\0".join(sent) if any(sent) else os.fsencode(folder.name)
+    content = "sha256:" + hashlib.sha256(identity).hexdigest()
+    return ClaimedJob(
+        folder, manifest, content, _arrival(folder), folder.stat().st_ino, source=source, problem=told.problem
+    )
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
+
+
+def _read(path: Path) -> bytes:
     try:
-        manifest = read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES)
+        return read_regular(path, MAX_MANIFEST_BYTES)
     except OSError as error:
         if error.errno in _STORAGE_FAULTS:
             raise
-        log.warning("manifest not readable", extra={"job": str(folder), "problem": str(error)})
-        manifest = b""
-    # The manifest alone is a job's identity: it stays the same however often the folder is looked at, and names the
-    # joints. Without one, the folder's name is all there is.
-    identity = manifest or os.fsencode(folder.name)
-    content = "sha256:" + hashlib.sha256(identity).hexdigest()
-    return ClaimedJob(folder, manifest, content, _arrival(folder), folder.stat().st_ino)
+        if error.errno != errno.ENOENT:
+            log.warning("not readable", extra={"file": str(path), "problem": str(error)})
+        return b""
 
 
 def _arrival(folder: Path) -> float:

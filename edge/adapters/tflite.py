@@ -41,6 +41,9 @@ _KNOWN = (
 )
 
 
+_REMEDY = "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
+
+
 def installed_runtimes() -> tuple[RuntimeInfo, ...]:
     """The runtimes found here, the faster first; nothing is loaded."""
     found = []
@@ -51,6 +54,15 @@ def installed_runtimes() -> tuple[RuntimeInfo, ...]:
             continue
         found.append(RuntimeInfo(name, module, distribution, version))
     return tuple(found)
+
+
+def trouble_with(runtime: RuntimeInfo) -> str:
+    """Why the runtime cannot be loaded here; empty when it can."""
+    try:
+        _interpreter(runtime, "fast")
+    except (ImportError, AttributeError) as error:
+        return f"{runtime.name} {runtime.version} cannot be loaded ({error}); {_REMEDY}"
+    return ""
 
 
 def choose_runtime(choice: RuntimeChoice) -> RuntimeInfo:
@@ -87,8 +99,7 @@ class TfliteScorer:
             interpreter_class, options = _interpreter(runtime, kernels)
         except (ImportError, AttributeError) as error:
             raise ConfigError(
-                f"[inference] runtime: {runtime.name} {runtime.version} cannot be loaded ({error}); "
-                "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
+                f"[inference] runtime: {runtime.name} {runtime.version} cannot be loaded ({error}); {_REMEDY}"
             ) from error
         try:
             content = model.read_bytes() if isinstance(model, Path) else model
@@ -111,6 +122,12 @@ class TfliteScorer:
             ):
                 if found != stated:
                     raise BundleRefused(f"{source}: its {where} is {found}, the card says {stated}; rebuild the bundle")
+
+    @property
+    def accelerated(self) -> bool | None:
+        """Does XNNPACK run any of it? None where the runtime does not tell."""
+        listed = getattr(self._interpreter, "_get_ops_details", None)
+        return None if listed is None else any(op["op_name"] == "DELEGATE" for op in listed())
 
     @property
     def input_info(self) -> TensorInfo:

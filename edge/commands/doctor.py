@@ -10,14 +10,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from edge.adapters.journal import totals
-from edge.adapters.tflite import installed_runtimes
-from edge.bootstrap import load_configured_model, try_broker, utc_now
+from edge.adapters.tflite import installed_runtimes, trouble_with
+from edge.bootstrap import LoadedModel, load_configured_model, try_broker, utc_now
 from edge.config import Settings
 from edge.core.errors import AxiError
 
 _MIN_FREE = 512 * 1024 * 1024
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
+_RENEW_DAYS = 30
+_CPUINFO = Path("/proc/cpuinfo")
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
@@ -36,7 +40,8 @@ class Finding(NamedTuple):
 def examine(settings: Settings) -> Iterator[Finding]:
     """One finding for each thing the daemon depends on."""
     yield _runtime()
-    yield _bundle(settings)
+    yield from _bundle(settings)
+    yield from _certificates(settings)
     yield _broker(settings)
     yield _spool(settings)
     yield _journal(Path(settings.journal.path))
@@ -49,22 +54,45 @@ def _runtime() -> Finding:
     found = installed_runtimes()
     if not found:
         return Finding("runtime", Grade.FAIL, "no TFLite runtime installed; install axi-edge anew")
-    return Finding("runtime", Grade.OK, ", ".join(f"{one.name} {one.version}" for one in found))
+    troubles = {one.name: trouble_with(one) for one in found}
+    names = ", ".join(f"{one.name} {one.version}" for one in found if not troubles[one.name])
+    said = "; ".join(trouble for trouble in troubles.values() if trouble)
+    if not names:
+        return Finding("runtime", Grade.FAIL, said)
+    return Finding("runtime", Grade.WARN, f"{names}; but {said}") if said else Finding("runtime", Grade.OK, names)
 
 
-def _bundle(settings: Settings) -> Finding:
+def _bundle(settings: Settings) -> Iterator[Finding]:
     try:
         model = load_configured_model(settings)
     except AxiError as error:
-        return Finding("bundle", Grade.FAIL, str(error))
+        yield Finding("bundle", Grade.FAIL, str(error))
+        return
     card = model.bundle.card
     text = (
         f"{card.name} {card.version} on {model.runtime.name}, {model.replayed} golden joints reproduced, "
         f"operating point {model.judge.point.name}"
     )
     if not model.bundle.signed:
-        return Finding("bundle", Grade.WARN, f"{text}; signature not checked: set [model] public_key_file")
-    return Finding("bundle", Grade.OK, f"{text}, signature good")
+        yield Finding("bundle", Grade.WARN, f"{text}; signature not checked: set [model] public_key_file")
+    else:
+        yield Finding("bundle", Grade.OK, f"{text}, signature good")
+    yield _kernels(settings, model)
+
+
+def _kernels(settings: Settings, model: LoadedModel) -> Finding:
+    if settings.inference.kernels == "exact":
+        return Finding("kernels", Grade.OK, "exact, as configured; the fast ones take about a third of the time")
+    if model.accelerated:
+        return Finding("kernels", Grade.OK, "fast (XNNPACK)")
+    remedy = "XNNPACK is off, so joints take several times as long; "
+    if model.runtime.name != "litert":
+        remedy += f"{model.runtime.name} has none for int8: install ai-edge-litert"
+    elif not _CPUINFO.exists():
+        remedy += f"{_CPUINFO} cannot be read: let the service see /proc (no ProcSubset=pid)"
+    else:
+        remedy += "this processor is not supported, or ai-edge-litert is damaged: install it anew"
+    return Finding("kernels", Grade.WARN, remedy)
 
 
 def _broker(settings: Settings) -> Finding:
@@ -76,6 +104,23 @@ def _broker(settings: Settings) -> Finding:
     if problem:
         return Finding("broker", Grade.FAIL, problem)
     return Finding("broker", Grade.OK, f"{where} accepts MQTT {settings.mqtt.version} as {settings.device.name}")
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    """Whether what we show the broker, and what we check it by, is still valid."""
+    for key in ("ca_file", "cert_file"):
+        path = getattr(settings.mqtt, key)
+        if not path:
+            continue
+        try:
+            ends = min(one.not_valid_after_utc for one in load_pem_x509_certificates(Path(path).read_bytes()))
+        except (OSError, ValueError) as error:
+            yield Finding("certificate", Grade.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
+            continue
+        left = (ends - utc_now()).days
+        grade = Grade.FAIL if left < 0 else Grade.WARN if left < _RENEW_DAYS else Grade.OK
+        remedy = "" if grade is Grade.OK else "; renew it" if left >= 0 else "; it has expired: renew it"
+        yield Finding("certificate", grade, f"[mqtt] {key}: {path}: valid until {ends:%Y-%m-%d}{remedy}")
 
 
 def _spool(settings: Settings) -> Finding:

@@ -10,9 +10,9 @@ from edge import __version__
 from edge.adapters.spool import open_folder
 from edge.bootstrap import LoadedModel, utc_now
 from edge.core.errors import JobRefused, UsageError
-from edge.core.job import parse_manifest, salvage
+from edge.core.job import printable, salvage
 from edge.core.wire import Encoder, Topics, VerdictPayload, encode
-from edge.inspection import printable, refused_joint
+from edge.inspection import read_job, refused_joint
 from edge.ports import Batch, ClaimedJob, ViewToJudge
 
 
@@ -37,7 +37,7 @@ def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
 
 
 def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterator[VerdictPayload]:
-    job, unknown = parse_manifest(claimed.manifest, source=str(claimed.folder / "manifest.json"))
+    job, unknown = read_job(claimed)
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
     views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]

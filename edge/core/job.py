@@ -173,6 +173,11 @@ def salvage(raw: bytes) -> Salvage:
     return Salvage(_text(document.get("job_id")), serial, tuple(named.values()))
 
 
+def printable(name: str) -> str:
+    """A folder name as text that can be sent: bytes that are no UTF-8 are written out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _text(value: object) -> str | None:
     """A usable name: a non-empty string, or a number that a careless exporter left unquoted."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):

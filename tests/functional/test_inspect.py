@@ -130,3 +130,44 @@ def test_bundle_show_and_verify(bundle: Path) -> None:
         call = [sys.executable, "-m", "edge.cli", "bundle", action, str(bundle)]
         done = subprocess.run(call, capture_output=True, text=True, check=True)
         assert expected in done.stdout
+
+
+def as_xml(job: Path, document: Any) -> None:
+    """The job as a V810 would export it, with boxes in the side file."""
+    lines = [f'<BoardTestXMLExport testTime="T"><BoardXML serialNumber="{document["board"]["serial"]}"/>']
+    rows = ["designator,pin,view,xmin,ymin,xmax,ymax"]
+    for joint in document["joints"]:
+        indicted = '<IndictmentXML indictmentType="Insufficient" jointType="PTH">'
+        component = f'<ComponentXML designator="{joint["refdes"]}" pin="{joint["pin"]}"/>'
+        lines.append(f"<TestXML>{indicted}{component}</IndictmentXML></TestXML>")
+        rows.append(",".join(map(str, [joint["refdes"], joint["pin"], joint["view"], *joint["roi"]])))
+    (job / "result.xml").write_text("".join([*lines, "</BoardTestXMLExport>"]))
+    (job / "rois.csv").write_text("\n".join(rows))
+
+
+def as_table(job: Path, document: Any) -> None:
+    rows = ["component,pin,type,defect_type,xmin,ymin,xmax,ymax,image"]
+    for joint in document["joints"]:
+        (view,) = [one for one in document["views"] if one["id"] == joint["view"]]
+        for part in view["slices"]:
+            cells = [joint["refdes"], joint["pin"], "PTH", "short", *joint["roi"], part["file"]]
+            rows.append(",".join(map(str, cells)))
+    (job / "joints.csv").write_text("\n".join(rows))
+
+
+@pytest.mark.parametrize("told", [as_xml, as_table])
+def test_a_job_in_the_machines_own_words_gets_the_same_scores(job: Path, bundle: Path, told: Any) -> None:
+    wanted = [one["p_defect"] for one in inspect(job, "--bundle", bundle)[1]]
+    document = manifest(job)
+    (job / "manifest.json").unlink()
+    told(job, document)
+    code, verdicts, said = inspect(job, "--bundle", bundle)
+    assert code == 0, said
+    assert [one["p_defect"] for one in verdicts] == wanted
+    assert all(one["p_defect"] is not None for one in verdicts)
+    for file in job.glob("*.csv"):
+        file.write_text(file.read_text().replace("xmin", "left"))
+    code, verdicts, said = inspect(job, "--bundle", bundle)
+    assert code == 5
+    assert "column 'xmin' is missing" in said
+    assert {one["reason"] for one in verdicts} == ({"job_refused"} if told is as_xml else set())

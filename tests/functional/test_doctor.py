@@ -1,0 +1,192 @@
+"""``axi-edge check`` finds what it is there to find: one real fault each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tests.support.daemon import DaemonProcess
+from tests.support.mosquitto import Mosquitto, find_mosquitto
+
+pytestmark = pytest.mark.broker
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
+
+@pytest.fixture
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A broker with users and access rules: axi1 may write where it should, dumb may write nowhere."""
+    if find_mosquitto() is None or shutil.which("mosquitto_passwd") is None:
+        pytest.skip("mosquitto is not installed here: apt-get install mosquitto")
+    folder = tmp_path_factory.mktemp("strict")
+    passwords, rules = folder / "passwords", folder / "rules"
+    passwords.touch()
+    for user in ("axi1", "dumb"):
+        subprocess.run(["mosquitto_passwd", "-b", str(passwords), user, "secret"], check=True, capture_output=True)
+    rules.write_text("user axi1\ntopic readwrite acme/line3/axi1/#\nuser dumb\ntopic read nothing\n")
+    extra = f"allow_anonymous false\npassword_file {passwords}\nacl_file {rules}\n"
+    broker = Mosquitto(folder, extra=extra, lasting=False)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+class Device:
+    """A configuration to bend, and what the doctor says of it."""
+
+    def __init__(self, work: Path, bundle: Path, port: int) -> None:
+        self.work, self.bundle = work, bundle
+        self.config = DaemonProcess(work, bundle, port).config
+
+    def change(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+    def log_in(self, user: str, password: str) -> None:
+        (self.work / "password").write_text(f"{password}\n")
+        self.change("[mqtt]", f'[mqtt]\nusername = "{user}"\npassword_file = "{self.work}/password"')
+
+    def check(self, before: tuple[str, ...] = (), **env: str) -> tuple[int, dict[str, str]]:
+        """Exit code, and by thing: grade and text."""
+        call = [*before, sys.executable, "-m", "edge.cli", "check", "--config", str(self.config)]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, env={**os.environ, **env})
+        lines = [line for line in done.stdout.splitlines() if line[:4].strip() in {"ok", "warn", "fail"}]
+        found: dict[str, str] = {}
+        for line in lines:
+            grade, what = line[:4].strip(), line[6:19].strip()
+            if grade != "ok" or what not in found:
+                found[what] = f"{grade} {line[20:].strip()}"
+        return done.returncode, found
+
+
+@pytest.fixture
+def device(tmp_path: Path, bundle: Path, strict: Mosquitto) -> Device:
+    return Device(tmp_path, bundle, strict.port)
+
+
+def test_a_sound_device_passes(device: Device) -> None:
+    device.log_in("axi1", "secret")
+    code, found = device.check()
+    assert code == 0, found
+    assert {what: text.split()[0] for what, text in found.items() if what not in {"clock", "bundle"}} == dict.fromkeys(
+        ("runtime", "kernels", "broker", "spool", "journal", "disk spool", "disk journal"), "ok"
+    )
+
+
+def certificate(path: Path, days: int) -> None:
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "line3")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(key, None)
+    )
+    path.write_bytes(made.public_bytes(Encoding.PEM))
+
+
+def wrong_password(device: Device) -> None:
+    device.log_in("axi1", "guess")
+
+
+def no_rights(device: Device) -> None:
+    device.log_in("dumb", "secret")
+
+
+def nobody_there(device: Device) -> None:
+    device.change("port = ", "port = 1 #")
+
+
+def expired(device: Device) -> None:
+    certificate(device.work / "ca.pem", -3)
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{device.work}/ca.pem"')
+
+
+def soon_expired(device: Device) -> None:
+    certificate(device.work / "ca.pem", 10)
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{device.work}/ca.pem"')
+
+
+def spool_is_a_file(device: Device) -> None:
+    shutil.rmtree(device.work / "spool")
+    (device.work / "spool").write_text("not a folder")
+
+
+def damaged_bundle(device: Device) -> None:
+    copy = device.work / "copy"
+    shutil.copytree(device.bundle, copy)
+    model = bytearray((copy / "model.tflite").read_bytes())
+    model[1_000] ^= 1
+    (copy / "model.tflite").write_bytes(model)
+    device.change(str(device.bundle), str(copy))
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "said"),
+    [
+        (wrong_password, "broker", "fail .*refused: .*username and password_file"),
+        (no_rights, "broker", "fail .*refused a message to acme/line3/axi1/check; give user 'dumb' the right"),
+        (nobody_there, "broker", "fail .*Connection refused"),
+        (expired, "certificate", "fail .*ca.pem: valid until .* it has expired: renew it"),
+        (soon_expired, "certificate", "warn .*ca.pem: valid until .*; renew it"),
+        (spool_is_a_file, "spool", "fail .*a file, not a folder"),
+        (damaged_bundle, "bundle", "fail .*model.tflite: digest"),
+    ],
+)
+def test_each_fault_is_found(device: Device, fault: Callable[[Device], None], what: str, said: str) -> None:
+    import re
+
+    fault(device)
+    code, found = device.check()
+    assert re.match(said, found[what]), found
+    assert code == 1
+
+
+def test_a_runtime_that_does_not_go_with_this_numpy_is_named(device: Device) -> None:
+    """A module in its place that fails as the real one does."""
+    fake = device.work / "fake" / "tflite_runtime"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text("")
+    (fake / "interpreter.py").write_text("raise ImportError('numpy.core.multiarray failed to import')")
+    _, found = device.check(PYTHONPATH=str(fake.parent))
+    assert found["runtime"].startswith("warn litert")
+    assert "needs numpy below 2" in found["runtime"]
+    device.change("[inference]", '[inference]\nruntime = "tflite-runtime"')
+    code, found = device.check(PYTHONPATH=str(fake.parent))
+    assert code == 1
+    assert found["bundle"].startswith("fail [inference] runtime: tflite-runtime")
+
+
+def test_a_clock_that_was_never_set_is_found(device: Device) -> None:
+    if not FAKETIME.exists():
+        pytest.skip("libfaketime is not installed here: apt-get install faketime")
+    _, found = device.check(LD_PRELOAD=str(FAKETIME), FAKETIME="@2020-01-01 00:00:00", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    assert found["clock"].startswith("fail 2020-01-01: the clock is not set")
+
+
+def test_a_full_disk_and_slow_kernels_are_found(device: Device) -> None:
+    """In a mount namespace of its own: a tiny disk under the spool, and a /proc without cpuinfo."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("mounting needs root")
+    script = f'mount -t tmpfs -o size=1m small {device.work}/spool && mount --bind /dev/null /proc/cpuinfo && exec "$@"'
+    code, found = device.check(("unshare", "--mount", "sh", "-c", script, "sh"))
+    assert code == 1
+    assert found["disk spool"].startswith("fail 1 MiB free")
+    assert found["kernels"].startswith(("ok fast", "warn XNNPACK is off"))

@@ -1,0 +1,137 @@
+"""Result XML and tables of joints, told as a document of contract axi-job/1."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.foreign import Told, Unsaid, tell_table, tell_xml
+from edge.core.job import Job, parse_manifest, salvage
+
+FILES = ["01015400.jpg", "01015401.jpg", "01015500.JPG", "Thumbs.db", "result.xml", "rois.csv"]
+XML = """<?xml version="1.0" encoding="UTF-8"?>
+<ns1:BoardTestXMLExport xmlns:ns1="http://tempuri.org/BoardTestXMLExport.xsd" testTime="2026-11-21T08:15:30Z">
+  <ns1:BoardXML serialNumber="SN001" boardType="MB-7" boardRevision="B"/>
+  <ns1:StationXML testerName="V810-8086S2" stage="v810"/>
+  <ns1:TestXML name="J5">
+    <ns1:IndictmentXML algorithm="PTH" indictmentType="Insufficient" jointType="PTH">
+      <ns1:RepairActionXML repairStatus="False Call"/>
+      <ns1:ComponentXML designator="J5" pin="12" packageId="DIP"/>
+    </ns1:IndictmentXML>
+  </ns1:TestXML>
+  <ns1:TestXML name="J6">
+    <ns1:IndictmentXML indictmentType="Open">
+      <ns1:ComponentXML designator="J6" pin="1"/>
+    </ns1:IndictmentXML>
+  </ns1:TestXML>
+  <ns1:TestXML name="J5"><ns1:IndictmentXML indictmentType="Void" jointType="PTH">
+      <ns1:ComponentXML designator="J5" pin="12"/></ns1:IndictmentXML></ns1:TestXML>
+</ns1:BoardTestXMLExport>
+"""
+ROIS = """Designator, Pin, View, xmin, ymin, xmax, ymax
+J5, 12, 010154, 412, 300, 470, 358
+J6, 1, 010155, 10, 20, 40, 50
+J9, 9, 010155, 1, 2, 3, 4
+"""
+TABLE = """component,defect_type,xmin,ymin,xmax,ymax,image
+J5,short,412,300,470,358,01015400.jpg
+J5,short,412,300,470,358,01015401.jpg
+J5,missing,10,20,40,50,01015400.jpg
+J7,normal,1,2,3,4,01015500.JPG
+"""
+
+
+def job_of(told: Told) -> Job:
+    assert told.problem == ""
+    return parse_manifest(json.dumps(told.document).encode()).job
+
+
+def names(told: Told) -> list[str]:
+    return [joint.id for joint in salvage(json.dumps(told.document).encode()).joints]
+
+
+def xml(text: str = XML, rois: str | None = ROIS, files: list[str] = FILES) -> Told:
+    return tell_xml(text.encode(), None if rois is None else rois.encode(), files, Unsaid())
+
+
+def table(text: str = TABLE, unsaid: Unsaid = Unsaid("PTH")) -> Told:  # noqa: B008 - frozen
+    return tell_table(text.encode(), "L7-5", FILES, unsaid)
+
+
+def test_a_result_xml_and_its_boxes_make_a_job() -> None:
+    job = job_of(xml())
+    assert (job.job_id, job.created) == ("SN001_2026-11-21T08:15:30Z", "2026-11-21T08:15:30Z")
+    assert (job.board.serial, job.board.type, job.station.name) == ("SN001", "MB-7", "V810-8086S2")
+    first, second = job.joints
+    assert (first.id, first.refdes, first.pin, first.type, first.view) == ("J5.12", "J5", "12", "PTH", "010154")
+    assert tuple(first.roi) == (412, 300, 470, 358)
+    assert first.machine_call is not None
+    assert first.machine_call.name == "Insufficient", "the first of several indictments"
+    assert (second.id, second.type) == ("J6.1", "unknown"), "what does not say its type is judged by nobody"
+    assert [(view.id, [(part.index, part.file) for part in view.slices]) for view in job.views] == [
+        ("010154", [(0, "01015400.jpg"), (1, "01015401.jpg")]),
+        ("010155", [(0, "01015500.JPG")]),
+    ]
+
+
+def test_a_board_without_indictments_is_a_job_without_joints() -> None:
+    start, end = XML.index("  <ns1:TestXML"), XML.index("</ns1:BoardTestXMLExport>")
+    assert job_of(xml(XML[:start] + XML[end:])).joints == ()
+
+
+def test_a_table_of_joints_makes_a_job() -> None:
+    job = job_of(table(unsaid=Unsaid("PTH", "solder_bright")))
+    assert (job.job_id, job.board.serial, job.image.polarity) == ("L7-5", "L7-5", "solder_bright")
+    assert [(joint.id, joint.view, joint.type) for joint in job.joints] == [
+        ("J5", "010154", "PTH"),
+        ("J5#2", "010154", "PTH"),
+        ("J7", "010155", "PTH"),
+    ]
+    assert [len(view.slices) for view in job.views] == [2, 1]
+
+
+def test_a_table_may_name_pins_types_and_the_board() -> None:
+    heading = "component,pin,type,defect_type,xmin,ymin,xmax,ymax,image,serial,board_type"
+    job = job_of(table(heading + "\nJ5,3,BGA,x,1,2,3,4,01015400.jpg,S,T"))
+    assert [(joint.id, joint.pin, joint.type) for joint in job.joints] == [("J5.3", "3", "BGA")]
+    assert (job.board.serial, job.board.type) == ("S", "T")
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("told", "problem", "joints"),
+    [
+        (xml(rois=None), "rois.csv: missing", 2),
+        (xml(rois=ROIS.replace("J6, 1", "J6, 2")), "rois.csv: no row for J6.1", 2),
+        (xml(rois=ROIS.replace("xmin", "left")), "column 'xmin' is missing", 2),
+        (xml(rois=ROIS.replace("412", "4.5e2")), "not whole numbers", 2),
+        (xml(XML[:-80]), "not well-formed XML", 2),
+        (xml(XML.replace("<ns1:Board", BOMB + "<ns1:Board", 1)), "document type declaration", 0),
+        (xml("<a>" * 100), "nested deeper", 0),
+        (xml(XML.replace("serialNumber", "serial")), "serialNumber: missing", 2),
+        (xml(""), "not well-formed XML", 0),
+        (table(""), "column 'component' is missing", 0),
+        (table(TABLE.replace("01015500.JPG", "left.JPG")), "<view><two-digit slice>", 3),
+        (table(TABLE + 'J8,"open'), "line 6", 3),
+        (table(TABLE.replace("J7,normal,1", "J7,normal,one")), "not whole numbers", 3),
+    ],
+)
+def test_what_is_wrong_is_said_and_every_joint_that_was_named_is_kept(told: Told, problem: str, joints: int) -> None:
+    assert problem in told.problem
+    assert len(names(told)) == joints
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_readers(raw: bytes) -> None:
+    for told in (
+        tell_xml(raw, raw, FILES, Unsaid()),
+        tell_table(raw, "x", FILES, Unsaid()),
+        tell_xml(XML.encode()[: len(raw)] + raw, ROIS.encode() + raw, FILES, Unsaid()),
+        tell_table(TABLE.encode() + raw, "x", FILES, Unsaid()),
+    ):
+        names(told)
