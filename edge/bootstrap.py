@@ -24,7 +24,7 @@ from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScor
 from edge.adapters.worker import JudgeProcess
 from edge.attendant import Attendant
 from edge.bundle import Bundle, load_public_key, open_bundle
-from edge.config import MqttSettings, Settings, load_settings
+from edge.config import MqttSettings, Settings, SpoolSettings, load_settings
 from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.foreign import Unsaid
 from edge.core.wire import Encoder, Message, ModelRef, Topics
@@ -178,7 +178,7 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
     encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model)
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
     bell, stop, wake = threading.Event(), threading.Event(), threading.Event()
-    spool = FolderSpool(Path(settings.spool.path), Unsaid(settings.spool.joint_type, settings.spool.polarity))
+    spool = _spool(settings.spool)
     ledger = open_journal(Path(settings.journal.path), spool, encoder, utc_now())
     outbox, keeper = Journal(Path(settings.journal.path)), Journal(Path(settings.journal.path))
     tally, room = Tally(), threading.Event()
@@ -220,6 +220,7 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
         lambda state: reloader.encoder.status(state, utc_now()),
         Backoff(settings.mqtt.backoff_base_s, settings.mqtt.backoff_cap_s, random.uniform),
         utc_now,
+        time.monotonic,
         window=settings.mqtt.window,
     )
     limits = Limits(
@@ -243,6 +244,7 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
         clock=time.monotonic,
         say=say,
         room=lambda enough: room.set() if enough else room.clear(),
+        away_for=reporting.away_for,
     )
     arrivals = Arrivals(spool.incoming)
     retention = Retention(spool, keeper, utc_now, limits)
@@ -267,6 +269,11 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
         reloader=reloader,
         close=close,
     )
+
+
+def _spool(settings: SpoolSettings) -> FolderSpool:
+    unsaid = Unsaid(settings.joint_type, settings.polarity)
+    return FolderSpool(Path(settings.path), unsaid, settle_s=settings.settle_s)
 
 
 class _Grace:

@@ -18,6 +18,7 @@ _ROOM_AGAIN = 1.25
 """Times the least free space before jobs are claimed again: not at every file that comes and goes."""
 _MIN_FREE_INODES = 1_000
 _CLOCK_STEP_S = 5.0
+_AWAY_S = 30.0
 _MB = 1_000_000
 _METRICS_EXPIRE_S = 3_600
 
@@ -95,10 +96,11 @@ class Housekeeping:
         clock: Monotonic,
         say: Callable[[Message], None],
         room: Callable[[bool], None],
+        away_for: Callable[[], float],
     ) -> None:
         self._device, self._encoder, self._spool, self._journal = device, encoder, spool, journal
         self._host, self._tally, self._limits, self._disks, self._pids = host, tally, limits, disks, pids
-        self._now, self._clock, self._say, self._room = now, clock, say, room
+        self._now, self._clock, self._say, self._room, self._away_for = now, clock, say, room, away_for
         self.alarms = Alarms(encoder, now, say)
         self._started = self._last = clock()
         self._offset = now().timestamp() - self._started
@@ -116,6 +118,9 @@ class Housekeeping:
         late = interval.latency is not None and 0 < self._limits.latency_ms < interval.latency.p99
         p99 = interval.latency.p99 if interval.latency else 0.0
         self.alarms.set("latency", f"99th percentile {p99} ms, limit {self._limits.latency_ms} ms", on=late)
+        away_s = self._away_for()
+        # Nobody hears the first of the two before the second, but then both are heard, with their times.
+        self.alarms.set("broker_away", f"no broker for {away_s:.0f} s", on=away_s > _AWAY_S)
         age_s = 0.0 if waiting.oldest is None else now.timestamp() - waiting.oldest
         text = f"{waiting.jobs} jobs wait, the oldest for {age_s:.0f} s"
         self.alarms.set("spool_stuck", text, on=age_s > self._limits.stuck_s)

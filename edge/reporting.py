@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Connect, Now, Outbox, Outcome, Queued, Session
+from edge.ports import Connect, Monotonic, Now, Outbox, Outcome, Queued, Session
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,13 @@ class Reporting:
         status: StatusOf,
         backoff: Backoff,
         now: Now,
+        clock: Monotonic,
         *,
         window: int,
     ) -> None:
         self._outbox, self._connect, self._status, self._now = outbox, connect, status, now
+        self._clock = clock
+        self._away_since: float | None = None
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
@@ -82,11 +85,16 @@ class Reporting:
         try:
             session = self._session or self._open()
         except BrokerUnavailable as error:
+            self._away_since = self._away_since or self._clock()
             wait_s = self._backoff.next_s()
             log.warning("broker unavailable", extra={"problem": str(error), "retry_s": round(wait_s, 2)})
             return wait_s
         self._say_all(session)
         return self._drain(session)
+
+    def away_for(self) -> float:
+        """Seconds since the broker was last to be had; 0 while it is."""
+        return 0.0 if self._away_since is None else self._clock() - self._away_since
 
     def _say_all(self, session: Session) -> None:
         passing = []
@@ -109,7 +117,8 @@ class Reporting:
         if not _all_acknowledged(session.publish([self._status("online")])):
             self._drop_session()
             raise BrokerUnavailable("the broker did not acknowledge the status message; check its access rules")
-        log.info("broker connected")
+        log.info("broker connected", extra={"away_s": round(self.away_for(), 1)})
+        self._away_since = None
         return session
 
     def _drain(self, session: Session) -> float | None:

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,12 +34,13 @@ _FOLDERS = ("incoming", "work", "done", "rejected")
 class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
-    def __init__(self, root: Path, unsaid: Unsaid = _UNSAID) -> None:
-        """Create what is missing; ``unsaid``: what a result XML or a table leaves open.
+    def __init__(self, root: Path, unsaid: Unsaid = _UNSAID, *, settle_s: float = 0.0) -> None:
+        """Create what is missing; ``unsaid``: what a result XML or a table leaves open; ``settle_s``: how long nothing
+        in a folder must have changed before it is claimed.
 
         Raises ConfigError when the folder cannot be used.
         """
-        self._unsaid = unsaid
+        self._unsaid, self._settle_s = unsaid, settle_s
         self.incoming, self.work, self.done, self.rejected = (root / name for name in _FOLDERS)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
@@ -134,6 +136,14 @@ class FolderSpool:
             for doomed in place.glob(".*.discarded"):
                 shutil.rmtree(doomed, ignore_errors=True)
 
+    def _settled(self, folder: Path) -> bool:
+        """Has nothing in the folder changed for a while, by this machine's clock?"""
+        try:
+            newest = max(path.lstat().st_ctime for path in (folder, *folder.iterdir()))
+        except FileNotFoundError:
+            return False
+        return not 0 <= time.time() - newest < self._settle_s
+
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
             self._ignored.add(entry)
@@ -147,6 +157,8 @@ class FolderSpool:
                 if entry.name.endswith(".tmp") or entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
+                    if self._settle_s and not self._settled(Path(entry.path)):
+                        continue
                     found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
                 else:
                     self._say_once(entry.name, "not a job folder")

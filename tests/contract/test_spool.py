@@ -202,3 +202,15 @@ def test_without_events_waiting_ends_by_itself(tmp_path: Path) -> None:
     arrivals = Arrivals(tmp_path / "nowhere")
     arrivals.wait(0.01)
     arrivals.close()
+
+
+def test_a_folder_that_is_still_written_to_is_let_be_where_machines_do_not_rename(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path, settle_s=0.4)
+    folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    for _ in range(3):
+        (folder / "more").write_text("x")
+        assert spool.claim() is None
+    time.sleep(0.5)  # it is the passing of time without an event that is tested
+    job = spool.claim()
+    assert job is not None
+    assert job.folder.name == "L-1"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import Authority
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
@@ -85,23 +82,6 @@ def test_a_sound_device_passes(device: Device) -> None:
     )
 
 
-def certificate(path: Path, days: int) -> None:
-    key = Ed25519PrivateKey.generate()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "line3")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=400))
-        .not_valid_after(now + timedelta(days=days))
-        .sign(key, None)
-    )
-    path.write_bytes(made.public_bytes(Encoding.PEM))
-
-
 def wrong_password(device: Device) -> None:
     device.log_in("axi1", "guess")
 
@@ -115,13 +95,12 @@ def nobody_there(device: Device) -> None:
 
 
 def expired(device: Device) -> None:
-    certificate(device.work / "ca.pem", -3)
-    device.change("[mqtt]", f'[mqtt]\nca_file = "{device.work}/ca.pem"')
+    file, _ = Authority(device.work).issue("old", -3)
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{file}"')
 
 
 def soon_expired(device: Device) -> None:
-    certificate(device.work / "ca.pem", 10)
-    device.change("[mqtt]", f'[mqtt]\nca_file = "{device.work}/ca.pem"')
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{Authority(device.work).file}"')
 
 
 def spool_is_a_file(device: Device) -> None:
@@ -144,15 +123,13 @@ def damaged_bundle(device: Device) -> None:
         (wrong_password, "broker", "fail .*refused: .*username and password_file"),
         (no_rights, "broker", "fail .*refused a message to acme/line3/axi1/check; give user 'dumb' the right"),
         (nobody_there, "broker", "fail .*Connection refused"),
-        (expired, "certificate", "fail .*ca.pem: valid until .* it has expired: renew it"),
+        (expired, "certificate", "fail .*old.pem: valid until .* it has expired: renew it"),
         (soon_expired, "certificate", "warn .*ca.pem: valid until .*; renew it"),
         (spool_is_a_file, "spool", "fail .*a file, not a folder"),
         (damaged_bundle, "bundle", "fail .*model.tflite: digest"),
     ],
 )
 def test_each_fault_is_found(device: Device, fault: Callable[[Device], None], what: str, said: str) -> None:
-    import re
-
     fault(device)
     code, found = device.check()
     assert re.match(said, found[what]), found

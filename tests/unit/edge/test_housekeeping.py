@@ -115,7 +115,7 @@ class House:
         self.store, self.host, self.tally = FakeStore(), FakeHost(), Tally()
         self.said: list[Message] = []
         self.room: list[bool] = []
-        self.seconds, self.wall = 0.0, NOW
+        self.seconds, self.wall, self.away_s = 0.0, NOW, 0.0
         self.house = Housekeeping(
             device="axi1",
             encoder=ENCODER,
@@ -130,6 +130,7 @@ class House:
             clock=lambda: self.seconds,
             say=self.said.append,
             room=self.room.append,
+            away_for=lambda: self.away_s,
         )
 
     def step(self, seconds: float = 10) -> dict[str, Any]:
@@ -185,3 +186,10 @@ def test_slow_verdicts_an_old_job_and_a_clock_that_was_set_each_raise_an_alarm()
     house.step()
     house.step()
     assert house.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
+
+
+def test_a_broker_that_was_away_for_long_is_told_of_when_it_is_back() -> None:
+    house = House()
+    for house.away_s in (0, 20, 40, 50, 0, 5):
+        house.step()
+    assert house.alarms() == ["broker_away", "broker_away_over"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,15 @@ def queued(n: int) -> FakeLedger:
 
 
 def reporting(ledger: FakeLedger, broker: FakeBroker, window: int = 4) -> Reporting:
-    return Reporting(ledger, broker.connect, status, Backoff(0.5, 30, lambda _low, high: high), utc_now, window=window)
+    return Reporting(
+        ledger,
+        broker.connect,
+        status,
+        Backoff(0.5, 30, lambda _low, high: high),
+        utc_now,
+        time.monotonic,
+        window=window,
+    )
 
 
 def drain(loop: Reporting, steps: int = 200) -> None:
