@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
 import sys
 import traceback
@@ -86,6 +87,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _tail(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way of ending it is a clean one
     with suppress(KeyboardInterrupt):
         tail.follow(load_settings(arguments.config), as_json=arguments.json)
     return 0

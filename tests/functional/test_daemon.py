@@ -233,14 +233,19 @@ def test_what_the_broker_delivered_agrees_with_the_journal_and_can_be_read(
                 [word.replace(str(device.config), str(second_config(device))) for word in tail], stdout=readable
             ),
         ]
-        wait_until(lambda: b"online" in capture.read_bytes() and (tmp_path / "readable").stat().st_size)
-        device.submit(jobs_of(lots / "evaluate")[0])
-        subscriber.wait_for(boards(1))
-        wait_until(lambda: b"axi-board" in capture.read_bytes())
-        wait_until(lambda: b"finished job" in (tmp_path / "readable").read_bytes())
-        for follower in followers:
-            follower.send_signal(signal.SIGINT)
-            assert follower.wait(20) == 0
+        try:
+            wait_until(lambda: b"online" in capture.read_bytes() and (tmp_path / "readable").stat().st_size)
+            device.submit(jobs_of(lots / "evaluate")[0])
+            subscriber.wait_for(boards(1))
+            wait_until(lambda: b"axi-board" in capture.read_bytes())
+            wait_until(lambda: b"finished job" in (tmp_path / "readable").read_bytes())
+            for follower in followers:
+                follower.terminate()
+                assert follower.wait(20) == 0
+        finally:
+            for follower in followers:
+                follower.kill()
+                follower.wait()
     audited = device.command("audit", "--capture", str(capture))
     assert audited.returncode == 0, audited.stdout + audited.stderr
     assert "10 different event_ids" in audited.stdout
