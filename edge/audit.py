@@ -80,7 +80,7 @@ def _filed(found: Sequence[FoundJob], held: Mapping[str, JobHeld]) -> Iterator[P
             yield Problem(code="job_unknown", job_id=job_id, joint="", text=f"{where}: the journal does not know it")
         elif entry.state == "open":
             yield Problem(code="job_not_closed", job_id=job_id, joint="", text=f"{where}: not closed in the journal")
-        for joint in job.found.joints:
+        for joint in job.found.joints if entry is None or not entry.forgotten else ():
             if joint.id not in _decided(held, job.content):
                 yield Problem(code="joint_lost", job_id=job_id, joint=joint.id, text=f"{where}: no verdict")
 
@@ -93,7 +93,7 @@ def _journal(found: Sequence[FoundJob], held: Mapping[str, JobHeld]) -> Iterator
         if job.state == "open" and content not in present:
             text = f"{decided} of {job.expected} joints decided, but its folder is neither in incoming nor in work"
             yield Problem(code="job_vanished", job_id=job.job_id, joint="", text=text)
-        if job.state != "open" and decided != job.expected:
+        if job.state != "open" and not job.forgotten and decided != job.expected:
             text = f"closed with {decided} of {job.expected} joints decided"
             yield Problem(code="job_incomplete", job_id=job.job_id, joint="", text=text)
         for joint, one in job.verdicts.items():

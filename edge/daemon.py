@@ -163,15 +163,17 @@ class Daemon:
         parts, next_retention = self._parts, 0.0
         while True:
             parts.wake.clear()
-            try:
-                parts.reloader.step()
-                parts.housekeeping.step()
-                if time.monotonic() >= next_retention:
-                    next_retention = time.monotonic() + _RETENTION_S
-                    parts.retention.step()
-            except (OSError, AxiError) as error:
-                log.warning("housekeeping failed", extra={"problem": str(error)})
+            due = [parts.reloader.step, parts.housekeeping.step]
+            if time.monotonic() >= next_retention:
+                next_retention = time.monotonic() + _RETENTION_S
+                due.append(parts.retention.step)
+            for duty in due:
+                try:
+                    duty()
+                except (OSError, AxiError) as error:
+                    log.warning("housekeeping failed", extra={"duty": duty.__qualname__, "problem": str(error)})
             if parts.stop.is_set():
+                self._inspected.wait()  # a judge that was started from this thread lives no longer than it
                 return
             parts.wake.wait(self._interval_s)
 

@@ -54,7 +54,9 @@ def read_regular(path: Path, limit: int) -> bytes:
 def write_durably(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` so that it is there in full or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    temporary.unlink(missing_ok=True)  # of an earlier attempt; and no link or pipe in its place is written to
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with open(handle, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())

@@ -55,8 +55,8 @@ class Retention:
     def __init__(self, spool: FinishedJobs, journal: Settled, now: Now, limits: Limits) -> None:
         self._spool, self._journal, self._now, self._limits = spool, journal, now, limits
 
-    def step(self) -> int:
-        """How many folders went. A job of which copies were filed goes with the last of them."""
+    def step(self) -> None:
+        """Once over all of them. A job of which copies were filed goes with the last of them."""
         self._spool.sweep()
         finished = list(self._spool.finished())
         cutoff = self._now() - timedelta(days=self._limits.keep_days)
@@ -69,12 +69,11 @@ class Retention:
                 self._spool.discard(job.folder)
                 gone.append(job.content)
                 too_much -= job.size
-        kept = {job.content for job in self._spool.finished()} if gone else set()
+        kept = {job.content for job in (self._spool.finished() if gone else finished)}
         old = self._journal.settled_before(cutoff - (self._now() - cutoff))  # whose folders went another way
         self._journal.forget([*(content for content in gone if content not in kept), *(set(old) - kept)])
         if gone:
             log.info("finished jobs discarded", extra={"jobs": len(gone)})
-        return len(gone)
 
 
 class Housekeeping:
@@ -110,10 +109,10 @@ class Housekeeping:
     def step(self) -> None:
         """Look at everything once, raise and clear alarms, and publish metrics."""
         clock, now = self._clock(), self._now()
-        waiting = self._spool.waiting()
         free = {name: self._host.free(path) for name, path in self._disks.items()}
-        interval = self._tally.take()
         self._check_disks(free)
+        waiting = self._spool.waiting()
+        interval = self._tally.take()
         self._check_clock(now.timestamp() - clock)
         late = interval.latency is not None and 0 < self._limits.latency_ms < interval.latency.p99
         p99 = interval.latency.p99 if interval.latency else 0.0

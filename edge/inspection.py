@@ -108,7 +108,7 @@ class Inspection(NamedTuple):
         until = self.clock() + self.job_timeout_s
         for attempt in range(1, MOST_TRIES + 1):
             try:
-                return self._judge_views(job, claimed, entry, until), None
+                return self._judge_views(job, claimed, entry, until, look_ahead=attempt == 1), None
             except _OverdueError:
                 self._give_up(job, entry, Reason.TIMEOUT)
                 text = (
@@ -143,15 +143,18 @@ class Inspection(NamedTuple):
         left = [joint for part in self._left(job, entry) for joint in part.joints]
         self._record(job, entry, [unjudged(joint, reason) for joint in left])
 
-    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry, until: float) -> bool:
-        """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest."""
+    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry, until: float, *, look_ahead: bool) -> bool:
+        """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest.
+
+        Without ``look_ahead`` the runtime meets no other job's images, which may have been what it was lost over.
+        """
         left = self._left(job, entry)
         if not left:
             return True
         if not self.may_go_on():
             return False
         batch = Batch(job, claimed.folder, left, claimed.key)
-        with closing(self.judge.views(batch, self.beat, self._ahead())) as verdicts:
+        with closing(self.judge.views(batch, self.beat, self._ahead() if look_ahead else None)) as verdicts:
             for part in left:
                 self._judge_view(job, entry, part, verdicts, until)
                 if part is not left[-1] and not self.may_go_on():
@@ -197,7 +200,7 @@ class Inspection(NamedTuple):
             self._queue(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
 
     def _alarm(self, code: str, text: str, severity: Severity = "error") -> None:
-        self.ledger.notify(self.encoder.alarm(code, text, self.now(), severity))
+        self.ledger.notify(self.encoder.alarm(code, printable(text), self.now(), severity))
         self.announce()
 
     def _refuse(self, claimed: ClaimedJob, reason: str) -> None:

@@ -73,11 +73,12 @@ class _Ahead(NamedTuple):
 
     key: str
     view: str
+    files: Sequence[tuple[int, int, int]]
     decoding: Sequence[Future[Grey]]
     judging: Future[dict[str, Future[Verdict]]]
 
 
-_NOTHING = _Ahead("", "", (), Future())
+_NOTHING = _Ahead("", "", (), (), Future())
 
 
 class Judge:
@@ -133,12 +134,13 @@ class Judge:
         if ahead is None or not ahead.left:
             self._ahead = _NOTHING
             return _no_look
+        part = ahead.left[0]
         try:
             folder = HeldFolder(ahead.folder)  # it is moved as soon as its turn comes
+            files = _files(part.view, ahead.folder)
         except OSError:
             self._ahead = _NOTHING
             return _no_look
-        part = ahead.left[0]
         begun = self._begin(ahead.job, part.view, folder.path)
 
         def score() -> dict[str, Future[Verdict]]:
@@ -149,16 +151,22 @@ class Judge:
 
         def look() -> None:
             # Queued behind the decoding it waits for, so the threads it needs are not its own.
-            self._ahead = _Ahead(ahead.key, part.view.id, begun.decoding, self._pool.submit(score))
+            self._ahead = _Ahead(ahead.key, part.view.id, files, begun.decoding, self._pool.submit(score))
 
         return look
 
     def _is_foreseen(self, batch: Batch) -> bool:
-        """Was the first view read ahead, and every slice of it well? What is wrong is said when it is read again."""
-        ahead = self._ahead
-        return (ahead.key, ahead.view) == (batch.key, batch.left[0].view.id) and not any(
-            grey.exception() for grey in ahead.decoding
-        )
+        """Was the first view read ahead, of these very files, and every slice of it well?
+
+        What is wrong is said when it is read again.
+        """
+        ahead, view = self._ahead, batch.left[0].view
+        if (ahead.key, ahead.view) != (batch.key, view.id) or any(grey.exception() for grey in ahead.decoding):
+            return False
+        try:
+            return _files(view, batch.folder) == ahead.files
+        except OSError:
+            return False
 
     def _score(self, job: Job, part: ViewToJudge, begun: _Begun) -> dict[str, Future[Verdict]]:
         """Have every joint of a view judged, once its slices are there."""
@@ -213,6 +221,12 @@ class Judge:
             return scorer.run(patch)
         finally:
             self._free.put(scorer)
+
+
+def _files(view: View, folder: Path) -> Sequence[tuple[int, int, int]]:
+    """What tells the view's files from any that stand in their place later. Raises OSError."""
+    found = ((folder / part.file).lstat() for part in view.slices)
+    return [(one.st_ino, one.st_size, one.st_ctime_ns) for one in found]
 
 
 def _no_look() -> None:

@@ -23,4 +23,11 @@ class Pace:
 
     def misses(self, age_s: float, joints: int) -> bool:
         """Would a job of this age, with so many joints to judge, be late? Until one was judged only age counts."""
-        return self.within_s > 0 and age_s + joints * (self._joint_s or 0.0) > self.within_s
+        if not self.within_s:
+            return False
+        late = age_s + joints * (self._joint_s or 0.0) > self.within_s
+        if late and age_s <= self.within_s and self._joint_s is not None:
+            # Given up on a prediction alone: one slow view must not shed the load for ever, so it is believed less
+            # each time, until a job is tried again.
+            self._joint_s *= 1 - _WEIGHT
+        return late

@@ -118,7 +118,8 @@ class Ledger(Protocol):
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
         """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
 
-        This is progress, and so forgets the job's tries.
+        This is progress, and so forgets the job's tries. Raises JobRefused when another job under the same id gave
+        a joint its verdict.
         """
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
@@ -204,7 +205,7 @@ class Settled(Protocol):
         """Contents of the settled jobs that were closed before ``moment``."""
 
     def forget(self, contents: Sequence[str]) -> None:
-        """Drop settled jobs with their verdicts; any other stays."""
+        """Drop the verdicts on settled jobs; any other stays. That there was such a job is remembered."""
 
     def unsent(self) -> int:
         """Messages that wait for the broker."""

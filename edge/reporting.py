@@ -63,7 +63,7 @@ class Reporting:
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
-        self._passing: deque[Message] = deque(maxlen=_MOST_PASSING)
+        self._passing: deque[tuple[Message, int]] = deque(maxlen=_MOST_PASSING)
 
     def say(self, message: Message) -> None:
         """Publish what is worth something only now (metrics, alarms on the present state); any thread may call this.
@@ -71,7 +71,7 @@ class Reporting:
         It is not written to the journal, so that it can be said when the disk is full, too; when the broker stays
         away the oldest are dropped.
         """
-        self._passing.append(message)
+        self._passing.append((message, 0))
 
     def step(self) -> float | None:
         """Do what can be done now.
@@ -89,19 +89,22 @@ class Reporting:
             wait_s = self._backoff.next_s()
             log.warning("broker unavailable", extra={"problem": str(error), "retry_s": round(wait_s, 2)})
             return wait_s
-        self._say_all(session)
-        return self._drain(session)
+        return self._drain(session) if self._say_all(session) else self._backoff.next_s()
 
     def away_for(self) -> float:
         """Seconds since the broker was last to be had; 0 while it is."""
         return 0.0 if self._away_since is None else self._clock() - self._away_since
 
-    def _say_all(self, session: Session) -> None:
+    def _say_all(self, session: Session) -> bool:
+        """Whether the session is still good after it; what it breaks over again and again is dropped."""
         passing = []
         while self._passing:
             passing.append(self._passing.popleft())
-        if passing and session.publish(passing).count(Outcome.UNKNOWN):
-            self._passing.extendleft(reversed(passing))
+        outcomes = session.publish([message for message, _ in passing]) if passing else []
+        if Outcome.UNKNOWN not in outcomes:
+            return True
+        self._passing.extendleft((message, tries + 1) for message, tries in reversed(passing) if tries < _SUSPECT_AFTER)
+        return False
 
     def close(self) -> None:
         """Say goodbye: status ``stopped`` (retained), then a clean disconnect. Without a session nothing is sent."""

@@ -17,13 +17,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.errors import JournalBlocked, JournalDamaged, JournalError
+from edge.core.errors import JobRefused, JournalBlocked, JournalDamaged, JournalError
 from edge.core.wire import Message, VerdictPayload, timestamp
 from edge.files import sync_folder
 from edge.ports import JobEntry, Queued
 
 VERSION = 3
 BUSY_TIMEOUT_S = 30.0
+FORGOTTEN = -1
+"""Joints expected of a job whose verdicts were dropped when all had been acknowledged."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
@@ -89,6 +91,7 @@ _ENTER_VERDICT = (
     "INSERT INTO verdict (event_id, job, joint, verdict, route, decided) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (job, joint) DO NOTHING"
 )
+_TAKEN = "SELECT 1 FROM verdict WHERE event_id = ? AND job <> ?"
 _QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
 _CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
 _PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
@@ -191,6 +194,12 @@ class Journal:
         with self._transaction():
             self._db.execute(_FORGET_TRIES, (entry.row,))
             for payload, message in messages:
+                taken = self._db.execute(_TAKEN, (payload.event_id, entry.row)).fetchone()
+                if taken is not None:
+                    raise JobRefused(
+                        f"job_id: {payload.job_id!r}: joint {payload.joint} was judged under this id before; "
+                        "give every job an id of its own"
+                    )
                 values = (
                     payload.event_id,
                     entry.row,
@@ -246,18 +255,20 @@ class Journal:
         return bool(found and found[0])
 
     def forget(self, contents: Sequence[str]) -> None:
-        """Drop settled jobs with their verdicts; any other stays."""
+        """Drop the verdicts on settled jobs; any other stays. That there was such a job is remembered: its id must not
+        be used for another, whose verdicts would be taken for repetitions.
+        """
         with self._transaction():
             for content in contents:
                 found = self._db.execute(f"SELECT row FROM job WHERE content = ? AND {_SETTLED}", (content,)).fetchone()  # noqa: S608
                 if found:
                     self._db.execute("DELETE FROM verdict WHERE job = ?", found)
-                    self._db.execute("DELETE FROM job WHERE row = ?", found)
+                    self._db.execute("UPDATE job SET expected = ? WHERE row = ?", (FORGOTTEN, *found))
 
     def settled_before(self, moment: datetime) -> list[str]:
         """Contents of the settled jobs that were closed before ``moment``."""
         with self._transaction():
-            asked = f"SELECT content FROM job WHERE closed < ? AND {_SETTLED}"  # noqa: S608
+            asked = f"SELECT content FROM job WHERE expected <> {FORGOTTEN} AND closed < ? AND {_SETTLED}"  # noqa: S608
             return [content for (content,) in self._db.execute(asked, (timestamp(moment),))]
 
     def unsent(self) -> int:
@@ -308,15 +319,22 @@ def _failed(path: Path, error: Exception) -> JournalError:
 
 
 class JobHeld(NamedTuple):
-    """A job as the journal has it. ``queued``: its joints whose verdict has a message in the outbox."""
+    """A job as the journal has it."""
 
     job_id: str
     state: str
     expected: int
     verdicts: dict[str, VerdictHeld]
 
+    @property
+    def forgotten(self) -> bool:
+        """Were its verdicts dropped, all of them acknowledged?"""
+        return self.expected == FORGOTTEN
+
 
 class VerdictHeld(NamedTuple):
+    """``queued``: its message is in the outbox."""
+
     event_id: str
     verdict: str
     route: str
@@ -330,7 +348,8 @@ def held(path: Path) -> dict[str, JobHeld]:
         db.execute("BEGIN")
         if db.execute("PRAGMA user_version").fetchone() == (0,):
             return {}  # about to be made
-        rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
+        asked = "SELECT row, content, job_id, state, expected FROM job"
+        rows = db.execute(asked).fetchall()
         jobs = {row: (content, JobHeld(job_id, state, expected, {})) for row, content, job_id, state, expected in rows}
         verdicts = db.execute(
             "SELECT job, joint, event_id, verdict, route, acknowledged IS NOT NULL, "

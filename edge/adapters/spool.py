@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -100,12 +100,13 @@ class FolderSpool:
 
     def waiting(self) -> Backlog:
         """What is still to be inspected."""
-        arrivals = []
+        arrivals, jobs = [], 0
         for place in (self.work, self.incoming):
             for folder in _job_folders(place):
-                with suppress(FileNotFoundError):  # moved on since it was listed
+                jobs += 1
+                with suppress(OSError):  # moved on since it was listed, or not ours to look into
                     arrivals.append(_arrival(folder))
-        return Backlog(len(arrivals), min(arrivals, default=None))
+        return Backlog(jobs, min(arrivals, default=None))
 
     def hand_back(self) -> int:
         """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
@@ -142,6 +143,8 @@ class FolderSpool:
             newest = max(path.lstat().st_ctime for path in (folder, *folder.iterdir()))
         except FileNotFoundError:
             return False
+        except OSError:
+            return True  # not ours to look into: claiming it says so
         return not 0 <= time.time() - newest < self._settle_s
 
     def _say_once(self, entry: str, problem: str) -> None:
@@ -213,7 +216,8 @@ def _opened(folder: Path, unsaid: Unsaid) -> ClaimedJob:
     else:
         source = TABLE
         table = _read(folder / TABLE)
-        sent, told = [table], tell_table(table, printable(folder.name), names, unsaid)
+        # A table need not name its board, so boards that are alike are told apart by their pictures.
+        sent, told = [table, *_pictures(folder, names)], tell_table(table, printable(folder.name), names, unsaid)
     if source != MANIFEST:
         manifest = json.dumps(told.document).encode()
     # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
@@ -223,6 +227,14 @@ def _opened(folder: Path, unsaid: Unsaid) -> ClaimedJob:
     return ClaimedJob(
         folder, manifest, content, _arrival(folder), folder.stat().st_ino, source=source, problem=told.problem
     )
+
+
+def _pictures(folder: Path, names: Sequence[str]) -> Iterator[bytes]:
+    """Name, size and time of every file besides the table: the same wherever the folder is moved."""
+    for name in names:
+        if name not in {TABLE, "reason.json"}:
+            found = (folder / name).lstat()
+            yield f"{name} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
 
 
 def _names(folder: Path) -> list[str]:
@@ -243,10 +255,10 @@ def _read(path: Path) -> bytes:
 
 def _arrival(folder: Path) -> float:
     """When the manifest was written here, by our clock; moving its folder does not change that. Raises OSError."""
-    try:
-        return (folder / MANIFEST).lstat().st_ctime
-    except FileNotFoundError:
-        return folder.lstat().st_ctime
+    for name in (MANIFEST, ROIS, TABLE):
+        with suppress(FileNotFoundError):
+            return (folder / name).lstat().st_ctime
+    return folder.lstat().st_ctime
 
 
 def _free_name(path: Path) -> Path:

@@ -42,7 +42,8 @@ class JudgeProcess:
     @property
     def pid(self) -> int | None:
         """The process id, while there is one."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        process = self._process  # asked for by other threads, too
+        return process.pid if process is not None and process.poll() is None else None
 
     def start(self, beat: Callable[[], None]) -> Ready:
         """Start afresh; the bundle is verified and replayed there.

@@ -53,25 +53,27 @@ def tell_xml(xml: bytes, rois: bytes | None, files: Sequence[str], unsaid: Unsai
     except _WrongError as error:
         problems.append(str(error))
     places: dict[tuple[str, str], Mapping[str, str]] = {}
+    known: dict[tuple[str, str], str] = {}
     if rois is None:
         problems.append(
             f"{ROIS}: missing; a result XML does not say where its joints lie, export their boxes beside it"
         )
     else:
         try:
-            places = {
-                (row["designator"], row["pin"]): row
-                for row in _rows(rois, ROIS, ("designator", "pin", "view", *_CORNERS))
-            }
+            for row in _rows(rois, ROIS, ("designator", "pin", "view", *_CORNERS)):
+                pin = row["designator"], row["pin"]
+                if places.setdefault(pin, row) != row:
+                    problems.append(f"{ROIS}: {_joined(*pin)} has two boxes; export one for every joint")
         except _WrongError as error:
             problems.append(str(error))
     joints: dict[str, dict[str, Any]] = {}
     for one in export.indictments:
-        name = _joined(one["designator"], one["pin"])
-        if name in joints:
+        pin = one["designator"], one["pin"]
+        if pin in known:
             continue
-        joints[name] = _joint(name, one["designator"], one["pin"], one["jointType"] or unsaid.joint_type, one["call"])
-        place = places.get((one["designator"], one["pin"]))
+        name = known[pin] = _unused(_joined(*pin), joints)
+        joints[name] = _joint(name, *pin, one["jointType"] or unsaid.joint_type, one["call"])
+        place = places.get(pin)
         if place is None:
             problems.append(f"{ROIS}: no row for {name}; export the box of every joint that is indicted")
             continue
@@ -99,9 +101,11 @@ def tell_table(table: bytes, name: str, files: Sequence[str], unsaid: Unsaid) ->
     joints: dict[str, dict[str, Any]] = {}
     known: dict[tuple[str, ...], str] = {}
     first: Mapping[str, str] = {}
+    named: set[str] = set()  # also what is not there: a slice that is missing must be seen to be
     try:
         for row in _rows(table, TABLE, ("component", "defect_type", "image", *_CORNERS)):
             first = first or row
+            named.add(row["image"])
             found = _SLICE_FILE.fullmatch(row["image"])
             view = found["view"] if found else row["image"]
             component, pin = row["component"], row.get("pin", "")
@@ -118,7 +122,7 @@ def tell_table(table: bytes, name: str, files: Sequence[str], unsaid: Unsaid) ->
     except _WrongError as error:
         problems.append(str(error))
     board = {"serial": first.get("serial", "") or name, "type": first.get("board_type", "")}
-    document = _document(name, "", board, joints, files, unsaid)
+    document = _document(name, "", board, joints, sorted({*files, *named}), unsaid)
     return Told(document, problems[0] if problems else "")
 
 
@@ -132,6 +136,7 @@ class _Export:
         self.indictments: list[dict[str, str]] = []
         self._open: list[str] = []
         self._indicted: dict[str, str] = {}
+        self._named = True
 
     def read(self, xml: bytes) -> None:
         parser = expat.ParserCreate()
@@ -140,7 +145,9 @@ class _Export:
         parser.EndElementHandler = self._end
         try:
             parser.Parse(xml, True)  # noqa: FBT003 - expat's own signature
-        except expat.ExpatError as error:
+        except _WrongError:
+            raise
+        except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two: an encoding expat cannot read
             raise _WrongError(f"not well-formed XML ({error}); export it again") from error
         if not self.board.get("serialNumber"):
             raise _WrongError("BoardXML serialNumber: missing; export the board's serial number")
@@ -162,7 +169,9 @@ class _Export:
                 self.station = attributes
             case "IndictmentXML":
                 self._indicted = attributes
+                self._named = False
             case "ComponentXML" if "IndictmentXML" in self._open:
+                self._named = True
                 self.indictments.append(
                     {
                         "designator": attributes.get("designator", ""),
@@ -173,7 +182,8 @@ class _Export:
                 )
 
     def _end(self, _: str) -> None:
-        self._open.pop()
+        if self._open.pop() == "IndictmentXML" and not self._named:
+            raise _WrongError("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
 
 
 def _rows(raw: bytes, source: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:

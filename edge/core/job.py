@@ -190,10 +190,11 @@ class _RepeatedKeyError(ValueError):
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> None:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
             raise _RepeatedKeyError(f"key {key!r} appears twice in one object")
+        seen.add(key)
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

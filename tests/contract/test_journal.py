@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.adapters.journal import Journal, held, set_aside, totals
-from edge.core.errors import JournalDamaged, JournalError
+from edge.core.errors import JobRefused, JournalDamaged, JournalError
 from edge.core.verdict import Call
 from edge.core.wire import Message
 from tests.support.builders import make_verdict
@@ -204,7 +204,24 @@ def test_only_a_closed_job_whose_verdicts_were_all_acknowledged_is_settled_and_c
     assert journal.settled_before(NOW) == []
     assert journal.settled_before(NOW + timedelta(seconds=1)) == ["sha256:a"]
     journal.forget(["sha256:a"])
-    assert held(path) == {}
+    left = held(path)["sha256:a"]
+    assert (left.forgotten, left.verdicts) == (True, {})
+    assert journal.settled_before(NOW + timedelta(days=9)) == []
+    assert journal.open_job("sha256:a", "L7", 1, NOW).closed, "the same job again is known"
+    assert journal.open_job("sha256:b", "L7", 1, NOW).clash, "its id is not to be used for another"
+
+
+def test_joints_that_another_job_of_this_id_was_judged_for_refuse_the_job(path: Path) -> None:
+    """It was refused half-way, so its id may be used again, but not for the joints that it was judged for."""
+    journal = Journal(path)
+    first = journal.open_job("sha256:a", "L7", 2, NOW)
+    journal.record(first, [make_verdict("J1")])
+    journal.close_job(first, [], refused=True, now=NOW)
+    second = journal.open_job("sha256:b", "L7", 2, NOW)
+    assert not second.clash
+    with pytest.raises(JobRefused, match="joint J1 was judged under this id before"):
+        journal.record(second, [make_verdict("J2"), make_verdict("J1")])
+    assert journal.decided(second) == {}
 
 
 @pytest.mark.parametrize("where", [0.3, 0.5, 0.9])

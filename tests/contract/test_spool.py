@@ -204,6 +204,38 @@ def test_without_events_waiting_ends_by_itself(tmp_path: Path) -> None:
     arrivals.close()
 
 
+TABLE = "component,defect_type,xmin,ymin,xmax,ymax,image\nJ5,short,1,2,3,4,01015400.jpg\n"
+
+
+def test_boards_with_the_same_table_are_told_apart_by_their_pictures(tmp_path: Path) -> None:
+    spool, contents = FolderSpool(tmp_path), []
+    for picture in (b"one", b"another"):
+        folder = tmp_path / "incoming" / "B"
+        folder.mkdir()
+        (folder / "joints.csv").write_text(TABLE)
+        (folder / "01015400.jpg").write_bytes(picture)
+        job = spool.claim()
+        assert job is not None
+        assert open_folder(job.folder).content == job.content
+        contents.append(job.content)
+        spool.finish(job)
+    assert contents[0] != contents[1]
+    assert [found.content for found in survey(tmp_path)] == contents
+
+
+def test_a_folder_that_cannot_be_looked_into_hides_no_other(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path, settle_s=1e-9)
+    write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    (tmp_path / "incoming" / "L-0").mkdir()
+    (tmp_path / "incoming" / "L-0" / "manifest.json").symlink_to("manifest.json")
+    assert spool.waiting().jobs == 2
+    found = []
+    while (job := spool.claim()) is not None:
+        found.append(job.folder.name)
+        spool.finish(job)
+    assert sorted(found) == ["L-0", "L-1"]
+
+
 def test_a_folder_that_is_still_written_to_is_let_be_where_machines_do_not_rename(tmp_path: Path) -> None:
     spool = FolderSpool(tmp_path, settle_s=0.4)
     folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.adapters.journal import JobHeld, VerdictHeld
+from edge.adapters.journal import FORGOTTEN, JobHeld, VerdictHeld
 from edge.adapters.spool import FoundJob
 from edge.audit import audit
 from edge.core.job import NamedJoint, Salvage
@@ -48,6 +48,13 @@ def test_a_sound_world_has_no_problems_and_every_joint_in_one_state() -> None:
     assert account.problems == ()
     assert (account.jobs, account.waiting, account.queued, account.acknowledged) == (3, 3, 1, 2)
     assert account.delivered == 2
+
+
+def test_a_job_whose_verdicts_were_forgotten_is_accounted_for() -> None:
+    world = World()
+    world.held["sha256:a"] = JobHeld("L7", "decided", FORGOTTEN, {})
+    world.delivered.clear()
+    assert world.codes() == []
 
 
 def lose_verdict(world: World) -> None:

@@ -93,6 +93,17 @@ def test_a_table_of_joints_makes_a_job() -> None:
     assert [len(view.slices) for view in job.views] == [2, 1]
 
 
+def test_a_slice_that_a_table_names_and_nobody_sent_is_seen_to_be_missing() -> None:
+    job = job_of(tell_table(TABLE.encode(), "L7-5", FILES[:1] + FILES[2:], Unsaid("PTH")))
+    assert [part.file for part in job.views[0].slices] == ["01015400.jpg", "01015401.jpg"]
+
+
+def test_a_pin_and_a_name_that_look_alike_stay_two_joints() -> None:
+    text = XML.replace('designator="J6" pin="1"', 'designator="J5.12" pin=""')
+    job = job_of(xml(text, ROIS.replace("J6, 1", "J5.12, ")))
+    assert [joint.id for joint in job.joints] == ["J5.12", "J5.12#2"]
+
+
 def test_a_table_may_name_pins_types_and_the_board() -> None:
     heading = "component,pin,type,defect_type,xmin,ymin,xmax,ymax,image,serial,board_type"
     job = job_of(table(heading + "\nJ5,3,BGA,x,1,2,3,4,01015400.jpg,S,T"))
@@ -115,6 +126,10 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (xml("<a>" * 100), "nested deeper", 0),
         (xml(XML.replace("serialNumber", "serial")), "serialNumber: missing", 2),
         (xml(""), "not well-formed XML", 0),
+        (xml(XML.replace("UTF-8", "GB2312")), "not well-formed XML", 0),
+        (xml(XML.replace("UTF-8", "no-such")), "not well-formed XML", 0),
+        (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "without ComponentXML", 1),
+        (xml(rois=ROIS + "J5, 12, 010154, 1, 2, 3, 4\n"), "J5.12 has two boxes", 2),
         (table(""), "column 'component' is missing", 0),
         (table(TABLE.replace("01015500.JPG", "left.JPG")), "<view><two-digit slice>", 3),
         (table(TABLE + 'J8,"open'), "line 6", 3),

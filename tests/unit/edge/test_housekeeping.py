@@ -72,7 +72,7 @@ def test_finished_jobs_go_by_age() -> None:
     store = FakeStore()
     for name, days in (("old", 8), ("older", 9), ("young", 6)):
         store.add(name, days)
-    assert retention(store).step() == 2
+    retention(store).step()
     assert (store.names, sorted(store.forgotten)) == (["young"], ["old", "older"])
 
 
@@ -103,7 +103,8 @@ def test_a_job_filed_twice_is_forgotten_with_the_last_copy() -> None:
 
 def test_what_is_long_settled_is_forgotten_even_if_somebody_else_took_its_folder() -> None:
     store = FakeStore()
-    store.old = ["gone"]
+    store.old = ["gone", "here"]
+    store.add("here", 6)
     retention(store).step()
     assert store.forgotten == ["gone"]
 

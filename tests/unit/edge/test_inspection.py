@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -103,6 +104,7 @@ def test_each_slice_file_is_read_once_however_many_joints_share_it() -> None:
 
 def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one_is(tmp_path: Path) -> None:
     jobs = [claimed(make_job(f"L-{i}", joints=2, views=2, slices=1))._replace(folder=tmp_path) for i in range(3)]
+    with_files(tmp_path)
     line = Line(jobs)
     read: list[str] = []
     line.inspection.step()
@@ -114,7 +116,24 @@ def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one
     assert len(line.spool.finished) == 3
 
 
+def with_files(folder: Path) -> None:
+    for name in ("01015000.png", "01015100.png"):
+        (folder / name).touch()
+
+
+def test_what_was_looked_at_ahead_is_not_believed_once_a_file_was_changed(tmp_path: Path) -> None:
+    with_files(tmp_path)
+    jobs = [claimed(make_job(f"L-{i}", joints=1, slices=1))._replace(folder=tmp_path) for i in range(2)]
+    line = Line(jobs)
+    line.inspection.step()
+    (tmp_path / "01015000.png").write_bytes(b"another picture")
+    line.run()
+    assert len(line.reader.read) == 3, "read again"
+    assert len(line.verdicts()) == 2
+
+
 def test_a_look_ahead_that_failed_is_no_loss(tmp_path: Path) -> None:
+    with_files(tmp_path)
     line = Line([claimed(make_job(f"L-{i}", joints=1, slices=1))._replace(folder=tmp_path) for i in range(2)])
     original, calls = line.reader.__call__, []
 
@@ -200,6 +219,12 @@ def test_a_box_larger_than_the_picture_is_not_judged() -> None:
     line = Line([claimed(msgspec.structs.replace(job, joints=(huge,)))])
     line.run()
     assert [one.reason for one in line.verdicts()] == [Reason.ROI_OUTSIDE]
+
+
+def test_an_alarm_can_be_sent_whatever_the_folder_is_called() -> None:
+    line = Line([claimed(make_job("L-1", joints=1), folder="caf\udce9")], judge=Fragile({"J0.0": 2}))
+    line.run()
+    assert alarms(line) == ["runtime_hung", "runtime_hung"]
 
 
 def test_a_refused_job_is_rejected_with_an_alarm_and_a_verdict_for_each_joint_it_names() -> None:
@@ -377,6 +402,19 @@ def test_a_job_that_loses_the_runtime_twice_is_set_aside_and_its_other_joints_ar
     assert alarms(line) == [alarm, alarm]
 
 
+def test_after_a_loss_no_other_job_is_looked_at_meanwhile() -> None:
+    aheads: list[bool] = []
+
+    class Watched(Fragile):
+        def views(self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None) -> Any:
+            aheads.append(ahead is not None)
+            return super().views(batch, beat, ahead)
+
+    jobs = [claimed(make_job(f"L-{i}", joints=1)) for i in range(2)]
+    Line(jobs, judge=Watched({"J0.0": 1})).run()
+    assert aheads == [True, False, False]
+
+
 def test_a_job_over_its_deadline_leaves_the_rest_to_the_specialist() -> None:
     """The clock of the tests moves a millisecond at every look."""
     line = Line([claimed(make_job("L-1", joints=30))], judge=Fragile({}), job_timeout_s=0.0205)
@@ -412,4 +450,6 @@ def test_how_long_joints_took_predicts_who_will_be_late() -> None:
     assert (pace.misses(1.0, 80), pace.misses(1.0, 100)) == (False, True)
     pace.note(0, 5.0)
     assert not pace.misses(1.0, 80)
+    pace.note(1, 30.0)
+    assert [pace.misses(0.0, 100) for _ in range(30)].count(False) > 0, "one slow view sheds the load for a while only"
     assert not Pace(within_s=0).misses(1e9, 1_000)

@@ -149,6 +149,15 @@ def test_what_is_said_in_passing_goes_first_and_is_dropped_rather_than_piled_up(
     assert [message.topic for message in broker.delivered][-2:] == ["base/verdict/SN0", "base/verdict/SN1"]
 
 
+def test_what_breaks_every_connection_is_dropped_before_it_holds_up_the_verdicts() -> None:
+    ledger, broker = queued(3), FakeBroker()
+    broker.hang_up_on = "metrics"
+    loop = reporting(ledger, broker)
+    loop.say(Message("base/metrics", b"1"))
+    drain(loop)
+    assert payloads(broker) == [0, 1, 2]
+
+
 def test_what_is_said_as_the_connection_breaks_is_said_again() -> None:
     ledger, broker = queued(0), FakeBroker()
     loop = reporting(ledger, broker)
