@@ -41,6 +41,7 @@ from edge.replay import replay
 from edge.reporting import Backoff, Reporting
 from edge.tally import Tally
 
+_TIMED = 5
 INSPECTION, REPORTING = "inspection", "reporting"
 
 
@@ -56,6 +57,7 @@ class LoadedModel(NamedTuple):
     runtime: RuntimeInfo
     replayed: int
     accelerated: bool | None
+    score_ms: float
 
 
 def load_model(
@@ -79,7 +81,17 @@ def load_model(
     ]
     replayed = min(replay(bundle, scorer) for scorer in scorers)
     judge = Judge(bundle.card, point, scorers, read_slice, time.monotonic, ThreadPoolExecutor(threads, "judge"))
-    return LoadedModel(bundle, judge, chosen, replayed, scorers[0].accelerated)
+    return LoadedModel(bundle, judge, chosen, replayed, scorers[0].accelerated, _best_ms(scorers[0], bundle))
+
+
+def _best_ms(scorer: TfliteScorer, bundle: Bundle) -> float:
+    """What the model takes for a golden joint, at best of a few."""
+    spent = []
+    for _ in range(_TIMED):
+        started = time.monotonic()
+        scorer.run(bundle.golden[0].patch)
+        spent.append(time.monotonic() - started)
+    return 1e3 * min(spent)
 
 
 def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
@@ -245,6 +257,7 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -
         say=say,
         room=lambda enough: room.set() if enough else room.clear(),
         away_for=reporting.away_for,
+        score_ms=lambda: (reloader.judge.score_ms, reloader.judge.best_ms),
     )
     arrivals = Arrivals(spool.incoming)
     retention = Retention(spool, keeper, utc_now, limits)

@@ -62,6 +62,8 @@ class Ready(Struct, frozen=True, tag=True, kw_only=True):
     golden_joints: int
     operating_point: str
     threshold: float
+    score_ms: float
+    """What the model took for a golden joint, at best."""
 
 
 class Refused(Struct, frozen=True, tag=True, kw_only=True):
@@ -75,6 +77,8 @@ class Judged(Struct, frozen=True, tag=True, kw_only=True):
     """Verdicts of the task in hand, in order; the next joints' follow."""
 
     verdicts: tuple[Verdict, ...]
+    score_ms: float
+    """What the model takes for a joint of late, median."""
 
 
 class DiskTrouble(Struct, frozen=True, tag=True, kw_only=True):

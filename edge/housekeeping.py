@@ -19,6 +19,8 @@ _ROOM_AGAIN = 1.25
 _MIN_FREE_INODES = 1_000
 _CLOCK_STEP_S = 5.0
 _AWAY_S = 30.0
+_SLOW = 3.0
+"""Times what it took at best: the processor is hot, or somebody else's."""
 _MB = 1_000_000
 _METRICS_EXPIRE_S = 3_600
 
@@ -96,10 +98,12 @@ class Housekeeping:
         say: Callable[[Message], None],
         room: Callable[[bool], None],
         away_for: Callable[[], float],
+        score_ms: Callable[[], tuple[float, float]],
     ) -> None:
         self._device, self._encoder, self._spool, self._journal = device, encoder, spool, journal
         self._host, self._tally, self._limits, self._disks, self._pids = host, tally, limits, disks, pids
         self._now, self._clock, self._say, self._room, self._away_for = now, clock, say, room, away_for
+        self._score_ms = score_ms
         self.alarms = Alarms(encoder, now, say)
         self._started = self._last = clock()
         self._offset = now().timestamp() - self._started
@@ -117,6 +121,9 @@ class Housekeeping:
         late = interval.latency is not None and 0 < self._limits.latency_ms < interval.latency.p99
         p99 = interval.latency.p99 if interval.latency else 0.0
         self.alarms.set("latency", f"99th percentile {p99} ms, limit {self._limits.latency_ms} ms", on=late)
+        score_ms, best_ms = self._score_ms()
+        text = f"the model takes {score_ms:.1f} ms for a joint; as it was loaded it took {best_ms:.1f} ms"
+        self.alarms.set("runtime_slow", text, on=score_ms > _SLOW * best_ms > 0)
         away_s = self._away_for()
         # Nobody hears the first of the two before the second, but then both are heard, with their times.
         self.alarms.set("broker_away", f"no broker for {away_s:.0f} s", on=away_s > _AWAY_S)
@@ -133,6 +140,7 @@ class Housekeeping:
             joints=interval.joints,
             joints_per_s=round(sum(interval.joints.values()) / interval_s, 3),
             latency_ms=interval.latency,
+            score_ms=round(score_ms, 3),
             backlog=waiting.jobs,
             outbox=self._journal.unsent(),
             free_mb={name: one.size // _MB for name, one in free.items()},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import statistics
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 LEAST_CONTRAST = 4
 """Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
 
+_REMEMBERED = 201
 Slices = dict[int, Grey]
 """The slices of a view by index, in the card's polarity; empty when the view cannot be judged."""
 
@@ -103,6 +106,12 @@ class Judge:
         for scorer in scorers:
             self._free.put(scorer)
         self._ahead = _NOTHING
+        self._spent_s: deque[float] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def score_ms(self) -> float:
+        """What the model alone took for a joint, median of the last ones; 0 before there was one."""
+        return 1e3 * statistics.median(self._spent_s) if self._spent_s else 0.0
 
     def views(
         self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
@@ -217,8 +226,11 @@ class Judge:
 
     def _run(self, patch: Patch) -> Output:
         scorer = self._free.get()
+        started = self._clock()
         try:
-            return scorer.run(patch)
+            output = scorer.run(patch)
+            self._spent_s.append(self._clock() - started)
+            return output
         finally:
             self._free.put(scorer)
 

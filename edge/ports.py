@@ -93,6 +93,10 @@ class Batch(NamedTuple):
 class Judging(Protocol):
     """Judges joints, here or in a process of its own."""
 
+    @property
+    def score_ms(self) -> float:
+        """What the model alone takes for a joint of late, median; 0 before there was one."""
+
     def views(
         self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:

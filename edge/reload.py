@@ -24,6 +24,9 @@ _AT_NEXT_START = ("device", "spool", "journal", "mqtt", "health")
 class Startable(Judging, Protocol):
     """Whoever judges, as something that can be started and ended."""
 
+    best_ms: float
+    """What the model took for a golden joint, at best, as it was loaded."""
+
     @property
     def pid(self) -> int | None: ...
 

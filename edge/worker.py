@@ -78,6 +78,7 @@ def load(asked: Load) -> tuple[Ready, Judging]:
         golden_joints=model.replayed,
         operating_point=model.judge.point.name,
         threshold=model.judge.point.threshold,
+        score_ms=model.score_ms,
     )
     return ready, model.judge
 
@@ -93,7 +94,7 @@ def _judge(task: Task, judge: Judging, say: Callable[[Reply], None]) -> None:
             for number in range(1, len(part.joints) + 1):
                 held.append(next(verdicts))
                 if number == len(part.joints) or time.monotonic() >= until:
-                    say(Judged(verdicts=tuple(held)))
+                    say(Judged(verdicts=tuple(held), score_ms=judge.score_ms))
                     held, until = [], time.monotonic() + _SAY_EVERY_S
     except ConnectionError:
         raise

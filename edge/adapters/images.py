@@ -45,6 +45,8 @@ def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
         decoded = None
     if decoded is None:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a whole PNG, JPEG, TIFF or BMP; export it again")
+    if decoded.dtype == np.uint16 and raw.startswith(_TIFF) and _photometric(raw) == _MIN_IS_WHITE:
+        decoded = np.bitwise_not(decoded)  # with white as zero; at 8 bits the decoder has done so itself
     grey = _single_channel(decoded, path)  # type: ignore[arg-type]
     expected = np.uint8 if image.bit_depth == 8 else np.uint16
     if grey.dtype != expected:
@@ -63,9 +65,6 @@ def _bytes_of(path: Path) -> bytes:
         raise SliceError(reason, f"{path}: {error.strerror}; export the slice with its job, whole") from error
     if not raw.startswith(_SIGNATURES):
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
-    if raw.startswith(_TIFF) and _photometric(raw) == _MIN_IS_WHITE:
-        # The decoder inverts these at 8 bits and leaves them at 16: polarity would be anybody's guess.
-        raise SliceError(Reason.SLICE_FORMAT, f"{path}: a TIFF with white as zero; export it with black as zero")
     return raw
 
 

@@ -38,6 +38,7 @@ class JudgeProcess:
         self._start_timeout_s, self._joint_timeout_s = start_timeout_s, joint_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self.score_ms = self.best_ms = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -67,6 +68,7 @@ class JudgeProcess:
             self.close()
             raise _KINDS.get(reply.kind, BundleRefused)(reply.text)
         assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
+        self.best_ms = reply.score_ms
         return reply
 
     def views(
@@ -86,6 +88,7 @@ class JudgeProcess:
                 if isinstance(reply, DiskTrouble):
                     in_step = True
                     raise OSError(reply.errno, reply.text)
+                self.score_ms = reply.score_ms if isinstance(reply, Judged) else 0.0
                 verdicts = _verdicts(reply, [joint for _, joint in places[given:]])
                 given += len(verdicts)
                 beat()

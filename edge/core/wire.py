@@ -108,7 +108,8 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     """What happened in the last ``interval_s``, and what is the case now.
 
     ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
-    there was one. ``backlog``: jobs waiting; ``outbox``: messages not yet acknowledged.
+    there was one. ``score_ms``: what the model alone takes for a joint of late, median. ``backlog``: jobs waiting;
+    ``outbox``: messages not yet acknowledged.
     """
 
     schema: Literal["axi-metrics/1"] = "axi-metrics/1"
@@ -119,6 +120,7 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     joints: dict[str, int]
     joints_per_s: float
     latency_ms: LatencyMs | None
+    score_ms: float
     backlog: int
     outbox: int
     free_mb: dict[str, int]

@@ -67,6 +67,7 @@ def test_every_joint_gets_a_verdict_in_order_and_progress_is_reported(judging: J
     assert [one.joint for one in verdicts] == [joint.id for joint in job.joints]
     assert {one.call for one in verdicts} == {Call.NORMAL}
     assert beats[0] >= 2
+    assert judging.score_ms > 0
     assert [one.joint for one in judging.views(whole(job, tmp_path, 1), beat)] == ["J1.0", "J1.1", "J1.2"]
 
 

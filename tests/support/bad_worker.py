@@ -56,7 +56,9 @@ def load(asked: Load) -> tuple[Ready, Judge]:
     judge = Judge(
         card, card.operating_point(), [FakeScorer(np.zeros((1, 4), np.uint8))], read, time.monotonic, Inline()
     )
-    ready = Ready(model=REFERENCE, signed=False, runtime="none", golden_joints=0, operating_point="p", threshold=0.5)
+    ready = Ready(
+        model=REFERENCE, signed=False, runtime="none", golden_joints=0, operating_point="p", threshold=0.5, score_ms=1.0
+    )
     return ready, judge
 
 

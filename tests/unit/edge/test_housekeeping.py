@@ -116,7 +116,7 @@ class House:
         self.store, self.host, self.tally = FakeStore(), FakeHost(), Tally()
         self.said: list[Message] = []
         self.room: list[bool] = []
-        self.seconds, self.wall, self.away_s = 0.0, NOW, 0.0
+        self.seconds, self.wall, self.away_s, self.score_ms = 0.0, NOW, 0.0, 0.0
         self.house = Housekeeping(
             device="axi1",
             encoder=ENCODER,
@@ -132,6 +132,7 @@ class House:
             say=self.said.append,
             room=self.room.append,
             away_for=lambda: self.away_s,
+            score_ms=lambda: (self.score_ms, 2.0),
         )
 
     def step(self, seconds: float = 10) -> dict[str, Any]:
@@ -187,6 +188,14 @@ def test_slow_verdicts_an_old_job_and_a_clock_that_was_set_each_raise_an_alarm()
     house.step()
     house.step()
     assert house.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
+
+
+def test_a_model_that_became_slow_raises_an_alarm() -> None:
+    house = House()
+    for house.score_ms in (0, 2, 7, 8, 3):
+        metrics = house.step()
+    assert house.alarms() == ["runtime_slow", "runtime_slow_over"]
+    assert metrics["score_ms"] == 3
 
 
 def test_a_broker_that_was_away_for_long_is_told_of_when_it_is_back() -> None:

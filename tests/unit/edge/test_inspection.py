@@ -348,6 +348,8 @@ def test_a_job_left_for_a_shutdown_again_and_again_is_never_given_up() -> None:
 class Fragile:
     """Judges everything normal, and is lost at the joints named, as often as said."""
 
+    score_ms = 0.0
+
     def __init__(self, losses: dict[str, int], reason: Reason = Reason.TIMEOUT) -> None:
         self.losses, self.reason = losses, reason
         self.asked: list[str] = []
