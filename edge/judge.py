@@ -131,8 +131,10 @@ class Judge:
                 look: Callable[[], None] = _no_look
             else:
                 look = self._looking(ahead)
-            judging = foreseen.result() if present is None else self._score(job, part, present)
-            look()
+            try:
+                judging = foreseen.result() if present is None else self._score(job, part, present)
+            finally:
+                look()  # whatever happened: it lets go of the folder that it holds
             for joint in part.joints:
                 verdict = judging[joint.id].result()
                 beat()
