@@ -41,7 +41,6 @@ from edge.replay import replay
 from edge.reporting import Backoff, Reporting
 from edge.tally import Tally
 
-_TIMED = 5
 INSPECTION, REPORTING = "inspection", "reporting"
 
 
@@ -50,14 +49,13 @@ def utc_now() -> datetime:
 
 
 class LoadedModel(NamedTuple):
-    """A verified bundle, loaded and replayed on this device."""
+    """A verified bundle, loaded and replayed on this device. ``scorer``: one of the judge's."""
 
     bundle: Bundle
     judge: Judge
     runtime: RuntimeInfo
     replayed: int
-    accelerated: bool | None
-    score_ms: float
+    scorer: TfliteScorer
 
 
 def load_model(
@@ -81,17 +79,7 @@ def load_model(
     ]
     replayed = min(replay(bundle, scorer) for scorer in scorers)
     judge = Judge(bundle.card, point, scorers, read_slice, time.monotonic, ThreadPoolExecutor(threads, "judge"))
-    return LoadedModel(bundle, judge, chosen, replayed, scorers[0].accelerated, _best_ms(scorers[0], bundle))
-
-
-def _best_ms(scorer: TfliteScorer, bundle: Bundle) -> float:
-    """What the model takes for a golden joint, at best of a few."""
-    spent = []
-    for _ in range(_TIMED):
-        started = time.monotonic()
-        scorer.run(bundle.golden[0].patch)
-        spent.append(time.monotonic() - started)
-    return 1e3 * min(spent)
+    return LoadedModel(bundle, judge, chosen, replayed, scorers[0])
 
 
 def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:

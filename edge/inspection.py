@@ -103,33 +103,35 @@ class Inspection(NamedTuple):
         A runtime that hangs or dies is started anew, and the job's remaining joints are tried once more; then they
         go to the specialist, and the job is set aside.
         """
-        if self._overloaded(job, claimed, entry):
+        left = self._left(job, entry)
+        if self._overloaded(job, claimed, entry, left):
             return True, None
         until = self.clock() + self.job_timeout_s
         for attempt in range(1, MOST_TRIES + 1):
             try:
-                return self._judge_views(job, claimed, entry, until, look_ahead=attempt == 1), None
+                return self._judge_views(job, claimed, entry, left, until, look_ahead=attempt == 1), None
             except _OverdueError:
-                self._give_up(job, entry, Reason.TIMEOUT)
+                self._give_up(job, entry, self._left(job, entry), Reason.TIMEOUT)
                 text = (
                     f"{claimed.folder.name}: not judged within {self.job_timeout_s} s; the rest goes to the specialist"
                 )
                 self._alarm("job_overdue", text)
                 return True, None
             except RuntimeLost as lost:
+                left = self._left(job, entry)
                 problem = f"{claimed.folder.name}: {lost}"
                 reason = Reason(lost.reason)
                 log.error("runtime lost", extra={"job_id": job.job_id, "problem": str(lost), "attempt": attempt})  # noqa: TRY400
                 self._alarm(f"runtime_{'hung' if reason is Reason.TIMEOUT else 'crashed'}", problem)
-        self._give_up(job, entry, reason)
+        self._give_up(job, entry, left, reason)
         return True, f"{problem}; {MOST_TRIES} times, so its joints go to the specialist"
 
-    def _overloaded(self, job: Job, claimed: ClaimedJob, entry: JobEntry) -> bool:
+    def _overloaded(self, job: Job, claimed: ClaimedJob, entry: JobEntry, left: Sequence[ViewToJudge]) -> bool:
         """Would this job's verdicts come too late? Then its joints go to the specialist at once."""
         age_s = self.now().timestamp() - claimed.arrived
-        late = self.pace.misses(age_s, sum(len(part.joints) for part in self._left(job, entry)))
+        late = self.pace.misses(age_s, sum(len(part.joints) for part in left))
         if late:
-            self._give_up(job, entry, Reason.OVERLOAD)
+            self._give_up(job, entry, left, Reason.OVERLOAD)
         if late != self.pace.overloaded:
             self.pace.overloaded = late
             text = f"{claimed.folder.name} has waited {age_s:.1f} s; verdicts are due within {self.pace.within_s} s"
@@ -139,16 +141,23 @@ class Inspection(NamedTuple):
                 self._alarm("overload_over", f"{text}: joints are judged again", severity="warning")
         return late
 
-    def _give_up(self, job: Job, entry: JobEntry, reason: Reason) -> None:
-        left = [joint for part in self._left(job, entry) for joint in part.joints]
-        self._record(job, entry, [unjudged(joint, reason) for joint in left])
+    def _give_up(self, job: Job, entry: JobEntry, left: Sequence[ViewToJudge], reason: Reason) -> None:
+        self._record(job, entry, [unjudged(joint, reason) for part in left for joint in part.joints])
 
-    def _judge_views(self, job: Job, claimed: ClaimedJob, entry: JobEntry, until: float, *, look_ahead: bool) -> bool:
+    def _judge_views(
+        self,
+        job: Job,
+        claimed: ClaimedJob,
+        entry: JobEntry,
+        left: Sequence[ViewToJudge],
+        until: float,
+        *,
+        look_ahead: bool,
+    ) -> bool:
         """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest.
 
         Without ``look_ahead`` the runtime meets no other job's images, which may have been what it was lost over.
         """
-        left = self._left(job, entry)
         if not left:
             return True
         if not self.may_go_on():

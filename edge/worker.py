@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from edge.bootstrap import load_model
+from edge.bootstrap import LoadedModel, load_model
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.verdict import Verdict
 from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_request, encode, unpacked
@@ -24,6 +24,7 @@ from edge.ports import Judging
 
 _PR_SET_PDEATHSIG = 1
 _KILL_ME_FIRST = "500"
+_TIMED = 5
 _SAY_EVERY_S = 0.1
 """Verdicts are handed over a view at a time, or this often: each hand-over costs both sides some time."""
 
@@ -34,7 +35,7 @@ def main(descriptor: int) -> None:
         signal.signal(stop, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     Path("/proc/self/oom_score_adj").write_text(_KILL_ME_FIRST)
-    set_up_logging(os.environ.get("AXI_EDGE_LOG_LEVEL", "info"))
+    set_up_logging("info")
     serve_with(Connection(descriptor), load)
 
 
@@ -78,9 +79,19 @@ def load(asked: Load) -> tuple[Ready, Judging]:
         golden_joints=model.replayed,
         operating_point=model.judge.point.name,
         threshold=model.judge.point.threshold,
-        score_ms=model.score_ms,
+        score_ms=_best_ms(model),
     )
     return ready, model.judge
+
+
+def _best_ms(model: LoadedModel) -> float:
+    """What the model takes for a golden joint, at best of a few."""
+    spent = []
+    for _ in range(_TIMED):
+        started = time.monotonic()
+        model.scorer.run(model.bundle.golden[0].patch)
+        spent.append(time.monotonic() - started)
+    return 1e3 * min(spent)
 
 
 def _judge(task: Task, judge: Judging, say: Callable[[Reply], None]) -> None:

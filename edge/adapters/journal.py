@@ -348,8 +348,7 @@ def held(path: Path) -> dict[str, JobHeld]:
         db.execute("BEGIN")
         if db.execute("PRAGMA user_version").fetchone() == (0,):
             return {}  # about to be made
-        asked = "SELECT row, content, job_id, state, expected FROM job"
-        rows = db.execute(asked).fetchall()
+        rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
         jobs = {row: (content, JobHeld(job_id, state, expected, {})) for row, content, job_id, state, expected in rows}
         verdicts = db.execute(
             "SELECT job, joint, event_id, verdict, route, acknowledged IS NOT NULL, "

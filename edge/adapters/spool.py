@@ -59,7 +59,7 @@ class FolderSpool:
         """
         for folder in sorted(self.work.iterdir()):
             if folder.is_dir():
-                return _opened(folder, self._unsaid)
+                return open_folder(folder, self._unsaid)
         if not self._waiting:
             self._waiting = deque(self._arrived())
         while self._waiting:
@@ -75,13 +75,13 @@ class FolderSpool:
                     f"{error}; a job folder must be writable for the daemon's group (the sender's umask: 002)",
                 )
                 continue
-            return _opened(target, self._unsaid)
+            return open_folder(target, self._unsaid)
         return None
 
     def peek(self) -> ClaimedJob | None:
         """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
         try:
-            return _opened(self._waiting[0], self._unsaid) if self._waiting else None
+            return open_folder(self._waiting[0], self._unsaid) if self._waiting else None
         except OSError:
             return None
 
@@ -196,12 +196,10 @@ def _job_folders(place: Path) -> Iterator[Path]:
 
 
 def open_folder(folder: Path, unsaid: Unsaid = _UNSAID) -> ClaimedJob:
-    """Look at a job folder where it lies, claiming nothing."""
-    return _opened(folder, unsaid)
+    """Read what a job folder says of itself, in whichever words, where it lies; claims nothing.
 
-
-def _opened(folder: Path, unsaid: Unsaid) -> ClaimedJob:
-    """Read what the folder says of itself, in whichever words; a document that cannot be read is as good as empty."""
+    A document that cannot be read is as good as empty.
+    """
     names = _names(folder)
     manifest = _read(folder / MANIFEST)
     results = [name for name in names if name.lower().endswith(".xml")]

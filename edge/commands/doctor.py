@@ -83,7 +83,7 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
 def _kernels(settings: Settings, model: LoadedModel) -> Finding:
     if settings.inference.kernels == "exact":
         return Finding("kernels", Grade.OK, "exact, as configured; the fast ones take about a third of the time")
-    if model.accelerated:
+    if model.scorer.accelerated:
         return Finding("kernels", Grade.OK, "fast (XNNPACK)")
     remedy = "XNNPACK is off, so joints take several times as long; "
     if model.runtime.name != "litert":

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from convert.lowering.passes.head import HEAD
+from edge.adapters.host import LinuxHost
 from edge.adapters.tflite import TfliteScorer, installed_runtimes
 from edge.bundle import GoldenJoint, write_bundle
 from edge.core.card import Quantisation
@@ -184,11 +185,7 @@ def _latencies(device: DaemonProcess, name: str, began: float) -> list[float]:
 
 
 def _memory_mb(device: DaemonProcess) -> float:
-    pages = 0
-    for pid in (device.pid, device.worker):
-        if pid is not None:
-            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return LinuxHost().memory([pid for pid in (device.pid, device.worker) if pid is not None]) / 1e6
 
 
 def _percentiles(ms: list[float]) -> tuple[float, float]:

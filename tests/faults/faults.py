@@ -90,10 +90,7 @@ def kill_judge(stage: Stage) -> Result:
         rig.submit(max(0, 3 - len(rig.device.waiting())))
         rig.until(lambda: rig.device.worker, "a process that judges")
         _pause(stage.chance, 2.0)
-        worker = rig.device.worker
-        if worker is not None:
-            with suppress(ProcessLookupError):
-                os.kill(worker, stage.chance.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT]))
+        rig.strike(rig.device.worker, stage.chance.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT]))
         rig.audited()
     return rig.finish()
 
@@ -104,11 +101,9 @@ def hang_judge(stage: Stage) -> Result:
     for _ in stage.each_round():
         worker = rig.device.worker
         _pause(stage.chance, 0.1)
-        if worker is not None:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGSTOP)
+        rig.strike(worker, signal.SIGSTOP)
         rig.submit(2)
-        rig.until(lambda: not rig.device.waiting(), "the jobs get through")
+        rig.emptied()
         rig.audited()
     return rig.finish()
 
@@ -146,7 +141,7 @@ def _bad_line(mode: Mode) -> Callable[[Stage], Result]:
             _pause(stage.chance, 0.3)
             proxy.become(mode)
             rig.submit(2)
-            rig.until(lambda: not rig.device.waiting(), "inspection goes on")
+            rig.emptied("inspection goes on")
             _pause(stage.chance, 1.5)
             proxy.become("pass")
             rig.audited(drained=True)
@@ -186,7 +181,7 @@ def _on_small_disk(
                 mend = break_it(disk)
                 _pause(stage.chance, 1.0)
                 mend()
-                rig.until(lambda: not rig.device.waiting(), "the line goes on by itself")
+                rig.emptied("the line goes on by itself")
                 rig.audited(drained=True)
             mend = break_it(disk)
             rig.alarm(alarm)
@@ -265,7 +260,7 @@ def no_descriptors(stage: Stage) -> Result:
         rig.submit(2)
         _pause(stage.chance, 2.0)
         resource.prlimit(rig.device.pid, resource.RLIMIT_NOFILE, (soft, hard))
-        rig.until(lambda: not rig.device.waiting(), "the line goes on by itself")
+        rig.emptied("the line goes on by itself")
         rig.audited(drained=True)
     return rig.finish()
 
@@ -283,10 +278,8 @@ def no_memory(stage: Stage) -> Result:
                 room = pages * resource.getpagesize() + stage.chance.randrange(1, 4) * 1_000_000
                 resource.prlimit(worker, resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
         rig.submit(2)
-        rig.until(lambda: not rig.device.waiting(), "the jobs get through")
-        with suppress(ProcessLookupError):
-            if worker is not None:
-                os.kill(worker, signal.SIGKILL)
+        rig.emptied()
+        rig.strike(worker, signal.SIGKILL)
         rig.audited(drained=True)
     return rig.finish()
 
@@ -311,7 +304,7 @@ def clock_steps(stage: Stage) -> Result:
         fresh.write_text(f"{seconds:+d}")
         fresh.rename(offset)
         rig.submit(1)
-        rig.until(lambda: not rig.device.waiting(), "the jobs get through")
+        rig.emptied()
         rig.audited(drained=True)
     rig.alarm("clock_jump")
     return rig.finish()
@@ -329,7 +322,7 @@ def damaged_images(stage: Stage) -> Result:
         (name,) = rig.submit(1, lambda folder, spoilt=spoilt: spoilt.extend(damage_image(folder, stage.chance)))  # type: ignore[misc]
         rig.expect_unjudged(name, spoilt)
         if number % 100 == 99:
-            rig.until(lambda: not rig.device.waiting(), "the jobs get through")
+            rig.emptied()
             rig.audited()
     return rig.finish()
 
@@ -343,7 +336,7 @@ def hostile_manifests(stage: Stage) -> Result:
         (name,) = rig.submit(1, lambda folder, bend=bend: bend_manifest(folder, bend, stage.chance))  # type: ignore[misc]
         rig.leave_to_the_audit(name)
         if number % 50 == 49:
-            rig.until(lambda: not rig.device.waiting(), "the jobs get through")
+            rig.emptied()
             rig.audited()
     rig.submit(2)
     return rig.finish()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -146,6 +149,16 @@ class Rig:
                 raise Trouble(f"not within {_PATIENCE_S} s: {what}")
             time.sleep(_LOOK_S)
 
+    def emptied(self, what: str = "the jobs get through") -> None:
+        """Wait until no job is left in incoming or work."""
+        self.until(lambda: not self.device.waiting(), what)
+
+    def strike(self, worker: int | None, blow: signal.Signals) -> None:
+        """Send a signal to the process that judges, if it is still there."""
+        if worker is not None:
+            with suppress(ProcessLookupError):
+                os.kill(worker, blow)
+
     def alarm(self, code: str) -> None:
         """Wait until the device raised this alarm."""
         self.until(lambda: code in {one["code"] for one in self.subscriber.payloads("/alarm")}, f"alarm {code}")
@@ -165,7 +178,7 @@ class Rig:
         """Let everything drain, stop, and count broken promises."""
         if not self.device.alive:
             self.start()
-        self.until(lambda: not self.device.waiting(), "the spool is empty")
+        self.emptied("the spool is empty")
         account = self.audited(drained=True)
         code = self.device.stop()
         if code != 0:
