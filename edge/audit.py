@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from edge.adapters.journal import JobHeld
+from edge.adapters.journal_view import JobHeld
 from edge.adapters.spool import FoundJob
 from edge.core.verdict import Call, Route
 

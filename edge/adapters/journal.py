@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from edge.core.errors import JobRefused, JournalBlocked, JournalDamaged, JournalError
 from edge.core.wire import Message, VerdictPayload, timestamp
@@ -114,7 +113,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         except (sqlite3.DatabaseError, OSError) as error:
-            raise _failed(path, error) from error
+            raise failed(path, error) from error
         try:
             self._prepare(examine=examine)
         except BaseException:
@@ -128,7 +127,7 @@ class Journal:
             self._db.execute("PRAGMA foreign_keys = ON")
             found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if examine else "ok"
         except sqlite3.DatabaseError as error:
-            raise _failed(self._path, error) from error
+            raise failed(self._path, error) from error
         if found != "ok":
             raise JournalDamaged(f"{self._path}: {found}")
         self._migrate()
@@ -160,10 +159,18 @@ class Journal:
             yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise _failed(self._path, error) from error
+            raise failed(self._path, error) from error
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One statement that reads sees one moment by itself; it takes no lock that a commit waits for."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise failed(self._path, error) from error
 
     # --- the inspection side ---
 
@@ -183,7 +190,7 @@ class Journal:
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         """Joint -> (verdict, route) of what is decided already."""
-        with self._transaction():
+        with self._reading():
             return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
@@ -226,7 +233,7 @@ class Journal:
 
     def pending(self, limit: int) -> list[Queued]:
         """The oldest unsent rows, in order; those that were put back come last."""
-        with self._transaction():
+        with self._reading():
             rows = self._db.execute(_PENDING, (limit,)).fetchall()
         return [Queued(seq, Message(topic, payload, bool(retain))) for seq, topic, payload, retain in rows]
 
@@ -250,7 +257,7 @@ class Journal:
 
     def settled(self, content: str) -> bool:
         """Is the job closed, and every verdict on it acknowledged by the broker? A job not known here is not."""
-        with self._transaction():
+        with self._reading():
             found = self._db.execute(f"SELECT {_SETTLED} FROM job WHERE content = ?", (content,)).fetchone()  # noqa: S608
         return bool(found and found[0])
 
@@ -267,13 +274,13 @@ class Journal:
 
     def settled_before(self, moment: datetime) -> list[str]:
         """Contents of the settled jobs that were closed before ``moment``."""
-        with self._transaction():
+        with self._reading():
             asked = f"SELECT content FROM job WHERE expected <> {FORGOTTEN} AND closed < ? AND {_SETTLED}"  # noqa: S608
             return [content for (content,) in self._db.execute(asked, (timestamp(moment),))]
 
     def unsent(self) -> int:
         """Messages that wait for the broker."""
-        with self._transaction():
+        with self._reading():
             return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
     # --- recovery ---
@@ -281,7 +288,7 @@ class Journal:
     @property
     def fresh(self) -> bool:
         """Was it created by this program and not yet made to agree with the spool?"""
-        with self._transaction():
+        with self._reading():
             return self._db.execute("SELECT 1 FROM note WHERE key = 'fresh'").fetchone() is not None
 
     def settle_in(self, alarms: Sequence[Message]) -> None:
@@ -305,7 +312,8 @@ def set_aside(path: Path, now: datetime) -> Path:
     return path.with_name(f"{path.name}.damaged-{stamp}")
 
 
-def _failed(path: Path, error: Exception) -> JournalError:
+def failed(path: Path, error: Exception) -> JournalError:
+    """The error of ours that one of the database or the disk stands for, with its remedy."""
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if kind in _BLOCKED:
         return JournalBlocked(
@@ -316,79 +324,3 @@ def _failed(path: Path, error: Exception) -> JournalError:
     return JournalError(
         f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"
     )
-
-
-class JobHeld(NamedTuple):
-    """A job as the journal has it."""
-
-    job_id: str
-    state: str
-    expected: int
-    verdicts: dict[str, VerdictHeld]
-
-    @property
-    def forgotten(self) -> bool:
-        """Were its verdicts dropped, all of them acknowledged?"""
-        return self.expected == FORGOTTEN
-
-
-class VerdictHeld(NamedTuple):
-    """``queued``: its message is in the outbox."""
-
-    event_id: str
-    verdict: str
-    route: str
-    acknowledged: bool
-    queued: bool
-
-
-def held(path: Path) -> dict[str, JobHeld]:
-    """Content -> job, all of one moment. Raises JournalError."""
-    with _reading(path) as db:
-        db.execute("BEGIN")
-        if db.execute("PRAGMA user_version").fetchone() == (0,):
-            return {}  # about to be made
-        rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
-        jobs = {row: (content, JobHeld(job_id, state, expected, {})) for row, content, job_id, state, expected in rows}
-        verdicts = db.execute(
-            "SELECT job, joint, event_id, verdict, route, acknowledged IS NOT NULL, "
-            "event_id IN (SELECT event_id FROM outbox WHERE event_id IS NOT NULL) FROM verdict"
-        )
-        for row, joint, event_id, verdict, route, acknowledged, queued in verdicts:
-            jobs[row][1].verdicts[joint] = VerdictHeld(event_id, verdict, route, bool(acknowledged), bool(queued))
-    return dict(jobs.values())
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection, which does not disturb the daemon. Raises JournalError."""
-    if not path.exists():
-        raise JournalError(f"{path}: no journal; the daemon has not run with this configuration yet")
-    try:
-        with closing(
-            sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-            )
-        ) as db:
-            yield db
-    except sqlite3.DatabaseError as error:
-        raise _failed(path, error) from error
-
-
-class Totals(NamedTuple):
-    """What the journal holds, for people."""
-
-    jobs: dict[str, int]
-    verdicts: dict[str, int]
-    unsent: int
-    last_decided: str | None
-
-
-def totals(path: Path) -> Totals:
-    """Count without disturbing the daemon. Raises JournalError."""
-    with _reading(path) as db:
-        jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
-        verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
-        (unsent,) = db.execute("SELECT count(*) FROM outbox").fetchone()
-        (last,) = db.execute("SELECT max(decided) FROM verdict").fetchone()
-    return Totals(jobs, verdicts, unsent, last)

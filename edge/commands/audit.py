@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from edge.adapters.journal import held
+from edge.adapters.journal_view import held
 from edge.adapters.spool import survey
 from edge.audit import Account, audit
 from edge.config import Settings

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cryptography.x509 import load_pem_x509_certificates
 
-from edge.adapters.journal import totals
+from edge.adapters.journal_view import totals
 from edge.adapters.tflite import installed_runtimes, trouble_with
 from edge.bootstrap import LoadedModel, load_configured_model, try_broker, utc_now
 from edge.config import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from edge.adapters.journal import Totals, totals
+from edge.adapters.journal_view import Totals, totals
 from edge.bundle import open_bundle
 from edge.config import Settings
 from edge.core.errors import AxiError, ConfigError, JournalError

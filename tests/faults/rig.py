@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.adapters.journal import held
+from edge.adapters.journal_view import held
 from edge.adapters.spool import survey
 from edge.audit import Account, audit
 from edge.core.verdict import Call

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.adapters.journal import Journal, held
+from edge.adapters.journal import Journal
+from edge.adapters.journal_view import held
 from edge.adapters.spool import FolderSpool, survey
 from edge.audit import audit
 from edge.core.wire import Encoder, ModelRef, Topics

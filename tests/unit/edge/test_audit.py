@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge.adapters.journal import FORGOTTEN, JobHeld, VerdictHeld
+from edge.adapters.journal import FORGOTTEN
+from edge.adapters.journal_view import JobHeld, VerdictHeld
 from edge.adapters.spool import FoundJob
 from edge.audit import audit
 from edge.core.job import NamedJoint, Salvage
