@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +56,19 @@ class Ear(NamedTuple):
 
     commands: str
     hear: Callable[[Command], None]
+
+
+@lru_cache(maxsize=16)  # the same for all verdicts, and slow to make
+def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.PayloadFormatIndicator = 1
+    properties.ContentType = "application/json"
+    properties.UserProperty = [("producer", producer)]
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    if correlation is not None:
+        properties.CorrelationData = correlation
+    return properties
 
 
 class MqttSession:
@@ -121,15 +135,7 @@ class MqttSession:
         """What MQTT 5 lets a message say of itself."""
         if self._settings.version != "5":
             return None
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.PayloadFormatIndicator = 1
-        properties.ContentType = "application/json"
-        properties.UserProperty = [("producer", self._settings.producer)]
-        if message.expiry_s is not None:
-            properties.MessageExpiryInterval = message.expiry_s
-        if message.correlation is not None:
-            properties.CorrelationData = message.correlation
-        return properties
+        return _properties(self._settings.producer, message.expiry_s, message.correlation)
 
     @property
     def alive(self) -> bool:

@@ -70,27 +70,34 @@ paddings = st.sampled_from(["valid", "same"])
 triples = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 
 
+def same_everywhere(size: tuple[int, ...], strides: tuple[int, ...], padding: str) -> bool:
+    """Where windows leave gaps and "same" would pad less than nothing, TensorFlow 2.20 differs between processors."""
+    return padding == "valid" or all(step <= width for step, width in zip(strides, size, strict=True))
+
+
 @settings(max_examples=25)
 @given(kernel=triples, strides=triples, padding=paddings, channels=st.integers(1, 5), seed=st.integers(0, 99))
 def test_convolutions_of_any_shape_are_exact(
     kernel: tuple[int, ...], strides: tuple[int, ...], padding: str, channels: int, seed: int
 ) -> None:
-    # TensorFlow 2.20's own Conv3D is wrong on a CPU for such a stride; see the next test.
-    assume(kernel[2] == 1 or kernel[2] != strides[2])
+    assume(same_everywhere(kernel, strides, padding))
+    assume(kernel[2] == 1 or kernel[2] != strides[2])  # TensorFlow 2.20's Conv3D is wrong there on some processors
     conv = layers.Conv3D(channels, kernel, strides=strides, padding=padding, activation="relu")
     again = layers.Conv3D(3, (2, 2, 1), padding=padding)
     require_exact(shaken(small(conv, again, layers.Flatten(), shape=(9, 8, 5, 1)), seed))
 
 
-def test_a_layer_that_tensorflow_itself_computes_wrongly_is_refused() -> None:
-    """One channel, depth 5, kernel and stride 3 deep: TensorFlow 2.20 reads other slices than its kernel covers.
+class Conv3D(layers.Conv3D):
+    """A convolution that is computed otherwise than defined, as some strides are by TensorFlow on some machines."""
 
-    Keras trained with what it computes, so no definition of the layer would reproduce the model. Should a later version
-    compute it rightly, this test may go.
-    """
-    conv = layers.Conv3D(1, (1, 1, 3), strides=(1, 1, 3))
+    def call(self, inputs: object) -> object:
+        return super().call(inputs[:, :, :, ::-1])
+
+
+def test_a_layer_that_is_not_computed_as_defined_is_refused() -> None:
+    """Keras trained with what was computed, so no definition of the layer would reproduce the model."""
     with pytest.raises(GateRefused, match="changes p_defect"):
-        require_exact(shaken(small(conv, layers.Flatten(), shape=(9, 8, 5, 1)), 0))
+        require_exact(shaken(small(Conv3D(1, (1, 1, 3)), layers.Flatten(), shape=(9, 8, 5, 1)), 0))
 
 
 @settings(max_examples=25)
@@ -98,6 +105,7 @@ def test_a_layer_that_tensorflow_itself_computes_wrongly_is_refused() -> None:
 def test_pools_of_any_shape_are_exact(
     size: tuple[int, ...], strides: tuple[int, ...], padding: str, depth: int, seed: int
 ) -> None:
+    assume(same_everywhere(size, strides, padding))
     body = layers.Conv3D(3, (2, 2, 1)), layers.MaxPooling3D(size, strides=strides, padding=padding), layers.Flatten()
     require_exact(shaken(small(*body, shape=(9, 8, depth, 1)), seed))
     require_exact(shaken(small(layers.MaxPooling3D(size, strides=strides, padding=padding), layers.Flatten()), seed))
