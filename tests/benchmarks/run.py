@@ -7,6 +7,8 @@ spread of the middle half, and ratios; nothing here is compared with a figure of
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -196,6 +198,14 @@ def _in_short(entries: list[Entry], timings: Timings) -> list[str]:
     return lines
 
 
+def processor() -> str:
+    """What this ran on: the instructions a processor has decide the ratios more than its speed."""
+    told = dict(re.findall(r"^(model name|flags)\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE))
+    flags = set(told.get("flags", "").split())
+    has = [name for name in ("avx2", "avx512f", "avx512_vnni", "avx_vnni") if name in flags]
+    return f"{told.get('model name', 'unknown')}, {len(os.sched_getaffinity(0))} cores, {', '.join(has) or 'no AVX'}"
+
+
 def _page(
     entries: list[Entry], timings: Timings, aurocs: dict[str, float], around: list[Stage], missing: str
 ) -> list[str]:
@@ -203,6 +213,8 @@ def _page(
         "# Benchmarks",
         "",
         INTRODUCTION,
+        "",
+        f"Processor: {processor()}.",
     ]
     if missing:
         lines += ["", f"**{missing} is not installed here, so the peers are missing: pip install -e '.[bench]'.**"]
