@@ -41,14 +41,16 @@ for i in $(seq 300); do
 done
 echo "watchdog: $(systemctl show -p Result -p NRestarts --value axi-edge | tr '\\n' ' ')"
 before=$(systemctl show -p MainPID --value axi-edge)
-# Whoever holds the journal's lock hangs both loops, while the main thread goes on.
+# Whoever holds the journal's lock hangs the loop that has something to write, while the main thread goes on.
 /opt/axi-edge/bin/python - $before <<'END' &
 import sqlite3, sys, time, pathlib
 db = sqlite3.connect("/var/lib/axi-edge/journal.db", isolation_level=None)
 db.execute("BEGIN IMMEDIATE")
+pathlib.Path("/run/journal-locked").touch()
 while pathlib.Path("/proc", sys.argv[1]).exists():
     time.sleep(0.05)
 END
+until [ -e /run/journal-locked ]; do sleep 0.05; done
 cp -r /lot/$(ls /lot | head -1) /var/spool/axi-edge/again
 mv /var/spool/axi-edge/again /var/spool/axi-edge/incoming/again
 chown -R axi-edge:axi-edge /var/spool/axi-edge/incoming
