@@ -1,4 +1,4 @@
-"""Channel-wise preprocessing: the ONLY way from a view's slices to a model's input.
+"""Channel-wise preprocessing: from a view's slices to one joint's patch.
 
 Source: Zhang et al., Algorithm 1. The paper leaves rounding, resampling and box convention open; our reading is
 half-open boxes, the crop side rounded to the nearest integer (ties up), the frame size taken from the image, and
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -20,14 +20,24 @@ from edge.core.job import Polarity, Roi
 
 Grey = NDArray[np.uint8]
 """One slice: uint8, shape (height, width)."""
+Slices = Mapping[int, Grey]
+"""The slices of a view by index, all of one shape."""
 Patch = NDArray[np.uint8]
 """One joint: uint8, shape (size, size, channels), slice k in channel k."""
 
 
-class PreprocessSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Picture(NamedTuple):
+    """A slice file as 8-bit grey, in its stored polarity. ``colour``: it is the luminance of a picture in colours."""
+
+    grey: Grey
+    colour: bool = False
+
+
+class PreprocessSpec(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="algorithm", tag="channel-wise/1"
+):
     """Everything the patch depends on besides the image and the ROI."""
 
-    algorithm: Literal["channel-wise/1"] = "channel-wise/1"
     size: Annotated[int, Meta(ge=1, le=1024)] = 128
     channels: Annotated[int, Meta(ge=1, le=6)] = 6
     margin: Annotated[float, Meta(gt=0, le=8)] = 1.5
@@ -58,7 +68,7 @@ def crop_of(roi: Roi, margin: float = 1.5) -> Crop:
     return Crop((roi.xmin + roi.xmax - side) // 2, (roi.ymin + roi.ymax - side) // 2, side)
 
 
-def prepare(spec: PreprocessSpec, slices: Mapping[int, Grey], roi: Roi) -> Patch:
+def prepare(spec: PreprocessSpec, slices: Slices, roi: Roi) -> Patch:
     """Cut one joint out of its view's slices.
 
     ``slices`` maps the slice index (= channel) to a uint8 image (height, width) in the spec's polarity, all of one
@@ -117,6 +127,13 @@ def to_grey8(image: NDArray[np.uint8] | NDArray[np.uint16], window: tuple[int, i
     clipped = np.clip(np.arange(65_536, dtype=np.int64), low, high) - low
     table: Grey = ((2 * 255 * clipped + span) // (2 * span)).astype(np.uint8)
     return table[image]
+
+
+def luminance(colours: NDArray[np.uint8]) -> Grey:
+    """Blue, green, red (height, width, 3) to grey: the weights of ITU-R BT.601 in 256ths, rounding half up."""
+    blue, green, red = np.moveaxis(colours.astype(np.int32), -1, 0)
+    grey: Grey = ((29 * blue + 150 * green + 77 * red + 128) >> 8).astype(np.uint8)
+    return grey
 
 
 def to_polarity(image: Grey, stored: Polarity, wanted: Polarity) -> Grey:

@@ -1,0 +1,78 @@
+"""What is known of each joint of an optical lot: ``truth.csv`` beside its job folders."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from convert.optical.experts import target_of
+from convert.simulator.plan import TRUTH
+from edge.core.errors import UsageError
+from edge.core.grades import GRADES
+
+_BETWEEN_VOTES = "|"
+
+
+class QualityRow(NamedTuple):
+    """The truth of one joint.
+
+    ``grade`` is the experts' majority, ``solder`` the amount in [0, 1] that the joint was made with, ``votes`` what
+    each expert said (in the file joined by ``|``), ``disputed`` 1 where the amount lies near a class boundary, else 0.
+    """
+
+    job_id: str
+    joint: str
+    board_type: str
+    grade: str
+    solder: float
+    votes: tuple[str, ...]
+    disputed: int
+
+    @property
+    def target(self) -> float:
+        """The Quality Index to learn, in [0, 1]."""
+        return target_of(self.votes)
+
+
+def read_quality_truth(lot: Path) -> dict[tuple[str, str], QualityRow]:
+    """(job_id, joint) -> truth, in the file's order. Raises UsageError when the lot has none of this kind."""
+    try:
+        with (lot / TRUTH).open(newline="") as stream:
+            rows = [_parsed(record) for record in csv.DictReader(stream)]
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{lot / TRUTH}: not a readable truth file of graded joints ({error!r}); name a lot of optical images"
+        ) from error
+    return {(row.job_id, row.joint): row for row in rows}
+
+
+@contextmanager
+def quality_truth_writer(lot: Path) -> Iterator[Callable[[Iterable[QualityRow]], None]]:
+    """Write the truth file of a lot, rows as they come."""
+    with (lot / TRUTH).open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(QualityRow._fields)
+
+        def write(rows: Iterable[QualityRow]) -> None:
+            writer.writerows(row._replace(votes=_BETWEEN_VOTES.join(row.votes)) for row in rows)  # type: ignore[arg-type]
+
+        yield write
+
+
+def _parsed(record: dict[str, str]) -> QualityRow:
+    row = QualityRow(
+        job_id=record["job_id"],
+        joint=record["joint"],
+        board_type=record["board_type"],
+        grade=record["grade"],
+        solder=float(record["solder"]),
+        votes=tuple(record["votes"].split(_BETWEEN_VOTES)),
+        disputed=int(record["disputed"]),
+    )
+    unknown = {row.grade, *row.votes} - set(GRADES)
+    if unknown or row.disputed not in {0, 1}:
+        raise ValueError(f"joint {row.joint} of {row.job_id}: unknown grade {sorted(unknown)} or disputed not 0 or 1")
+    return row
