@@ -23,9 +23,9 @@ from convert.training_plan import Balance
 from edge.adapters.images import read_slice
 from edge.core.errors import UsageError
 from edge.core.job import Job, View, parse_manifest
-from edge.core.preprocess import Grey, PreprocessSpec, prepare
+from edge.core.preprocess import PreprocessSpec, Slices, prepare
 from edge.files import digest_file
-from edge.judge import read_view
+from edge.scene import read_view
 
 Labels = NDArray[np.int64]
 Patches = NDArray[np.uint8]
@@ -194,7 +194,7 @@ def _manifest(folder: Path) -> bytes:
         raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
 
 
-def _slices(job: Job, view: View, folder: Path, spec: PreprocessSpec) -> dict[int, Grey]:
+def _slices(job: Job, view: View, folder: Path, spec: PreprocessSpec) -> Slices:
     slices, trouble = read_view(job, view, folder, read_slice, spec)
     if trouble is not None:
         raise UsageError(f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it")

@@ -13,8 +13,8 @@ from convert.simulator.plan import read_truth
 from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
 from edge.core.job import Roi, parse_manifest
-from edge.core.preprocess import Grey, PreprocessSpec, crop_of, prepare
-from edge.judge import read_view
+from edge.core.preprocess import Grey, PreprocessSpec, Slices, crop_of, prepare
+from edge.scene import read_view
 
 
 def golden_joints(
@@ -30,7 +30,7 @@ def golden_joints(
     for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
         job = parse_manifest((folder / "manifest.json").read_bytes()).job
         for view in job.views:
-            slices: dict[int, Grey] = {}
+            slices: Slices = {}
             for joint in job.joints_of(view):
                 row = truth.get((job.job_id, joint.id))
                 if row is None or not wanted[row.label]:
@@ -49,7 +49,7 @@ def golden_joints(
     )
 
 
-def cut_out(slices: dict[int, Grey], roi: Roi, spec: PreprocessSpec) -> tuple[dict[int, Grey], Roi] | None:
+def cut_out(slices: Slices, roi: Roi, spec: PreprocessSpec) -> tuple[dict[int, Grey], Roi] | None:
     """The part of the slices that the crop can see, and the box relative to it; None when they do not overlap.
 
     The cut-out ends where the frame ends, so zero padding falls on the same pixels as in the whole frame.

@@ -18,10 +18,11 @@ from convert.gate import Check, escape_check
 from convert.metrics import Outcome, Scores, auroc, flipped, outcome_at, threshold_for_recall
 from convert.recipe import BudgetSection
 from convert.runtimes import Run, run_on, thread_count
-from edge.adapters.tflite import Kernels, RuntimeInfo
+from edge.adapters.tflite import RuntimeInfo
 from edge.core.card import Accuracy, OperatingPoint, Quantisation
-from edge.core.decide import logit_of, score_of
+from edge.core.decide import reading_of, score_of
 from edge.core.errors import GateRefused
+from edge.ports import Kernels
 
 FLOAT_TOLERANCE = 1e-4
 _KERNELS: tuple[Kernels, ...] = ("exact", "fast")
@@ -108,7 +109,7 @@ def logits_apart(exact: NDArray[Any], others: Mapping[str, NDArray[Any]], quanti
 
 
 def logits_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
-    return np.array([logit_of(row, quantisation) for row in outputs])
+    return np.array([reading_of(row, quantisation) for row in outputs])
 
 
 def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> Scores:

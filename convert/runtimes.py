@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from convert.flatfile import operations
 from convert.memory import peak_mb
-from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime, installed_runtimes
+from edge.adapters.tflite import RuntimeInfo, TfliteScorer, choose_runtime, installed_runtimes
 from edge.core.errors import ConfigError, GateRefused
+from edge.ports import Kernels, RuntimeChoice
 
 _Mode = Literal["outputs", "tensors"]
 

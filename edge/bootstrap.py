@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,28 +15,24 @@ from typing import NamedTuple
 from edge import __version__
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost
-from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
 from edge.adapters.mqtt import BrokerSettings, Ear, MqttSession
 from edge.adapters.spool import FolderSpool
-from edge.adapters.tflite import Kernels, RuntimeChoice, RuntimeInfo, TfliteScorer, choose_runtime
 from edge.adapters.worker import JudgeProcess
 from edge.attendant import Attendant
-from edge.bundle import Bundle, load_public_key, open_bundle
 from edge.config import MqttSettings, Settings, SpoolSettings, load_settings
 from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.foreign import Unsaid
-from edge.core.wire import Encoder, Message, ModelRef, Topics
-from edge.exchange import Load
+from edge.core.wire import Encoder, Message, Topics
+from edge.exchange import Ready
 from edge.health import Progress
 from edge.housekeeping import Housekeeping, Limits, Retention
 from edge.inspection import Inspection
-from edge.judge import Judge
+from edge.loading import configured
 from edge.pace import Pace
 from edge.ports import Outcome
 from edge.recovery import open_journal
 from edge.reload import Reloader
-from edge.replay import replay
 from edge.reporting import Backoff, Reporting
 from edge.tally import Tally
 
@@ -46,52 +41,6 @@ INSPECTION, REPORTING = "inspection", "reporting"
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class LoadedModel(NamedTuple):
-    """A verified bundle, loaded and replayed on this device. ``scorer``: one of the judge's."""
-
-    bundle: Bundle
-    judge: Judge
-    runtime: RuntimeInfo
-    replayed: int
-    scorer: TfliteScorer
-
-
-def load_model(
-    path: Path,
-    *,
-    public_key_file: str,
-    operating_point: str,
-    runtime: RuntimeChoice,
-    threads: int,
-    kernels: Kernels = "fast",
-) -> LoadedModel:
-    """Open, verify, load and replay a bundle. Raises BundleRefused or ConfigError."""
-    public_key = load_public_key(Path(public_key_file)) if public_key_file else None
-    bundle = open_bundle(path, public_key)
-    point = bundle.card.operating_point(operating_point or None)
-    chosen = choose_runtime(runtime)
-    # One thread a joint and several joints at once: no thread waits for another in the middle of a layer.
-    scorers = [
-        TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=1, kernels=kernels)
-        for _ in range(threads)
-    ]
-    replayed = min(replay(bundle, scorer) for scorer in scorers)
-    judge = Judge(bundle.card, point, scorers, read_slice, time.monotonic, ThreadPoolExecutor(threads, "judge"))
-    return LoadedModel(bundle, judge, chosen, replayed, scorers[0])
-
-
-def load_configured_model(settings: Settings, bundle: Path | None = None) -> LoadedModel:
-    """The model that the configuration names, or another bundle under the same settings."""
-    return load_model(
-        bundle or Path(settings.model.bundle),
-        public_key_file=settings.model.public_key_file,
-        operating_point=settings.model.operating_point,
-        runtime=settings.inference.runtime,
-        threads=settings.inference.threads,
-        kernels=settings.inference.kernels,
-    )
 
 
 def broker_settings(mqtt: MqttSettings, device: str) -> BrokerSettings:
@@ -146,36 +95,24 @@ class Parts(NamedTuple):
 
 
 def judge_process(settings: Settings) -> JudgeProcess:
-    """The process that judges with the configured bundle, not yet started.
-
-    Where the configuration names a link, what it points to now is meant: a process that is started anew must judge
-    with the bundle of the one before, wherever the link has moved since.
-    """
-    load = Load(
-        bundle=os.fsencode(Path(settings.model.bundle).resolve()),
-        public_key_file=settings.model.public_key_file,
-        operating_point=settings.model.operating_point,
-        runtime=settings.inference.runtime,
-        threads=settings.inference.threads,
-        kernels=settings.inference.kernels,
-    )
+    """The process that judges with the configured bundles, not yet started."""
     return JudgeProcess(
         (sys.executable, "-m", "edge.worker"),
-        load,
+        configured(settings),
         time.monotonic,
         start_timeout_s=settings.inference.start_timeout_s,
         joint_timeout_s=settings.inference.joint_timeout_s,
     )
 
 
-def wire(path: Path, settings: Settings, judge: JudgeProcess, model: ModelRef) -> Parts:
+def wire(path: Path, settings: Settings, judge: JudgeProcess, ready: Ready) -> Parts:
     """Wire the daemon around a judge that was started. Raises ConfigError or JournalError.
 
     ``path``: where the settings came from, and come from again at a reload.
     """
     device = settings.device.name
     broker = broker_settings(settings.mqtt, device)
-    encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, model)
+    encoder = Encoder(device, Topics(settings.mqtt.base_topic), __version__, ready.model, ready.routes)
     progress = Progress(time.monotonic, (INSPECTION, REPORTING))
     bell, stop, wake = threading.Event(), threading.Event(), threading.Event()
     spool = _spool(settings.spool)

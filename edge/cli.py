@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -14,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from edge import __version__
-from edge.bootstrap import load_model
 from edge.bundle import load_public_key, open_bundle
 from edge.commands import audit, doctor, tail
 from edge.commands.bundles import activate, rollback
@@ -24,6 +24,8 @@ from edge.config import DEFAULT_PATH, load_settings
 from edge.core.card import encode_card
 from edge.core.errors import AxiError
 from edge.daemon import run_daemon
+from edge.exchange import Choice, Load
+from edge.loading import load_model, load_models
 from edge.logs import set_up_logging
 
 _EXIT_CODES = (
@@ -59,17 +61,20 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    model = load_model(
-        arguments.bundle,
+    main, *others = (os.fsencode(bundle) for bundle in arguments.bundle)
+    load = Load(
+        choices=(
+            Choice(bundle=main, operating_point=arguments.operating_point),
+            *(Choice(bundle=bundle) for bundle in others),
+        ),
         public_key_file=arguments.public_key,
-        operating_point=arguments.operating_point,
         runtime=arguments.runtime,
         threads=arguments.threads,
         kernels=arguments.kernels,
     )
-    if not model.bundle.signed:
+    if not load.public_key_file:
         print("axi-edge: signature not checked; name the signer's key with --public-key", file=sys.stderr)
-    return inspect(arguments.job, model, arguments.device)
+    return inspect(arguments.job, load_models(load), arguments.device)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -108,21 +113,20 @@ def _bundle_verify(arguments: argparse.Namespace) -> int:
     key = load_public_key(Path(arguments.public_key)) if arguments.public_key else None
     bundle = open_bundle(arguments.bundle, key)
     signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
-    model = load_model(
-        arguments.bundle, public_key_file=arguments.public_key, operating_point="", runtime="auto", threads=1
-    )
+    choice = Choice(bundle=os.fsencode(arguments.bundle))
+    model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))
     print(f"{bundle.path.name}: digests good, {signature}, {model.replayed} golden joints reproduced")
     return 0
 
 
 def _bundle_activate(arguments: argparse.Namespace) -> int:
-    bundle = activate(load_settings(arguments.config), arguments.bundle, force=arguments.force)
+    bundle = activate(load_settings(arguments.config), arguments.bundle, arguments.type, force=arguments.force)
     print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
     return 0
 
 
 def _bundle_rollback(arguments: argparse.Namespace) -> int:
-    bundle = rollback(load_settings(arguments.config))
+    bundle = rollback(load_settings(arguments.config), arguments.type)
     print(f"{bundle.card.name} {bundle.card.version} is active again: reload axi-edge (SIGHUP) to judge with it")
     return 0
 
@@ -138,9 +142,15 @@ def _parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("inspect", help="one-shot: one verdict JSON a line on stdout")
     one.add_argument("job", nargs="+", type=Path, metavar="JOB", help="a job folder")
-    one.add_argument("--bundle", required=True, type=Path)
+    one.add_argument(
+        "--bundle",
+        required=True,
+        type=Path,
+        action="append",
+        help="may be repeated: each judges its card's joint types",
+    )
     one.add_argument("--public-key", default="", metavar="FILE", help="refuse a bundle this key did not sign")
-    one.add_argument("--operating-point", default="", metavar="NAME", help="default: the card's")
+    one.add_argument("--operating-point", default="", metavar="NAME", help="of the first bundle; default: the card's")
     one.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
     one.add_argument("--kernels", choices=["fast", "exact"], default="fast", help="exact: same bits on every runtime")
     one.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
@@ -180,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
         command = bundle.add_parser(name, help=text)
         command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
         command.set_defaults(action=action)
+        command.add_argument("--type", default="", metavar="JOINT_TYPE", help="the bundle of this joint type's route")
         if name == "activate":
             command.add_argument("bundle", type=Path)
             command.add_argument("--force", action="store_true", help="also a version older than the active one")

@@ -8,14 +8,16 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import ConfigError
 from edge.core.job import Polarity
+from edge.ports import Kernels, RuntimeChoice
 
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
 
@@ -50,12 +52,32 @@ class JournalSettings(Struct, frozen=True, kw_only=True):
     path: str = "/var/lib/axi-edge/journal.db"
 
 
+class RouteSettings(Struct, frozen=True, kw_only=True):
+    """The bundle of one joint type. Empty ``operating_point``: the card's."""
+
+    bundle: str
+    operating_point: str = ""
+
+
 class ModelSettings(Struct, frozen=True, kw_only=True):
-    """``public_key_file``: refuse any bundle this Ed25519 key did not sign. Empty ``operating_point``: the card's."""
+    """``bundle`` judges the joint types that its card names; ``routes``: those that have a bundle of their own.
+
+    ``public_key_file``: refuse any bundle this Ed25519 key did not sign. Empty ``operating_point``: the card's.
+    """
 
     bundle: str
     public_key_file: str = ""
     operating_point: str = ""
+    routes: dict[Annotated[str, Meta(min_length=1, max_length=256)], RouteSettings] = {}
+
+    def bundle_of(self, joint_type: str) -> str:
+        """Path of the bundle that is configured for a joint type, '' for the main one. Raises ConfigError."""
+        if not joint_type:
+            return self.bundle
+        if joint_type not in self.routes:
+            known = ", ".join(self.routes) or "none"
+            raise ConfigError(f"[model.routes.{joint_type}]: missing; joint types with a route: {known}")
+        return self.routes[joint_type].bundle
 
 
 class InferenceSettings(Struct, frozen=True, kw_only=True):
@@ -67,8 +89,8 @@ class InferenceSettings(Struct, frozen=True, kw_only=True):
     arrival goes to the specialist at once (0: never).
     """
 
-    runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
-    kernels: Literal["fast", "exact"] = "fast"
+    runtime: RuntimeChoice = "auto"
+    kernels: Kernels = "fast"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     start_timeout_s: Seconds = 60.0
     joint_timeout_s: Seconds = 5.0
@@ -149,9 +171,18 @@ def _refuse_unknown(document: dict[str, Any], kind: type[Struct], path: Path, se
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
             raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
-        nested = fields[key]
-        if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, Struct):
-            _refuse_unknown(value, nested, path, f"{section}.{key}" if section else key)
+        for name, table, inner in _tables(fields[key], value, f"{section}.{key}" if section else key):
+            _refuse_unknown(table, inner, path, name)
+
+
+def _tables(kind: Any, value: Any, name: str) -> Iterator[tuple[str, dict[str, Any], type[Struct]]]:
+    """The tables of known keys in a value: itself, or each of a table of tables."""
+    if not isinstance(value, dict):
+        return
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        yield name, value, kind
+    elif get_origin(kind) is dict and isinstance(inner := get_args(kind)[1], type) and issubclass(inner, Struct):
+        yield from ((f"{name}.{key}", one, inner) for key, one in value.items() if isinstance(one, dict))
 
 
 def _plain(problem: str) -> str:

@@ -46,7 +46,7 @@ def run_daemon(path: Path) -> None:
     settings = load_settings(path)
     with _own_lock(lock_path(settings)), closing(judge_process(settings)) as judge:
         ready = judge.start(lambda: None)
-        parts = wire(path, settings, judge, ready.model)
+        parts = wire(path, settings, judge, ready)
         # Blocked here and waited for in the main loop: no handler runs, so none can deadlock on a lock held below it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         log.info(
@@ -54,17 +54,13 @@ def run_daemon(path: Path) -> None:
             extra={
                 "version": __version__,
                 "device": settings.device.name,
-                "bundle": f"{ready.model.name}-{ready.model.version}",
-                "digest": ready.model.digest,
-                "signed": ready.signed,
                 "runtime": ready.runtime,
                 "kernels": settings.inference.kernels,
                 "threads": settings.inference.threads,
-                "golden_joints": ready.golden_joints,
-                "operating_point": ready.operating_point,
-                "threshold": ready.threshold,
             },
         )
+        for served in ready.bundles:
+            log.info("serving", extra=served.about())
         Daemon(parts, Notifier(), settings).run()
 
 

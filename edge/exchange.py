@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -11,18 +12,28 @@ from msgspec import Struct
 from edge.core.job import Job
 from edge.core.verdict import Verdict
 from edge.core.wire import ModelRef
-from edge.ports import Batch, ViewToJudge
+from edge.ports import Batch, Kernels, RuntimeChoice, ViewToJudge
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A bundle. ``joint_types``: those routed to it; empty: whatever its card names and nothing else is routed to.
+
+    The path is bytes: a name may be no UTF-8. Empty ``operating_point``: the card's.
+    """
+
+    bundle: bytes
+    operating_point: str = ""
+    joint_types: tuple[str, ...] = ()
 
 
 class Load(Struct, frozen=True, tag=True, kw_only=True):
-    """First word of the daemon: which bundle, and how to run it. Paths are bytes: a name may be no UTF-8."""
+    """First word of the daemon: which bundles, the main one first, and how to run them."""
 
-    bundle: bytes
-    public_key_file: str
-    operating_point: str
-    runtime: str
-    threads: int
-    kernels: str
+    choices: tuple[Choice, ...]
+    public_key_file: str = ""
+    runtime: RuntimeChoice = "auto"
+    threads: int = 1
+    kernels: Kernels = "fast"
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -53,17 +64,48 @@ def unpacked(sent: Sent) -> Batch:
     return Batch(sent.job, Path(os.fsdecode(sent.folder)), left, sent.key)
 
 
-class Ready(Struct, frozen=True, tag=True, kw_only=True):
-    """The bundle is verified, loaded and replayed."""
+class Served(Struct, frozen=True, kw_only=True):
+    """A bundle that is verified, loaded and replayed, and the joint types it judges.
+
+    ``thresholds``: of its operating point, or between its grades.
+    """
 
     model: ModelRef
+    joint_types: tuple[str, ...]
     signed: bool
-    runtime: str
     golden_joints: int
     operating_point: str
-    threshold: float
+    thresholds: tuple[float, ...]
+
+    def about(self) -> dict[str, Any]:
+        """For a line in the log."""
+        return {
+            "bundle": f"{self.model.name}-{self.model.version}",
+            "digest": self.model.digest,
+            "joint_types": self.joint_types,
+            "signed": self.signed,
+            "golden_joints": self.golden_joints,
+            "operating_point": self.operating_point,
+            "thresholds": self.thresholds,
+        }
+
+
+class Ready(Struct, frozen=True, tag=True, kw_only=True):
+    """Every bundle can be used; the main one first. ``score_ms``: what the slowest took for a golden joint, at best."""
+
+    bundles: tuple[Served, ...]
+    runtime: str
     score_ms: float
-    """What the model took for a golden joint, at best."""
+
+    @property
+    def model(self) -> ModelRef:
+        """The main bundle."""
+        return self.bundles[0].model
+
+    @property
+    def routes(self) -> tuple[tuple[str, ModelRef], ...]:
+        """(joint type, bundle) of all others."""
+        return tuple((kind, one.model) for one in self.bundles[1:] for kind in one.joint_types)
 
 
 class Refused(Struct, frozen=True, tag=True, kw_only=True):

@@ -130,6 +130,13 @@ class Housekeeping:
         age_s = 0.0 if waiting.oldest is None else now.timestamp() - waiting.oldest
         text = f"{waiting.jobs} jobs wait, the oldest for {age_s:.0f} s"
         self.alarms.set("spool_stuck", text, on=age_s > self._limits.stuck_s)
+        drifting = [
+            f"{name or 'unnamed'}: {one.trend} against {one.low} to {one.high}"
+            for name, one in interval.quality.items()
+            if one.drifting
+        ]
+        text = f"mean quality index by board type: {'; '.join(drifting) or 'all within their limits'}"
+        self.alarms.set("quality_drift", text, on=bool(drifting))
         interval_s = max(clock - self._last, 1e-9)
         self._last = clock
         metrics = MetricsPayload(
@@ -146,6 +153,7 @@ class Housekeeping:
             free_mb={name: one.size // _MB for name, one in free.items()},
             memory_mb=self._host.memory(self._pids()) // _MB,
             temperature_c=self._host.temperature_c(),
+            quality=interval.quality,
         )
         self.last = metrics
         self._say(Message(self._encoder.topics.metrics, encode(metrics), expiry_s=_METRICS_EXPIRE_S))

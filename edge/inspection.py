@@ -205,7 +205,7 @@ class Inspection(NamedTuple):
 
     def _record(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
         if verdicts:
-            self.tally.note(verdicts)
+            self.tally.note(verdicts, job.board.type)
             self._queue(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
 
     def _alarm(self, code: str, text: str, severity: Severity = "error") -> None:
@@ -249,11 +249,12 @@ class Inspection(NamedTuple):
         *,
         refused: str | None,
     ) -> None:
-        calls = list(self.ledger.decided(entry).values())
+        calls, grades = list(self.ledger.decided(entry).values()), self.ledger.grades(entry)
         summary = self.encoder.board(
             job_id,
             board,
             calls,
+            grades,
             expected=expected,
             refused=refused is not None,
             duration_ms=1e3 * (self.clock() - started),
@@ -282,6 +283,7 @@ def unjudged(joint: Joint, reason: Reason) -> Verdict:
         refdes=joint.refdes,
         pin=joint.pin,
         machine_call=joint.machine_call,
+        joint_type=joint.type,
         reason=reason,
     )
 

@@ -1,80 +1,33 @@
-"""The judge: from a view's slices to one verdict a joint."""
+"""The judge: every joint of a view to the bundle of its type, several at once, while the next view is decoded."""
 
 from __future__ import annotations
 
-import logging
-import statistics
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.core.card import ModelCard, OperatingPoint
-from edge.core.decide import Output, judge, score_of, supported
-from edge.core.errors import SliceError
-from edge.core.job import Job, Joint, Roi, SliceFile, View
-from edge.core.preprocess import Grey, Patch, PreprocessSpec, prepare, to_polarity
+from edge.core.decide import Decision
+from edge.core.job import Job, Joint, View
+from edge.core.preprocess import Picture, Slices
 from edge.core.verdict import Call, Reason, Verdict
 from edge.files import HeldFolder
-from edge.ports import Batch, Monotonic, ReadSlice, Scorer, ViewToJudge
+from edge.grader import Grader
+from edge.ports import Batch, Monotonic, ReadSlice, ViewToJudge
+from edge.scene import collected, seen_by
 
-log = logging.getLogger(__name__)
-
-LEAST_CONTRAST = 4
-"""Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
-
-_REMEMBERED = 201
 _IN_HAND = 5
 """Joints judged one after another by one thread. Handing each over by itself cost a twentieth of the cores' time."""
-Slices = dict[int, Grey]
-"""The slices of a view by index, in the card's polarity; empty when the view cannot be judged."""
 
 Hands = Sequence[Future[list[Verdict]]]
 """The joints of a view, in order, a few at a time."""
-
-
-def read_view(
-    job: Job, view: View, folder: Path, read: ReadSlice, spec: PreprocessSpec
-) -> tuple[Slices, Reason | None]:
-    """Every slice of the view; or nothing, and why the view cannot be judged."""
-    decode = [partial(read_slice_of, job, part, folder, read, spec) for part in view.slices]
-    return collected(job, view, decode, spec)
-
-
-def read_slice_of(job: Job, part: SliceFile, folder: Path, read: ReadSlice, spec: PreprocessSpec) -> Grey:
-    """One slice in the spec's polarity. Raises SliceError, and OSError when the disk fails."""
-    return to_polarity(read(folder, part, job.image), job.image.polarity, spec.polarity)
-
-
-def collected(
-    job: Job, view: View, decoded: Sequence[Callable[[], Grey]], spec: PreprocessSpec
-) -> tuple[Slices, Reason | None]:
-    """What ``decoded`` gives for the view's slices, in order; or nothing, and why the view cannot be judged."""
-    slices: Slices = {}
-    for part, grey in zip(view.slices, decoded, strict=True):
-        try:
-            slices[part.index] = grey()
-        except SliceError as error:
-            log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": str(error)})
-            return {}, Reason(error.reason)
-    if len({grey.shape for grey in slices.values()}) > 1:
-        return {}, Reason.SLICE_SIZES_DIFFER
-    if max(slices) >= spec.channels:
-        return {}, Reason.TOO_MANY_SLICES
-    return slices, None
 
 
 class _Begun(NamedTuple):
     """A view whose slices are being decoded, and since when."""
 
     started: float
-    decoding: Sequence[Future[Grey]]
+    decoding: Sequence[Future[Picture]]
 
 
 class _Ahead(NamedTuple):
@@ -83,42 +36,39 @@ class _Ahead(NamedTuple):
     key: str
     view: str
     files: Sequence[tuple[int, int, int]]
-    decoding: Sequence[Future[Grey]]
+    decoding: Sequence[Future[Picture]]
     judging: Future[Hands]
 
 
 _NOTHING = _Ahead("", "", (), (), Future())
 
 
-class Judge:
-    """Decides joints with one bundle at one operating point.
+class _Seen(NamedTuple):
+    """A view as one bundle sees it."""
 
-    Several joints of a view are judged at once, each with a scorer of its own, and slices are decoded meanwhile.
-    ``pool`` has as many threads as there are scorers, so that each core does one thing.
+    slices: Slices
+    trouble: Reason | None
+
+
+class Judge:
+    """Decides joints, each with the bundle that its type is routed to.
+
+    Several joints of a view are judged at once, and slices are decoded meanwhile. ``graders``: by joint type, compared
+    without regard to case; ``at_once``: scorers that each of them has, and threads of ``pool``, so that each core does
+    one thing.
     """
 
     def __init__(
-        self,
-        card: ModelCard,
-        point: OperatingPoint,
-        scorers: Sequence[Scorer],
-        read: ReadSlice,
-        clock: Monotonic,
-        pool: Executor,
+        self, graders: Mapping[str, Grader], read: ReadSlice, clock: Monotonic, pool: Executor, at_once: int = 1
     ) -> None:
-        self.card, self.point = card, point
-        self._read, self._clock, self._pool = read, clock, pool
-        self._at_once = len(scorers)
-        self._free: SimpleQueue[Scorer] = SimpleQueue()
-        for scorer in scorers:
-            self._free.put(scorer)
+        self._graders = {joint_type.casefold(): grader for joint_type, grader in graders.items()}
+        self._read, self._clock, self._pool, self._at_once = read, clock, pool, at_once
         self._ahead = _NOTHING
-        self._spent_s: deque[float] = deque(maxlen=_REMEMBERED)
 
     @property
     def score_ms(self) -> float:
-        """What the model alone took for a joint, median of the last ones; 0 before there was one."""
-        return 1e3 * statistics.median(self._spent_s) if self._spent_s else 0.0
+        """What the slowest model alone took for a joint, median of its last ones; 0 before there was one."""
+        return max((grader.score_ms for grader in self._graders.values()), default=0.0)
 
     def views(
         self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
@@ -188,71 +138,48 @@ class Judge:
 
     def _score(self, job: Job, part: ViewToJudge, begun: _Begun) -> Hands:
         """Have every joint of a view judged, once its slices are there."""
-        decoded = [grey.result for grey in begun.decoding]
-        slices, trouble = collected(job, part.view, decoded, self.card.preprocess)
+        scene = collected(job, part.view, [picture.result for picture in begun.decoding])
+        wanted = {grader for joint in part.joints if (grader := self._grader_of(joint)) is not None}
+        seen = {grader: _Seen(*seen_by(grader.card.preprocess, scene)) for grader in wanted}
 
         def judged(joints: Sequence[Joint]) -> list[Verdict]:
-            return [self._verdict(joint, part.view, slices, trouble, begun.started) for joint in joints]
+            return [self._verdict(joint, part.view, self._decision(joint, seen), begun.started) for joint in joints]
 
         size = max(1, min(_IN_HAND, -(-len(part.joints) // self._at_once)))
         return [self._pool.submit(judged, part.joints[i : i + size]) for i in range(0, len(part.joints), size)]
 
     def _begin(self, job: Job, view: View, folder: Path) -> _Begun:
         """Have every slice of the view read and decoded; when that began."""
-        spec = self.card.preprocess
         started = self._clock()
-        return _Begun(
-            started, [self._pool.submit(read_slice_of, job, part, folder, self._read, spec) for part in view.slices]
-        )
+        return _Begun(started, [self._pool.submit(self._read, folder, part, job.image) for part in view.slices])
 
-    def _verdict(self, joint: Joint, view: View, slices: Slices, trouble: Reason | None, started: float) -> Verdict:
-        call, reason, p_defect = self._joint(joint, slices, trouble)
+    def _grader_of(self, joint: Joint) -> Grader | None:
+        return self._graders.get(joint.type.casefold())
+
+    def _decision(self, joint: Joint, seen: Mapping[Grader, _Seen]) -> Decision:
+        grader = self._grader_of(joint)
+        if grader is None:
+            return Decision(Call.UNJUDGED, Reason.UNSUPPORTED_JOINT_TYPE)
+        slices, trouble = seen[grader]
+        return Decision(Call.UNJUDGED, trouble) if trouble is not None else grader.decision(slices, joint.roi)
+
+    def _verdict(self, joint: Joint, view: View, decision: Decision, started: float) -> Verdict:
         return Verdict(
             joint=joint.id,
-            call=call,
+            call=decision.call,
             refdes=joint.refdes,
             pin=joint.pin,
             machine_call=joint.machine_call,
-            p_defect=p_defect,
-            threshold=None if p_defect is None else self.point.threshold,
-            operating_point=None if p_defect is None else self.point.name,
-            reason=reason,
+            p_defect=decision.p_defect,
+            threshold=decision.threshold,
+            operating_point=decision.operating_point,
+            quality_index=decision.quality_index,
+            grade=decision.grade,
+            joint_type=joint.type,
+            reason=decision.reason,
             slices=len(view.slices),
             latency_ms=1e3 * (self._clock() - started),
         )
-
-    def _joint(self, joint: Joint, slices: Slices, trouble: Reason | None) -> tuple[Call, Reason | None, float | None]:
-        if not supported(joint.type, self.card.joint_types):
-            return Call.UNJUDGED, Reason.UNSUPPORTED_JOINT_TYPE, None
-        if trouble is not None:
-            return Call.UNJUDGED, trouble, None
-        if _outside(joint.roi, next(iter(slices.values()))):
-            return Call.UNJUDGED, Reason.ROI_OUTSIDE, None
-        patch = prepare(self.card.preprocess, slices, joint.roi)
-        if contrasts(patch)[list(slices)].min() < LEAST_CONTRAST:
-            return Call.UNJUDGED, Reason.SLICE_BLANK, None
-        score = score_of(self._run(patch), self.card.quantisation)
-        call, reason = judge(score, self.point)
-        return call, reason, None if call is Call.UNJUDGED else score.p_defect
-
-    def _run(self, patch: Patch) -> Output:
-        scorer = self._free.get()
-        started = self._clock()
-        try:
-            output = scorer.run(patch)
-            self._spent_s.append(self._clock() - started)
-            return output
-        finally:
-            self._free.put(scorer)
-
-
-def contrasts(patch: Patch) -> NDArray[np.uint8]:
-    """Grey levels that each channel spans, shape (channels,)."""
-    size, _, channels = patch.shape
-    rows = patch.reshape(size, -1)  # whole rows first: neighbours in memory are compared many at once
-    high, low = rows.max(axis=0).reshape(-1, channels), rows.min(axis=0).reshape(-1, channels)
-    spanned: NDArray[np.uint8] = high.max(axis=0) - low.min(axis=0)
-    return spanned
 
 
 def _files(view: View, folder: Path) -> Sequence[tuple[int, int, int]]:
@@ -263,10 +190,3 @@ def _files(view: View, folder: Path) -> Sequence[tuple[int, int, int]]:
 
 def _no_look() -> None:
     """Nothing comes next."""
-
-
-def _outside(roi: Roi, frame: Grey) -> bool:
-    """The box's centre lies off the frame, or the box exceeds it: the patch would not show this joint."""
-    height, width = frame.shape
-    centred = 0 <= roi.xmin + roi.xmax <= 2 * width and 0 <= roi.ymin + roi.ymax <= 2 * height
-    return not centred or roi.xmax - roi.xmin > width or roi.ymax - roi.ymin > height

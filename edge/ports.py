@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from edge.core.decide import Output
 from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
-from edge.core.preprocess import Grey, Patch
+from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
 from edge.core.wire import Message, VerdictPayload
 
@@ -18,6 +18,13 @@ Now = Callable[[], datetime]
 """Wall clock, time-zone aware."""
 Monotonic = Callable[[], float]
 """Seconds since some moment; never steps back."""
+
+RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
+Kernels = Literal["fast", "exact"]
+"""``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
+
+XNNPACK rescales int32 sums in float, TFLite in fixed point; they round a few percent of the values differently.
+"""
 
 
 class ClaimedJob(NamedTuple):
@@ -60,7 +67,7 @@ class Spool(Protocol):
 class ReadSlice(Protocol):
     """Reads one slice of a claimed job as 8-bit grey in its stored polarity. Raises SliceError."""
 
-    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Grey: ...
+    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Picture: ...
 
 
 class Scorer(Protocol):
@@ -71,7 +78,7 @@ class Scorer(Protocol):
         """Do integer outputs have to be identical to the recorded ones, or near them?"""
 
     def run(self, patch: Patch) -> Output:
-        """Raw output for one patch, uint8 (size, size, channels)."""
+        """Raw output for one patch, uint8 (size, size, channels) or (1, 1, features)."""
 
 
 class ViewToJudge(NamedTuple):
@@ -118,6 +125,9 @@ class Ledger(Protocol):
 
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         """Joint -> (verdict, route) of what is decided already."""
+
+    def grades(self, entry: JobEntry) -> dict[str, int]:
+        """Grade -> joints of the job that were given it."""
 
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
         """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.

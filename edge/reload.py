@@ -99,17 +99,11 @@ class Reloader:
                 log.warning("changed, but takes effect at the next start only", extra={"section": section})
         self.judge.close()
         self.judge, self._settings = new.judge, new.settings
-        self.encoder = self.encoder._replace(model=new.ready.model)
+        self.encoder = self.encoder._replace(model=new.ready.model, routes=new.ready.routes)
         self._say(self.encoder.status("online", self._now()))
-        log.info(
-            "reloaded",
-            extra={
-                "bundle": f"{new.ready.model.name}-{new.ready.model.version}",
-                "digest": new.ready.model.digest,
-                "operating_point": new.ready.operating_point,
-                "threshold": new.ready.threshold,
-            },
-        )
+        inspection.tally.forget_trends()
+        for served in new.ready.bundles:
+            log.info("reloaded", extra=served.about())
         return inspection._replace(
             judge=new.judge,
             encoder=self.encoder,

@@ -6,9 +6,9 @@ import numpy as np
 
 from edge.bundle import Bundle
 from edge.core.card import Quantisation
-from edge.core.decide import Output, logit_of
+from edge.core.decide import Output, reading_of
 from edge.core.errors import BundleRefused
-from edge.core.preprocess import prepare
+from edge.core.intake import prepared
 from edge.ports import Scorer
 
 
@@ -16,11 +16,11 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
     """Send every golden joint through preprocessing and model; returns how many.
 
     Raises BundleRefused when a patch differs in a single grey level; when an output differs at all on exact integer
-    kernels; or when its logit is further off than the card allows for fast kernels and for floats.
+    kernels; or when its reading is further off than the card allows for fast kernels and for floats.
     """
     for i, joint in enumerate(bundle.golden):
         try:
-            patch = prepare(bundle.card.preprocess, joint.slices, joint.roi)
+            patch = prepared(bundle.card.preprocess, joint.slices, joint.roi).patch
         except ValueError as error:
             raise BundleRefused(f"{bundle.path}: golden joint {i}: {error}; rebuild the bundle") from error
         if not np.array_equal(patch, joint.patch):
@@ -43,5 +43,5 @@ def _same(output: Output, recorded: Output, quantisation: Quantisation, *, exact
         return False
     if exact and quantisation.bit_identical and output.dtype != np.float32:
         return bool(np.array_equal(output, recorded))
-    apart = abs(logit_of(output, quantisation) - logit_of(recorded, quantisation))
+    apart = abs(reading_of(output, quantisation) - reading_of(recorded, quantisation))
     return apart <= quantisation.replay_tolerance  # False for NaN

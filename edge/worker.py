@@ -7,18 +7,31 @@ It lives as long as the daemon: the daemon's end of the connection closes with i
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from itertools import starmap
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from edge.bootstrap import LoadedModel, load_model
+from edge.core.card import GradeScale
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.verdict import Verdict
-from edge.exchange import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_request, encode, unpacked
+from edge.exchange import (
+    DiskTrouble,
+    Judged,
+    Load,
+    Ready,
+    Refused,
+    Reply,
+    Served,
+    Task,
+    decode_request,
+    encode,
+    unpacked,
+)
+from edge.loading import LoadedModel, load_models
 from edge.logs import set_up_logging
 from edge.ports import Judging
 
@@ -63,25 +76,27 @@ def serve_with(connection: Connection, loaded: Callable[[Load], tuple[Ready, Jud
 
 
 def load(asked: Load) -> tuple[Ready, Judging]:
-    """The bundle that the daemon asks for, verified and replayed. Raises BundleRefused or ConfigError."""
-    model = load_model(
-        Path(os.fsdecode(asked.bundle)),
-        public_key_file=asked.public_key_file,
-        operating_point=asked.operating_point,
-        runtime=asked.runtime,  # type: ignore[arg-type]  # checked as the configuration was read
-        threads=asked.threads,
-        kernels=asked.kernels,  # type: ignore[arg-type]
-    )
+    """The bundles that the daemon asks for, verified and replayed. Raises BundleRefused or ConfigError."""
+    loaded = load_models(asked)
+    runtime = loaded.models[0].runtime
     ready = Ready(
-        model=model.bundle.reference,
-        signed=model.bundle.signed,
-        runtime=f"{model.runtime.name} {model.runtime.version}",
-        golden_joints=model.replayed,
-        operating_point=model.judge.point.name,
-        threshold=model.judge.point.threshold,
-        score_ms=_best_ms(model),
+        bundles=tuple(starmap(_served, zip(loaded.models, loaded.joint_types, strict=True))),
+        runtime=f"{runtime.name} {runtime.version}",
+        score_ms=max(_best_ms(model) for model in loaded.models),
     )
-    return ready, model.judge
+    return ready, loaded.judge
+
+
+def _served(model: LoadedModel, joint_types: tuple[str, ...]) -> Served:
+    rule = model.grader.rule
+    return Served(
+        model=model.bundle.reference,
+        joint_types=joint_types,
+        signed=model.bundle.signed,
+        golden_joints=model.replayed,
+        operating_point=rule.name,
+        thresholds=rule.thresholds if isinstance(rule, GradeScale) else (rule.threshold,),
+    )
 
 
 def _best_ms(model: LoadedModel) -> float:

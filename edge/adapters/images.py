@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, SliceFile
-from edge.core.preprocess import Grey, to_grey8
+from edge.core.preprocess import Picture, luminance, to_grey8
 from edge.core.verdict import Reason
 from edge.files import read_regular
 
@@ -28,11 +28,11 @@ _PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
 _REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSING, errno.EFBIG: Reason.SLICE_FORMAT}
 
 
-def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
+def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Picture:
     """Read one slice as uint8 (height, width), in its stored polarity.
 
-    PNG, JPEG, TIFF and BMP; grey, or colour with equal channels. A file cut short does not decode; other damage is
-    found by PNG's own check sums, or by ``sha256`` in the manifest for the other formats.
+    PNG, JPEG, TIFF and BMP; grey, or at 8 bits colour, of which the luminance is taken. A file cut short does not
+    decode; other damage is found by PNG's own check sums, or by ``sha256`` in the manifest for the other formats.
     Raises SliceError with the stable reason.
     """
     path = folder / part.file
@@ -47,14 +47,14 @@ def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a whole PNG, JPEG, TIFF or BMP; export it again")
     if decoded.dtype == np.uint16 and raw.startswith(_TIFF) and _photometric(raw) == _MIN_IS_WHITE:
         decoded = np.bitwise_not(decoded)  # with white as zero; at 8 bits the decoder has done so itself
-    grey = _single_channel(decoded, path)  # type: ignore[arg-type]
+    grey, colour = _single_channel(decoded, path)  # type: ignore[arg-type]
     expected = np.uint8 if image.bit_depth == 8 else np.uint16
     if grey.dtype != expected:
         raise SliceError(
             Reason.SLICE_FORMAT,
             f"{path}: {grey.dtype} pixels, but image.bit_depth says {image.bit_depth}; correct the manifest",
         )
-    return to_grey8(grey, image.window)
+    return Picture(to_grey8(grey, image.window), colour)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -83,10 +83,14 @@ def _photometric(raw: bytes) -> int | None:
     return None
 
 
-def _single_channel(image: Pixels, path: Path) -> Pixels:
+def _single_channel(image: Pixels, path: Path) -> tuple[Pixels, bool]:
+    """One channel, and whether the picture has colours."""
     if image.ndim == 2:
-        return image
+        return image, False
     colours = image[..., :3]  # a fourth channel is opacity
-    if image.ndim == 3 and image.shape[2] in {3, 4} and (colours == colours[..., :1]).all():
-        return np.ascontiguousarray(image[..., 0])
-    raise SliceError(Reason.SLICE_FORMAT, f"{path}: a colour image; export grey, or colour with equal channels")
+    if image.ndim == 3 and image.shape[2] in {3, 4}:
+        if (colours == colours[..., :1]).all():
+            return np.ascontiguousarray(image[..., 0]), False
+        if colours.dtype == np.uint8:
+            return luminance(colours), True  # type: ignore[arg-type]  # it was just asked for
+    raise SliceError(Reason.SLICE_FORMAT, f"{path}: colours at 16 bits; export grey, or colour at 8 bits")

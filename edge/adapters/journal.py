@@ -21,7 +21,7 @@ from edge.core.wire import Message, VerdictPayload, timestamp
 from edge.files import sync_folder
 from edge.ports import JobEntry, Queued
 
-VERSION = 3
+VERSION = 4
 BUSY_TIMEOUT_S = 30.0
 FORGOTTEN = -1
 """Joints expected of a job whose verdicts were dropped when all had been acknowledged."""
@@ -48,6 +48,7 @@ CREATE TABLE verdict (
     route TEXT NOT NULL,
     decided TEXT NOT NULL,
     acknowledged TEXT,
+    grade TEXT,
     UNIQUE (job, joint)
 ) STRICT;
 CREATE TABLE outbox (
@@ -77,6 +78,7 @@ ALTER TABLE outbox DROP COLUMN sent;
 CREATE INDEX outbox_order ON outbox (refusals, seq);
 CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT
 """,
+    3: "ALTER TABLE verdict ADD COLUMN grade TEXT",
 }
 """From this version to the next."""
 _ENTER_JOB = (
@@ -86,8 +88,9 @@ _ENTER_JOB = (
 _FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
+_GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
 _ENTER_VERDICT = (
-    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided) VALUES (?, ?, ?, ?, ?, ?) "
+    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (job, joint) DO NOTHING"
 )
 _TAKEN = "SELECT 1 FROM verdict WHERE event_id = ? AND job <> ?"
@@ -193,6 +196,11 @@ class Journal:
         with self._reading():
             return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
 
+    def grades(self, entry: JobEntry) -> dict[str, int]:
+        """Grade -> joints of the job that were given it."""
+        with self._reading():
+            return dict(self._db.execute(_GRADES, (entry.row,)))
+
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
         """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
 
@@ -214,6 +222,7 @@ class Journal:
                     payload.verdict.value,
                     payload.route.value,
                     payload.time,
+                    payload.grade or None,
                 )
                 if self._db.execute(_ENTER_VERDICT, values).rowcount == 1:
                     self._queue(message, payload.event_id)

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,7 @@ from edge.core.card import Quantisation, TensorInfo
 from edge.core.decide import Output
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
-
-RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
-Kernels = Literal["fast", "exact"]
-"""``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
-
-XNNPACK rescales int32 sums in float, TFLite in fixed point; they round a few percent of the values differently.
-"""
+from edge.ports import Kernels, RuntimeChoice
 
 
 class RuntimeInfo(NamedTuple):

@@ -1,29 +1,34 @@
-"""``axi-edge bundle activate`` and ``rollback``: which bundle the link in the configuration points to.
+"""``axi-edge bundle activate`` and ``rollback``: which bundle a link in the configuration points to.
 
-``[model] bundle`` is a link, beside the bundles themselves; ``<link>.previous`` points to the one before. A bundle is
-verified and replayed before the link moves, and the link moves by one rename: there is always a whole bundle behind it.
+``[model] bundle``, or a route's, is a link, beside the bundles themselves; ``<link>.previous`` points to the one
+before. A bundle is verified and replayed before the link moves, and the link moves by one rename: there is always a
+whole bundle behind it.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from edge.bootstrap import load_configured_model
+from msgspec.structs import replace
+
 from edge.bundle import Bundle, open_bundle
 from edge.config import Settings
 from edge.core.errors import BundleRefused, ConfigError
 from edge.files import move_durably, sync_folder
+from edge.loading import configured, load_model
 
 
-def activate(settings: Settings, candidate: Path, *, force: bool = False) -> Bundle:
+def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force: bool = False) -> Bundle:
     """Verify, replay and copy a bundle beside the link, then point the link to it; the bundle as it lies there.
 
-    Raises BundleRefused for a bundle that does not verify or replay, or is older than the active one of its name
-    (unless ``force``); ConfigError when ``[model] bundle`` is not a link.
+    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. Raises BundleRefused for a bundle that does
+    not verify or replay, or is older than the active one of its name (unless ``force``); ConfigError when what is
+    configured is not a link, or no such route is.
     """
-    link = _link(settings)
-    offered = load_configured_model(settings, candidate).bundle
+    link = _link(settings, joint_type)
+    offered = _proved(settings, joint_type, candidate)
     if link.exists():
         _refuse_downgrade(offered, open_bundle(link), force=force)
     target = link.parent / f"{offered.card.name}-{offered.card.version}"
@@ -32,29 +37,37 @@ def activate(settings: Settings, candidate: Path, *, force: bool = False) -> Bun
     if link.is_symlink() and link.resolve() != target.resolve():
         _point(_previous(link), link.resolve())
     _point(link, target)
-    return load_configured_model(settings, link).bundle
+    return _proved(settings, joint_type, link)
 
 
-def rollback(settings: Settings) -> Bundle:
+def rollback(settings: Settings, joint_type: str = "") -> Bundle:
     """Point the link to the bundle before; the one it came from becomes the previous, so twice is back again.
 
     Raises BundleRefused when there is none, or it no longer verifies and replays.
     """
-    link = _link(settings)
+    link = _link(settings, joint_type)
     previous = _previous(link)
     if not previous.is_symlink():
         raise BundleRefused(f"{previous}: missing, so there is no bundle to go back to; activate one")
-    back = load_configured_model(settings, previous).bundle
+    back = _proved(settings, joint_type, previous)
     was, now = link.resolve(), previous.resolve()
     _point(link, now)
     _point(previous, was)
     return back
 
 
-def _link(settings: Settings) -> Path:
-    link = Path(settings.model.bundle)
+def _proved(settings: Settings, joint_type: str, bundle: Path) -> Bundle:
+    """The bundle, verified and replayed as the daemon would use it in this place."""
+    load = configured(settings)
+    place = next(one for one in load.choices if one.joint_types == ((joint_type,) if joint_type else ()))
+    return load_model(replace(place, bundle=os.fsencode(bundle)), load).bundle
+
+
+def _link(settings: Settings, joint_type: str) -> Path:
+    link = Path(settings.model.bundle_of(joint_type))
     if link.exists() and not link.is_symlink():
-        raise ConfigError(f"[model] bundle: {link} is a folder; name a link, such as {link.parent / 'current'}")
+        section = f"[model.routes.{joint_type}]" if joint_type else "[model]"
+        raise ConfigError(f"{section} bundle: {link} is a folder; name a link, such as {link.parent / 'current'}")
     return link
 
 

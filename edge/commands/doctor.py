@@ -14,9 +14,10 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from edge.adapters.journal_view import totals
 from edge.adapters.tflite import installed_runtimes, trouble_with
-from edge.bootstrap import LoadedModel, load_configured_model, try_broker, utc_now
+from edge.bootstrap import try_broker, utc_now
 from edge.config import Settings
 from edge.core.errors import AxiError
+from edge.loading import LoadedModel, configured, load_model, together
 
 _MIN_FREE = 512 * 1024 * 1024
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -63,21 +64,31 @@ def _runtime() -> Finding:
 
 
 def _bundle(settings: Settings) -> Iterator[Finding]:
+    """Every bundle, alone and then all together."""
+    load, models = configured(settings), list[LoadedModel]()
+    for choice in load.choices:
+        try:
+            models.append(load_model(choice, load))
+        except AxiError as error:
+            yield Finding("bundle", Grade.FAIL, str(error))
+    if len(models) < len(load.choices):
+        return
     try:
-        model = load_configured_model(settings)
+        served = together(load, tuple(models)).joint_types
     except AxiError as error:
         yield Finding("bundle", Grade.FAIL, str(error))
         return
-    card = model.bundle.card
-    text = (
-        f"{card.name} {card.version} on {model.runtime.name}, {model.replayed} golden joints reproduced, "
-        f"operating point {model.judge.point.name}"
-    )
-    if not model.bundle.signed:
-        yield Finding("bundle", Grade.WARN, f"{text}; signature not checked: set [model] public_key_file")
-    else:
-        yield Finding("bundle", Grade.OK, f"{text}, signature good")
-    yield _kernels(settings, model)
+    for model, joint_types in zip(models, served, strict=True):
+        card = model.bundle.card
+        text = (
+            f"{card.name} {card.version} on {model.runtime.name} for {', '.join(joint_types) or 'no joint type'}, "
+            f"{model.replayed} golden joints reproduced, operating point {model.grader.rule.name}"
+        )
+        if not model.bundle.signed:
+            yield Finding("bundle", Grade.WARN, f"{text}; signature not checked: set [model] public_key_file")
+        else:
+            yield Finding("bundle", Grade.OK, f"{text}, signature good")
+    yield _kernels(settings, models[0])
 
 
 def _kernels(settings: Settings, model: LoadedModel) -> Finding:

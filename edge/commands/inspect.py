@@ -8,25 +8,26 @@ from pathlib import Path
 
 from edge import __version__
 from edge.adapters.spool import open_folder
-from edge.bootstrap import LoadedModel, utc_now
+from edge.bootstrap import utc_now
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import printable, salvage
 from edge.core.wire import Encoder, Topics, VerdictPayload, encode
 from edge.inspection import read_job, refused_joint
+from edge.loading import LoadedModels
 from edge.ports import Batch, ClaimedJob, ViewToJudge
 
 
-def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
+def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str) -> int:
     """Print one verdict a joint; returns the exit code: 5 when any job was refused, else 0."""
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; name job folders that hold a manifest.json")
-    encoder = Encoder(device, Topics("inspect"), __version__, model.bundle.reference)
+    encoder = Encoder(device, Topics("inspect"), __version__, loaded.models[0].bundle.reference, loaded.routes)
     code = 0
     for folder in folders:
         claimed = open_folder(folder)
         try:
-            for payload in _judged(claimed, model, encoder):
+            for payload in _judged(claimed, loaded, encoder):
                 _print(payload)
         except JobRefused as error:
             code = error.exit_code
@@ -36,12 +37,12 @@ def inspect(folders: Sequence[Path], model: LoadedModel, device: str) -> int:
     return code
 
 
-def _judged(claimed: ClaimedJob, model: LoadedModel, encoder: Encoder) -> Iterator[VerdictPayload]:
+def _judged(claimed: ClaimedJob, loaded: LoadedModels, encoder: Encoder) -> Iterator[VerdictPayload]:
     job, unknown = read_job(claimed)
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
     views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
-    for verdict in model.judge.views(Batch(job, claimed.folder, views), lambda: None):
+    for verdict in loaded.judge.views(Batch(job, claimed.folder, views), lambda: None):
         yield encoder.verdict(job, verdict, utc_now())
 
 

@@ -25,6 +25,8 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     verdicts: dict[str, int]
     last_verdict: str | None
     bundle: str
+    routes: dict[str, str] = {}
+    """Bundles of the joint types that have one of their own."""
 
 
 def device_status(settings: Settings) -> DeviceStatus:
@@ -35,11 +37,6 @@ def device_status(settings: Settings) -> DeviceStatus:
         if Path(settings.journal.path).exists():
             raise
         ledger = Totals({}, {}, 0, None)
-    try:
-        card = open_bundle(Path(settings.model.bundle)).card
-        bundle = f"{card.name} {card.version}"
-    except AxiError as error:
-        bundle = f"refused: {error}"
     return DeviceStatus(
         device=settings.device.name,
         running=_running(lock_path(settings)),
@@ -48,8 +45,17 @@ def device_status(settings: Settings) -> DeviceStatus:
         jobs=ledger.jobs,
         verdicts=ledger.verdicts,
         last_verdict=ledger.last_decided,
-        bundle=bundle,
+        bundle=_bundle(settings.model.bundle),
+        routes={kind: _bundle(route.bundle) for kind, route in settings.model.routes.items()},
     )
+
+
+def _bundle(path: str) -> str:
+    try:
+        card = open_bundle(Path(path)).card
+    except AxiError as error:
+        return f"refused: {error}"
+    return f"{card.name} {card.version}"
 
 
 def as_text(status: DeviceStatus) -> str:
@@ -58,6 +64,7 @@ def as_text(status: DeviceStatus) -> str:
         "device": status.device,
         "daemon": "running" if status.running else "not running",
         "bundle": status.bundle,
+        **{f"for {kind}": bundle for kind, bundle in status.routes.items()},
         "backlog": f"{status.backlog} jobs",
         "outbox": f"{status.outbox} messages not yet acknowledged by the broker",
         "jobs": _counts(status.jobs),

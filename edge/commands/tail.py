@@ -41,12 +41,16 @@ def readable(topic: str, payload: Any) -> str:
 
 def _verdict(said: Any) -> str:
     score = "" if said["p_defect"] is None else f"  p {said['p_defect']:.3f} of {said['threshold']:.3f}"
+    if "grade" in said:
+        score = f"  {said['grade'].replace('_', ' ')}, quality index {said['quality_index']:.3f}"
     why = f"  {said['reason']}" if said["reason"] else ""
     return f"{said['board']['serial']}  {said['verdict']:<8} -> {said['route']:<10}  {said['joint']}{score}{why}"
 
 
 def _board(said: Any) -> str:
     counts = ", ".join(f"{n} {call}" for call, n in said["verdicts"].items() if n) or "no joints"
+    grades = ", ".join(f"{n} {grade.replace('_', ' ')}" for grade, n in said.get("grades", {}).items() if n)
+    counts += f" ({grades})" if grades else ""
     return f"{said['board']['serial']}  {'REFUSED' if said['refused'] else 'finished'} job {said['job_id']}: {counts}"
 
 
@@ -55,14 +59,17 @@ def _alarm(said: Any) -> str:
 
 
 def _status(said: Any) -> str:
-    bundle = said["bundle"]
-    return f"device {said['state']}" + (f", {bundle['name']} {bundle['version']}" if bundle else "")
+    bundles = [("", said["bundle"])] if said["bundle"] else []
+    bundles += [(f" for {kind}", bundle) for kind, bundle in said.get("routes", {}).items()]
+    return ", ".join([f"device {said['state']}", *(f"{one['name']} {one['version']}{kind}" for kind, one in bundles)])
 
 
 def _metrics(said: Any) -> str:
     p99 = f", p99 {said['latency_ms']['p99']:.0f} ms" if said["latency_ms"] else ""
     waits = f"{said['backlog']} jobs and {said['outbox']} messages wait"
-    return f"{said['joints_per_s']:.1f} joints/s{p99}, {waits}, {said['memory_mb']} MB"
+    moving = [kind or "unnamed" for kind, one in said.get("quality", {}).items() if one["drifting"]]
+    drift = f", quality drifts on {', '.join(moving)}" if moving else ""
+    return f"{said['joints_per_s']:.1f} joints/s{p99}, {waits}, {said['memory_mb']} MB{drift}"
 
 
 _SAYINGS: dict[str, Callable[[Any], str]] = {

@@ -5,14 +5,16 @@ Round trip: for every ``ModelCard`` c, ``parse_card(encode_card(c)) == c``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import BundleRefused
-from edge.core.preprocess import PreprocessSpec
+from edge.core.grades import GRADES
+from edge.core.intake import Spec, input_shape
 
 SCHEMA = "axi-card/1"
 
@@ -41,6 +43,24 @@ class OperatingPoint(Struct, frozen=True, kw_only=True):
     false_positive_rate: Rate
 
 
+class GradeScale(Struct, frozen=True, kw_only=True):
+    """Where the grades of a quality index lie (``edge.core.grades``), and what a verdict by them is worth.
+
+    ``thresholds``: th1 to th4, midway between the mean indices ``class_means`` of neighbouring classes; of training
+    joints, on lot ``learnt_on``, alone (Acciani et al., 2009). ``recognised``: joints of lot ``measured_on`` that get
+    the experts' grade; ``recall`` and ``false_positive_rate``: of poor and excessive joints as defects.
+    """
+
+    name: Slug = "midpoints"
+    thresholds: tuple[Probability, Probability, Probability, Probability]
+    class_means: tuple[Probability, Probability, Probability, Probability, Probability]
+    learnt_on: str
+    measured_on: str
+    recognised: Rate
+    recall: Rate
+    false_positive_rate: Rate
+
+
 class TensorInfo(Struct, frozen=True, kw_only=True):
     """A tensor at the model's boundary; real value = scale * (stored - zero_point) for integer types."""
 
@@ -63,11 +83,25 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     full: Annotated[float, Meta(gt=0)]
 
 
+class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
+    """How the output tensor encodes a quality index: four ramps over a coordinate of solder amount.
+
+    Each of the four values fills up from 0 to ``full`` between two neighbouring fuzzy sets, so the degrees of
+    membership in the five are 1 - r1, r1 - r2, r2 - r3, r3 - r4 and r4, with r = value / full. Rule i concludes
+    ``consequents[i]``, and the index is their mean, weighted by the degrees (zero-order Sugeno).
+    """
+
+    consequents: tuple[Probability, Probability, Probability, Probability, Probability]
+    full: Annotated[float, Meta(gt=0)]
+
+
+Head = ThermometerHead | SugenoHead
 Scheme = Literal["int8", "float32", "float16", "dynamic-range"]
 
 
 class Quantisation(Struct, frozen=True, kw_only=True):
-    """``replay_tolerance``: how far the logit of a golden joint may be off on a runtime's fast kernels.
+    """``replay_tolerance``: how far the reading of a golden joint (its defect logit, or its quality index) may be off
+    on a runtime's fast kernels.
 
     ``float_layers``: operations of an int8 model that were left in float, by name. ``bit_identical``: whether the exact
     kernels of every runtime gave the same integers; where not, golden joints are held to ``replay_tolerance``.
@@ -77,7 +111,7 @@ class Quantisation(Struct, frozen=True, kw_only=True):
     scheme: Scheme
     input: TensorInfo
     output: TensorInfo
-    head: ThermometerHead
+    head: Head
     replay_tolerance: Annotated[float, Meta(ge=0)] = 0.1
     float_layers: tuple[str, ...] = ()
     bit_identical: bool = True
@@ -106,6 +140,8 @@ class Lineage(Struct, frozen=True, kw_only=True):
 
 
 class ModelCard(Struct, frozen=True, kw_only=True):
+    """``operating_points``: of a model that finds defects; ``grades``: of one that grades."""
+
     schema: Literal["axi-card/1"]
     name: Slug
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
@@ -113,9 +149,10 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     network: str
     joint_types: tuple[str, ...]
     classes: tuple[str, ...]
-    preprocess: PreprocessSpec
-    operating_points: Annotated[tuple[OperatingPoint, ...], Meta(min_length=1)]
-    default_operating_point: str
+    preprocess: Spec
+    operating_points: tuple[OperatingPoint, ...] = ()
+    default_operating_point: str = ""
+    grades: GradeScale | None = None
     quantisation: Quantisation
     accuracy: tuple[Accuracy, ...]
     files: dict[str, Digest]
@@ -128,7 +165,21 @@ class ModelCard(Struct, frozen=True, kw_only=True):
             if point.name == wanted:
                 return point
         known = ", ".join(point.name for point in self.operating_points)
-        raise BundleRefused(f"card.json: operating point {wanted!r} is not in the card; it offers: {known}")
+        raise BundleRefused(f"card.json: operating point {wanted!r} is not in the card; it offers: {known or 'none'}")
+
+    def rule(self, name: str | None = None) -> Rule:
+        """By what its output is decided: its grades, or the named operating point. Raises BundleRefused."""
+        if self.grades is None:
+            return self.operating_point(name)
+        if name and name != self.grades.name:
+            raise BundleRefused(
+                f"card.json: operating point {name!r} is not in the card; it grades, and offers: {self.grades.name}"
+            )
+        return self.grades
+
+
+Rule = OperatingPoint | GradeScale
+"""By what a model's output becomes a verdict."""
 
 
 def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
@@ -137,7 +188,6 @@ def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
         card = msgspec.json.decode(raw, type=ModelCard)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleRefused(f"{source}: {error}; rebuild the bundle with axi-convert build") from error
-    card.operating_point()
     for field, problem in _problems(card):
         raise BundleRefused(f"{source}: {field}: {problem}; rebuild the bundle with axi-convert build")
     return card
@@ -145,20 +195,53 @@ def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
 
 def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
     """What no type can say, and what would let a defect pass."""
-    if card.task != "joint_defect":
-        yield "task", f"{card.task!r} is not served by this version"
-    if card.classes != ("normal", "defect"):
-        yield "classes", f"{list(card.classes)} are not normal and defect, in this order"
+    yield from _quality_problems(card) if card.task == "joint_quality" else _defect_problems(card)
     if not card.joint_types:
         yield "joint_types", "names no type, so no joint could be judged"
-    names = [point.name for point in card.operating_points]
+    shape = card.quantisation.input.shape
+    if shape != (1, *input_shape(card.preprocess)):
+        yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
+
+
+def _defect_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
+    head, names = card.quantisation.head, [point.name for point in card.operating_points]
+    if card.classes != ("normal", "defect"):
+        yield "classes", f"{list(card.classes)} are not normal and defect, in this order"
+    if not names:
+        yield "operating_points", "there is none, so nothing could be decided"
     if len(set(names)) != len(names):
         yield "operating_points", "a name appears twice"
-    if not card.quantisation.head.low < card.quantisation.head.high:
+    if card.default_operating_point not in names:
+        offered = ", ".join(names) or "none"
+        yield "default_operating_point", f"{card.default_operating_point!r} is not in the card; it offers: {offered}"
+    if card.grades is not None:
+        yield "grades", "a model that finds defects has operating points, not grades"
+    if not isinstance(head, ThermometerHead):
+        yield "quantisation.head", "shows no defect logit"
+    elif not head.low < head.high:
         yield "quantisation.head", "low must be below high"
-    size, shape = card.preprocess.size, card.quantisation.input.shape
-    if shape != (1, size, size, card.preprocess.channels):
-        yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
+
+
+def _quality_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
+    head, scale = card.quantisation.head, card.grades
+    if card.classes != GRADES:
+        yield "classes", f"{list(card.classes)} are not {', '.join(GRADES)}, in this order"
+    if scale is None:
+        yield "grades", "missing, so no index could be graded"
+    elif not _rise((*scale.thresholds, 1.0)) or not _rise((0.0, *scale.thresholds)):
+        yield "grades.thresholds", f"{list(scale.thresholds)} do not rise between 0 and 1"
+    if card.operating_points:
+        yield "operating_points", "a model that grades has grades, not operating points"
+    if not isinstance(head, SugenoHead):
+        yield "quantisation.head", "shows no quality index"
+    elif not _rise(head.consequents):
+        yield "quantisation.head", "consequents must rise"
+    elif card.quantisation.output.shape != (1, len(GRADES) - 1):
+        yield "quantisation.output.shape", "is not four ramps"
+
+
+def _rise(values: Sequence[float]) -> bool:
+    return all(low < high for low, high in pairwise(values))
 
 
 def encode_card(card: ModelCard) -> bytes:

@@ -52,7 +52,8 @@ class Score(Struct, frozen=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """The decision on one joint.
 
-    ``p_defect`` and ``threshold`` are None when nothing was scored. ``latency_ms`` runs from the first
+    ``p_defect`` and ``threshold`` are None when nothing was scored, ``quality_index`` and ``grade`` where it was not
+    graded. ``joint_type``: as its job says, which tells which bundle is responsible. ``latency_ms`` runs from the first
     byte read of the joint's view to this decision. ``slices`` counts the slices its view holds.
     """
 
@@ -64,9 +65,17 @@ class Verdict(Struct, frozen=True, kw_only=True):
     p_defect: float | None = None
     threshold: float | None = None
     operating_point: str | None = None
+    quality_index: float | None = None
+    grade: str | None = None
+    joint_type: str = ""
     reason: Reason | None = None
     slices: int = 0
     latency_ms: float = 0.0
+
+    @property
+    def scored(self) -> bool:
+        """Did a model have a say?"""
+        return self.p_defect is not None or self.quality_index is not None
 
     @property
     def route(self) -> Route:

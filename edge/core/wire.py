@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from edge.core.grades import GRADES
 from edge.core.job import Job, MachineCall
 from edge.core.verdict import Call, Reason, Route, Verdict
 
@@ -45,6 +46,8 @@ class ModelRef(Struct, frozen=True, kw_only=True):
 
 
 class VerdictPayload(Struct, frozen=True, kw_only=True):
+    """``quality_index`` (0 to 1, solder amount) and ``grade`` are there only where a joint was graded."""
+
     schema: Literal["axi-verdict/1"] = "axi-verdict/1"
     event_id: str
     device: str
@@ -64,10 +67,15 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     slices: int
     model: ModelRef | None
     latency_ms: float
+    quality_index: float | UnsetType = UNSET
+    grade: str | UnsetType = UNSET
 
 
 class BoardPayload(Struct, frozen=True, kw_only=True):
-    """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``."""
+    """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``.
+
+    ``grades``: joints by grade, where any was graded.
+    """
 
     schema: Literal["axi-board/1"] = "axi-board/1"
     device: str
@@ -80,6 +88,7 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
     routes: dict[str, int]
     refused: bool
     duration_ms: float
+    grades: dict[str, int] | UnsetType = UNSET
 
 
 State = Literal["online", "stopped", "offline"]
@@ -91,6 +100,8 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
     time: str
     version: str
     bundle: ModelRef | None
+    routes: dict[str, ModelRef] = {}
+    """Bundles of the joint types that have one of their own."""
 
 
 Severity = Literal["warning", "error", "critical"]
@@ -109,7 +120,7 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
 
     ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
     there was one. ``score_ms``: what the model alone takes for a joint of late, median. ``backlog``: jobs waiting;
-    ``outbox``: messages not yet acknowledged.
+    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type.
     """
 
     schema: Literal["axi-metrics/1"] = "axi-metrics/1"
@@ -126,6 +137,24 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     free_mb: dict[str, int]
     memory_mb: int
     temperature_c: float | None
+    quality: dict[str, QualityTrend] = {}
+
+
+class QualityTrend(Struct, frozen=True, kw_only=True):
+    """Where the quality index of one board type goes, which moves before any joint is a defect.
+
+    ``joints`` and ``mean``: of the last interval. ``trend``: exponentially weighted mean of the views' means;
+    ``usual``: the mean of the first views, and ``low`` and ``high`` the control limits round it
+    (``edge.core.trend``); None until there were enough. ``drifting``: the trend lies outside.
+    """
+
+    joints: int
+    mean: float | None
+    trend: float
+    usual: float | None
+    low: float | None
+    high: float | None
+    drifting: bool
 
 
 class AnswerPayload(Struct, frozen=True, kw_only=True):
@@ -211,16 +240,26 @@ def topic_level(serial: str) -> str:
 
 
 class Encoder(NamedTuple):
-    """Turns what this device decided into messages."""
+    """Turns what this device decided into messages.
+
+    ``model``: the bundle of every joint type that ``routes``, (joint type, bundle), gives none of its own.
+    """
 
     device: str
     topics: Topics
     version: str
     model: ModelRef
+    routes: tuple[tuple[str, ModelRef], ...] = ()
+
+    def model_for(self, joint_type: str) -> ModelRef:
+        """The bundle responsible for a joint type, whatever came of the joint; so event_ids do not hang on that."""
+        wanted = joint_type.casefold()
+        return next((model for known, model in self.routes if known.casefold() == wanted), self.model)
 
     def verdict(self, job: Job, verdict: Verdict, now: datetime) -> VerdictPayload:
+        model = self.model_for(verdict.joint_type)
         return VerdictPayload(
-            event_id=event_id(self.device, job.job_id, verdict.joint, self.model.digest),
+            event_id=event_id(self.device, job.job_id, verdict.joint, model.digest),
             device=self.device,
             time=timestamp(now),
             job_id=job.job_id,
@@ -236,8 +275,10 @@ class Encoder(NamedTuple):
             operating_point=verdict.operating_point,
             reason=verdict.reason,
             slices=verdict.slices,
-            model=self.model,
+            model=model,
             latency_ms=round(verdict.latency_ms, 3),
+            quality_index=UNSET if verdict.quality_index is None else verdict.quality_index,
+            grade=UNSET if verdict.grade is None else verdict.grade,
         )
 
     def refused(self, job_id: str, serial: str, verdict: Verdict, digest: str, now: datetime) -> VerdictPayload:
@@ -268,13 +309,14 @@ class Encoder(NamedTuple):
         job_id: str,
         board: BoardRef,
         calls: Sequence[tuple[str, str]],
+        grades: Mapping[str, int],
         *,
         expected: int,
         refused: bool,
         duration_ms: float,
         now: datetime,
     ) -> BoardPayload:
-        """``calls`` holds (verdict, route) of every decided joint of the job."""
+        """``calls`` holds (verdict, route) of every decided joint of the job; ``grades`` counts those graded."""
         verdicts = dict.fromkeys(Call, 0)
         routes = dict.fromkeys(Route, 0)
         for call, route in calls:
@@ -291,10 +333,13 @@ class Encoder(NamedTuple):
             routes={route.value: n for route, n in routes.items()},
             refused=refused,
             duration_ms=round(duration_ms, 3),
+            grades={grade: grades.get(grade, 0) for grade in GRADES} if grades else UNSET,
         )
 
     def status_payload(self, state: State, now: datetime) -> StatusPayload:
-        return StatusPayload(state=state, time=timestamp(now), version=self.version, bundle=self.model)
+        return StatusPayload(
+            state=state, time=timestamp(now), version=self.version, bundle=self.model, routes=dict(self.routes)
+        )
 
     def status(self, state: State, now: datetime) -> Message:
         return Message(self.topics.status, encode(self.status_payload(state, now)), retain=True)

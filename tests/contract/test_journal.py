@@ -93,6 +93,15 @@ def test_what_is_put_back_waits_behind_the_others(store: Store) -> None:
     assert [row.seq for row in store.pending(9)] == [rows[i].seq for i in (1, 3, 2, 0)]
 
 
+def test_grades_are_counted_once_a_joint(store: Store) -> None:
+    entry, other = (store.open_job(f"sha256:{name}", name, 3, NOW) for name in "ab")
+    store.record(entry, [make_verdict("J1", grade="good"), make_verdict("J2", grade="poor"), make_verdict("J3")])
+    store.record(entry, [make_verdict("J1", grade="poor")])
+    store.record(other, [make_verdict("J1", "L8", grade="good")])
+    assert store.grades(entry) == {"good": 1, "poor": 1}
+    assert store.grades(other) == {"good": 1}
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"

@@ -15,12 +15,12 @@ from edge.adapters.worker import JudgeProcess
 from edge.core.errors import BundleRefused, RuntimeLost
 from edge.core.job import Job
 from edge.core.verdict import Call, Reason
-from edge.exchange import Load
+from edge.exchange import Choice, Load
 from edge.ports import Batch, Judging, ViewToJudge
 from tests.support import bad_worker
 from tests.support.builders import make_job
 
-LOAD = Load(bundle=b"b", public_key_file="", operating_point="", runtime="auto", threads=1, kernels="fast")
+LOAD = Load(choices=(Choice(bundle=b"b"),))
 
 
 def process(load: Load = LOAD, *, start_s: float = 30, joint_s: float = 20) -> JudgeProcess:
@@ -146,9 +146,9 @@ def test_the_process_ends_with_its_owner(tmp_path: Path) -> None:
 
 def test_a_refused_bundle_is_refused_here_in_the_same_words() -> None:
     with pytest.raises(BundleRefused, match="no good"):
-        process(msgspec.structs.replace(LOAD, bundle=b"refused")).start(lambda: None)
+        process(Load(choices=(Choice(bundle=b"refused"),))).start(lambda: None)
 
 
 def test_a_bundle_that_never_finishes_loading_is_a_lost_runtime() -> None:
     with pytest.raises(RuntimeLost, match="at loading the bundle"):
-        process(msgspec.structs.replace(LOAD, bundle=b"mute"), start_s=0.5).start(lambda: None)
+        process(Load(choices=(Choice(bundle=b"mute"),)), start_s=0.5).start(lambda: None)

@@ -24,10 +24,11 @@ from convert.runtimes import outputs_on
 from convert.simulator.lot import simulate_lot
 from convert.simulator.plan import LotPlan
 from convert.train import load_model, score
-from edge.adapters.tflite import Kernels, installed_runtimes
+from edge.adapters.tflite import installed_runtimes
 from edge.bundle import Bundle, open_bundle
 from edge.config import load_toml
 from edge.core.preprocess import PreprocessSpec
+from edge.ports import Kernels
 from tests.support.training import write_recipe
 
 pytestmark = pytest.mark.slow

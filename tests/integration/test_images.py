@@ -31,7 +31,8 @@ def save(folder: Path, name: str, image: np.ndarray) -> SliceFile:
 @pytest.mark.parametrize("colour", [False, True])
 def test_every_format_reads_as_grey(tmp_path: Path, suffix: str, colour: bool) -> None:
     image = cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGR) if colour else GREY
-    read = read_slice(tmp_path, save(tmp_path, f"s.{suffix}", image), EIGHT)
+    read, coloured = read_slice(tmp_path, save(tmp_path, f"s.{suffix}", image), EIGHT)
+    assert not coloured
     assert (read.shape, read.dtype) == (GREY.shape, np.uint8)
     assert np.abs(read.astype(int) - GREY).max() <= (12 if suffix == "jpg" else 0)
 
@@ -39,7 +40,7 @@ def test_every_format_reads_as_grey(tmp_path: Path, suffix: str, colour: bool) -
 def test_sixteen_bits_need_and_use_the_window(tmp_path: Path) -> None:
     part = save(tmp_path, "s.png", GREY.astype(np.uint16) * 100 + 500)
     window = ImageFormat(bit_depth=16, window=(500, 500 + 25_500))
-    np.testing.assert_array_equal(read_slice(tmp_path, part, window), GREY)
+    np.testing.assert_array_equal(read_slice(tmp_path, part, window).grey, GREY)
     refuses(tmp_path, part, Reason.SLICE_FORMAT)
 
 
@@ -89,7 +90,7 @@ def test_a_tiff_with_white_as_zero_shows_what_it_means(tmp_path: Path, bits: int
             struct.pack_into("<H", raw, offset + 2 + 12 * i + 8, 0)
     (tmp_path / part.file).write_bytes(raw)
     image = EIGHT if bits == 8 else ImageFormat(bit_depth=16, window=(65_535 - 25_500, 65_535))
-    assert (read_slice(tmp_path, part, image) == 255 - GREY).all()
+    assert (read_slice(tmp_path, part, image).grey == 255 - GREY).all()
 
 
 def test_an_image_bomb_is_refused(tmp_path: Path) -> None:
@@ -118,6 +119,6 @@ def test_missing_linked_coloured_and_misdeclared_files_are_refused(tmp_path: Pat
     refuses(tmp_path, part, Reason.SLICE_FORMAT, ImageFormat(bit_depth=16, window=(0, 100)))
     colour = cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGR)
     colour[..., 0] //= 2
-    refuses(tmp_path, save(tmp_path, "c.png", colour), Reason.SLICE_FORMAT)
+    refuses(tmp_path, save(tmp_path, "c.png", colour.astype(np.uint16)), Reason.SLICE_FORMAT)
     (tmp_path / "text.png").write_text("not an image at all")
     refuses(tmp_path, SliceFile(index=0, file="text.png"), Reason.SLICE_UNREADABLE)

@@ -18,7 +18,8 @@ import numpy as np
 
 from edge.core.errors import BundleRefused
 from edge.core.wire import ModelRef
-from edge.exchange import Load, Ready
+from edge.exchange import Load, Ready, Served
+from edge.grader import Grader
 from edge.judge import Judge
 from edge.worker import serve_with
 from tests.support.builders import make_card
@@ -48,18 +49,23 @@ def read(folder: Path, part: Any, image: Any) -> Any:
 
 
 def load(asked: Load) -> tuple[Ready, Judge]:
-    if asked.bundle == b"refused":
+    (choice,) = asked.choices
+    if choice.bundle == b"refused":
         raise BundleRefused("card.json: no good")
-    if asked.bundle == b"mute":
+    if choice.bundle == b"mute":
         time.sleep(3600)
     card = make_card()
-    judge = Judge(
-        card, card.operating_point(), [FakeScorer(np.zeros((1, 4), np.uint8))], read, time.monotonic, Inline()
+    grader = Grader(card, card.rule(), [FakeScorer(np.zeros((1, 4), np.uint8))], time.monotonic)
+    served = Served(
+        model=REFERENCE,
+        joint_types=card.joint_types,
+        signed=False,
+        golden_joints=0,
+        operating_point="p",
+        thresholds=(0.5,),
     )
-    ready = Ready(
-        model=REFERENCE, signed=False, runtime="none", golden_joints=0, operating_point="p", threshold=0.5, score_ms=1.0
-    )
-    return ready, judge
+    ready = Ready(bundles=(served,), runtime="none", score_ms=1.0)
+    return ready, Judge(dict.fromkeys(card.joint_types, grader), read, time.monotonic, Inline())
 
 
 if __name__ == "__main__":

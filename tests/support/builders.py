@@ -8,8 +8,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+from msgspec import UNSET
 
-from edge.core.card import Lineage, ModelCard, OperatingPoint, Quantisation, Rate, TensorInfo, ThermometerHead
+from edge.core.card import (
+    GradeScale,
+    Lineage,
+    ModelCard,
+    OperatingPoint,
+    Quantisation,
+    Rate,
+    SugenoHead,
+    TensorInfo,
+    ThermometerHead,
+)
+from edge.core.features import FEATURES, FeatureSpec
+from edge.core.grades import GRADES
 from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
 from edge.core.preprocess import PreprocessSpec
 from edge.core.verdict import Call, Route
@@ -105,7 +118,40 @@ def make_card(**changes: Any) -> ModelCard:
     return ModelCard(**{**values, **changes})
 
 
-def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL) -> tuple[VerdictPayload, Message]:
+def make_quality_card(**changes: Any) -> ModelCard:
+    """A card for a model of four uint8 ramps; its thresholds lie between the consequents."""
+    scale = GradeScale(
+        thresholds=(0.125, 0.375, 0.625, 0.875),
+        class_means=(0.0, 0.25, 0.5, 0.75, 1.0),
+        learnt_on="training",
+        measured_on="lot",
+        recognised=HALF,
+        recall=HALF,
+        false_positive_rate=HALF,
+    )
+    values: dict[str, Any] = {
+        "name": "tiny-quality",
+        "task": "joint_quality",
+        "network": "neurofuzzy",
+        "joint_types": ("SMT",),
+        "classes": GRADES,
+        "preprocess": FeatureSpec(ranges=((0.0, 1.0),) * len(FEATURES)),
+        "operating_points": (),
+        "default_operating_point": "",
+        "grades": scale,
+        "quantisation": Quantisation(
+            scheme="int8",
+            input=TensorInfo(dtype="uint8", shape=(1, 1, 1, len(FEATURES)), scale=1 / 255),
+            output=TensorInfo(dtype="uint8", shape=(1, 4), scale=6 / 255),
+            head=SugenoHead(consequents=(0.0, 0.25, 0.5, 0.75, 1.0), full=6),
+        ),
+    }
+    return make_card(**{**values, **changes})
+
+
+def make_verdict(
+    joint: str, job_id: str = "L7", call: Call = Call.NORMAL, grade: str | None = None
+) -> tuple[VerdictPayload, Message]:
     """A verdict as the journal takes it."""
     payload = VerdictPayload(
         event_id=event_id("axi1", job_id, joint, "sha256:0"),
@@ -126,5 +172,6 @@ def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL) -> tu
         slices=1,
         model=None,
         latency_ms=1.0,
+        grade=UNSET if grade is None else grade,
     )
     return payload, Message("base/verdict/SN", encode(payload))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from datetime import datetime
@@ -13,7 +14,7 @@ import numpy as np
 from edge.core.decide import Output
 from edge.core.errors import BrokerUnavailable, SliceError
 from edge.core.job import ImageFormat, SliceFile
-from edge.core.preprocess import Grey, Patch
+from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Reason
 from edge.core.wire import Message, VerdictPayload
 from edge.ports import ClaimedJob, Free, JobEntry, Outcome, Queued
@@ -53,6 +54,7 @@ class FakeLedger:
         self._states: dict[int, str] = {}
         self._tries: dict[int, int] = {}
         self._verdicts: dict[int, dict[str, tuple[str, str]]] = {}
+        self._grades: dict[int, dict[str, str]] = {}
         self._outbox: dict[int, Message] = {}
         self._refusals: dict[int, int] = {}
         self._seq = 0
@@ -73,12 +75,17 @@ class FakeLedger:
     def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
         return dict(self._verdicts.get(entry.row, {}))
 
+    def grades(self, entry: JobEntry) -> dict[str, int]:
+        return dict(Counter(self._grades.get(entry.row, {}).values()))
+
     def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
         self._tries[entry.row] = 0
         known = self._verdicts.setdefault(entry.row, {})
         for payload, message in messages:
             if payload.joint not in known:
                 known[payload.joint] = (payload.verdict.value, payload.route.value)
+                if payload.grade:
+                    self._grades.setdefault(entry.row, {})[payload.joint] = payload.grade
                 self._queue(message)
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
@@ -171,15 +178,17 @@ class FakeReader:
         self.trouble, self.shapes = trouble or {}, shapes or {}
         self.read: list[str] = []
         self.blank: set[str] = set()
+        self.coloured: set[str] = set()
 
-    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Grey:
+    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Picture:
         self.read.append(part.file)
         if part.file in self.trouble:
             raise SliceError(self.trouble[part.file], f"{part.file}: as told")
         height, width = self.shapes.get(part.file, (96, 96))
         if part.file in self.blank:
-            return np.full((height, width), 100, np.uint8)
-        return np.broadcast_to(np.arange(width, dtype=np.uint8), (height, width))
+            return Picture(np.full((height, width), 100, np.uint8))
+        grey = np.broadcast_to(np.arange(width, dtype=np.uint8), (height, width))
+        return Picture(grey, part.file in self.coloured)
 
 
 class Inline(Executor):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.core.card import encode_card, parse_card
 from edge.core.errors import BundleRefused
+from edge.core.grades import GRADES
 from edge.core.verdict import Call, Reason, Route, Verdict
 from edge.core.wire import (
     BoardRef,
@@ -22,7 +23,7 @@ from edge.core.wire import (
     timestamp,
     topic_level,
 )
-from tests.support.builders import make_card, make_job
+from tests.support.builders import make_card, make_job, make_quality_card
 
 NOW = datetime(2026, 11, 21, 8, 15, 31, 204_000, tzinfo=UTC)
 MODEL = ModelRef(name="cnn3d", version="1.0.0", digest="sha256:" + "1" * 64)
@@ -43,7 +44,6 @@ def test_a_card_survives_the_round_trip() -> None:
         ("name", "../x"),
         ("operating_points", []),
         ("task", "other"),
-        ("task", "joint_quality"),
         ("classes", ["defect", "normal"]),
         ("joint_types", []),
     ],
@@ -71,6 +71,39 @@ def test_a_card_that_would_release_everything_is_refused(path: tuple[str | int, 
         target = target[step]
     target[path[-1]] = value
     with pytest.raises(BundleRefused, match="card"):
+        parse_card(json.dumps(document).encode())
+
+
+def test_a_card_that_grades_survives_the_round_trip() -> None:
+    card = make_quality_card(files={"model.tflite": "sha256:" + "a" * 64})
+    assert parse_card(encode_card(card)) == card
+    assert card.rule() is card.rule("midpoints") is card.grades
+    with pytest.raises(BundleRefused, match=r"recall-0\.90.*offers: midpoints"):
+        card.rule("recall-0.90")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("classes",), ["normal", "defect"], "classes"),
+        (("grades",), None, "grades"),
+        (("grades", "thresholds"), [0.4, 0.4, 0.6, 0.8], "thresholds"),
+        (("grades", "thresholds"), [0.0, 0.4, 0.6, 0.8], "thresholds"),
+        (("grades", "thresholds"), [0.2, 0.4, 0.6, 1.0], "thresholds"),
+        (("quantisation", "head", "consequents"), [0.0, 0.5, 0.25, 0.75, 1.0], "head"),
+        (("quantisation", "head"), {"kind": "thermometer", "low": -1.0, "high": 1.0, "full": 6.0}, "head"),
+        (("quantisation", "output", "shape"), [1, 5], "output"),
+        (("quantisation", "input", "shape"), [1, 1, 1, 3], "input"),
+        (("task",), "joint_defect", "classes"),
+    ],
+)
+def test_a_card_that_would_grade_wrongly_is_refused_by_field(path: tuple[str, ...], value: object, field: str) -> None:
+    document = json.loads(encode_card(make_quality_card()))
+    target = document
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    with pytest.raises(BundleRefused, match=field):
         parse_card(json.dumps(document).encode())
 
 
@@ -116,6 +149,19 @@ def test_the_verdict_payload_is_that_of_the_contract() -> None:
     }
 
 
+def test_a_graded_joint_carries_index_and_grade_and_the_bundle_of_its_type() -> None:
+    quality = ModelRef(name="q", version="1.0.0", digest="sha256:" + "3" * 64)
+    encoder = ENCODER._replace(routes=(("SMT", quality),))
+    verdict = Verdict(joint="U1.1", call=Call.DEFECT, joint_type="smt", quality_index=0.04, grade="poor")
+    payload = json.loads(encode(encoder.verdict(make_job(), verdict, NOW)))
+    assert (payload["quality_index"], payload["grade"], payload["p_defect"]) == (0.04, "poor", None)
+    assert payload["model"]["name"] == "q"
+    assert payload["event_id"] == event_id("axi1", "L7-000123", "U1.1", quality.digest)
+    lost = Verdict(joint="U1.1", call=Call.UNJUDGED, joint_type="SMT", reason=Reason.TIMEOUT)
+    assert encoder.verdict(make_job(), lost, NOW).event_id == payload["event_id"], "whatever came of it"
+    assert encoder.status_payload("online", NOW).routes == {"SMT": quality}
+
+
 @pytest.mark.parametrize("call", list(Call))
 def test_only_normal_is_released(call: Call) -> None:
     assert (Verdict(joint="J1", call=call).route is Route.RELEASE) == (call is Call.NORMAL)
@@ -141,10 +187,17 @@ def test_time_is_utc_with_milliseconds() -> None:
 
 def test_a_board_summary_counts_every_call() -> None:
     calls = [("normal", "release")] * 3 + [("defect", "specialist"), ("unjudged", "specialist")]
-    summary = ENCODER.board("L7", BoardRef(serial="SN"), calls, expected=5, refused=False, duration_ms=1.0, now=NOW)
+    summary = ENCODER.board("L7", BoardRef(serial="SN"), calls, {}, expected=5, refused=False, duration_ms=1.0, now=NOW)
     assert summary.verdicts == {"normal": 3, "defect": 1, "unjudged": 1}
     assert summary.routes == {"release": 3, "specialist": 2}
     assert summary.joints_decided == summary.joints_expected == 5
+    assert b"grades" not in encode(summary)
+
+
+def test_a_board_summary_counts_every_grade_where_joints_were_graded() -> None:
+    calls, board = [("normal", "release")] * 3, BoardRef(serial="SN")
+    summary = ENCODER.board("L7", board, calls, {"good": 2}, expected=3, refused=False, duration_ms=1.0, now=NOW)
+    assert json.loads(encode(summary))["grades"] == dict.fromkeys(GRADES, 0) | {"good": 2}
 
 
 def test_a_refused_joint_carries_no_model() -> None:

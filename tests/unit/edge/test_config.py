@@ -32,6 +32,13 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
     assert settings.spool.path == "/var/spool/axi-edge"
 
 
+def test_a_joint_type_may_have_a_bundle_of_its_own(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALLEST.replace("[mqtt]", '[model.routes.SMT]\nbundle = "/q"\n[mqtt]'))
+    assert (settings.model.bundle_of(""), settings.model.bundle_of("SMT")) == ("/b", "/q")
+    with pytest.raises(ConfigError, match=r"model\.routes\.BGA.*missing; joint types with a route: SMT"):
+        settings.model.bundle_of("BGA")
+
+
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
 def test_a_device_profile_loads_and_names_every_key(profile: Path) -> None:
     settings = load_settings(profile)
@@ -50,6 +57,11 @@ def test_there_is_a_profile() -> None:
         (("[device]\nname", "[device]\nnam"), r"\[device\] nam: unknown; the nearest valid name is 'name'"),
         (("[model]", "[modle]"), r"\[modle\]: unknown; the nearest valid name is 'model'"),
         (('bundle = "/b"', ""), r"\[model\] bundle: missing; add it"),
+        (("[mqtt]", "[model.routes.SMT]\n[mqtt]"), r"\[model\.routes\] SMT|bundle: missing"),
+        (
+            ("[mqtt]", '[model.routes.SMT]\nbundle = "/q"\npoint = "p"\n[mqtt]'),
+            r"\[model\.routes\.SMT\] point: unknown; the nearest valid name is 'operating_point'",
+        ),
         (('[device]\nname = "axi1"', ""), r"\[device\]: missing; add it"),
         (('"axi1"', '"axi 1"'), r"\[device\] name: "),
         (('"acme/line3/axi1"', '"acme/#"'), r"\[mqtt\] base_topic: "),

@@ -190,6 +190,35 @@ def test_slow_verdicts_an_old_job_and_a_clock_that_was_set_each_raise_an_alarm()
     assert house.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
 
 
+def test_the_drift_of_a_board_types_quality_raises_an_alarm_while_every_joint_is_good() -> None:
+    house = House()
+
+    def view(mean: float) -> None:
+        joints = [
+            Verdict(joint=f"U1.{i}", call=Call.NORMAL, quality_index=mean + off, grade="good")
+            for i, off in enumerate((-0.02, 0.0, 0.02))
+        ]
+        house.tally.note(joints, "OB-3")
+
+    for i in range(40):
+        view(0.5 + 0.01 * (i % 3 - 1))
+    steady = house.step()["quality"]["OB-3"]
+    assert (steady["joints"], steady["drifting"]) == (120, False)
+    assert steady["low"] < steady["usual"] < steady["high"]
+    for i in range(12):
+        view(0.5 + 0.004 * i)
+    moved = house.step()["quality"]["OB-3"]
+    assert moved["drifting"]
+    assert moved["trend"] > moved["high"]
+    assert house.alarms() == ["quality_drift"]
+    for _ in range(30):
+        view(0.5)
+    back = house.step()["quality"]["OB-3"]
+    assert not back["drifting"]
+    assert house.alarms() == ["quality_drift", "quality_drift_over"]
+    assert house.step()["quality"]["OB-3"]["mean"] is None, "nothing came in this interval"
+
+
 def test_a_model_that_became_slow_raises_an_alarm() -> None:
     house = House()
     for house.score_ms in (0, 2, 7, 8, 3):

@@ -18,16 +18,19 @@ from edge.core.errors import JournalError, RuntimeLost, SliceError
 from edge.core.job import Job, Roi, encode_manifest
 from edge.core.verdict import Call, Reason, Verdict
 from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
+from edge.grader import Grader
 from edge.inspection import MOST_DEATHS, Inspection
 from edge.judge import Judge
 from edge.pace import Pace
 from edge.ports import Batch, ClaimedJob, JobEntry
 from edge.tally import Tally
-from tests.support.builders import document, make_card, make_job
+from tests.support.builders import document, make_card, make_job, make_quality_card
 from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
 
 NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
 CARD = make_card()
+MAIN = ModelRef(name="m", version="1.0.0", digest="sha256:0")
+QUALITY = ModelRef(name="q", version="1.0.0", digest="sha256:1")
 
 
 def claimed(job: Job, folder: str = "", content: str = "") -> ClaimedJob:
@@ -43,21 +46,19 @@ class Line:
         self.ledger = parts.get("ledger") or FakeLedger()
         self.reader = parts.get("reader") or FakeReader()
         ticks = count()
-        judge = Judge(
-            parts.get("card") or CARD,  # type: ignore[arg-type]
-            CARD.operating_point(),
-            [parts.get("scorer") or FakeScorer(NORMAL)],  # type: ignore[list-item]
-            self.reader,  # type: ignore[arg-type]
-            lambda: next(ticks) * 1e-3,
-            Inline(),
-        )
+        card: Any = parts.get("card") or CARD
+        scorer: Any = parts.get("scorer") or FakeScorer(NORMAL)
+        grader = Grader(card, card.rule(), [scorer], lambda: next(ticks) * 1e-3)
+        graders = dict.fromkeys(card.joint_types, grader) | (parts.get("beside") or {})  # type: ignore[operator]
+        judge = Judge(graders, self.reader, lambda: next(ticks) * 1e-3, Inline())  # type: ignore[arg-type]
+        routes = tuple((kind, QUALITY) for kind in graders if kind not in card.joint_types)
         self.beats = 0
         self.stopped = False
         self.inspection = Inspection(
             spool=self.spool,
             ledger=self.ledger,  # type: ignore[arg-type]
             judge=parts.get("judge") or judge,  # type: ignore[arg-type]
-            encoder=Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0")),
+            encoder=Encoder("axi1", Topics("base"), "0", MAIN, routes),
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             clock=lambda: next(ticks) * 1e-3,
             announce=lambda: None,
@@ -194,6 +195,66 @@ def test_unsupported_types_and_boxes_off_the_frame_are_not_judged() -> None:
     line = Line([claimed(msgspec.structs.replace(job, joints=(odd, off, third)))])
     line.run()
     assert [one.reason for one in line.verdicts()] == [Reason.UNSUPPORTED_JOINT_TYPE, Reason.ROI_OUTSIDE, None]
+
+
+def of_types(job: Job, *types: str) -> Job:
+    """The job with the joints of each view of these types, in turn."""
+    joints = [msgspec.structs.replace(joint, type=types[i % len(types)]) for i, joint in enumerate(job.joints)]
+    return msgspec.structs.replace(job, joints=tuple(joints))
+
+
+def quality_grader(*outputs: Sequence[int]) -> Grader:
+    card = make_quality_card()
+    rows = [np.array([output], np.uint8) for output in outputs]
+    return Grader(card, card.rule(), [FakeScorer(rows[-1], rows)], lambda: 0.0)
+
+
+def test_each_joint_is_judged_by_the_bundle_of_its_type_also_within_one_view() -> None:
+    job = of_types(make_job(joints=4, slices=1), "PTH", "SMT", "smt", "BGA")
+    beside = {"SMT": quality_grader((255, 255, 0, 0), (255, 10, 0, 0))}
+    line = Line([claimed(job)], beside=beside, scorer=FakeScorer(DEFECT))
+    line.run()
+    told = [(one.verdict, one.reason, one.p_defect is not None, one.grade or None) for one in line.verdicts()]
+    assert told == [
+        (Call.DEFECT, None, True, None),
+        (Call.NORMAL, None, False, "good"),
+        (Call.NORMAL, None, False, "acceptable_poor"),
+        (Call.UNJUDGED, Reason.UNSUPPORTED_JOINT_TYPE, False, None),
+    ]
+    assert [one.model and one.model.name for one in line.verdicts()] == ["m", "q", "q", "m"]
+    (summary,) = (json.loads(m.payload) for m in line.messages() if "/board/" in m.topic)
+    assert {grade: n for grade, n in summary["grades"].items() if n} == {"good": 1, "acceptable_poor": 1}
+    trend = line.inspection.tally.take().quality["MB-7"]
+    assert (trend.joints, trend.mean) == (2, pytest.approx(np.mean([0.5, 0.25 + 0.25 * 10 / 255]), abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("output", "grade", "call"),
+    [
+        ((0, 0, 0, 0), "poor", Call.DEFECT),
+        ((255, 255, 255, 255), "excessive", Call.DEFECT),
+        ((255, 255, 255, 0), "acceptable_excessive", Call.NORMAL),
+    ],
+)
+def test_the_ends_of_the_scale_are_defects(output: Sequence[int], grade: str, call: Call) -> None:
+    line = Line([claimed(of_types(make_job(joints=1, slices=1), "SMT"))], beside={"SMT": quality_grader(output)})
+    line.run()
+    (one,) = line.verdicts()
+    assert (one.grade, one.verdict) == (grade, call)
+
+
+def test_what_a_network_cannot_see_rightly_is_not_judged_by_it() -> None:
+    """A picture in colours is no X-ray image; of several slices an optical network would leave some out."""
+    reader = FakeReader()
+    reader.coloured = {"01015000.png"}
+    coloured = of_types(make_job("L-1", joints=2, slices=1), "PTH", "SMT")
+    stack = of_types(make_job("L-2", joints=1, slices=2), "SMT")
+    line = Line([claimed(coloured)], reader=reader, beside={"SMT": quality_grader((255, 255, 0, 0))})
+    line.run()
+    assert [(one.reason, one.grade or None) for one in line.verdicts()] == [(Reason.SLICE_FORMAT, None), (None, "good")]
+    line = Line([claimed(stack)], beside={"SMT": quality_grader((255, 255, 0, 0))})
+    line.run()
+    assert [one.reason for one in line.verdicts()] == [Reason.TOO_MANY_SLICES]
 
 
 def test_a_joint_with_one_blank_slice_is_not_judged() -> None:

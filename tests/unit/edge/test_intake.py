@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.judge import contrasts
+from edge.core.intake import contrasts
 
 
 @given(seed=st.integers(0, 999), channels=st.integers(1, 6))
