@@ -4,11 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 LOTS   := build/reference/calibration/lot.json build/reference/validation/lot.json build/reference/held-out/truth.csv
-BUNDLES := $(patsubst %,build/bundles/%-1.0.0,cnn3d cnn3d-factorised cnn-lstm cnn-lstm-factorised)
+OPTICAL := build/reference/optical-training/truth.csv build/reference/optical-held-out/truth.csv
+BUNDLES := $(patsubst %,build/bundles/%-1.0.0,cnn3d cnn3d-factorised cnn-lstm cnn-lstm-factorised neurofuzzy neurofuzzy-float32)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench faults reference results bundles gallery schemas real tableii clean
+.PHONY: help install system demo check static test bench faults reference results grades bundles gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -57,19 +58,29 @@ reference: $(STAMP) ## make the shipped models again (about two hours on two cor
 build/reference/%/lot.json: | $(STAMP)
 	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*
 
-.SECONDARY: $(LOTS) build/reference/test/lot.json   # or make deletes what it thinks is in between
+.SECONDARY: $(LOTS) $(OPTICAL) build/reference/test/lot.json build/reference/optical-test/truth.csv   # or make deletes them
 
 # truth.csv is written row by row: only a lot of patches ends with a file that says that it is whole.
-build/reference/held-out/truth.csv: | $(STAMP)
-	rm -rf build/reference/held-out build/reference/held-out.part
-	$(BIN)/axi-convert simulate --reference held-out --out build/reference/held-out.part
-	mv build/reference/held-out.part build/reference/held-out
+build/reference/%/truth.csv: | $(STAMP)
+	rm -rf build/reference/$* build/reference/$*.part
+	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*.part
+	mv build/reference/$*.part build/reference/$*
 
-results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.json   ## the paper's tables for the shipped models
+results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.json grades  ## the papers' tables for the shipped models
 	$(BIN)/axi-convert evaluate --data build/reference/test --validation build/reference/validation --out docs/results
+
+grades: build/bundles/neurofuzzy-1.0.0 build/reference/optical-validation/truth.csv build/reference/optical-test/truth.csv   ## of them, those of the network that grades
+	$(BIN)/axi-convert evaluate build/bundles/neurofuzzy-1.0.0 convert/reference/models/neurofuzzy.keras \
+		--training build/reference/optical-training --validation build/reference/optical-validation --data build/reference/optical-test --out docs/results/grades
 
 build/keys/signing.pem: | $(STAMP)
 	$(BIN)/axi-convert keys --out build/keys
+
+build/bundles/neurofuzzy%-1.0.0: build/keys/signing.pem $(OPTICAL)
+	$(BIN)/axi-convert build convert/reference/recipes/neurofuzzy$*.toml --out build/bundles
+
+build/bundles/neurofuzzy-1.0.0: build/keys/signing.pem $(OPTICAL)
+	$(BIN)/axi-convert build convert/reference/recipes/neurofuzzy.toml --out build/bundles
 
 build/bundles/%-1.0.0: build/keys/signing.pem $(LOTS)
 	$(BIN)/axi-convert build convert/reference/recipes/$*.toml --out build/bundles

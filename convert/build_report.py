@@ -11,6 +11,8 @@ from convert.build_tables import aurocs, flips_at, tables_of
 from convert.findings import Findings
 from convert.layer_errors import most_costly
 from convert.pages import Page, Picture, write_page
+from convert.quality.figures import Agreement
+from edge.core.card import SugenoHead
 
 _MOST_PICTURES = 60
 DISCLAIMER = (
@@ -46,13 +48,16 @@ def _facts(found: Findings) -> Iterator[str]:
         yield f"scheme {quantisation.scheme}" + (f"; left in float by name: {left}" if left else "")
         different = f"exact kernels of the runtimes differ, as the recipe allows: {found.reason}"
         same = "bit-identical on every runtime's exact kernels" if quantisation.bit_identical else different
-        yield f"{same}; golden joints may be off by {quantisation.replay_tolerance:.3f} in the logit on fast kernels"
+        unit = "quality index" if isinstance(quantisation.head, SugenoHead) else "logit"
+        yield f"{same}; golden joints may be off by {quantisation.replay_tolerance:.3f} in the {unit} on fast kernels"
     yield from (f"WARNING: {warning}" for warning in found.warnings)
     yield from (f"REFUSED: {problem}" for problem in found.problems)
 
 
 def _meaning(found: Findings) -> Iterator[str]:
     """What a passed build says, and what it does not."""
+    if not found.refused and found.grades is not None:
+        yield _meaning_of_grades(found.grades)
     if found.refused or not found.points:
         return
     point = found.points[0]
@@ -65,10 +70,30 @@ def _meaning(found: Findings) -> Iterator[str]:
     )
 
 
+def _meaning_of_grades(both: Agreement) -> str:
+    recall, false = both.tflite.recall, both.tflite.false_positive_rate
+    return (
+        "passed means: model.tflite grades as the Keras model does, within the budgets below. It does not mean that "
+        f"the model is good enough for a line: on the lot it was measured on it misses {recall.total - recall.hits} of "
+        f"{recall.total} poor or excessive joints and calls {false.hits} of {false.total} others defects"
+    )
+
+
 def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
     from convert import plots
+    from convert.quality import drawings
 
-    if found.evaluation is not None:
+    if found.network is not None:
+        drawings.draw_sets(folder / "sets.png", found.network)
+        yield Picture("sets.png", "What the network learnt: membership functions, and the index rules make")
+    if found.evaluation is not None and found.scale is not None:
+        measured, between = found.evaluation, found.scale.thresholds
+        drawings.draw_index_parity(folder / "scores.png", measured, between)
+        yield Picture("scores.png", "Quality index of every evaluation joint: Keras against converted")
+        title = f"{len(measured.lot.rows)} evaluation joints, converted model"
+        drawings.draw_index(folder / "index.png", measured.lot.quality_rows, measured.tflite, between, title)
+        yield Picture("index.png", "Quality index against the amount of solder")
+    elif found.evaluation is not None:
         plots.draw_parity(folder / "scores.png", found.evaluation, found.points)
         yield Picture("scores.png", "Defect logit, ln(p / (1 - p)), of every evaluation joint: Keras against converted")
         for point in found.points:
@@ -89,7 +114,8 @@ def _draw(found: Findings, folder: Path) -> Iterator[Picture]:
     if found.layers:
         plots.draw_layer_errors(folder / "layers.png", found.layers)
         yield Picture(
-            "layers.png", "Every operation's result against float32, and what the operation by itself does to the logit"
+            "layers.png",
+            "Every operation's result against float32, and what the operation by itself does to the reading",
         )
 
 
@@ -104,8 +130,10 @@ def _as_data(found: Findings) -> dict[str, object]:
         "problems": found.problems,
         "lots": found.lots,
         "gate": [{**check._asdict(), "passed": check.passed} for check in found.gate],
-        "auroc": aurocs(measured) if measured else None,
+        "auroc": aurocs(measured) if measured and not found.scale else None,
         "operating_points": found.points,
+        "grades": found.grades,
+        "scale": found.scale,
         "runtimes": found.runtimes,
         "ranks": found.ranks,
         "lowering": [one._asdict() for one in found.rewrites],

@@ -14,6 +14,7 @@ from convert.layer_errors import most_costly
 from convert.metrics import Interval, auroc_interval, flipped
 from convert.pages import Table
 from convert.parity import AtPoint, Measured
+from convert.quality.tables import agreement_table, confusion_table, rules_table
 from convert.rank_choice import RankTried
 
 _WORST = 5
@@ -22,10 +23,7 @@ _WORST = 5
 def tables_of(found: Findings) -> Iterator[Table]:
     if found.gate:
         yield _gate(found)
-    if found.evaluation is not None:
-        yield _accuracy(found.evaluation)
-        yield _points(found)
-        yield _flip_list(found.evaluation, found.points)
+    yield from _measured(found)
     if found.runtimes:
         yield _runtimes(found)
     if found.ranks:
@@ -38,6 +36,19 @@ def tables_of(found: Findings) -> Iterator[Table]:
         yield _calibration(found)
     if found.operations:
         yield _contents(found)
+
+
+def _measured(found: Findings) -> Iterator[Table]:
+    """What was found on the evaluation lot, of decisions or of grades."""
+    if found.grades is not None and found.scale is not None:
+        yield agreement_table(found.grades, found.scale)
+        yield confusion_table("Confusion matrix of the converted model", found.grades.tflite)
+    elif found.evaluation is not None:
+        yield _accuracy(found.evaluation)
+        yield _points(found)
+        yield _flip_list(found.evaluation, found.points)
+    if found.network is not None:
+        yield rules_table(found.network)
 
 
 def _gate(found: Findings) -> Table:
@@ -106,7 +117,7 @@ def _runtimes(found: Findings) -> Table:
     rows = tuple(
         (
             one.name,
-            f"{one.median_ms:.2f}",
+            f"{one.median_ms:.3g}",
             f"{one.peak_mb:.0f}",
             f"{one.model_mb:.0f}",
             "yes" if one.identical else "no",
@@ -130,7 +141,7 @@ def _ranks(tried: tuple[RankTried, ...]) -> Table:
             f"{one.auroc:.4f}",
             f"{one.weights:,}",
             f"{one.model_bytes:,}",
-            f"{one.median_ms:.2f}",
+            f"{one.median_ms:.3g}",
             "chosen" if one.chosen else "",
         )
         for one in tried
@@ -145,7 +156,7 @@ def _ranks(tried: tuple[RankTried, ...]) -> Table:
 
 def _lowering(found: Findings) -> Table:
     rows = tuple((one.name, str(one.layers), f"{one.weights:,}", f"{one.difference:.1e}") for one in found.rewrites)
-    note = "Largest difference in p_defect from the step before, in float32, on calibration joints."
+    note = "Largest difference of a score from the step before, in float32, on calibration joints."
     if found.lowering_difference is not None:
         note += f" On the whole evaluation lot, from Keras to the last step: {found.lowering_difference:.1e}."
     return Table("Lowering, pass by pass", note, ("pass", "layers", "weights", "difference"), rows)
@@ -156,10 +167,11 @@ def _layers(found: Findings) -> Table:
     rows = tuple((one.name, f"{one.logit:.4f}", f"{one.snr_db:.1f}", f"{one.cosine:.6f}") for one in worst)
     return Table(
         "The layers that cost most",
-        "Cost: how far the operation by itself, on the inputs that the file gave it, moves the defect logit (root mean "
-        "square over a few joints). Signal-to-noise ratio and cosine hold what earlier operations spoilt, too. The "
-        "figure shows all. A layer that costs too much can be kept in float by name: [quantisation] float.",
-        ("operation", "moves the logit by", "SNR, dB", "cosine"),
+        "Cost: how far the operation by itself, on the inputs that the file gave it, moves the reading (logit or "
+        "quality index), root mean square over a few joints. Signal-to-noise ratio and cosine hold what earlier "
+        "operations spoilt, too. The figure shows all. A layer that costs too much can be kept in float by name: "
+        "[quantisation] float.",
+        ("operation", "moves the reading by", "SNR, dB", "cosine"),
         rows,
     )
 

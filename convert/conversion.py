@@ -26,7 +26,7 @@ from convert.parity import (
     Identity,
     Measured,
     identity,
-    logits_apart,
+    readings_apart,
     require_sense,
     run_everywhere,
     scores_of,
@@ -37,12 +37,13 @@ from convert.recipe import Recipe
 from convert.runtimes import outputs_on, supported, thread_count
 from convert.train import score
 from edge.adapters.tflite import RuntimeInfo, TfliteScorer
-from edge.core.card import Quantisation
-from edge.core.errors import GateRefused
+from edge.core.card import Head, Quantisation, SugenoHead
+from edge.core.errors import ConfigError, GateRefused
 
 Say = Callable[[str], None]
 
-_LEAST_REPLAY_TOLERANCE = 0.05
+_LEAST_REPLAY_TOLERANCE = {False: 0.05, True: 0.005}
+"""In defect logits, and (True) in quality index."""
 _COMPARED = 16
 """Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
 _TRACED = 8
@@ -51,10 +52,10 @@ _TRACED = 8
 
 @dataclass(frozen=True)
 class Lots:
-    """What a recipe's three lots hold."""
+    """What a recipe's lots hold. ``validation``: none for a network that grades."""
 
     calibration: LabelledLot
-    validation: LabelledLot
+    validation: LabelledLot | None
     evaluation: LabelledLot
 
 
@@ -62,13 +63,13 @@ class Lots:
 class Converted:
     """A TFLite file that was read and run, with both sides' scores.
 
-    ``runtimes``: those it is for, the preferred first; ``elsewhere``: p_defect on the others.
+    ``runtimes``: those it is for, the preferred first; ``elsewhere``: scores on the others.
     """
 
     model: bytes
     quantisation: Quantisation
     runtimes: tuple[RuntimeInfo, ...]
-    validation: Measured
+    validation: Measured | None
     evaluation: Measured
     elsewhere: dict[str, Scores]
 
@@ -76,15 +77,19 @@ class Converted:
 def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say) -> Converted:
     """Lower, quantise in another process, read the file, run it on every runtime. Raises ConfigError, GateRefused."""
     runtimes = supported(recipe.quantisation.runtimes)
-    keras_validation, keras_evaluation = score(model, lots.validation), score(model, lots.evaluation)
+    exact = keras_evaluation = score(model, lots.evaluation)
     calibration = lots.calibration.take(
         draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
     )
-    require_images(calibration, lots.calibration.name)
+    if not recipe.grades:
+        require_images(calibration, lots.calibration.name)
     plain = score(model, calibration[:_COMPARED], plain=True)
     network = read_network(model)
-    exact = keras_evaluation
-    if recipe.factorisation.layers:
+    if network.grades != recipe.grades:
+        raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
+    found.network = network if network.grades else None
+    keras_validation = None if lots.validation is None else score(model, lots.validation)
+    if recipe.factorisation.layers and lots.validation is not None and keras_validation is not None:
         require_equivalence(plain, network_scores(network, calibration[:_COMPARED]), "read")
         found.ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], say)
         network = _factorised(recipe, network, keras_validation, lots.validation, found, say)
@@ -98,15 +103,14 @@ def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say)
     say(f"running {len(some)} joints on {names}: fast and exact kernels, one and two threads")
     same = identity(runtimes, tflite, some, integer=recipe.quantisation.scheme == "int8")
     require_sense(same.exact)
-    quantisation = _boundary(recipe, tflite, runtimes)
-    if recipe.quantisation.scheme == "int8":
+    quantisation = _boundary(recipe, tflite, runtimes, lowered.program.head)
+    if recipe.quantisation.scheme == "int8" and not recipe.grades:
         raw = scores_of(outputs_on(runtimes[0], "fast", tflite, calibration, thread_count()), quantisation)
         quantisation = replace(quantisation, head=fitted_head(HEAD, raw, score(model, calibration)))
     quantisation = agreed(same, quantisation, recipe.quantisation.tolerance)
     found.quantisation, found.reason = quantisation, recipe.quantisation.reason
     found.layers = layer_errors(lowered.banded, runtimes[0], tflite, some[:_TRACED])
-    say(f"scoring {len(lots.validation.rows)} and {len(lots.evaluation.rows)} joints on fast kernels")
-    validation = outputs_on(runtimes[0], "fast", tflite, lots.validation.patches, thread_count())
+    say(f"scoring {len(lots.evaluation.rows)} joints on fast kernels")
     runs = run_everywhere(runtimes, tflite, lots.evaluation.patches)
     found.runtimes = tuple(
         RuntimeFigures(
@@ -121,8 +125,12 @@ def converted(recipe: Recipe, model: Any, lots: Lots, found: Findings, say: Say)
     scores = {name: scores_of(run.outputs, quantisation) for name, run in runs.items()}
     evaluation = Measured(lots.evaluation, keras_evaluation, scores.pop(runtimes[0].name))
     found.evaluation = evaluation
-    validation_side = Measured(lots.validation, keras_validation, scores_of(validation, quantisation))
-    return Converted(tflite, quantisation, runtimes, validation_side, evaluation, scores)
+    validation = None
+    if lots.validation is not None and keras_validation is not None:
+        say(f"scoring the {len(lots.validation.rows)} validation joints")
+        raw = outputs_on(runtimes[0], "fast", tflite, lots.validation.patches, thread_count())
+        validation = Measured(lots.validation, keras_validation, scores_of(raw, quantisation))
+    return Converted(tflite, quantisation, runtimes, validation, evaluation, scores)
 
 
 def _factorised(
@@ -178,29 +186,30 @@ def _quantised(recipe: Recipe, lowered: Lowered, calibration: NDArray[np.uint8],
     return tflite
 
 
-def _boundary(recipe: Recipe, tflite: bytes, runtimes: Sequence[RuntimeInfo]) -> Quantisation:
+def _boundary(recipe: Recipe, tflite: bytes, runtimes: Sequence[RuntimeInfo], head: Head) -> Quantisation:
     scorer = TfliteScorer(tflite, None, runtimes[0], threads=1)
     asked = recipe.quantisation
     return Quantisation(
         scheme=asked.scheme,
         input=scorer.input_info,
         output=scorer.output_info,
-        head=HEAD,
+        head=head,
         float_layers=asked.keep_float,
         runtimes=tuple(f"{one.name} {one.version}" for one in runtimes),
     )
 
 
 def agreed(same: Identity, quantisation: Quantisation, allowed: float) -> Quantisation:
-    """Note how far runtimes differ. Raises GateRefused where exact kernels differ by more than ``allowed`` in a logit.
+    """Note how far runtimes differ. Raises GateRefused where readings of exact kernels are not within ``allowed``.
 
     When nothing is allowed they must give the very same integers, also where the logits come out equal.
     """
-    apart = logits_apart(same.exact, same.others, quantisation)
+    apart = readings_apart(same.exact, same.others, quantisation)
     if same.differing and (not allowed or apart > allowed):
         raise GateRefused(
-            f"no bundle written: exact kernels of {same.differing[0]} do not reproduce the first runtime (a logit is "
+            f"no bundle written: exact kernels of {same.differing[0]} do not reproduce the first runtime (a reading is "
             f"{apart:.4f} off); where that can be borne, say so in [quantisation] tolerance and reason"
         )
-    tolerance = max(_LEAST_REPLAY_TOLERANCE, 2 * max(apart, logits_apart(same.exact, same.fast, quantisation)))
+    least = _LEAST_REPLAY_TOLERANCE[isinstance(quantisation.head, SugenoHead)]
+    tolerance = max(least, 2 * max(apart, readings_apart(same.exact, same.fast, quantisation)))
     return replace(quantisation, bit_identical=not same.differing, replay_tolerance=tolerance)

@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.optical.truth import QualityRow, read_quality_truth
 from convert.simulator.lot import LOT, SHARDS, Shard, read_lot_file
 from convert.simulator.plan import TRUTH, TruthRow, read_truth
 from convert.training_plan import Balance
 from edge.adapters.images import read_slice
 from edge.core.errors import UsageError
-from edge.core.job import Job, View, parse_manifest
-from edge.core.preprocess import PreprocessSpec, Slices, prepare
+from edge.core.features import FeatureSpec
+from edge.core.intake import Spec, input_shape, prepared
+from edge.core.job import Job, Joint, parse_manifest
+from edge.core.preprocess import Slices
 from edge.files import digest_file
 from edge.scene import read_view
 
@@ -31,6 +33,8 @@ Labels = NDArray[np.int64]
 Patches = NDArray[np.uint8]
 Positions = NDArray[np.int64]
 Tick = Callable[[int], None]
+Row = TruthRow | QualityRow
+"""The truth of one joint: of an X-ray lot, or of an optical one."""
 
 _OPEN_FILES = 64
 
@@ -61,7 +65,7 @@ class LabelledLot:
     digest: str
     files: PatchFiles
     index: Positions
-    rows: tuple[TruthRow, ...]
+    rows: tuple[Row, ...]
 
     @cached_property
     def labels(self) -> Labels:
@@ -81,6 +85,22 @@ class LabelledLot:
         return np.array([row.board_type for row in self.rows])
 
     @property
+    def defect_rows(self) -> tuple[TruthRow, ...]:
+        """The truth of a lot of X-ray joints. Raises UsageError for one that was graded."""
+        rows = tuple(row for row in self.rows if isinstance(row, TruthRow))
+        if len(rows) != len(self.rows):
+            raise UsageError(f"{self.name}: its joints were graded; name a lot of defects and normals")
+        return rows
+
+    @property
+    def quality_rows(self) -> tuple[QualityRow, ...]:
+        """The truth of a lot of optical joints. Raises UsageError for one that no expert graded."""
+        rows = tuple(row for row in self.rows if isinstance(row, QualityRow))
+        if len(rows) != len(self.rows):
+            raise UsageError(f"{self.name}: holds joints that no expert graded; name a lot of optical images")
+        return rows
+
+    @property
     def patches(self) -> Patches:
         """All patches, in memory."""
         return self.files.take(self.index)
@@ -98,7 +118,7 @@ class LabelledLot:
         return LabelledLot(name, self.digest, self.files, self.index[chosen], tuple(self.rows[i] for i in chosen))
 
 
-def load_lot(lot: Path, spec: PreprocessSpec, tick: Tick = lambda _: None) -> LabelledLot:
+def load_lot(lot: Path, spec: Spec, tick: Tick = lambda _: None) -> LabelledLot:
     """Open a lot with truth, of job folders or of patches; ``tick`` is told of each part's number of joints.
 
     Raises UsageError for a lot without truth, or of patches made otherwise; JobRefused for a broken manifest.
@@ -112,7 +132,7 @@ def load_lot(lot: Path, spec: PreprocessSpec, tick: Tick = lambda _: None) -> La
     return _load_jobs(lot, spec, tick)
 
 
-def _load_patches(lot: Path, spec: PreprocessSpec, tick: Tick) -> LabelledLot:
+def _load_patches(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
     about = read_lot_file(lot)
     if about.preprocess != spec:
         raise UsageError(f"{lot / LOT}: its patches were not cut as asked for; name a lot of job folders")
@@ -143,48 +163,53 @@ def _mapped(path: Path) -> Patches:
     return mapped
 
 
-def _load_jobs(lot: Path, spec: PreprocessSpec, tick: Tick) -> LabelledLot:
-    truth = read_truth(lot)
-    rows: list[TruthRow] = []
-    digest = hashlib.sha256((lot / TRUTH).read_bytes())
+def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
+    truth = read_quality_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
+    rows: list[Row] = []
+    reading = JobReading(lot)
     # Unlinked at once: the mapping keeps the patches on disk for as long as they are used.
     with tempfile.TemporaryFile(prefix="axi-patches-") as store:
-        for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-            raw = _manifest(folder)
-            digest.update(raw)
-            job = parse_manifest(raw, source=str(folder / "manifest.json")).job
-            for view in job.views:
-                known = _store_view(job, view, folder, spec, truth, store)
-                rows += known
-                tick(len(known))
+        for job, slices, joints in reading.views(spec):
+            known = [joint for joint in joints if (job.job_id, joint.id) in truth]
+            for joint in known:
+                store.write(prepared(spec, slices, joint.roi).patch.tobytes())
+            rows += [truth[job.job_id, joint.id] for joint in known]
+            tick(len(known))
         store.flush()
         if not rows:
             raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
-        shape = (len(rows), spec.size, spec.size, spec.channels)
-        patches = np.memmap(store, np.uint8, "r", shape=shape)
-    return LabelledLot(
-        lot.name,
-        "sha256:" + digest.hexdigest(),
-        PatchFiles([lambda: patches], [len(rows)]),
-        np.arange(len(rows)),
-        tuple(rows),
-    )
+        patches = np.memmap(store, np.uint8, "r", shape=(len(rows), *input_shape(spec)))
+    files = PatchFiles([lambda: patches], [len(rows)])
+    return LabelledLot(lot.name, reading.digest, files, np.arange(len(rows)), tuple(rows))
 
 
-def _store_view(
-    job: Job,
-    view: View,
-    folder: Path,
-    spec: PreprocessSpec,
-    truth: dict[tuple[str, str], TruthRow],
-    store: IO[bytes],
-) -> list[TruthRow]:
-    """Append the patches of a view's known joints to ``store``; their truth."""
-    slices = _slices(job, view, folder, spec)
-    known = [joint for joint in job.joints_of(view) if (job.job_id, joint.id) in truth]
-    for joint in known:
-        store.write(prepare(spec, slices, joint.roi).tobytes())
-    return [truth[job.job_id, joint.id] for joint in known]
+class JobReading:
+    """The job folders of a lot, read as the device reads them. ``digest``: of truth and manifests, once read."""
+
+    def __init__(self, lot: Path) -> None:
+        self._lot = lot
+        self._digest = hashlib.sha256((lot / TRUTH).read_bytes())
+
+    @property
+    def digest(self) -> str:
+        return "sha256:" + self._digest.hexdigest()
+
+    def views(self, spec: Spec) -> Iterator[tuple[Job, Slices, tuple[Joint, ...]]]:
+        """Every view's slices, as ``spec`` wants them, and its joints.
+
+        Raises UsageError for a folder that is no job or a view that cannot be judged, JobRefused for a broken manifest.
+        """
+        for folder in sorted(path for path in self._lot.iterdir() if path.is_dir()):
+            raw = _manifest(folder)
+            self._digest.update(raw)
+            job = parse_manifest(raw, source=str(folder / "manifest.json")).job
+            for view in job.views:
+                slices, trouble = read_view(job, view, folder, read_slice, spec)
+                if trouble is not None:
+                    raise UsageError(
+                        f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it"
+                    )
+                yield job, slices, job.joints_of(view)
 
 
 def _manifest(folder: Path) -> bytes:
@@ -192,13 +217,6 @@ def _manifest(folder: Path) -> bytes:
         return (folder / "manifest.json").read_bytes()
     except OSError as error:
         raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
-
-
-def _slices(job: Job, view: View, folder: Path, spec: PreprocessSpec) -> Slices:
-    slices, trouble = read_view(job, view, folder, read_slice, spec)
-    if trouble is not None:
-        raise UsageError(f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it")
-    return slices
 
 
 def split_by_board_type(lot: LabelledLot, share: float, seed: int) -> tuple[LabelledLot, LabelledLot]:

@@ -9,10 +9,12 @@ import msgspec
 from convert.flatfile import OperationCount
 from convert.gate import Check
 from convert.layer_errors import LayerError
+from convert.lowering.layers import Network
 from convert.lowering.lower import Rewrite
 from convert.parity import AtPoint, Measured
+from convert.quality.figures import Agreement
 from convert.rank_choice import RankTried
-from edge.core.card import Quantisation
+from edge.core.card import GradeScale, Quantisation
 
 
 class RuntimeFigures(msgspec.Struct, frozen=True):
@@ -47,4 +49,9 @@ class Findings:
     """Why runtimes may differ, where they may."""
     evaluation: Measured | None = None
     points: tuple[AtPoint, ...] = ()
+    grades: Agreement | None = None
+    """Of a network that grades, which has no operating points."""
+    scale: GradeScale | None = None
+    network: Network | None = None
+    """The same, as it was read: its fuzzy sets and rules can be shown."""
     gate: tuple[Check, ...] = ()

@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.optical.truth import read_quality_truth
 from convert.simulator.plan import read_truth
 from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
+from edge.core.features import FeatureSpec
+from edge.core.intake import Spec, prepared
 from edge.core.job import Roi, parse_manifest
-from edge.core.preprocess import Grey, PreprocessSpec, Slices, crop_of, prepare
+from edge.core.preprocess import Grey, Slices, crop_of
 from edge.scene import read_view
 
 
 def golden_joints(
-    lot: Path, spec: PreprocessSpec, count: int, run: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    lot: Path, spec: Spec, count: int, run: Callable[[NDArray[np.uint8]], NDArray[Any]]
 ) -> tuple[GoldenJoint, ...]:
     """The first joints of a lot with truth, as many defects as normals while there are both.
 
     ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
     """
-    truth = read_truth(lot)
+    truth = read_quality_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
     wanted = {0: count // 2, 1: count - count // 2}
     found: list[tuple[dict[int, Grey], Roi]] = []
     for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
@@ -42,14 +45,14 @@ def golden_joints(
                     found.append(cut)
         if not any(wanted.values()):
             break
-    patches = np.stack([prepare(spec, *cut) for cut in found])
+    patches = np.stack([prepared(spec, *cut).patch for cut in found])
     return tuple(
         GoldenJoint(*cut, patch, output[np.newaxis])
         for cut, patch, output in zip(found, patches, run(patches), strict=True)
     )
 
 
-def cut_out(slices: Slices, roi: Roi, spec: PreprocessSpec) -> tuple[dict[int, Grey], Roi] | None:
+def cut_out(slices: Slices, roi: Roi, spec: Spec) -> tuple[dict[int, Grey], Roi] | None:
     """The part of the slices that the crop can see, and the box relative to it; None when they do not overlap.
 
     The cut-out ends where the frame ends, so zero padding falls on the same pixels as in the whole frame.

@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.layers import logit_per_unit, scaled
-from convert.lowering.passes.head import HEAD
+from convert.lowering.layers import scaled
 from convert.lowering.program import MOVES, Op, Program, apply, trace
 from convert.lowering.slopes import Values, with_slopes
 from convert.runtimes import tensors_on
 from edge.adapters.tflite import RuntimeInfo
+from edge.core.decide import weights_of
 
 
 class LayerError(NamedTuple):
     """``snr_db``: power of the float result over that of the difference, in decibels; ``cosine`` of both.
 
     Both hold what earlier operations spoilt. ``logit`` does not: how far the operation by itself, on the inputs that
-    the file gave it, moves the defect logit; root mean square over the joints, to first order.
+    the file gave it, moves the reading (defect logit or quality index); root mean square over the joints, to first
+    order.
     """
 
     name: str
@@ -57,12 +58,12 @@ def most_costly(errors: Sequence[LayerError], count: int) -> list[LayerError]:
 
 
 def _in_float(program: Program, inputs: NDArray[np.float32]) -> list[tuple[Values, Values]]:
-    """Every operation's result in float32, and the slope of the defect logit in it."""
+    """Every operation's result in float32, and the slope of the reading in it."""
 
     def compute(patches: Any) -> tuple[list[Any], Any]:
         results = trace(program, patches)
         bands = results[-1]
-        return results, bands * logit_per_unit(HEAD, bands.shape[-1])
+        return results, bands * np.array(weights_of(program.head, bands.shape[-1]), np.float32)
 
     return with_slopes(compute, inputs)
 

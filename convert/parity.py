@@ -19,7 +19,7 @@ from convert.metrics import Outcome, Scores, auroc, flipped, outcome_at, thresho
 from convert.recipe import BudgetSection
 from convert.runtimes import Run, run_on, thread_count
 from edge.adapters.tflite import RuntimeInfo
-from edge.core.card import Accuracy, OperatingPoint, Quantisation
+from edge.core.card import Accuracy, OperatingPoint, Quantisation, SugenoHead
 from edge.core.decide import reading_of, score_of
 from edge.core.errors import GateRefused
 from edge.ports import Kernels
@@ -31,7 +31,7 @@ _Setting = tuple[Kernels, RuntimeInfo, int]
 
 @dataclass(frozen=True)
 class Measured:
-    """Both sides' p_defect on one lot, float64 (n,)."""
+    """Both sides' p_defect, or quality index, on one lot, float64 (n,)."""
 
     lot: LabelledLot
     keras: Scores
@@ -102,18 +102,21 @@ def require_sense(outputs: NDArray[Any]) -> None:
         raise GateRefused("no bundle written: the model says the same of every joint; train or convert it anew")
 
 
-def logits_apart(exact: NDArray[Any], others: Mapping[str, NDArray[Any]], quantisation: Quantisation) -> float:
-    """The largest difference of a logit in any of ``others`` from the exact ones."""
-    reference = logits_of(exact, quantisation)
-    return max(float(np.abs(logits_of(one, quantisation) - reference).max()) for one in others.values())
+def readings_apart(exact: NDArray[Any], others: Mapping[str, NDArray[Any]], quantisation: Quantisation) -> float:
+    """The largest difference of a reading in any of ``others`` from the exact ones."""
+    reference = readings_of(exact, quantisation)
+    return max(float(np.abs(readings_of(one, quantisation) - reference).max()) for one in others.values())
 
 
-def logits_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
+def readings_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np.float64]:
+    """The defect logit, or the quality index, that each row of raw outputs shows."""
     return np.array([reading_of(row, quantisation) for row in outputs])
 
 
 def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> Scores:
-    """p_defect of each row of raw outputs, as the device computes it."""
+    """p_defect, or quality index, of each row of raw outputs, as the device computes it."""
+    if isinstance(quantisation.head, SugenoHead):
+        return readings_of(outputs, quantisation)
     return np.array([score_of(row, quantisation).p_defect for row in outputs])
 
 

@@ -18,24 +18,36 @@ from convert.gate import Check, require_passed
 from convert.golden import golden_joints
 from convert.layer_errors import most_costly
 from convert.networks.saved import digest_folder, load_saved_model
-from convert.parity import accuracy_of, at_point, checks_of, operating_points
+from convert.parity import accuracy_of, at_point, checks_of, operating_points, scores_of
+from convert.quality.gate import grade_checks, quality_accuracy, scale_of
 from convert.recipe import Recipe, load_recipe
 from convert.runtimes import outputs_on, thread_count
 from convert.simulator.lot import LOT
 from convert.train import load_model
 from edge.bundle import load_private_key, write_bundle
-from edge.core.card import Lineage, ModelCard, OperatingPoint
+from edge.core.card import Accuracy, GradeScale, Lineage, ModelCard, OperatingPoint
 from edge.core.errors import AxiError, BundleRefused, ConfigError
+from edge.core.grades import GRADES
+from edge.core.intake import Spec
 from edge.files import digest_file
 
 
 @dataclass(frozen=True)
+class Decides:
+    """By what the bundle decides, and how accurate it was found to be: operating points, or a scale of grades."""
+
+    accuracy: tuple[Accuracy, ...]
+    points: tuple[OperatingPoint, ...] = ()
+    scale: GradeScale | None = None
+
+
+@dataclass(frozen=True)
 class Build:
-    """What a build found out, and the bundle it wrote."""
+    """What a build found out, and the bundle it wrote. ``rule``: its operating points, or its grades."""
 
     bundle: Path
     report: Path
-    points: tuple[OperatingPoint, ...]
+    rule: Decides
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
@@ -54,12 +66,12 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
     key = load_private_key(here / recipe.signing.key) if recipe.signing.key else None
     found = Findings(target.name)
     try:
-        lots = _read_lots(recipe, here, found, say)
         source = here / recipe.source.model
-        done = converted(recipe, _load(source, recipe), lots, found, say)
-        points = operating_points(recipe.validation.recalls, done.validation, done.evaluation)
-        found.points = tuple(at_point(done.evaluation, point) for point in points)
-        found.gate = checks_of(done.evaluation, done.elsewhere, found.points, recipe.budget)
+        model = _load(source, recipe)
+        spec = _spec(model, recipe)
+        lots = _read_lots(recipe, here, spec, found, say)
+        done = converted(recipe, model, lots, found, say)
+        rule = _graded(recipe, lots, done, found) if recipe.grades else _with_points(recipe, done, found)
         require_passed(found.gate, _sensitive(recipe, found))
     except AxiError as error:
         found.refused = str(error)
@@ -68,37 +80,73 @@ def build(recipe_path: Path, out: Path, say: Say) -> Build:
     report = write_findings(found, out)
     golden = golden_joints(
         here / recipe.evaluation.lot,
-        recipe.preprocess,
+        spec,
         recipe.evaluation.golden,
         lambda patches: outputs_on(done.runtimes[0], "exact", done.model, patches, thread_count()),
     )
     say(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
-    card = _card(recipe, source, lots, done, points)
-    bundle = write_bundle(out, card, done.model, golden, key)
-    return Build(bundle, report, points, found.gate, tuple(found.warnings))
+    bundle = write_bundle(out, _card(recipe, source, spec, lots, done, rule), done.model, golden, key)
+    return Build(bundle, report, rule, found.gate, tuple(found.warnings))
 
 
-def _read_lots(recipe: Recipe, here: Path, found: Findings, say: Say) -> Lots:
+def _spec(model: Any, recipe: Recipe) -> Spec:
+    """How the network's input is made. A network of features carries that, as it was trained."""
+    if not recipe.grades:
+        return recipe.preprocess
+    from convert.networks.neurofuzzy import spec_of
+
+    try:
+        return spec_of(model)
+    except ValueError as error:
+        raise ConfigError(f"[source] model: {model.name} is no neurofuzzy network ({error}); name one") from error
+
+
+def _with_points(recipe: Recipe, done: Converted, found: Findings) -> Decides:
+    """Operating points for the recipe's recalls, and the gate's lines."""
+    assert done.validation is not None  # noqa: S101 - a recipe of such a network names the lot
+    points = operating_points(recipe.validation.recalls, done.validation, done.evaluation)
+    found.points = tuple(at_point(done.evaluation, point) for point in points)
+    found.gate = checks_of(done.evaluation, done.elsewhere, found.points, recipe.budget)
+    return Decides(points=points, accuracy=accuracy_of(done.evaluation))
+
+
+def _graded(recipe: Recipe, lots: Lots, done: Converted, found: Findings) -> Decides:
+    """Thresholds between grades, from the converted model's index on training joints, and the gate's lines."""
+    raw = outputs_on(done.runtimes[0], "fast", done.model, lots.calibration.patches, thread_count())
+    learnt = scores_of(raw, done.quantisation)
+    found.scale, found.grades = scale_of(lots.calibration, learnt, done.evaluation)
+    found.gate = grade_checks(found.grades, done.evaluation, done.elsewhere, found.scale, recipe.budget)
+    return Decides(scale=found.scale, accuracy=quality_accuracy(found.grades, done.evaluation))
+
+
+def _read_lots(recipe: Recipe, here: Path, spec: Spec, found: Findings, say: Say) -> Lots:
     say("reading the lots")
-    names = (recipe.calibration.lot, recipe.validation.lot, recipe.evaluation.lot)
     if (here / recipe.evaluation.lot / LOT).exists():
         raise ConfigError(
             f"[evaluation] lot: {recipe.evaluation.lot} holds patches, and golden joints need images; "
             "name a lot of job folders"
         )
-    lots = Lots(*(load_lot(here / name, recipe.preprocess) for name in names))
+    lots = Lots(
+        load_lot(here / recipe.calibration.lot, spec),
+        load_lot(here / recipe.validation.lot, spec) if recipe.validation.lot else None,
+        load_lot(here / recipe.evaluation.lot, spec),
+    )
+    uses = {
+        "calibration": ("calibrated, and grades learnt," if recipe.grades else "calibrated", lots.calibration),
+        "validation": ("thresholds chosen", lots.validation),
+        "evaluation": ("measured", lots.evaluation),
+    }
+    named = {field: lot for field, (_, lot) in uses.items() if lot is not None}
     found.lots = tuple(
         f"{use} on lot '{lot.name}': {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects ({lot.digest})"
-        for use, lot in (
-            ("calibrated", lots.calibration),
-            ("thresholds chosen", lots.validation),
-            ("measured", lots.evaluation),
-        )
+        for use, lot in uses.values()
+        if lot is not None
     )
-    for lot in (lots.validation, lots.evaluation):
-        require_both_classes(lot)
+    for field, lot in named.items():
+        if field != "calibration":
+            require_both_classes(lot)
     say("checking that no joint is in two of them")
-    require_apart({"calibration": lots.calibration, "validation": lots.validation, "evaluation": lots.evaluation})
+    require_apart(named)
     return lots
 
 
@@ -118,20 +166,21 @@ def _load(source: Path, recipe: Recipe) -> Any:
     return load_saved_model(source, recipe.source.network) if source.is_dir() else load_model(source)
 
 
-def _card(recipe: Recipe, source: Path, lots: Lots, done: Converted, points: tuple[OperatingPoint, ...]) -> ModelCard:
+def _card(recipe: Recipe, source: Path, spec: Spec, lots: Lots, done: Converted, rule: Decides) -> ModelCard:
     return ModelCard(
         schema="axi-card/1",
         name=recipe.bundle.name,
         version=recipe.bundle.version,
-        task="joint_defect",
+        task="joint_quality" if recipe.grades else "joint_defect",
         network=recipe.source.network,
-        joint_types=recipe.bundle.joint_types,
-        classes=("normal", "defect"),
-        preprocess=recipe.preprocess,
-        operating_points=points,
-        default_operating_point=points[0].name,
+        joint_types=recipe.joint_types,
+        classes=GRADES if recipe.grades else ("normal", "defect"),
+        preprocess=spec,
+        operating_points=rule.points,
+        default_operating_point=rule.points[0].name if rule.points else "",
+        grades=rule.scale,
         quantisation=done.quantisation,
-        accuracy=accuracy_of(done.evaluation),
+        accuracy=rule.accuracy,
         files={},
         lineage=_lineage(recipe, source, lots),
     )
@@ -144,9 +193,13 @@ def _lineage(recipe: Recipe, source: Path, lots: Lots) -> Lineage:
         source_model=source.name,
         source_digest=digest_folder(source) if source.is_dir() else digest_file(source),
         data={
-            "calibration": f"{lots.calibration.name} {lots.calibration.digest}",
-            "validation": f"{lots.validation.name} {lots.validation.digest}",
-            "evaluation": f"{lots.evaluation.name} {lots.evaluation.digest}",
+            name: f"{lot.name} {lot.digest}"
+            for name, lot in (
+                ("calibration", lots.calibration),
+                ("validation", lots.validation),
+                ("evaluation", lots.evaluation),
+            )
+            if lot is not None
         },
         seed=recipe.source.seed,
         tools=tools,

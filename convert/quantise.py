@@ -97,7 +97,7 @@ def _partly_quantised(converter: Any, keep_float: Sequence[str]) -> bytes:
 def _floats(calibration: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
     """Patches as (1, size, size, channels) in [0, 1]; the first one carries both ends, so the scale is 1/255."""
     patches = list(scaled_batches(calibration, 1))
-    patches[0][0, 0, 0, 0], patches[0][0, 0, 1, 0] = 0.0, 1.0
+    patches[0].reshape(-1)[:2] = 0.0, 1.0
     return patches
 
 

@@ -18,9 +18,11 @@ Recall = Annotated[float, Meta(gt=0, le=1)]
 
 
 class BundleSection(Struct, frozen=True, kw_only=True):
+    """``joint_types``: those the bundle may judge; empty: PTH, of a network that grades SMT."""
+
     name: Slug
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
-    joint_types: Annotated[tuple[str, ...], Meta(min_length=1)] = ("PTH",)
+    joint_types: tuple[str, ...] = ()
 
 
 class SourceSection(Struct, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ class SourceSection(Struct, frozen=True, kw_only=True):
     """
 
     model: str
-    network: Literal["cnn3d", "cnn-lstm"] = "cnn3d"
+    network: Literal["cnn3d", "cnn-lstm", "neurofuzzy"] = "cnn3d"
     seed: int = 0
 
 
@@ -71,7 +73,8 @@ class QuantisationSection(Struct, frozen=True, kw_only=True):
 
 
 class CalibrationSection(Struct, frozen=True, kw_only=True):
-    """The lot that ranges are learnt on, and how many of its joints.
+    """The lot that ranges are learnt on, and how many of its joints. For a network that grades it is the training lot:
+    the thresholds between grades are learnt on all of it.
 
     ``max_disagreement``: how far the ranges of two halves may lie apart, as a share of the range, before the report
     warns.
@@ -83,9 +86,12 @@ class CalibrationSection(Struct, frozen=True, kw_only=True):
 
 
 class ValidationSection(Struct, frozen=True, kw_only=True):
-    """The lot that thresholds are chosen on, for these recalls; the first is the default operating point."""
+    """The lot that thresholds are chosen on, for these recalls; the first is the default operating point.
 
-    lot: str
+    A network that grades has none: its thresholds are learnt, not chosen.
+    """
+
+    lot: str = ""
     recalls: Annotated[tuple[Recall, ...], Meta(min_length=1)] = (0.90, 0.95)
 
 
@@ -104,12 +110,15 @@ class EvaluationSection(Struct, frozen=True, kw_only=True):
 class BudgetSection(Struct, frozen=True, kw_only=True):
     """What conversion may cost, measured on the evaluation lot.
 
-    ``max_escape``: for the one-sided 95 % upper bound of the share of defects released at the default operating point,
-    over all defects; ``max_escape_of``: the same by defect class. Where none is given the bound is only reported.
+    ``max_flipped``: share of the joints whose decision, or grade, changes; ``max_recognition_drop``: of the Recognition
+    Rate of a network that grades. ``max_escape``: for the one-sided 95 % upper bound of the share of defects released
+    at the default operating point, over all defects; ``max_escape_of``: the same by defect class. Where none is given
+    the bound is only reported.
     """
 
     max_auroc_drop: Share = 0.005
     max_recall_drop: Share = 0.02
+    max_recognition_drop: Share = 0.01
     max_flipped: Share = 0.01
     max_escape: Share | None = None
     max_escape_of: dict[str, Share] = {}
@@ -125,14 +134,23 @@ class Recipe(Struct, frozen=True, kw_only=True):
     bundle: BundleSection
     source: SourceSection
     calibration: CalibrationSection
-    validation: ValidationSection
     evaluation: EvaluationSection
+    validation: ValidationSection = ValidationSection()
     factorisation: FactorisationSection = FactorisationSection()
     lowering: LoweringSection = LoweringSection()
     quantisation: QuantisationSection = QuantisationSection()
     preprocess: PreprocessSpec = PreprocessSpec()
     budget: BudgetSection = BudgetSection()
     signing: SigningSection = SigningSection()
+
+    @property
+    def grades(self) -> bool:
+        """Is it a network that grades? Else one that finds defects."""
+        return self.source.network == "neurofuzzy"
+
+    @property
+    def joint_types(self) -> tuple[str, ...]:
+        return self.bundle.joint_types or (("SMT",) if self.grades else ("PTH",))
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -149,6 +167,12 @@ def load_recipe(path: Path) -> Recipe:
             raise ConfigError(f"{path}: {key}: {path.parent / named} does not exist; correct the path")
     if len(set(recipe.validation.recalls)) != len(recipe.validation.recalls):
         raise ConfigError(f"{path}: [validation] recalls: a recall appears twice; name each once")
+    if not recipe.grades and not recipe.validation.lot:
+        raise ConfigError(f"{path}: [validation] lot: missing; name the lot that thresholds are chosen on")
+    if recipe.grades and recipe.validation.lot:
+        raise ConfigError(f"{path}: [validation] lot: thresholds between grades are learnt on [calibration]; remove it")
+    if recipe.grades and recipe.factorisation.layers:
+        raise ConfigError(f"{path}: [factorisation] layers: a network that grades has no large ones; remove it")
     quantisation = recipe.quantisation
     if quantisation.tolerance and not quantisation.reason:
         raise ConfigError(f"{path}: [quantisation] tolerance: runtimes may then differ; say why in reason")

@@ -121,7 +121,7 @@ def train(
 def score(
     model: Any, lot: LabelledLot | NDArray[np.uint8], batch: int = 64, *, plain: bool = False
 ) -> NDArray[np.float64]:
-    """p_defect of each joint under a Keras model, float64 (n,); a lot is read from disk batch by batch.
+    """p_defect, or quality index, of each joint under a Keras model, float64 (n,); a lot is read from disk in batches.
 
     ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to.
     """
@@ -131,7 +131,7 @@ def score(
 
 def load_model(path: Path) -> Any:
     """Read a ``.keras`` file. Raises ConfigError."""
-    from convert.networks import lowrank  # noqa: F401 - registers its layers with Keras
+    from convert.networks import lowrank, neurofuzzy  # noqa: F401 - they register their layers with Keras
 
     try:
         return keras.models.load_model(path, compile=False)
@@ -154,16 +154,19 @@ def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]
 
 
 def _scores(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    return np.concatenate([np.asarray(forward(part))[:, 1] for part in batches]).astype(np.float64)
+    return np.concatenate([np.asarray(forward(part))[:, -1] for part in batches]).astype(np.float64)
 
 
 def _forward(model: Any, *, plain: bool = False) -> Any:
-    compute = model if plain else folded(model)
-    batch_of_patches = tf.TensorSpec((None, *model.input_shape[1:4]), tf.uint8)
+    of_features = len(model.input_shape) == 2
+    compute = model if plain or of_features else folded(model)
+    shape = (1, 1, model.input_shape[1]) if of_features else model.input_shape[1:4]
+    batch_of_patches = tf.TensorSpec((None, *shape), tf.uint8)
 
     @tf.function(input_signature=[batch_of_patches], autograph=False)
     def forward(patches: Any) -> Any:
-        return compute(_scaled(patches), training=False)
+        scaled = _scaled(patches)
+        return compute(tf.reshape(scaled, (-1, shape[-1])) if of_features else scaled, training=False)
 
     return forward
 

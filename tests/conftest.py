@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support.devices import small_bundle, small_lots
+from tests.support.devices import small_bundle, small_lots, small_optical_lots, small_quality_bundle
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
 settings.register_profile("noisy machine", deadline=None)  # time is not a property of the code here
@@ -38,6 +38,18 @@ def lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
     """A real int8 bundle, small and badly trained: for tests that need verdicts, not good ones."""
     return small_bundle(tmp_path_factory.mktemp("build"), lots)
+
+
+@pytest.fixture(scope="session")
+def optical_lots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small lots of graded joints with no board type in common: learn, validate, evaluate."""
+    return small_optical_lots(tmp_path_factory.mktemp("optical-lots"))
+
+
+@pytest.fixture(scope="session")
+def quality_bundle(tmp_path_factory: pytest.TempPathFactory, optical_lots: Path) -> Path:
+    """A real int8 bundle that grades."""
+    return small_quality_bundle(tmp_path_factory.mktemp("quality"), optical_lots)
 
 
 @pytest.fixture(scope="session")

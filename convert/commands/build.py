@@ -12,6 +12,7 @@ from convert.console import console
 
 if TYPE_CHECKING:
     from convert.commands import Commands
+    from edge.core.card import Rate
 
 
 def add_build(commands: Commands) -> None:
@@ -19,6 +20,10 @@ def add_build(commands: Commands) -> None:
     build.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     build.add_argument("--out", required=True, type=Path, metavar="DIR")
     build.set_defaults(action=_build)
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f}, n={rate.total})"
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -33,17 +38,15 @@ def _build(arguments: argparse.Namespace) -> int:
         gate.add_column(heading)
     for check in done.checks:
         gate.add_row(*check.cells)
-    points = Table(title="operating points, on held-out joints (95 % intervals)", title_justify="left")
-    for heading in ("name", "threshold", "recall", "false positive rate"):
+    points = Table(title="on held-out joints (95 % intervals)", title_justify="left")
+    for heading in ("decides by", "threshold", "recall", "false positive rate", "Recognition Rate"):
         points.add_column(heading)
-    for point in done.points:
-        recall, false = point.recall, point.false_positive_rate
-        points.add_row(
-            point.name,
-            f"{point.threshold:.4f}",
-            f"{recall.value:.3f} ({recall.low:.3f} to {recall.high:.3f}, n={recall.total})",
-            f"{false.value:.3f} ({false.low:.3f} to {false.high:.3f}, n={false.total})",
-        )
+    for point in done.rule.points:
+        points.add_row(point.name, f"{point.threshold:.4f}", _rate(point.recall), _rate(point.false_positive_rate), "-")
+    if (scale := done.rule.scale) is not None:
+        between = ", ".join(f"{one:.4f}" for one in scale.thresholds)
+        rates = (_rate(one) for one in (scale.recall, scale.false_positive_rate, scale.recognised))
+        points.add_row(scale.name, between, *rates)
     console.print(gate, points)
     for warning in done.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from convert import pages
 from convert.console import console
+from convert.optical.truth import is_graded
+from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -29,12 +34,22 @@ def add_evaluate(commands: Commands) -> None:
     evaluate.add_argument(
         "--validation", type=Path, metavar="DIR", help="the lot thresholds are chosen on; default: half the board types"
     )
+    evaluate.add_argument(
+        "--training",
+        type=Path,
+        metavar="DIR",
+        help="of graded joints: the lot that thresholds and baselines learn from",
+    )
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="also write Markdown, HTML, JSON and figures there")
     evaluate.add_argument("--json", action="store_true", help="every figure as JSON on stdout instead of tables")
     evaluate.set_defaults(action=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if is_graded(arguments.data):
+        return _evaluate_grades(arguments)
+    if arguments.training:
+        raise UsageError("--training: is for a lot of graded joints; leave it out")
     from convert.dataset import load_lot, split_by_board_type
     from convert.evaluation.figures import evaluate
     from convert.evaluation.report import as_json, write_report
@@ -63,12 +78,35 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json(evaluation).decode())
         return 0
+    _show(lots(evaluation), all_tables(evaluation))
+    return 0
+
+
+def _evaluate_grades(arguments: argparse.Namespace) -> int:
+    if arguments.training is None:
+        raise UsageError(f"{arguments.data} holds graded joints: name the lot to learn from with --training")
+    from convert.quality.evaluation import evaluate_quality, quality_tables, write_quality_report
+
+    def say(text: str) -> None:
+        console.print(f"- {text}", markup=False, highlight=False)
+
+    found = evaluate_quality(arguments.models, arguments.training, arguments.validation, arguments.data, say)
+    if arguments.out:
+        written = write_quality_report(found, arguments.out)
+        console.print(f"wrote {', '.join(str(path) for path in written)}", soft_wrap=True, highlight=False)
+    if arguments.json:
+        print(msgspec.json.encode(found.figures).decode())
+        return 0
+    _show(found.figures.lots, quality_tables(found))
+    return 0
+
+
+def _show(lines: Iterable[str], tables: Iterable[pages.Table]) -> None:
     wide = Console(width=max(console.width, 200), highlight=False)
-    for line in lots(evaluation):
+    for line in lines:
         wide.print(line)
-    for table in all_tables(evaluation):
+    for table in tables:
         shown = Table(*table.heading, title=table.title, caption=table.note, title_justify="left")
         for row in table.rows:
             shown.add_row(*row)
         wide.print(shown)
-    return 0

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convert.console import bar
-from convert.reference.plans import BUILD_LOTS, LOTS
+from convert.optical.lot import simulate_optical_lot
+from convert.reference.plans import BUILD_LOTS, LOTS, OPTICAL_LOTS
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.lot import simulate_lot
 from convert.simulator.plan import LotPlan
@@ -16,7 +17,8 @@ from edge.core.errors import UsageError
 if TYPE_CHECKING:
     from convert.commands import Commands
 
-_REFERENCE = {**LOTS, **BUILD_LOTS}
+_REFERENCE = {**LOTS, **BUILD_LOTS, **OPTICAL_LOTS}
+_OF_X_RAY = ("defect_share", "difficulty", "form")
 _DEFAULTS: dict[str, Any] = {"boards": 8, "joints": 160, "seed": 0, "types": 4}
 _PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form")
 
@@ -25,6 +27,7 @@ def add_simulate(commands: Commands) -> None:
     simulate = commands.add_parser("simulate", help="an AXI lot as job folders, with truth.csv beside them")
     simulate.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
     simulate.add_argument("--reference", choices=list(_REFERENCE), help="a lot of the reference models, which is fixed")
+    simulate.add_argument("--optical", action="store_true", help="gull-wing joints under a camera, graded by experts")
     simulate.add_argument("--boards", type=int, help="job folders (default 8)")
     simulate.add_argument("--joints", type=int, help="joints in all, spread over the boards (default 160)")
     simulate.add_argument("--seed", type=int, help="default 0")
@@ -47,16 +50,22 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if arguments.reference and given:
         option = next(iter(given)).replace("_", "-")
         raise UsageError(f"--{option}: --reference {arguments.reference} is fixed; leave one of the two out")
+    optical = arguments.optical or arguments.reference in OPTICAL_LOTS
+    mistaken = [name for name in _OF_X_RAY if name in given] if optical else []
+    if mistaken:
+        raise UsageError(f"--{mistaken[0].replace('_', '-')}: means nothing to an optical lot; leave it out")
+    simulated = simulate_optical_lot if optical else simulate_lot
     plan = _REFERENCE[arguments.reference] if arguments.reference else LotPlan(**{**_DEFAULTS, **given})
     with bar(f"simulating {arguments.out.name}", plan.joints) as progress:
-        for joints in simulate_lot(arguments.out, plan):
+        for joints in simulated(arguments.out, plan):
             progress.advance(joints)
     return 0
 
 
 def _gallery(arguments: argparse.Namespace) -> int:
+    from convert.optical.gallery import draw_optical_gallery
     from convert.simulator.gallery import draw_gallery
 
-    for path in draw_gallery(arguments.out):
+    for path in [*draw_gallery(arguments.out), *draw_optical_gallery(arguments.out)]:
         print(path)
     return 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
 
 from convert.console import bar, console
 from convert.training_plan import RECIPES
 from edge.core.errors import UsageError
+from edge.core.features import FeatureSpec
 from edge.core.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ _PLAN_OPTIONS = (
     "balance",
     "time_limit_s",
 )
+
+
+_QUALITY_OPTIONS = ("epochs", "seed", "validation_share")
 
 
 def add_train(commands: Commands) -> None:
@@ -64,14 +70,14 @@ def add_reference(commands: Commands) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from convert import plots, train
-    from convert.dataset import load_lot
-
-    if arguments.network == "neurofuzzy":
-        raise UsageError("network 'neurofuzzy' cannot be trained yet; use cnn3d or cnn-lstm")
     if arguments.out.suffix != ".keras" or not arguments.out.parent.is_dir():
         raise UsageError(f"--out {arguments.out}: name a .keras file in a folder that exists")
     given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
+    if arguments.network == "neurofuzzy":
+        return _train_neurofuzzy(arguments, given)
+    from convert import plots, train
+    from convert.dataset import load_lot
+
     plan = replace(RECIPES[arguments.recipe], **given)
     lot = load_lot(arguments.data, PreprocessSpec())
     validation = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
@@ -94,6 +100,47 @@ def _train(arguments: argparse.Namespace) -> int:
         history = train.train(arguments.network, data, arguments.out, plan, on_step, on_epoch, start)
     plots.draw_history(arguments.out.with_suffix(".png"), history)
     console.print(f"saved {arguments.out}, {arguments.out.with_suffix('.csv')}, {arguments.out.with_suffix('.png')}")
+    return 0
+
+
+def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
+    """The network that grades: learns in a minute, so it neither resumes nor has recipes."""
+    unknown = [name for name in given if name not in _QUALITY_OPTIONS]
+    if unknown or arguments.start or arguments.recipe != "small-machine":
+        option = unknown[0].replace("_", "-") if unknown else "start" if arguments.start else "recipe"
+        raise UsageError(f"--{option}: means nothing to neurofuzzy; leave it out")
+    from convert.lowering.read import read_network
+    from convert.quality import drawings, training
+    from convert.quality.tables import rules_table
+    from convert.train import load_model
+
+    lot = training.load_quality_lot(arguments.data, FeatureSpec())
+    if arguments.validation:
+        validation = training.load_quality_lot(arguments.validation, FeatureSpec())
+    else:
+        lot, validation = training.split_quality(lot, given.get("validation_share", 0.15), given.get("seed", 0))
+    training.require_unseen_types(lot, validation)
+    epochs = given.get("epochs", training.EPOCHS)
+    with bar("training neurofuzzy", epochs) as progress:
+
+        def on_epoch(epoch: training.QualityEpoch) -> None:
+            progress.advance()
+            progress.say(f"loss {epoch.loss:.5f}, validation {epoch.validation_loss:.5f}")
+
+        seed = given.get("seed", 0)
+        history = training.train_neurofuzzy(lot, validation, arguments.out, seed, epochs, on_epoch)
+    network = read_network(load_model(arguments.out))
+    stem = arguments.out.with_suffix("")
+    drawings.draw_quality_history(stem.with_suffix(".png"), [(one.loss, one.validation_loss) for one in history])
+    drawings.draw_sets(Path(f"{stem}.sets.png"), network)
+    rules = rules_table(network)
+    shown = Table(*rules.heading, title=rules.title, caption=rules.note, title_justify="left")
+    for row in rules.rows:
+        shown.add_row(*row)
+    console.print(shown)
+    best = min(history, key=lambda one: one.validation_loss)
+    console.print(f"best epoch {best.epoch}: validation loss {best.validation_loss:.5f}, {history[-1].seconds:.0f} s")
+    console.print(f"saved {arguments.out}, {stem}.png and {stem}.sets.png")
     return 0
 
 

@@ -181,7 +181,7 @@ _KINDS: dict[str, Callable[[TruthRow], str]] = {
 def _groups(scores: Scores, lot: LabelledLot, threshold: float) -> tuple[Group, ...]:
     found = []
     for kind, value_of in _KINDS.items():
-        values = np.array([value_of(row) for row in lot.rows])
+        values = np.array([value_of(row) for row in lot.defect_rows])
         for value in sorted(set(values.tolist()), key=lambda name: (len(name), name)):
             inside = values == value
             found.append(_group(kind, value, scores[inside], lot.labels[inside], threshold))

@@ -22,12 +22,14 @@ from convert.lowering.layers import (
     MaxPool,
     Network,
     Norm,
+    Partition,
     Relu,
     Softmax,
+    Sugeno,
     Thermometer,
-    logits_from,
     padding,
     padding_word,
+    readings_from,
     scaled_batches,
 )
 from convert.lowering.program import ACTIVATIONS
@@ -43,13 +45,13 @@ def _unheard(name: str, values: Any) -> None:
     pass
 
 
-def defect_logits(network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard) -> NDArray[np.float64]:
-    """The defect logit of each patch (n, height, width, slices), float64 (n,)."""
+def readings(network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard) -> NDArray[np.float64]:
+    """The defect logit, or the quality index, of each patch (n, height, width, slices), float64 (n,)."""
     last, values = network.layers[-1], evaluate(network, patches, hear)
     if isinstance(last, Thermometer):
-        return logits_from(last.head, values)
-    logits: NDArray[np.float64] = values[:, 1] - values[:, 0]
-    return logits
+        return readings_from(last.head, values)
+    found: NDArray[np.float64] = values[:, 0] if isinstance(last, Sugeno) else values[:, 1] - values[:, 0]
+    return found
 
 
 def evaluate(
@@ -69,7 +71,7 @@ def forward(network: Network, inputs: Any, hear: Hear = _unheard) -> Any:
     return value
 
 
-def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911 - a case a kind of layer
+def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case a kind of layer
     import tensorflow as tf
 
     match layer:
@@ -94,6 +96,12 @@ def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911 
             return _last_state(layer, value, hear)
         case Softmax():
             return value @ layer.kernel + layer.bias  # its logits; the softmax itself is monotone in their difference
+        case Partition():
+            ramps = tf.clip_by_value((value - layer.low) / (layer.high - layer.low), 0.0, 1.0)
+            ends = tf.ones_like(value), tf.zeros_like(value)
+            return tf.concat([ends[0], ramps], axis=-1) - tf.concat([ramps, ends[1]], axis=-1)
+        case Sugeno():
+            return value @ layer.consequents[:, np.newaxis]
         case Thermometer():
             return tf.clip_by_value(value @ layer.kernel + layer.bias, 0.0, layer.head.full)
         case _:

@@ -41,7 +41,10 @@ def flatten_network(network: Network) -> Program:
                 "name the pass that removes it in [lowering] passes"
             )
         rule(builder, layer)
-    return Program(network.input_shape, tuple(builder.ops), tuple(builder.matrices))
+    last = network.layers[-1]
+    if not isinstance(last, volume.Thermometer):
+        raise ConfigError(f"layer {last.name!r}: is no thermometer; name the pass that makes it one")
+    return Program(network.input_shape, tuple(builder.ops), tuple(builder.matrices), last.head)
 
 
 class _Builder:

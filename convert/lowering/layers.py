@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.card import ThermometerHead
+from edge.core.card import Head, SugenoHead
+from edge.core.decide import start_of, weights_of
 
 Weights = NDArray[np.float32]
 Triple = tuple[int, int, int]
@@ -107,23 +108,39 @@ class Softmax(Layer):
 
 
 @dataclass(frozen=True)
+class Partition(Layer):
+    """Degrees of membership of a coordinate u in fuzzy sets: one more set than ramps.
+
+    Ramp i rises from 0 where u is ``low`` to 1 where it is ``high``; set i is what ramp i - 1 has and ramp i has not.
+    """
+
+    low: Weights
+    high: Weights
+
+
+@dataclass(frozen=True)
+class Sugeno(Layer):
+    """One rule a fuzzy set: the quality index is the mean of the ``consequents`` (sets,), weighted by the degrees."""
+
+    consequents: Weights
+
+
+@dataclass(frozen=True)
 class Thermometer(Layer):
-    """The classifier as bands of the defect logit, each clipped to [0, full]: ``kernel`` (in, bands)."""
+    """What the head reads: bands of the defect logit or ramps between fuzzy sets, each clipped to [0, full].
+
+    ``kernel``: (in, bands).
+    """
 
     kernel: Weights
     bias: Weights
-    head: ThermometerHead
+    head: Head
 
 
-def logits_from(head: ThermometerHead, bands: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The defect logits (n,) that real-valued bands (n, bands) show."""
-    logits: NDArray[np.float64] = head.low + logit_per_unit(head, bands.shape[1]) * bands.sum(axis=1)
-    return logits
-
-
-def logit_per_unit(head: ThermometerHead, bands: int) -> float:
-    """How far the logit moves when the value of one of the ``bands`` grows by 1."""
-    return (head.high - head.low) / (bands * head.full)
+def readings_from(head: Head, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The defect logits or quality indices (n,) that real-valued bands (n, bands) show."""
+    readings: NDArray[np.float64] = start_of(head) + bands @ np.array(weights_of(head, bands.shape[1]))
+    return readings
 
 
 @dataclass(frozen=True)
@@ -133,6 +150,12 @@ class Network:
     name: str
     input_shape: Triple
     layers: tuple[Layer, ...]
+
+    @property
+    def grades(self) -> bool:
+        """Does it give a quality index? Else it finds defects."""
+        last = self.layers[-1]
+        return isinstance(last, Sugeno) or (isinstance(last, Thermometer) and isinstance(last.head, SugenoHead))
 
     def with_layers(self, layers: list[Layer]) -> Network:
         return replace(self, layers=tuple(layers))

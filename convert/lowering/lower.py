@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.lowering.bands import band_channels
-from convert.lowering.evaluate import defect_logits
+from convert.lowering.evaluate import readings
 from convert.lowering.flat import flatten_network
-from convert.lowering.layers import Network, logits_from, number_of_weights, scaled_batches
+from convert.lowering.layers import Network, number_of_weights, readings_from, scaled_batches
 from convert.lowering.passes.balance import balance_channels
 from convert.lowering.passes.dropout import drop_dropout
-from convert.lowering.passes.head import HEAD, thermometer_head
+from convert.lowering.passes.head import sugeno_head, thermometer_head
 from convert.lowering.passes.merge import merge_lstm_inputs, merge_products
 from convert.lowering.passes.norm import fold_norms
 from convert.lowering.passes.relu import fuse_relu
 from convert.lowering.passes.spread import spread_factors
 from convert.lowering.program import Program, run
 from convert.lowering.read import read_network
+from edge.core.card import SugenoHead
 from edge.core.errors import ConfigError, GateRefused
 
 Scores = NDArray[np.float64]
@@ -35,6 +36,7 @@ PASSES: dict[str, Callable[[Network, Patches], Network]] = {
     "balance-channels": balance_channels,
     "spread-factors": spread_factors,
     "thermometer-head": lambda network, _: thermometer_head(network),
+    "sugeno-head": lambda network, _: sugeno_head(network),
 }
 """Each takes a network and a sample of patches, and gives a network that computes the same."""
 USUAL_PASSES = (
@@ -44,15 +46,16 @@ USUAL_PASSES = (
     "merge-lstm-inputs",
     "spread-factors",
     "thermometer-head",
+    "sugeno-head",
 )
 """``merge-products`` undoes a factorisation: it is for those who want the full matrix back. ``balance-channels`` is for
 those who have many calibration joints; with few, the ranges of the channels that it grows are too narrow."""
 TOLERANCE = 1e-5
-"""Largest allowed difference in p_defect, both sides in float32."""
+"""Largest allowed difference in p_defect or quality index, both sides in float32."""
 
 
 class Rewrite(NamedTuple):
-    """What a pass did: layers and weights after it, and the largest difference in p_defect it made on the sample."""
+    """What a pass did: layers and weights after it, and the largest difference of a score it made on the sample."""
 
     name: str
     layers: int
@@ -71,7 +74,7 @@ class Lowered(NamedTuple):
 def lower(model: Any, sample: Patches, passes: Sequence[str] = USUAL_PASSES) -> Program:
     """The program of a trained Keras model, unchecked. ``sample``: patches (n, height, width, slices).
 
-    It takes (n, height, width, slices) in [0, 1] and gives the thermometer of the defect logit, (n, bands).
+    It takes (n, height, width, slices) in [0, 1] and gives what the head reads, (n, bands).
     Raises ConfigError naming a layer that nothing here knows, or a pass that does not exist.
     """
     return lower_network(read_network(model), sample, passes)
@@ -87,7 +90,7 @@ def lower_network(network: Network, sample: Patches, passes: Sequence[str], grow
 def lower_checked(
     network: Network, before: Scores, sample: Patches, passes: Sequence[str], growth: float = 0.0
 ) -> Lowered:
-    """Lower, and after every pass compare p_defect with the step before; in bands where layers may grow.
+    """Lower, and after every pass compare scores with the step before; in bands where layers may grow.
 
     ``sample``: patches (n, height, width, slices) that passes are fitted to; on the first of them scores are compared,
     as many as ``before`` has: what the network was before it was read. Raises ConfigError as ``lower`` does,
@@ -114,14 +117,16 @@ def lower_checked(
 
 
 def network_scores(network: Network, patches: Patches) -> Scores:
-    """p_defect under a network of plain layers in float32, float64 (n,)."""
-    return _probability(defect_logits(network, patches))
+    """p_defect, or quality index, under a network of plain layers in float32, float64 (n,)."""
+    found = readings(network, patches)
+    return found if network.grades else _probability(found)
 
 
 def program_scores(program: Program, patches: Patches, batch: int = 32) -> Scores:
-    """p_defect under the lowered program in float32, float64 (n,)."""
+    """p_defect, or quality index, under the lowered program in float32, float64 (n,)."""
     bands = [np.asarray(run(program, inputs), np.float64) for inputs in scaled_batches(patches, batch)]
-    return _probability(logits_from(HEAD, np.concatenate(bands)))
+    found = readings_from(program.head, np.concatenate(bands))
+    return found if isinstance(program.head, SugenoHead) else _probability(found)
 
 
 def require_equivalence(before: Scores, after: Scores, step: str) -> float:
@@ -129,7 +134,7 @@ def require_equivalence(before: Scores, after: Scores, step: str) -> float:
     difference: Any = np.abs(before - after).max()
     if not difference <= TOLERANCE:
         raise GateRefused(
-            f"no bundle written: lowering step {step!r} changes p_defect by {difference:.2e}, more than "
+            f"no bundle written: lowering step {step!r} changes a score by {difference:.2e}, more than "
             f"{TOLERANCE:.0e}; a layer is not rewritten exactly: report it with the model"
         )
     return float(difference)

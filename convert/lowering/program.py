@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert.lowering.layers import Activation, Triple, Weights, padding_word
+from edge.core.card import Head
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,13 @@ MOVES = (Channels, Concat, Stack, Step, Flatten)
 class Program:
     """Operations in order; the last one's result is the output. ``input_shape`` is without the batch.
 
-    ``matrices``: (out, in), each once however many operations share it.
+    ``matrices``: (out, in), each once however many operations share it. ``head``: how the output is read.
     """
 
     input_shape: Triple
     ops: tuple[Op, ...]
     matrices: tuple[Weights, ...]
+    head: Head
 
 
 def run(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) -> Any:

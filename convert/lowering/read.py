@@ -23,8 +23,10 @@ from convert.lowering.layers import (
     MaxPool,
     Network,
     Norm,
+    Partition,
     Relu,
     Softmax,
+    Sugeno,
     Triple,
     Weights,
 )
@@ -32,19 +34,19 @@ from edge.core.errors import ConfigError
 
 
 def read_network(model: Any) -> Network:
-    """A trained Keras model with input (height, width, slices, 1) and a final Dense(2, softmax), as plain layers.
+    """A trained Keras model as plain layers: input (height, width, slices, 1) and a final Dense(2, softmax), or a
+    neurofuzzy one: input (features,), fuzzy sets and rules at the end.
 
     Raises ConfigError naming the layer that is not known, branches, or holds a weight that is not finite.
     """
     shape = model.input_shape
+    if not isinstance(shape, list) and len(shape) == 2 and shape[1]:
+        return _read_rules(model, shape[1])
     if isinstance(shape, list) or len(shape) != 5 or None in shape[1:]:
         raise ConfigError(f"{model.name}: input shape {shape} is not (height, width, slices, 1); build the model so")
     if shape[4] != 1:
         raise ConfigError(f"{model.name}: input has {shape[4]} channels a slice; only 1 is supported")
-    layers: list[Layer] = []
-    for layer in _chain(model):
-        _require_finite(layer)
-        layers += _read(layer)
+    layers = _read_all(model)
     if not layers or not isinstance(layers[-1], Softmax):
         last = model.layers[-1].name
         raise ConfigError(f"layer {last!r}: the last layer must be Dense(2, softmax); retrain it so")
@@ -52,6 +54,24 @@ def read_network(model: Any) -> Network:
         if isinstance(early, Softmax):
             raise ConfigError(f"layer {early.name!r}: a softmax before the end is not lowered; use relu or linear")
     return Network(model.name, (shape[1], shape[2], shape[3]), tuple(layers))
+
+
+def _read_rules(model: Any, features: int) -> Network:
+    """Features are depths of a volume of one pixel, as a joint's patch has them."""
+    layers = [Flatten("levels"), *_read_all(model)]
+    ends = [type(layer) for layer in layers[-3:]]
+    if ends != [Dense, Partition, Sugeno]:
+        last = model.layers[-1].name
+        raise ConfigError(f"layer {last!r}: a model of features must end in Dense(1), FuzzyPartition and Sugeno")
+    return Network(model.name, (1, 1, features), tuple(layers))
+
+
+def _read_all(model: Any) -> list[Layer]:
+    layers: list[Layer] = []
+    for layer in _chain(model):
+        _require_finite(layer)
+        layers += _read(layer)
+    return layers
 
 
 def _chain(model: Any) -> Iterator[Any]:
@@ -170,6 +190,15 @@ def _low_rank_lstm(name: str, layer: Any) -> list[Layer]:
     return [Lstm(name, (inward, outward), (back, forth), bias)]
 
 
+def _fuzzy_partition(name: str, layer: Any) -> list[Layer]:
+    places = np.asarray(layer.places(), np.float32)
+    return [Partition(name, places[0::2], places[1::2])]
+
+
+def _sugeno(name: str, layer: Any) -> list[Layer]:
+    return [Sugeno(name, np.asarray(layer.consequents(), np.float32))]
+
+
 def _require_plain(name: str, layer: Any) -> None:
     if layer.data_format != "channels_last":
         raise ConfigError(f"layer {name!r}: only channels_last is lowered; retrain it so")
@@ -198,12 +227,15 @@ _RULES: dict[str, Callable[[str, Any], list[Layer]]] = {
     "Conv3D": _conv3d,
     "Dense": _dense,
     "Dropout": lambda name, _: [Dropout(name)],
+    "FeatureInput": lambda *_: [],
     "Flatten": lambda name, _: [Flatten(name)],
+    "FuzzyPartition": _fuzzy_partition,
     "LSTM": _lstm,
     "LowRankLSTM": _low_rank_lstm,
     "MaxPooling3D": _max_pooling3d,
     "Permute": _permute,
     "ReLU": _relu_layer,
+    "Sugeno": _sugeno,
     "SpatialDropout3D": lambda name, _: [Dropout(name)],
 }
 _SLICE_RULES: dict[str, Callable[[str, Any], list[Layer]]] = {

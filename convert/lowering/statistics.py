@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lowering.evaluate import defect_logits, forward
-from convert.lowering.layers import Network, Thermometer, logit_per_unit, scaled_batches
+from convert.lowering.evaluate import forward, readings
+from convert.lowering.layers import Network, Sugeno, Thermometer, scaled_batches
 from convert.lowering.slopes import with_slopes
+from edge.core.card import SugenoHead
+from edge.core.decide import weights_of
 
 Patches = NDArray[np.uint8]
 ByChannel = dict[str, NDArray[np.float64]]
@@ -33,15 +35,29 @@ def reaches_and_doubtful(network: Network, patches: Patches) -> tuple[ByChannel,
         largest = np.abs(np.asarray(values, np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
         found[name] = np.maximum(found.get(name, largest), largest)
 
-    logits = defect_logits(network, patches, hear)
-    return found, patches[np.argsort(np.abs(logits))[:_DOUBTFUL]]
+    found_readings = readings(network, patches, hear)
+    return found, patches[np.argsort(_distance_to_doubt(network, found_readings))[:_DOUBTFUL]]
+
+
+def _distance_to_doubt(network: Network, found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far readings are from where a verdict turns, about: 0 for a logit, between two rules for a quality index."""
+    match network.layers[-1]:
+        case Sugeno(consequents=rules):
+            concluded = rules.astype(np.float64)
+        case Thermometer(head=SugenoHead(consequents=rules)):
+            concluded = np.array(rules)
+        case _:
+            return np.abs(found)
+    turns = (concluded[1:] + concluded[:-1]) / 2
+    nearest: NDArray[np.float64] = np.abs(found[:, np.newaxis] - turns).min(axis=1)
+    return nearest
 
 
 def rounding_weights(network: Network, patches: Patches) -> ByChannel:
-    """How much rounding a channel's values costs: variance of the defect logit by variance of the rounding.
+    """How much rounding a channel's values costs: variance of the reading by variance of the rounding.
 
-    That is the squared slope of the logit in a value, summed over the places of the channel, mean over these
-    joints. A value of 0 is not counted: int8 has it exactly.
+    The reading is the defect logit or the quality index. That is its squared slope in a value, summed over the places
+    of the channel, mean over these joints. A value of 0 is not counted: int8 has it exactly.
     """
     found: ByChannel = {}
     for inputs in scaled_batches(patches, _BATCH):
@@ -62,16 +78,18 @@ def _squared_slopes(network: Network, inputs: NDArray[np.float32]) -> Iterator[t
             met.append(values)
 
         last = forward(network, patches, hear)
-        return met, _logits(network, last)
+        return met, _readings(network, last)
 
     for name, (values, slopes) in zip(names, with_slopes(compute, inputs), strict=True):
         yield name, np.where(values != 0, slopes**2, 0.0)
 
 
-def _logits(network: Network, last: Any) -> Any:
-    """``defect_logits`` of what the last layer gives, as a tensor, to a constant."""
+def _readings(network: Network, last: Any) -> Any:
+    """``readings`` of what the last layer gives, as a tensor, to a constant."""
     match network.layers[-1]:
         case Thermometer(head=head, bias=bias):
-            return last * logit_per_unit(head, bias.size)
+            return last * np.array(weights_of(head, bias.size), np.float32)
+        case Sugeno():
+            return last
         case _:
             return last[:, 1] - last[:, 0]

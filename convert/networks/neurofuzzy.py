@@ -14,14 +14,10 @@ from typing import Any
 
 import keras
 import msgspec
-import numpy as np
 from keras import layers, ops
-from numpy.typing import NDArray
 
 from edge.core.features import FeatureSpec
 from edge.core.grades import GRADES
-
-Floats = NDArray[np.float32]
 
 SETS = len(GRADES)
 RAMPS = SETS - 1
@@ -133,35 +129,3 @@ def neurofuzzy(spec: FeatureSpec, hidden: Sequence[int] = (32, 16), seed: int = 
 def spec_of(model: Any) -> FeatureSpec:
     """How the features that the model was trained on were measured."""
     return msgspec.json.decode(model.get_layer(_FEATURES).spec, type=FeatureSpec)
-
-
-def dense_layers(model: Any) -> list[tuple[Floats, Floats]]:
-    """Kernel (in, out) and bias (out,) of the three dense layers, in order; a ReLU follows all but the last."""
-    found = [model.get_layer(name) for name in _DENSE]
-    return [(_floats(layer.kernel), _floats(layer.bias)) for layer in found]
-
-
-def ramps(model: Any) -> tuple[Floats, Floats]:
-    """Where each ramp starts to rise and where it is up, in u: a (4,) and b (4,)."""
-    places = _floats(model.get_layer(_PARTITION).places())
-    return places[0::2], places[1::2]
-
-
-def consequents(model: Any) -> Floats:
-    """The Quality Index that each rule concludes; shape (5,)."""
-    return _floats(model.get_layer(_RULES).consequents())
-
-
-def rules_text(model: Any) -> str:
-    """The rule base as a table: each set's trapezoid over u, and what its rule concludes."""
-    low, high = ramps(model)
-    starts = ["rises", *(f"{a:6.3f} - {b:6.3f}" for a, b in zip(low, high, strict=True))]
-    falls = [*starts[1:], "-"]
-    lines = [f"{'IF solder is':<22}{'from u':<18}{'to u':<18}THEN QI ="]
-    for grade, start, fall, value in zip(GRADES, ["-", *starts[1:]], falls, consequents(model), strict=True):
-        lines.append(f"{grade:<22}{start:<18}{fall:<18}{value:.3f}")
-    return "\n".join(lines) + "\n"
-
-
-def _floats(tensor: Any) -> Floats:
-    return np.asarray(ops.convert_to_numpy(tensor), np.float32)

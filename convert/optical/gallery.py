@@ -24,14 +24,50 @@ _LETTERS = "P poor, AP acceptable poor, G good, AE acceptable excessive, E exces
 _SHORT = ("P", "AP", "G", "AE", "E")
 
 
+PAGE = """# Gallery of simulated optical joints
+
+Drawn by `axi-convert gallery`, all from board types of seed {seed}. Simulated: no real board is shown, and light,
+shapes and experts are our reconstruction ([why](../decisions/0018-quality-index.md)).
+
+## By grade
+
+A row a board type, a joint a grade, each in the middle of its class, as the device cuts it out: the lead comes from
+above, its toe points down. Look at the dark step at the lead's tip and how solder levels it out, at how far the bright
+fillet runs over the pad, and at solder that climbs back over the lead.
+
+![Joints by grade](optical-grades.png)
+
+## Whole views
+
+The boxes that the device is given, and each joint's grade by the amount of solder; a question mark where experts
+disagree.
+
+![Views](optical-views.png)
+
+| type | picture | pitch | foot, toe, heel | pads | light: coaxial, ring, oblique | pixel |
+|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
 def draw_optical_gallery(out: Path) -> list[Path]:
-    """Write optical-grades.png and optical-views.png into ``out``; the same bytes each time on one machine."""
+    """Write optical.md and its two pictures into ``out``; the same bytes each time on one machine."""
     out.mkdir(parents=True, exist_ok=True)
     kinds = [optical_type(SEED, number) for number in _TYPES]
-    paths = [out / "optical-grades.png", out / "optical-views.png"]
-    _draw_grades(paths[0], kinds)
-    _draw_views(paths[1], kinds)
-    return paths
+    page, grades, views = (out / name for name in ("optical.md", "optical-grades.png", "optical-views.png"))
+    _draw_grades(grades, kinds)
+    _draw_views(views, kinds)
+    page.write_text(PAGE.format(seed=SEED, rows="\n".join(map(_row, kinds))), "utf-8")
+    return [page, grades, views]
+
+
+def _row(kind: OpticalType) -> str:
+    pads = "copper" if kind.copper_pads else "tinned"
+    return (
+        f"| {kind.name} | {'colour' if kind.colour else 'grey'} | {kind.pitch_mm:.2f} mm "
+        f"| {kind.foot_mm:.2f}, {kind.toe_mm:.2f}, {kind.heel_mm:.2f} mm | {pads} "
+        f"| {kind.coaxial:.2f}, {kind.ring:.2f}, {kind.oblique:.2f} | {1e3 * kind.pixel_mm:.1f} um |"
+    )
 
 
 def _draw_grades(path: Path, kinds: list[OpticalType]) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from convert.optical.experts import target_of
 from convert.simulator.plan import TRUTH
 from edge.core.errors import UsageError
-from edge.core.grades import GRADES
+from edge.core.grades import GRADES, RELEASED
 
 _BETWEEN_VOTES = "|"
 
@@ -32,6 +32,21 @@ class QualityRow(NamedTuple):
     disputed: int
 
     @property
+    def truth(self) -> str:
+        """The class, as other lots call it."""
+        return self.grade
+
+    @property
+    def label(self) -> int:
+        """1 where the experts' majority would not let the joint pass, else 0."""
+        return int(self.grade not in RELEASED)
+
+    @property
+    def slices(self) -> int:
+        """An optical view is one picture."""
+        return 1
+
+    @property
     def target(self) -> float:
         """The Quality Index to learn, in [0, 1]."""
         return target_of(self.votes)
@@ -47,6 +62,15 @@ def read_quality_truth(lot: Path) -> dict[tuple[str, str], QualityRow]:
             f"{lot / TRUTH}: not a readable truth file of graded joints ({error!r}); name a lot of optical images"
         ) from error
     return {(row.job_id, row.joint): row for row in rows}
+
+
+def is_graded(lot: Path) -> bool:
+    """Does the lot hold graded joints, rather than defects and normals? False where nothing can be read."""
+    try:
+        with (lot / TRUTH).open(newline="") as stream:
+            return "grade" in next(csv.reader(stream), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +10,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from convert.quality.training import Grades, QualityLot, inputs_of
+from convert.quality.figures import Grades
+from convert.quality.training import QualityLot, inputs_of
 from edge.core.features import FeatureSpec
 from edge.core.grades import GRADES
 
@@ -18,7 +20,7 @@ _CHUNK = 512
 
 def nearest_neighbours(spec: FeatureSpec, lot: QualityLot, test: QualityLot, neighbours: int = 9) -> Grades:
     """The grade that most of the nearest training joints have (Euclidean, on levels); a tie goes to the lower grade."""
-    known, asked = inputs_of(spec, lot), inputs_of(spec, test)
+    known, asked = inputs_of(spec, lot.features), inputs_of(spec, test.features)
     lengths = (known * known).sum(axis=1)
     found = []
     for start in range(0, len(asked), _CHUNK):
@@ -36,9 +38,12 @@ def _most_votes(grades: NDArray[np.int64]) -> Grades:
 
 
 def plain_classifier(
-    spec: FeatureSpec, lot: QualityLot, validation: QualityLot, test: QualityLot, seed: int = 0, epochs: int = 60
-) -> Grades:
-    """Grades by a network of the same two hidden layers that ends in a softmax; the best epoch on validation."""
+    spec: FeatureSpec, lot: QualityLot, validation: QualityLot, seed: int = 0, epochs: int = 60
+) -> Callable[[QualityLot], Grades]:
+    """Trains a network of the same two hidden layers that ends in a softmax; it grades a lot.
+
+    Its best epoch on validation is kept.
+    """
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
@@ -50,9 +55,9 @@ def plain_classifier(
     )
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     best: Any = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
-    held_out = (inputs_of(spec, validation), validation.grades)
+    held_out = (inputs_of(spec, validation.features), validation.grades)
     model.fit(
-        inputs_of(spec, lot),
+        inputs_of(spec, lot.features),
         lot.grades,
         batch_size=64,
         epochs=epochs,
@@ -60,4 +65,8 @@ def plain_classifier(
         callbacks=[best],
         verbose=0,
     )
-    return np.asarray(np.argmax(np.asarray(model(inputs_of(spec, test))), axis=1), np.int64)
+
+    def grades(of: QualityLot) -> Grades:
+        return np.asarray(np.argmax(np.asarray(model(inputs_of(spec, of.features))), axis=1), np.int64)
+
+    return grades

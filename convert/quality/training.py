@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,25 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from convert.dataset import JobReading
 from convert.networks.neurofuzzy import COORDINATE, neurofuzzy
 from convert.optical.truth import QualityRow, read_quality_truth
+from convert.quality.figures import Grades, expected
 from convert.simulator.plan import TRUTH
 from edge.core.errors import UsageError
-from edge.core.features import FeatureSpec, Floats, Levels, fitted, levels_of, measure
-from edge.core.grades import GRADES
-from edge.core.job import Job, Roi, View, parse_manifest
-from edge.core.preprocess import Grey, PreprocessSpec, prepare
+from edge.core.features import FeatureSpec, Floats, Levels, cut_out, fitted, levels_of, measure
 
 Tick = Callable[[int], None]
-Grades = NDArray[np.int64]
-"""Positions in GRADES."""
-
+EPOCHS = 60
 _BATCH = 64
 _RATE = 3e-3
 _WEIGHT_DECAY = 0.03
@@ -55,7 +50,7 @@ class QualityLot:
     @cached_property
     def grades(self) -> Grades:
         """The experts' majority; shape (n,)."""
-        return np.array([GRADES.index(row.grade) for row in self.rows], np.int64)
+        return expected(self.rows)
 
     @cached_property
     def disputed(self) -> NDArray[np.bool_]:
@@ -88,48 +83,43 @@ def load_quality_lot(lot: Path, spec: FeatureSpec, tick: Tick = lambda _: None) 
     Raises UsageError for a lot without truth or joints, JobRefused for a broken manifest.
     """
     truth = read_quality_truth(lot)
-    digest = hashlib.sha256((lot / TRUTH).read_bytes())
     rows: list[QualityRow] = []
     features: list[Floats] = []
-    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-        raw = _manifest(folder)
-        digest.update(raw)
-        job = parse_manifest(raw, source=str(folder / "manifest.json")).job
-        for view in job.views:
-            known = [joint for joint in job.joints_of(view) if (job.job_id, joint.id) in truth]
-            grey = _grey(folder, job, view)
-            features += [_measured(spec, grey, joint.roi) for joint in known]
-            rows += [truth[job.job_id, joint.id] for joint in known]
-            tick(len(known))
+    reading = JobReading(lot)
+    for job, slices, joints in reading.views(spec):
+        known = [joint for joint in joints if (job.job_id, joint.id) in truth]
+        features += [measure(spec, cut_out(spec, slices[0], joint.roi)) for joint in known]
+        rows += [truth[job.job_id, joint.id] for joint in known]
+        tick(len(known))
     if not rows:
         raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
-    return QualityLot(lot.name, "sha256:" + digest.hexdigest(), np.stack(features), tuple(rows))
+    return QualityLot(lot.name, reading.digest, np.stack(features), tuple(rows))
 
 
-def _manifest(folder: Path) -> bytes:
-    try:
-        return (folder / "manifest.json").read_bytes()
-    except OSError as error:
-        raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
+def split_quality(lot: QualityLot, share: float, seed: int) -> tuple[QualityLot, QualityLot]:
+    """Training and validation sides with no board type in common; ``share`` of the types, at least one, to validation.
+
+    Raises UsageError for fewer than two types.
+    """
+    types = sorted(set(lot.board_types.tolist()))
+    if len(types) < 2:
+        raise UsageError(f"{lot.name}: one board type only ({types[0]}); unseen-board validation needs two or more")
+    held_out = np.random.default_rng(seed).permutation(types)[: min(len(types) - 1, max(1, round(share * len(types))))]
+    inside = np.isin(lot.board_types, held_out)
+    return (
+        lot.subset(np.flatnonzero(~inside), f"{lot.name}/train"),
+        lot.subset(np.flatnonzero(inside), f"{lot.name}/validation"),
+    )
 
 
-def _grey(folder: Path, job: Job, view: View) -> Grey:  # noqa: ARG001
-    """A view's image, colour as luminance."""
-    path = folder / view.slices[0].file
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise UsageError(f"{path}: not a readable image; repair the lot before learning from it")
-    if image.ndim == 2:
-        return image.astype(np.uint8, copy=False)
-    blue, green, red = np.moveaxis(image.astype(np.int32), -1, 0)
-    luminance: Grey = ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)
-    return luminance
-
-
-def _measured(spec: FeatureSpec, grey: Grey, roi: Roi) -> Floats:
-    """The features of one joint, cut out as the device cuts it out."""
-    cut = PreprocessSpec(size=spec.size, channels=1, margin=spec.margin)
-    return measure(spec, prepare(cut, {0: grey}, roi)[..., 0])
+def require_unseen_types(lot: QualityLot, other: QualityLot) -> None:
+    """Raises UsageError when two lots that must be kept apart share a board type."""
+    common = sorted(set(lot.board_types.tolist()) & set(other.board_types.tolist()))
+    if common:
+        raise UsageError(
+            f"{lot.name} and {other.name} share board type {common[0]}; keep board types apart "
+            "(simulate one of them with another --first-type)"
+        )
 
 
 def scaled(levels: Levels) -> NDArray[np.float32]:
@@ -137,9 +127,9 @@ def scaled(levels: Levels) -> NDArray[np.float32]:
     return levels.astype(np.float32) / np.float32(255)
 
 
-def inputs_of(spec: FeatureSpec, lot: QualityLot) -> NDArray[np.float32]:
-    """A lot's features through the same 8 bits as on the device; shape (n, features)."""
-    return scaled(levels_of(spec, lot.features))
+def inputs_of(spec: FeatureSpec, features: Floats) -> NDArray[np.float32]:
+    """Features (n, features) through the same 8 bits as on the device, as the network takes them."""
+    return scaled(levels_of(spec, features))
 
 
 def train_neurofuzzy(
@@ -147,7 +137,7 @@ def train_neurofuzzy(
     validation: QualityLot,
     out: Path,
     seed: int = 0,
-    epochs: int = 60,
+    epochs: int = EPOCHS,
     tick: Report = lambda _: None,
     spec: FeatureSpec | None = None,
 ) -> list[QualityEpoch]:
@@ -161,7 +151,7 @@ def train_neurofuzzy(
     spec = fitted(spec or FeatureSpec(), lot.features)
     model = neurofuzzy(spec, seed=seed)
     step = _step(model, epochs * -(-len(lot.rows) // _BATCH))
-    inputs, held_out = inputs_of(spec, lot), inputs_of(spec, validation)
+    inputs, held_out = inputs_of(spec, lot.features), inputs_of(spec, validation.features)
     history: list[QualityEpoch] = []
     best, started = model.get_weights(), time.monotonic()
     for number in range(1, epochs + 1):
@@ -207,28 +197,3 @@ def _one_epoch(step: Any, inputs: NDArray[np.float32], targets: NDArray[np.float
     inputs = inputs + rng.normal(0, _JITTER, inputs.shape).astype(np.float32)
     chunks = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
     return float(np.mean([float(step(inputs[chosen], targets[chosen])) for chosen in chunks]))
-
-
-def thresholds(qi: NDArray[np.floating[Any]], grades: Grades) -> tuple[Floats, Floats]:
-    """Class means (5,) of the Quality Index and the midpoints (4,) between neighbours (Acciani et al., 2009).
-
-    From training joints only. Raises UsageError for a class without joints, and where the means do not rise.
-    """
-    missing = sorted(set(range(len(GRADES))) - set(grades.tolist()))
-    if missing:
-        raise UsageError(f"no joint of grade {GRADES[missing[0]]}; give a lot with joints of all five")
-    means = np.array([qi[grades == grade].mean(dtype=np.float64) for grade in range(len(GRADES))])
-    if not (np.diff(means) > 0).all():
-        raise UsageError(f"mean quality indices {means.round(3).tolist()} do not rise with the grade; train longer")
-    return means, (means[:-1] + means[1:]) / 2
-
-
-def grade_of(qi: NDArray[np.floating[Any]], th: Floats) -> Grades:
-    """Grades of quality indices, as positions in GRADES.
-
-    As ``edge.core.grades.grade_of``: on a threshold the grade above, but on the lowest the grade below.
-    """
-    above = np.asarray(qi, np.float64)[:, None] >= th[None, :]
-    above[:, 0] = qi > th[0]
-    grades: Grades = above.sum(axis=1, dtype=np.int64)
-    return grades

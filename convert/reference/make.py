@@ -6,9 +6,7 @@ it was; training itself resumes after its last whole epoch.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,7 +20,9 @@ from convert.dataset import LabelledLot, balanced, load_lot
 from convert.evaluation.recorded import save_recorded
 from convert.factorise import Ranks, factorised
 from convert.metrics import auroc_interval
-from convert.reference.plans import FINE_TUNING, LOTS, SEED, TRAINING
+from convert.reference.grades import make_grades
+from convert.reference.plans import FINE_TUNING, LOTS, OPTICAL_LOTS, SEED, TRAINING
+from convert.reference.provenance import is_done, mark_done, tools
 from convert.simulator.lot import LOT, read_lot_file, simulate_lot
 from convert.training_plan import Network, TrainingPlan
 from edge.core.errors import UsageError
@@ -41,13 +41,14 @@ class _Lots:
 
 
 def make_reference(work: Path, out: Path, say: Say) -> None:
-    """Simulate, train both networks, factorise, fine-tune, record; the shipped files end in ``out``."""
+    """Simulate, train the networks, factorise, fine-tune, record; the shipped files end in ``out``."""
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     lots = _Lots(*(_lot(work, name, say) for name in ("training", "validation", "test")))
     _make_baseline(lots, work, out, say)
     for network in TRAINING:
         _make_network(network, lots, work, out, say)
+    make_grades(work, out, say, OPTICAL_LOTS)
 
 
 def _lot(work: Path, name: str, say: Say) -> LabelledLot:
@@ -67,10 +68,10 @@ def _lot(work: Path, name: str, say: Say) -> LabelledLot:
 
 def _make_baseline(lots: _Lots, work: Path, out: Path, say: Say) -> None:
     path, stamp = work / "baseline.json", _stamp(lots, {})
-    if not _is_done(path, stamp):
+    if not is_done(path, stamp):
         say("fitting the baseline")
         baseline.save(baseline.fit(balanced(lots.training, "fewer-normals", SEED)), path)
-        _mark_done(path, stamp)
+        mark_done(path, stamp)
     shutil.copyfile(path, out / path.name)
 
 
@@ -104,7 +105,7 @@ def _train(
 ) -> None:
     """Train, or go on training, unless this very training is done already."""
     stamp = _stamp(lots, {"training": asdict(TRAINING[network]), "plan": asdict(plan), "ranks": asdict(RANKS)})
-    if _is_done(out, stamp):
+    if is_done(out, stamp):
         return
     data = train.sides(lots.training, plan, lots.validation)
     steps = train.steps_per_epoch(data, plan)
@@ -117,7 +118,7 @@ def _train(
             say(f"  step {len(losses)}: loss {sum(losses[-50:]) / 50:.4f}")
 
     train.train(network, data, out, plan, tick, lambda epoch: say(f"  {epoch}"), start() if start else None)
-    _mark_done(out, stamp)
+    mark_done(out, stamp)
 
 
 def _stamp(lots: _Lots, plans: dict[str, Any]) -> str:
@@ -125,18 +126,8 @@ def _stamp(lots: _Lots, plans: dict[str, Any]) -> str:
     return json.dumps({"lots": [lots.training.digest, lots.validation.digest], **plans}, sort_keys=True)
 
 
-def _is_done(path: Path, stamp: str) -> bool:
-    marker = path.with_suffix(".done")
-    return path.exists() and marker.exists() and marker.read_text("utf-8") == stamp
-
-
-def _mark_done(path: Path, stamp: str) -> None:
-    path.with_suffix(".done").write_text(stamp, "utf-8")
-
-
 def _provenance(network: Network, lots: _Lots, files: dict[str, Path]) -> dict[str, Any]:
     """Everything that decided the weights."""
-    names = ("axi-edge", "tensorflow", "keras", "numpy", "scipy", "opencv-python-headless")
     return {
         "schema": "axi-provenance/1",
         "network": network,
@@ -147,9 +138,5 @@ def _provenance(network: Network, lots: _Lots, files: dict[str, Path]) -> dict[s
         "ranks": asdict(RANKS),
         "fine_tuning": asdict(FINE_TUNING[network]),
         "sha256": {kind: digest_file(path) for kind, path in files.items()},
-        "tools": {
-            **{name: importlib.metadata.version(name) for name in names},
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        },
+        "tools": tools(),
     }

@@ -25,6 +25,15 @@ BUILD_LOTS: dict[str, LotPlan] = {
 }
 """What the shipped recipes convert and gate on (thresholds: the validation lot): board types that no model has seen."""
 
+OPTICAL_LOTS: dict[str, LotPlan] = {
+    "optical-training": LotPlan(boards=200, joints=16_000, seed=SEED, types=100, first_type=0, prefix="OT"),
+    "optical-validation": LotPlan(boards=32, joints=2_560, seed=SEED, types=16, first_type=200, prefix="OV"),
+    "optical-test": LotPlan(boards=60, joints=4_800, seed=SEED, types=30, first_type=300, prefix="OE"),
+    "optical-held-out": LotPlan(boards=40, joints=3_200, seed=SEED, types=20, first_type=400, prefix="OH"),
+}
+"""Of the network that grades: to train on and learn thresholds from, to choose the epoch by, to measure figures on, and
+to gate conversion on."""
+
 TRAINING: dict[Network, TrainingPlan] = {
     "cnn3d": TrainingPlan(epochs=4, stop_after=3, batch=32, learning_rate=4e-4, cosine=True, seed=SEED),
     "cnn-lstm": TrainingPlan(epochs=2, batch=64, learning_rate=6e-4, cosine=True, seed=SEED),

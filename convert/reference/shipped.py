@@ -7,6 +7,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "models"
 RECIPES = Path(__file__).parent / "recipes"
 
+QUALITY_MODEL = FOLDER / "neurofuzzy.keras"
+"""The network that grades; 50 kB."""
+
 SHIPPED: dict[str, Path] = {
     "baseline": FOLDER / "baseline.json",
     "cnn3d": FOLDER / "cnn3d.scores.npz",

@@ -29,6 +29,11 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
         for first, name in ((0, "training"), (10, "validation"), (20, "test"))
     }
     monkeypatch.setattr(make, "LOTS", lots)
+    optical = {
+        f"optical-{name}": LotPlan(boards=4, joints=160, seed=8, types=2, first_type=first)
+        for first, name in ((0, "training"), (10, "validation"), (20, "test"))
+    }
+    monkeypatch.setattr(make, "OPTICAL_LOTS", optical)
     monkeypatch.setattr(make, "TRAINING", NARROW)
     monkeypatch.setattr(make, "FINE_TUNING", NARROW)
     monkeypatch.setattr(make, "RANKS", Ranks(dense=4, lstm_input=4, lstm_recurrent=8))
@@ -41,7 +46,13 @@ def test_one_command_makes_everything_that_ships_and_a_second_run_repeats_it(
     said: list[str] = []
     make_reference(tmp_path / "work", tmp_path / "out", said.append)
     made = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert {"baseline.json", "cnn3d-factorised.keras", "cnn3d.scores.npz", "cnn-lstm-factorised.keras"} <= set(made)
+    assert {
+        "baseline.json",
+        "cnn3d-factorised.keras",
+        "cnn3d.scores.npz",
+        "cnn-lstm-factorised.keras",
+        "neurofuzzy.keras",
+    } <= set(made)
     about = json.loads(made["cnn-lstm.provenance.json"])
     assert set(about["auroc"]) == {
         f"{kind}, {lot}" for kind in ("full", "factorised") for lot in ("validation", "test")

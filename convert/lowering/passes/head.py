@@ -1,11 +1,11 @@
-"""The classifier as bands of its logit difference: finer than an int8 softmax, which has 256 score levels."""
+"""The last layers as clipped products that an int8 output shows finely: an int8 softmax has 256 score levels only."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from convert.lowering.layers import Network, Softmax, Thermometer
-from edge.core.card import ThermometerHead
+from convert.lowering.layers import Dense, Network, Partition, Softmax, Sugeno, Thermometer
+from edge.core.card import SugenoHead, ThermometerHead
 
 BANDS = 32
 HEAD = ThermometerHead(low=-12.0, high=12.0, full=6.0)
@@ -24,3 +24,24 @@ def thermometer_head(network: Network) -> Network:
     bias = (last.bias[1] - last.bias[0] - floors) * gain
     head = Thermometer(last.name, kernel.astype(np.float32), bias.astype(np.float32), HEAD)
     return network.with_layers([*before, head])
+
+
+def sugeno_head(network: Network) -> Network:
+    """Coordinate, fuzzy sets and rules as a Thermometer of the ramps between the sets (``edge.core.card.SugenoHead``).
+
+    The degrees of neighbouring sets sum to one, so ramps say all: ramp i is the coordinate's product, scaled and
+    shifted, clipped to [0, 1]; times ``full``, so that RELU6 clips it.
+    """
+    if not isinstance(network.layers[-1], Sugeno):
+        return network
+    *before, place, sets, rules = network.layers
+    if not isinstance(rules, Sugeno) or not isinstance(sets, Partition) or not isinstance(place, Dense):
+        return network
+    gain = HEAD.full / (sets.high.astype(np.float64) - sets.low)
+    kernel = place.kernel.astype(np.float64) * gain
+    bias = (place.bias.astype(np.float64) - sets.low) * gain
+    consequents = tuple(float(value) for value in rules.consequents)
+    head = SugenoHead(consequents=consequents, full=HEAD.full)  # type: ignore[arg-type]  # one a grade
+    return network.with_layers(
+        [*before, Thermometer(rules.name, kernel.astype(np.float32), bias.astype(np.float32), head)]
+    )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("tensorflow")
 
 from convert.lowering.bands import band_channels, bands_of, chosen_fineness
-from convert.lowering.evaluate import defect_logits
+from convert.lowering.evaluate import readings
 from convert.lowering.layers import (
     Conv,
     Dense,
@@ -96,7 +96,7 @@ def test_bands_change_nothing_on_the_sample_and_make_rounding_cheaper(
     network, sample = make(seed), patches(seed)
     network = thermometer_head(network) if head else network
     banded = band_channels(network, sample, growth)
-    np.testing.assert_allclose(defect_logits(banded, sample), defect_logits(network, sample), atol=2e-4)
+    np.testing.assert_allclose(readings(banded, sample), readings(network, sample), atol=2e-4)
     before, after = widths(network), widths(banded)
     assert all(before[name] <= after[name] <= (1 + growth) * before[name] for name in before)
     assert sum(after.values()) > sum(before.values())
@@ -120,7 +120,7 @@ def test_a_value_beyond_the_sample_is_clipped_at_the_reach_of_its_layer() -> Non
     banded = band_channels(network, sample, 1.0)
     assert widths(banded) == {"dense1": 4}
     far = np.array([[[[255, 51]]]], np.uint8)
-    np.testing.assert_allclose(defect_logits(banded, far), defect_logits(banded, sample), atol=1e-6)
+    np.testing.assert_allclose(readings(banded, far), readings(banded, sample), atol=1e-6)
 
 
 def test_what_rounding_costs_is_the_squared_slope() -> None:

@@ -1,0 +1,220 @@
+"""``axi-convert evaluate`` on an optical lot: what each model's grades are worth, the seed's figures beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from convert.conversion import Say
+from convert.lowering.layers import Network
+from convert.lowering.read import read_network
+from convert.networks.neurofuzzy import spec_of
+from convert.pages import Page, Picture, Table, write_page
+from convert.parity import scores_of
+from convert.quality import drawings
+from convert.quality.baselines import nearest_neighbours, plain_classifier
+from convert.quality.figures import Numbers, Recognition, grades_of, recognition, thresholds
+from convert.quality.tables import confusion_table, recognition_table, rules_table
+from convert.quality.training import (
+    QualityLot,
+    inputs_of,
+    load_quality_lot,
+    quality_index,
+    require_unseen_types,
+    split_quality,
+)
+from convert.reference.shipped import QUALITY_MODEL
+from convert.runtimes import outputs_on, supported, thread_count
+from convert.train import load_model
+from edge.bundle import open_bundle
+from edge.core.errors import UsageError
+from edge.core.features import FeatureSpec, fitted, levels_of
+
+TITLE = "Grades of solder joints on board types unseen in training"
+DISCLAIMER = (
+    "The network, its features, its experts and these images are our reconstruction and our simulation: only the last "
+    "page of the paper is to be had, and its own joints are not. What is the paper's: the five classes, thresholds "
+    "midway between class means of training joints, and the Recognition Rate. Figures in the column 'their data' are "
+    "as printed by Acciani et al. (2009), not comparable with ours."
+)
+THEIRS = {"training": 96.87, "test": 95.83}
+"""Recognition Rates printed by Acciani et al. (2009), in per cent."""
+
+_KNN, _MLP = "k nearest neighbours (baseline)", "plain MLP classifier (baseline)"
+
+
+class Graded(msgspec.Struct, frozen=True):
+    """What one model's grades are worth on both lots; None where that would say nothing."""
+
+    name: str
+    note: str
+    training: Recognition | None
+    test: Recognition
+    thresholds: tuple[float, ...] = ()
+
+
+class QualityEvaluation(msgspec.Struct, frozen=True):
+    """What ``axi-convert evaluate`` found on an optical lot. ``lots``: a sentence each."""
+
+    schema: str
+    lots: tuple[str, ...]
+    models: tuple[Graded, ...]
+    theirs: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One model's quality indices. ``network``: as it was read, of a Keras model; ``between``: its thresholds."""
+
+    name: str
+    note: str
+    training: Numbers
+    test: Numbers
+    between: tuple[float, ...]
+    network: Network | None = None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The figures, and what drawings are made of."""
+
+    figures: QualityEvaluation
+    models: tuple[_Model, ...]
+    test: QualityLot
+
+
+def evaluate_quality(words: Sequence[str], training: Path, validation: Path | None, test: Path, say: Say) -> Evaluated:
+    """Grade training and test lot with every model (bundles, .keras files; else the shipped one) and baselines.
+
+    ``validation``: what the plain classifier's best epoch is chosen on; without, some of the training lot's board
+    types. Raises UsageError when the lots share a board type or lack a grade, ConfigError or BundleRefused for a model.
+    """
+    say(f"measuring the joints of {training.name} and {test.name}")
+    learnt, seen = (load_quality_lot(lot, FeatureSpec()) for lot in (training, test))
+    require_unseen_types(learnt, seen)
+    models = [_scored(word, training, test, learnt, seen, say) for word in words or [str(QUALITY_MODEL)]]
+    graded = [_graded(one, learnt, seen) for one in models]
+    sides = split_quality(learnt, 0.15, 0)
+    if validation is not None:
+        sides = learnt, load_quality_lot(validation, FeatureSpec())
+        require_unseen_types(*sides)
+    graded += list(_baselines(learnt, seen, sides, say))
+    sentences = (
+        f"Learnt on {learnt.name}: {_about(learnt)}.",
+        f"Measured on {seen.name}: {_about(seen)}.",
+    )
+    figures = QualityEvaluation("axi-quality-evaluation/1", sentences, tuple(graded), THEIRS)
+    return Evaluated(figures, tuple(models), seen)
+
+
+def _about(lot: QualityLot) -> str:
+    types = len(set(lot.board_types))
+    disputed = int(lot.disputed.sum())
+    return f"{len(lot.rows)} joints of {types} board types, {disputed} of them in the band where experts disagree"
+
+
+def _scored(word: str, training: Path, test: Path, learnt: QualityLot, seen: QualityLot, say: Say) -> _Model:
+    """A bundle's or a Keras model's indices; thresholds are the card's, or learnt from the training lot."""
+    path = Path(word)
+    if not path.exists():
+        raise UsageError(f"{word}: no such bundle or .keras file; name one that is there")
+    say(f"grading with {path.name}")
+    if path.is_dir():
+        bundle = open_bundle(path)
+        spec, scale = bundle.card.preprocess, bundle.card.grades
+        if not isinstance(spec, FeatureSpec) or scale is None:
+            raise UsageError(f"{word}: finds defects and does not grade; name a bundle of task joint_quality")
+        runtime, tflite = supported(())[0], bundle.model_path.read_bytes()
+
+        def run(levels: Any) -> Numbers:
+            raw = outputs_on(runtime, "fast", tflite, levels[:, np.newaxis, np.newaxis, :], thread_count())
+            return scores_of(raw, bundle.card.quantisation)
+
+        first, second = (run(levels_of(spec, _features(spec, *pair))) for pair in ((learnt, training), (seen, test)))
+        note = f"{bundle.card.quantisation.scheme} on {runtime.name}, thresholds of its card"
+        return _Model(bundle.path.name, note, first, second, scale.thresholds)
+    model = load_model(path)
+    spec = _spec_of(model, word)
+    first, second = (
+        quality_index(model, inputs_of(spec, _features(spec, *pair))).astype(np.float64)
+        for pair in ((learnt, training), (seen, test))
+    )
+    between = tuple(thresholds(first, learnt.grades)[1].tolist())
+    return _Model(path.stem, "Keras, thresholds from the training lot", first, second, between, read_network(model))
+
+
+def _spec_of(model: Any, word: str) -> FeatureSpec:
+    try:
+        return spec_of(model)
+    except ValueError as error:
+        raise UsageError(f"{word}: is no neurofuzzy network ({error}); name one") from error
+
+
+def _features(spec: FeatureSpec, lot: QualityLot, folder: Path) -> Numbers:
+    """Unscaled features as this spec measures them; those at hand where it measures alike."""
+    if msgspec.structs.replace(spec, ranges=()) == FeatureSpec():
+        return lot.features
+    return load_quality_lot(folder, spec).features
+
+
+def _graded(one: _Model, learnt: QualityLot, seen: QualityLot) -> Graded:
+    training, test = (
+        recognition(grades_of(qi, one.between), lot.rows) for qi, lot in ((one.training, learnt), (one.test, seen))
+    )
+    return Graded(one.name, one.note, training, test, one.between)
+
+
+def _baselines(
+    learnt: QualityLot, seen: QualityLot, sides: tuple[QualityLot, QualityLot], say: Say
+) -> Iterator[Graded]:
+    spec = fitted(FeatureSpec(), learnt.features)
+    say("grading with k nearest neighbours")
+    neighbours = recognition(nearest_neighbours(spec, learnt, seen), seen.rows)
+    yield Graded(_KNN, "9 neighbours; among training joints each would find itself", None, neighbours)
+    say("training the plain classifier")
+    classify = plain_classifier(spec, *sides)
+    first, second = (recognition(classify(lot), lot.rows) for lot in (learnt, seen))
+    note = f"the same hidden layers and a softmax, its best epoch on {sides[1].name}"
+    yield Graded(_MLP, note, first, second)
+
+
+def write_quality_report(found: Evaluated, out: Path) -> list[Path]:
+    """Write evaluation.md, .html, .json and the figures into ``out``; the paths written."""
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = list(_draw(found, out))
+    page = Page(TITLE, DISCLAIMER, found.figures.lots, tuple(pictures), tuple(quality_tables(found)))
+    pages = write_page(page, out, "evaluation")
+    data = out / "evaluation.json"
+    data.write_bytes(msgspec.json.format(msgspec.json.encode(found.figures), indent=1) + b"\n")
+    return [*pages, data, *(out / picture.file for picture in pictures)]
+
+
+def _draw(found: Evaluated, out: Path) -> Iterator[Picture]:
+    first = found.models[0]
+    title = f"{first.name}: {len(found.test.rows)} joints of unseen board types"
+    drawings.draw_index(out / "index.png", found.test.rows, first.test, first.between, title)
+    yield Picture("index.png", f"Quality index of {first.name} against the amount of solder, on the test lot")
+    network = next((one.network for one in found.models if one.network is not None), None)
+    if network is not None:
+        drawings.draw_sets(out / "sets.png", network)
+        yield Picture("sets.png", "What the network learnt: membership functions, and the index that rules make")
+    graded = found.figures.models[0]
+    parts = [(name, one) for name, one in (("training", graded.training), ("test", graded.test)) if one is not None]
+    drawings.draw_confusion(out / "confusion.png", parts)
+    yield Picture("confusion.png", f"Confusion matrices of {first.name}; the title gives the Recognition Rate")
+
+
+def quality_tables(found: Evaluated) -> Iterator[Table]:
+    """Every table of the report."""
+    rows = [(one.name, one.note, one.training, one.test) for one in found.figures.models]
+    yield recognition_table(rows, found.figures.theirs)
+    for one in found.figures.models:
+        yield confusion_table(f"Confusion matrix of {one.name} on the test lot", one.test)
+    for model in found.models:
+        if model.network is not None:
+            yield rules_table(model.network)

@@ -1,0 +1,77 @@
+"""The shipped network that grades, made again: optical lots, a minute of training, where it came from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from convert.lowering.read import read_network
+from convert.networks.neurofuzzy import spec_of
+from convert.optical.lot import simulate_optical_lot
+from convert.quality import drawings, training
+from convert.quality.figures import grades_of, recognition, thresholds
+from convert.reference.plans import OPTICAL_LOTS, SEED
+from convert.reference.provenance import is_done, mark_done, tools
+from convert.simulator.plan import LotPlan
+from convert.train import load_model
+from edge.core.features import FeatureSpec
+from edge.files import digest_file
+
+Say = Callable[[str], None]
+_NAME = "neurofuzzy"
+_PREFIX = "optical-"
+
+
+def make_grades(work: Path, out: Path, say: Say, plans: Mapping[str, LotPlan] = OPTICAL_LOTS) -> None:
+    """Simulate, train, draw and record; what ships ends in ``out``. ``plans``: training, validation and test lots."""
+    lots = {name: _lot(work, f"{_PREFIX}{name}", plans, say) for name in ("training", "validation", "test")}
+    made = [work / name for name in (f"{_NAME}.keras", f"{_NAME}.png", f"{_NAME}.sets.png")]
+    stamp = json.dumps([lot.digest for lot in lots.values()])
+    if not is_done(made[0], stamp):
+        say(f"training {_NAME}: {len(lots['training'].rows)} joints, {training.EPOCHS} epochs")
+        history = training.train_neurofuzzy(lots["training"], lots["validation"], made[0], SEED)
+        drawings.draw_quality_history(made[1], [(one.loss, one.validation_loss) for one in history])
+        drawings.draw_sets(made[2], read_network(load_model(made[0])))
+        mark_done(made[0], stamp)
+    for path in made:
+        shutil.copyfile(path, out / path.name)
+    about = {
+        "schema": "axi-provenance/1",
+        "network": _NAME,
+        "seed": SEED,
+        "epochs": training.EPOCHS,
+        "lots": {name: msgspec.to_builtins(plans[f"{_PREFIX}{name}"]) for name in lots},
+        "lot_digests": {name: lot.digest for name, lot in lots.items()},
+        "recognition_rate": _rates(made[0], lots),
+        "sha256": digest_file(made[0]),
+        "tools": tools(),
+    }
+    (out / f"{_NAME}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+    say(f"{_NAME}: {json.dumps(about['recognition_rate'])}")
+
+
+def _lot(work: Path, name: str, plans: Mapping[str, LotPlan], say: Say) -> training.QualityLot:
+    folder, plan = work / name, plans[name]
+    if not folder.exists():
+        say(f"simulating {name}: {plan.joints} joints")
+        unfinished = work / f"{name}.part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for _ in simulate_optical_lot(unfinished, plan):
+            pass
+        unfinished.rename(folder)
+    return training.load_quality_lot(folder, FeatureSpec())
+
+
+def _rates(path: Path, lots: Mapping[str, training.QualityLot]) -> dict[str, float]:
+    """The Keras model's Recognition Rate on each lot, thresholds from training joints."""
+    model = load_model(path)
+    spec = spec_of(model)
+    indices = {
+        name: training.quality_index(model, training.inputs_of(spec, lot.features)) for name, lot in lots.items()
+    }
+    between = thresholds(indices["training"], lots["training"].grades)[1].tolist()
+    return {name: recognition(grades_of(qi, between), lots[name].rows).recognised.value for name, qi in indices.items()}
