@@ -261,9 +261,8 @@ def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:
     axes[0].set_yticks(places, [one.name for one in layers], fontsize=7)
     axes[0].set(xlabel="signal-to-noise ratio against float32, dB\n(with what earlier operations spoilt)")
     axes[1].barh(places, [one.logit for one in layers], color=colours)
-    axes[1].set(
-        xlabel="moves the defect logit by itself\n(red: most; pools and float operations move it little or not)"
-    )
+    axes[1].set(xlabel="moves the reading by itself\n(red: most; pools and float operations move it little or not)")
+    axes[1].locator_params(axis="x", nbins=5)
     for one in axes:
         one.grid(alpha=0.25, axis="x")
         one.margins(y=0.01)

@@ -17,6 +17,8 @@ from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.adapters.tflite import TfliteScorer, installed_runtimes
 from edge.core.card import OperatingPoint, Quantisation, Rate
 from edge.core.decide import judge, score_of
+from edge.core.features import FEATURES, FeatureSpec
+from edge.core.intake import prepared
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
 from edge.core.wire import Message
@@ -55,6 +57,8 @@ def _images() -> Iterator[Stage]:
         yield _timed(f"decode 1024 x 1024 {suffix[1:]}", lambda raw=raw: cv2.imdecode(raw, -1))  # type: ignore[misc]
     slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
     yield _timed("crop and resample a joint of four slices", lambda: prepare(PreprocessSpec(), slices, roi))
+    spec = FeatureSpec(ranges=((0.0, 1.0),) * len(FEATURES))
+    yield _timed("crop an optical joint and measure its features", lambda: prepared(spec, {0: frame}, roi))
 
 
 def _decide(model: Path) -> Stage:

@@ -37,7 +37,7 @@ def test_other_integers_are_refused_also_where_the_logit_comes_out_the_same() ->
 def test_a_tolerance_allows_so_much_and_no_more() -> None:
     moved = EXACT + np.uint8(10)
     found = _identity(moved, differing=("tflite-runtime",))
-    with pytest.raises(GateRefused, match="a logit is"):
+    with pytest.raises(GateRefused, match="a reading is"):
         agreed(found, _quantisation(), 1e-6)
     assert not agreed(found, _quantisation(), 100.0).bit_identical
 
