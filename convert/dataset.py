@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +220,22 @@ def _manifest(folder: Path) -> bytes:
         raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
 
 
-def split_by_board_type(lot: LabelledLot, share: float, seed: int) -> tuple[LabelledLot, LabelledLot]:
+class ByBoardType(Protocol):
+    """A lot that can be split."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def board_types(self) -> NDArray[np.str_]: ...
+
+    def subset(self, chosen: Positions, name: str) -> Self: ...
+
+
+L = TypeVar("L", bound=ByBoardType)
+
+
+def split_by_board_type(lot: L, share: float, seed: int) -> tuple[L, L]:
     """Training and validation sides with no board type in common (Zhang et al., section V).
 
     ``share`` of the board types, at least one, go to validation. Raises UsageError for fewer than two types.
@@ -242,7 +258,7 @@ def require_both_classes(lot: LabelledLot) -> None:
         raise UsageError(f"{lot.name}: holds one class only; name a lot with defects and normals")
 
 
-def require_unseen(lot: LabelledLot, other: LabelledLot) -> None:
+def require_unseen(lot: ByBoardType, other: ByBoardType) -> None:
     """Raises UsageError when two lots that must be kept apart share a board type."""
     common = sorted(set(lot.board_types) & set(other.board_types))
     if common:

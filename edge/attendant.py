@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.core.wire import AnswerPayload, Message, MetricsPayload, StatusPayload, encode, timestamp
+from edge.core.payloads import AnswerPayload, MetricsPayload, StatusPayload
+from edge.core.wire import Message, encode, timestamp
 from edge.ports import Command, Now
 
 _ANSWERS_EXPIRE_S = 300

@@ -32,8 +32,8 @@ from edge.core.card import ModelCard, encode_card, parse_card
 from edge.core.decide import Output
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.job import Roi
+from edge.core.payloads import ModelRef
 from edge.core.preprocess import Grey, Patch
-from edge.core.wire import ModelRef
 from edge.files import digest_bytes, digest_file, move_durably, write_durably
 
 MODEL, CARD, GOLDEN, SIGNATURE = "model.tflite", "card.json", "golden.npz", "SIGNATURE"

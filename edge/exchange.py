@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from edge.core.job import Job
+from edge.core.payloads import ModelRef
 from edge.core.verdict import Verdict
-from edge.core.wire import ModelRef
 from edge.ports import Batch, Kernels, RuntimeChoice, ViewToJudge
 
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.wire import Encoder, Message, MetricsPayload, encode, timestamp
+from edge.core.payloads import MetricsPayload
+from edge.core.wire import Encoder, Message, encode, timestamp
 from edge.ports import FinishedJobs, Free, Host, Monotonic, Now, Settled, Waiting
 from edge.tally import Tally
 

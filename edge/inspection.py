@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from edge.core.errors import AxiError, JobRefused, RuntimeLost
 from edge.core.job import Job, Joint, Manifest, NamedJoint, parse_manifest, printable, salvage
+from edge.core.payloads import BoardRef, Severity, VerdictPayload
 from edge.core.verdict import Call, Reason, Verdict
-from edge.core.wire import BoardRef, Encoder, Message, Severity, VerdictPayload, encode
+from edge.core.wire import Encoder, Message, encode
 from edge.pace import Pace
 from edge.ports import Batch, ClaimedJob, JobEntry, Judging, Ledger, Monotonic, Now, Spool, ViewToJudge
 from edge.tally import Tally

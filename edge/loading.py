@@ -14,7 +14,7 @@ from edge.bundle import Bundle, load_public_key, open_bundle
 from edge.config import Settings
 from edge.core.decide import supported
 from edge.core.errors import BundleRefused
-from edge.core.wire import ModelRef
+from edge.core.payloads import ModelRef
 from edge.exchange import Choice, Load
 from edge.grader import Grader
 from edge.judge import Judge

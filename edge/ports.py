@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple, Protocol
 
 from edge.core.decide import Output
 from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
+from edge.core.payloads import VerdictPayload
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
-from edge.core.wire import Message, VerdictPayload
+from edge.core.wire import Message
 
 Now = Callable[[], datetime]
 """Wall clock, time-zone aware."""

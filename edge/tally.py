@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edge.core.payloads import LatencyMs, QualityTrend
 from edge.core.trend import Trend
 from edge.core.verdict import Verdict
-from edge.core.wire import LatencyMs, QualityTrend
 
 _KEPT = 2_000
 _BOARD_TYPES = 500

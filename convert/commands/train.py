@@ -109,6 +109,7 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if unknown or arguments.start or arguments.recipe != "small-machine":
         option = unknown[0].replace("_", "-") if unknown else "start" if arguments.start else "recipe"
         raise UsageError(f"--{option}: means nothing to neurofuzzy; leave it out")
+    from convert.dataset import require_unseen, split_by_board_type
     from convert.lowering.read import read_network
     from convert.quality import drawings, training
     from convert.quality.tables import rules_table
@@ -118,8 +119,8 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if arguments.validation:
         validation = training.load_quality_lot(arguments.validation, FeatureSpec())
     else:
-        lot, validation = training.split_quality(lot, given.get("validation_share", 0.15), given.get("seed", 0))
-    training.require_unseen_types(lot, validation)
+        lot, validation = split_by_board_type(lot, given.get("validation_share", 0.15), given.get("seed", 0))
+    require_unseen(lot, validation)
     epochs = given.get("epochs", training.EPOCHS)
     with bar("training neurofuzzy", epochs) as progress:
 

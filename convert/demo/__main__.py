@@ -26,8 +26,8 @@ from convert.reference.plans import SEED as SHIPPED_SEED
 from convert.reference.shipped import SHIPPED
 from convert.simulator.plan import TruthRow, read_truth
 from edge.core.errors import AxiError
+from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Route
-from edge.core.wire import VerdictPayload
 
 SEED = 7
 BASE = "demo/line1/axi1"

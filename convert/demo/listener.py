@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.errors import BrokerUnavailable, UsageError
-from edge.core.wire import VerdictPayload
+from edge.core.payloads import VerdictPayload
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from convert.conversion import Say
+from convert.dataset import require_unseen, split_by_board_type
 from convert.lowering.layers import Network
 from convert.lowering.read import read_network
 from convert.networks.neurofuzzy import spec_of
@@ -25,8 +26,6 @@ from convert.quality.training import (
     inputs_of,
     load_quality_lot,
     quality_index,
-    require_unseen_types,
-    split_quality,
 )
 from convert.reference.shipped import QUALITY_MODEL
 from convert.runtimes import outputs_on, supported, thread_count
@@ -96,13 +95,13 @@ def evaluate_quality(words: Sequence[str], training: Path, validation: Path | No
     """
     say(f"measuring the joints of {training.name} and {test.name}")
     learnt, seen = (load_quality_lot(lot, FeatureSpec()) for lot in (training, test))
-    require_unseen_types(learnt, seen)
+    require_unseen(learnt, seen)
     models = [_scored(word, training, test, learnt, seen, say) for word in words or [str(QUALITY_MODEL)]]
     graded = [_graded(one, learnt, seen) for one in models]
-    sides = split_quality(learnt, 0.15, 0)
+    sides = split_by_board_type(learnt, 0.15, 0)
     if validation is not None:
         sides = learnt, load_quality_lot(validation, FeatureSpec())
-        require_unseen_types(*sides)
+        require_unseen(*sides)
     graded += list(_baselines(learnt, seen, sides, say))
     sentences = (
         f"Learnt on {learnt.name}: {_about(learnt)}.",

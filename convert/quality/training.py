@@ -96,32 +96,6 @@ def load_quality_lot(lot: Path, spec: FeatureSpec, tick: Tick = lambda _: None) 
     return QualityLot(lot.name, reading.digest, np.stack(features), tuple(rows))
 
 
-def split_quality(lot: QualityLot, share: float, seed: int) -> tuple[QualityLot, QualityLot]:
-    """Training and validation sides with no board type in common; ``share`` of the types, at least one, to validation.
-
-    Raises UsageError for fewer than two types.
-    """
-    types = sorted(set(lot.board_types.tolist()))
-    if len(types) < 2:
-        raise UsageError(f"{lot.name}: one board type only ({types[0]}); unseen-board validation needs two or more")
-    held_out = np.random.default_rng(seed).permutation(types)[: min(len(types) - 1, max(1, round(share * len(types))))]
-    inside = np.isin(lot.board_types, held_out)
-    return (
-        lot.subset(np.flatnonzero(~inside), f"{lot.name}/train"),
-        lot.subset(np.flatnonzero(inside), f"{lot.name}/validation"),
-    )
-
-
-def require_unseen_types(lot: QualityLot, other: QualityLot) -> None:
-    """Raises UsageError when two lots that must be kept apart share a board type."""
-    common = sorted(set(lot.board_types.tolist()) & set(other.board_types.tolist()))
-    if common:
-        raise UsageError(
-            f"{lot.name} and {other.name} share board type {common[0]}; keep board types apart "
-            "(simulate one of them with another --first-type)"
-        )
-
-
 def scaled(levels: Levels) -> NDArray[np.float32]:
     """Levels as the network takes them: float32 in [0, 1]."""
     return levels.astype(np.float32) / np.float32(255)

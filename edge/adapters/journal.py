@@ -16,71 +16,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from edge.adapters.journal_schema import MIGRATIONS, SCHEMA, VERSION
 from edge.core.errors import JobRefused, JournalBlocked, JournalDamaged, JournalError
-from edge.core.wire import Message, VerdictPayload, timestamp
+from edge.core.payloads import VerdictPayload
+from edge.core.wire import Message, timestamp
 from edge.files import sync_folder
 from edge.ports import JobEntry, Queued
 
-VERSION = 4
 BUSY_TIMEOUT_S = 30.0
 FORGOTTEN = -1
 """Joints expected of a job whose verdicts were dropped when all had been acknowledged."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
-_SCHEMA = """
-CREATE TABLE job (
-    row INTEGER PRIMARY KEY,
-    content TEXT NOT NULL UNIQUE,
-    job_id TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided', 'refused')),
-    expected INTEGER NOT NULL,
-    opened TEXT NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 1,
-    closed TEXT
-) STRICT;
-CREATE INDEX job_by_id ON job (job_id);
-CREATE TABLE verdict (
-    event_id TEXT PRIMARY KEY,
-    job INTEGER NOT NULL REFERENCES job (row),
-    joint TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    route TEXT NOT NULL,
-    decided TEXT NOT NULL,
-    acknowledged TEXT,
-    grade TEXT,
-    UNIQUE (job, joint)
-) STRICT;
-CREATE TABLE outbox (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    topic TEXT NOT NULL,
-    payload BLOB NOT NULL,
-    retain INTEGER NOT NULL,
-    refusals INTEGER NOT NULL DEFAULT 0,
-    event_id TEXT
-) STRICT;
-CREATE INDEX outbox_order ON outbox (refusals, seq);
-CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-INSERT INTO note VALUES ('fresh', 'yes')
-"""
-_MIGRATIONS = {
-    1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
-    2: """
-ALTER TABLE job ADD COLUMN closed TEXT;
-UPDATE job SET closed = opened WHERE state <> 'open';
-ALTER TABLE verdict ADD COLUMN acknowledged TEXT;
-ALTER TABLE outbox ADD COLUMN event_id TEXT;
-UPDATE outbox SET event_id = json_extract(CAST(payload AS TEXT), '$.event_id');
-UPDATE verdict SET acknowledged = decided WHERE event_id IN (SELECT event_id FROM outbox WHERE sent = 1);
-DELETE FROM outbox WHERE sent = 1;
-DROP INDEX outbox_unsent;
-ALTER TABLE outbox DROP COLUMN sent;
-CREATE INDEX outbox_order ON outbox (refusals, seq);
-CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT
-""",
-    3: "ALTER TABLE verdict ADD COLUMN grade TEXT",
-}
-"""From this version to the next."""
 _ENTER_JOB = (
     "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (content) DO UPDATE SET tries = tries + 1 RETURNING row, state, tries"
@@ -139,7 +87,7 @@ class Journal:
         with self._transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in _SCHEMA.split(";"):
+                for statement in SCHEMA.split(";"):
                     self._db.execute(statement)
             elif version > VERSION:
                 raise JournalError(
@@ -147,7 +95,7 @@ class Journal:
                 )
             else:
                 for older in range(version, VERSION):
-                    for statement in _MIGRATIONS[older].split(";"):
+                    for statement in MIGRATIONS[older].split(";"):
                         self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -11,7 +11,8 @@ from edge.adapters.spool import open_folder
 from edge.bootstrap import utc_now
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import printable, salvage
-from edge.core.wire import Encoder, Topics, VerdictPayload, encode
+from edge.core.payloads import VerdictPayload
+from edge.core.wire import Encoder, Topics, encode
 from edge.inspection import read_job, refused_joint
 from edge.loading import LoadedModels
 from edge.ports import Batch, ClaimedJob, ViewToJudge

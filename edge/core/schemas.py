@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from edge.core.card import ModelCard
 from edge.core.job import Job
-from edge.core.wire import PAYLOADS
+from edge.core.payloads import PAYLOADS
 
 CONTRACTS: tuple[type[Struct], ...] = (Job, ModelCard, *PAYLOADS)
 

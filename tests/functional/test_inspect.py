@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.core.wire import VerdictPayload
+from edge.core.payloads import VerdictPayload
 
 
 def inspect(*words: str | Path) -> tuple[int, list[dict[str, Any]], str]:

@@ -15,8 +15,8 @@ import numpy as np
 from edge.adapters.images import read_slice
 from edge.adapters.journal import Journal
 from edge.adapters.spool import FolderSpool
+from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Reason
-from edge.core.wire import VerdictPayload
 from edge.inspection import MOST_DEATHS
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeScorer

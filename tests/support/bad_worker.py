@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge.core.errors import BundleRefused
-from edge.core.wire import ModelRef
+from edge.core.payloads import ModelRef
 from edge.exchange import Load, Ready, Served
 from edge.grader import Grader
 from edge.judge import Judge

@@ -24,9 +24,10 @@ from edge.core.card import (
 from edge.core.features import FEATURES, FeatureSpec
 from edge.core.grades import GRADES
 from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
+from edge.core.payloads import BoardRef, VerdictPayload
 from edge.core.preprocess import PreprocessSpec
 from edge.core.verdict import Call, Route
-from edge.core.wire import BoardRef, Message, VerdictPayload, encode, event_id
+from edge.core.wire import Message, encode, event_id
 
 HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
 

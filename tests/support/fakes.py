@@ -14,9 +14,10 @@ import numpy as np
 from edge.core.decide import Output
 from edge.core.errors import BrokerUnavailable, SliceError
 from edge.core.job import ImageFormat, SliceFile
+from edge.core.payloads import VerdictPayload
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Reason
-from edge.core.wire import Message, VerdictPayload
+from edge.core.wire import Message
 from edge.ports import ClaimedJob, Free, JobEntry, Outcome, Queued
 
 

@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 from edge.core.card import encode_card, parse_card
 from edge.core.errors import BundleRefused
 from edge.core.grades import GRADES
+from edge.core.payloads import BoardRef, ModelRef, VerdictPayload
 from edge.core.verdict import Call, Reason, Route, Verdict
-from edge.core.wire import (
-    BoardRef,
-    Encoder,
-    ModelRef,
-    Topics,
-    VerdictPayload,
-    encode,
-    event_id,
-    timestamp,
-    topic_level,
-)
+from edge.core.wire import Encoder, Topics, encode, event_id, timestamp, topic_level
 from tests.support.builders import make_card, make_job, make_quality_card
 
 NOW = datetime(2026, 11, 21, 8, 15, 31, 204_000, tzinfo=UTC)

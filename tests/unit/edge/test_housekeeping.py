@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from edge.core.payloads import ModelRef
 from edge.core.verdict import Call, Verdict
-from edge.core.wire import Encoder, Message, ModelRef, Topics
+from edge.core.wire import Encoder, Message, Topics
 from edge.housekeeping import Housekeeping, Limits, Retention
 from edge.ports import Backlog, FinishedJob, Free
 from edge.tally import Tally

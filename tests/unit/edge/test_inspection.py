@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from edge.core.errors import JournalError, RuntimeLost, SliceError
 from edge.core.job import Job, Roi, encode_manifest
+from edge.core.payloads import ModelRef, VerdictPayload
 from edge.core.verdict import Call, Reason, Verdict
-from edge.core.wire import Encoder, Message, ModelRef, Topics, VerdictPayload
+from edge.core.wire import Encoder, Message, Topics
 from edge.grader import Grader
 from edge.inspection import MOST_DEATHS, Inspection
 from edge.judge import Judge

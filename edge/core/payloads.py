@@ -1,0 +1,163 @@
+"""Versioned JSON payloads: what a message says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from edge.core.job import MachineCall
+from edge.core.verdict import Call, Reason, Route
+
+
+class BoardRef(Struct, frozen=True, kw_only=True):
+    serial: str
+    type: str = ""
+
+
+class ModelRef(Struct, frozen=True, kw_only=True):
+    """Which bundle judged; ``digest`` is that of its card, which names all its files' digests."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class VerdictPayload(Struct, frozen=True, kw_only=True):
+    """``quality_index`` (0 to 1, solder amount) and ``grade`` are there only where a joint was graded."""
+
+    schema: Literal["axi-verdict/1"] = "axi-verdict/1"
+    event_id: str
+    device: str
+    time: str
+    job_id: str
+    board: BoardRef
+    joint: str
+    refdes: str
+    pin: str
+    machine_call: MachineCall | None
+    verdict: Call
+    route: Route
+    p_defect: float | None
+    threshold: float | None
+    operating_point: str | None
+    reason: Reason | None
+    slices: int
+    model: ModelRef | None
+    latency_ms: float
+    quality_index: float | UnsetType = UNSET
+    grade: str | UnsetType = UNSET
+
+
+class BoardPayload(Struct, frozen=True, kw_only=True):
+    """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``.
+
+    ``grades``: joints by grade, where any was graded.
+    """
+
+    schema: Literal["axi-board/1"] = "axi-board/1"
+    device: str
+    time: str
+    job_id: str
+    board: BoardRef
+    joints_expected: int
+    joints_decided: int
+    verdicts: dict[str, int]
+    routes: dict[str, int]
+    refused: bool
+    duration_ms: float
+    grades: dict[str, int] | UnsetType = UNSET
+
+
+State = Literal["online", "stopped", "offline"]
+
+
+class StatusPayload(Struct, frozen=True, kw_only=True):
+    schema: Literal["axi-status/1"] = "axi-status/1"
+    state: State
+    time: str
+    version: str
+    bundle: ModelRef | None
+    routes: dict[str, ModelRef] = {}
+    """Bundles of the joint types that have one of their own."""
+
+
+Severity = Literal["warning", "error", "critical"]
+
+
+class AlarmPayload(Struct, frozen=True, kw_only=True):
+    schema: Literal["axi-alarm/1"] = "axi-alarm/1"
+    code: str
+    severity: Severity
+    text: str
+    time: str
+
+
+class MetricsPayload(Struct, frozen=True, kw_only=True):
+    """What happened in the last ``interval_s``, and what is the case now.
+
+    ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
+    there was one. ``score_ms``: what the model alone takes for a joint of late, median. ``backlog``: jobs waiting;
+    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type.
+    """
+
+    schema: Literal["axi-metrics/1"] = "axi-metrics/1"
+    device: str
+    time: str
+    interval_s: float
+    uptime_s: float
+    joints: dict[str, int]
+    joints_per_s: float
+    latency_ms: LatencyMs | None
+    score_ms: float
+    backlog: int
+    outbox: int
+    free_mb: dict[str, int]
+    memory_mb: int
+    temperature_c: float | None
+    quality: dict[str, QualityTrend] = {}
+
+
+class QualityTrend(Struct, frozen=True, kw_only=True):
+    """Where the quality index of one board type goes, which moves before any joint is a defect.
+
+    ``joints`` and ``mean``: of the last interval. ``trend``: exponentially weighted mean of the views' means;
+    ``usual``: the mean of the first views, and ``low`` and ``high`` the control limits round it
+    (``edge.core.trend``); None until there were enough. ``drifting``: the trend lies outside.
+    """
+
+    joints: int
+    mean: float | None
+    trend: float
+    usual: float | None
+    low: float | None
+    high: float | None
+    drifting: bool
+
+
+class AnswerPayload(Struct, frozen=True, kw_only=True):
+    """What came of a command. ``text`` is for people; ``status`` and ``metrics`` answer ``status``."""
+
+    schema: Literal["axi-answer/1"] = "axi-answer/1"
+    op: str
+    ok: bool
+    text: str
+    time: str
+    status: StatusPayload | None = None
+    metrics: MetricsPayload | None = None
+
+
+class LatencyMs(Struct, frozen=True, kw_only=True):
+    p50: float
+    p99: float
+
+
+Payload = AnswerPayload | MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
+PAYLOADS: tuple[type[Struct], ...] = (
+    VerdictPayload,
+    BoardPayload,
+    StatusPayload,
+    AlarmPayload,
+    MetricsPayload,
+    AnswerPayload,
+)
