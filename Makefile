@@ -90,7 +90,7 @@ bundles: $(BUNDLES) ## signed bundles of the shipped models, gated; reports in b
 gallery: $(STAMP)   ## pictures of simulated slices, with truth
 	$(BIN)/axi-convert gallery --out docs/gallery
 
-schemas: $(STAMP)   ## regenerate docs/schemas from the code
+schemas: $(STAMP)   ## regenerate docs/schemas and docs/features.md from the code
 	$(BIN)/python -m tests.tools.write_schemas
 
 real: $(STAMP)      ## figures on real X-ray images, where they lie beside the checkout

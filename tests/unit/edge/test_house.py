@@ -12,6 +12,7 @@ import pytest
 
 from edge.core.schemas import json_schemas
 from edge.logs import EventFormatter
+from tests.tools.write_schemas import features_page
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
 
@@ -34,6 +35,10 @@ def test_the_convert_command_starts_without_tensorflow() -> None:
     code = "import sys, convert.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras"} & set(done.stdout.split())
+
+
+def test_the_published_features_are_those_of_the_code() -> None:
+    assert (SCHEMAS.parent / "features.md").read_text("utf-8") == features_page(), "run: make schemas"
 
 
 @pytest.mark.parametrize("name", sorted(json_schemas()))
