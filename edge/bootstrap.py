@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sys
@@ -97,7 +98,7 @@ class Parts(NamedTuple):
 def judge_process(settings: Settings) -> JudgeProcess:
     """The process that judges with the configured bundles, not yet started."""
     return JudgeProcess(
-        (sys.executable, "-m", "edge.worker"),
+        (sys.executable, "-m", "edge.worker", logging.getLevelName(logging.getLogger().level).lower()),
         configured(settings),
         time.monotonic,
         start_timeout_s=settings.inference.start_timeout_s,

@@ -1,5 +1,5 @@
-"""The process that judges: ``python -m edge.worker FD``. It reads images and runs the model, so that neither can take
-the daemon along when it hangs or crashes.
+"""The process that judges: ``python -m edge.worker LOG_LEVEL FD``. It reads images and runs models, so that neither can
+take the daemon along when it hangs or crashes.
 
 It lives as long as the daemon: the daemon's end of the connection closes with it, and Linux kills it should it hang.
 """
@@ -42,13 +42,13 @@ _SAY_EVERY_S = 0.1
 """Verdicts are handed over a view at a time, or this often: each hand-over costs both sides some time."""
 
 
-def main(descriptor: int) -> None:
+def main(log_level: str, descriptor: int) -> None:
     """Serve the daemon at the other end of ``descriptor`` until it closes."""
     for stop in (signal.SIGTERM, signal.SIGINT):  # sent to the whole group; the daemon says when it is over
         signal.signal(stop, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     Path("/proc/self/oom_score_adj").write_text(_KILL_ME_FIRST)
-    set_up_logging("info")
+    set_up_logging(log_level)
     serve_with(Connection(descriptor), load)
 
 
@@ -129,4 +129,4 @@ def _judge(task: Task, judge: Judging, say: Callable[[Reply], None]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))

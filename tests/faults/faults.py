@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tests.faults.inputs import HOSTILE, bend_manifest, damage_image
 from tests.faults.proxy import Mode, Proxy
-from tests.faults.rig import BaseJob, Result, Rig, Trouble
+from tests.faults.rig import BaseJob, Bundles, Result, Rig, Trouble
 
 _FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 _EAGER = {"[mqtt]": "[health]\ninterval_s = 0.2\nmin_free_mb = 4\n[mqtt]"}
@@ -28,7 +28,7 @@ class Stage(NamedTuple):
     """What a fault is given: where to work, and what with."""
 
     work: Path
-    bundle: Path
+    bundles: Bundles
     jobs: list[BaseJob]
     rounds: int
     chance: random.Random
@@ -38,7 +38,7 @@ class Stage(NamedTuple):
     def rig(
         self, changes: Mapping[str, str] | None = None, *, place: Path | None = None, spool: Path | None = None
     ) -> Rig:
-        self.rigs.append(Rig(self.work, self.bundle, self.jobs, changes=changes, place=place, spool=spool))
+        self.rigs.append(Rig(self.work, self.bundles, self.jobs, changes=changes, place=place, spool=spool))
         return self.rigs[-1]
 
     def each_round(self) -> Iterator[int]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,11 +49,21 @@ class Result(NamedTuple):
     repeated: int
 
 
-def base_jobs(lot: Path, bundle: Path) -> list[BaseJob]:
-    """The lot's jobs with their undisturbed verdicts, by ``axi-edge inspect``."""
+class Bundles(NamedTuple):
+    """What a device judges with: X-ray joints, and optical ones by a route of their own."""
+
+    main: Path
+    smt: Path
+
+
+def base_jobs(lots: Sequence[Path], bundles: Bundles) -> list[BaseJob]:
+    """The jobs of all lots in turn, with their undisturbed verdicts, by ``axi-edge inspect``."""
     found = []
-    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-        call = [sys.executable, "-m", "edge.cli", "inspect", str(folder), "--bundle", str(bundle)]
+    each = [sorted(path for path in lot.iterdir() if path.is_dir()) for lot in lots]
+    for folder in (one for turn in zip(*each, strict=True) for one in turn):
+        call = [sys.executable, "-m", "edge.cli", "inspect", str(folder)]
+        for bundle in bundles:
+            call += ["--bundle", str(bundle)]
         lines = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
         said = [json.loads(line) for line in lines]
         found.append(BaseJob(folder, {one["joint"]: one["verdict"] for one in said}))
@@ -66,7 +76,7 @@ class Rig:
     def __init__(
         self,
         work: Path,
-        bundle: Path,
+        bundles: Bundles,
         jobs: list[BaseJob],
         *,
         changes: Mapping[str, str] | None = None,
@@ -85,7 +95,8 @@ class Rig:
         self.place.mkdir(exist_ok=True)
         if spool is not None:
             (self.place / "spool").symlink_to(spool)
-        self.device = DaemonProcess(self.place, bundle, self.broker.port)
+        self.device = DaemonProcess(self.place, bundles.main, self.broker.port)
+        self.change("[inference]", f'[model.routes.SMT]\nbundle = "{bundles.smt}"\n[inference]')
         for old, new in (changes or {}).items():
             self.change(old, new)
         self._jobs = jobs

@@ -13,15 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.faults.faults import FAULTS, Fault, Stage
-from tests.faults.rig import BaseJob, Result, Trouble, base_jobs
-from tests.support.devices import small_bundle, small_lots
+from tests.faults.rig import BaseJob, Bundles, Result, Trouble, base_jobs
+from tests.support.devices import small_bundle, small_lots, small_optical_lots, small_quality_bundle
 from tests.support.mosquitto import find_mosquitto
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 SEED = 20261121
 _HEAD = """# Reliability
 
-Written by `make faults`: a real daemon, a real mosquitto, real files and real kills. Every round ends with an audit of
+Written by `make faults`: a real daemon with two bundles, a real mosquitto, real files and real kills; X-ray and optical
+jobs in turn. Every round ends with an audit of
 spool, journal and everything a subscriber with a session of its own received; a round whose audit does not become clean
 ends the run. *Lost*: joints submitted that have no verdict, and anything the audit names. *Duplicated*: joints with
 more than one event_id. *Wrong*: joints called `normal` that the same device, left alone, does not call normal, or whose
@@ -38,10 +39,10 @@ def main(only: list[str]) -> int:
         print("mosquitto is not installed here: apt-get install mosquitto", file=sys.stderr)
         return 1
     work = Path(tempfile.mkdtemp(prefix="axi-faults-"))
-    print("making a small bundle and a small lot", flush=True)
-    lots = small_lots(work / "lots")
-    bundle = small_bundle(_made(work / "build"), lots)
-    jobs = base_jobs(lots / "evaluate", bundle)
+    print("making two small bundles and two small lots", flush=True)
+    lots, optical = small_lots(work / "lots"), small_optical_lots(work / "optical-lots")
+    bundles = Bundles(small_bundle(_made(work / "build"), lots), small_quality_bundle(work / "quality", optical))
+    jobs = base_jobs([lots / "evaluate", optical / "evaluate"], bundles)
     lines, skipped, broken, began = [], [], 0, time.monotonic()
     for fault in FAULTS:
         if only and not any(word in fault.name for word in only):
@@ -50,7 +51,7 @@ def main(only: list[str]) -> int:
         if why_not:
             skipped.append(f"{fault.name}: {why_not}")
             continue
-        result = run_fault(fault, work, bundle, jobs, fault.full)
+        result = run_fault(fault, work, bundles, jobs, fault.full)
         broken += result.lost + result.duplicated + result.wrong
         lines.append((fault, fault.full, result))
         print(f"{fault.name}: {result}", flush=True)
@@ -62,7 +63,7 @@ def main(only: list[str]) -> int:
 
 
 def run_fault(
-    fault: Fault, work: Path, bundle: Path, jobs: list[BaseJob], rounds: int, *, quiet: bool = False
+    fault: Fault, work: Path, bundles: Bundles, jobs: list[BaseJob], rounds: int, *, quiet: bool = False
 ) -> Result:
     """All rounds of one fault; raises Trouble at the first promise broken."""
 
@@ -71,7 +72,7 @@ def run_fault(
             print(f"{fault.name}: round {number + 1} of {rounds}", flush=True)
 
     place = _made(work / fault.name.replace(" ", "-"))
-    stage = Stage(place, bundle, jobs, rounds, random.Random(f"{SEED} {fault.name}"), say, [])
+    stage = Stage(place, bundles, jobs, rounds, random.Random(f"{SEED} {fault.name}"), say, [])
     try:
         result = fault.run(stage)
     except Trouble as trouble:

@@ -130,9 +130,10 @@ def test_decisions_agree_with_keras_on_99_percent_of_held_out_joints(
 @pytest.mark.parametrize("kernels", ["fast", "exact"])
 def test_every_runtime_reproduces_the_golden_joints(bundle_ii: Bundle, runtime: str, kernels: str) -> None:
     code = (
-        "import sys; from pathlib import Path; from edge.bootstrap import load_model;"
-        "print(load_model(Path(sys.argv[1]), public_key_file='', operating_point='', runtime=sys.argv[2],"
-        " threads=1, kernels=sys.argv[3]).replayed)"
+        "import os, sys; from edge.exchange import Choice, Load; from edge.loading import load_model;"
+        "choice = Choice(bundle=os.fsencode(sys.argv[1]));"
+        "load = Load(choices=(choice,), runtime=sys.argv[2], kernels=sys.argv[3]);"
+        "print(load_model(choice, load).replayed)"
     )
     words = [sys.executable, "-c", code, str(bundle_ii.path), runtime, kernels]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "8"
