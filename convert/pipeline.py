@@ -12,7 +12,7 @@ from typing import Any
 from convert.build_report import write_findings
 from convert.calibration import require_apart
 from convert.conversion import Converted, Lots, Say, converted
-from convert.dataset import load_lot, require_both_classes
+from convert.dataset import load_lot, require_both_classes, require_unseen
 from convert.findings import Findings
 from convert.gate import Check, require_passed
 from convert.golden import golden_joints
@@ -147,6 +147,8 @@ def _read_lots(recipe: Recipe, here: Path, spec: Spec, found: Findings, say: Say
             require_both_classes(lot)
     say("checking that no joint is in two of them")
     require_apart(named)
+    if recipe.grades:
+        require_unseen(lots.calibration, lots.evaluation)
     return lots
 
 
@@ -156,7 +158,7 @@ def _sensitive(recipe: Recipe, found: Findings) -> str:
         return ""
     (worst,) = most_costly(found.layers, 1)
     return (
-        f"{worst.name} costs most, moving the logit by {worst.logit:.3f} by itself: "
+        f"{worst.name} costs most, moving the reading by {worst.logit:.3f} by itself: "
         f'[quantisation] float = ["{worst.name}"] keeps it in float'
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -165,19 +166,40 @@ def load_recipe(path: Path) -> Recipe:
     ):
         if named and not (path.parent / named).exists():
             raise ConfigError(f"{path}: {key}: {path.parent / named} does not exist; correct the path")
+    for key, problem in _problems(recipe):
+        raise ConfigError(f"{path}: {key}: {problem}")
+    return recipe
+
+
+def _problems(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What no type can say: keys, and what is wrong with them."""
     if len(set(recipe.validation.recalls)) != len(recipe.validation.recalls):
-        raise ConfigError(f"{path}: [validation] recalls: a recall appears twice; name each once")
+        yield "[validation] recalls", "a recall appears twice; name each once"
     if not recipe.grades and not recipe.validation.lot:
-        raise ConfigError(f"{path}: [validation] lot: missing; name the lot that thresholds are chosen on")
+        yield "[validation] lot", "missing; name the lot that thresholds are chosen on"
     if recipe.grades and recipe.validation.lot:
-        raise ConfigError(f"{path}: [validation] lot: thresholds between grades are learnt on [calibration]; remove it")
-    if recipe.grades and recipe.factorisation.layers:
-        raise ConfigError(f"{path}: [factorisation] layers: a network that grades has no large ones; remove it")
+        yield "[validation] lot", "thresholds between grades are learnt on [calibration]; remove it"
+    for key, given in _meaningless(recipe):
+        if given:
+            kind = "grades" if recipe.grades else "finds defects"
+            yield key, f"means nothing to a network that {kind}; remove it"
     quantisation = recipe.quantisation
     if quantisation.tolerance and not quantisation.reason:
-        raise ConfigError(f"{path}: [quantisation] tolerance: runtimes may then differ; say why in reason")
-    if quantisation.keep_float and quantisation.scheme != "int8":
-        raise ConfigError(f"{path}: [quantisation] float: only an int8 model has layers to except; remove it")
-    if quantisation.bands and quantisation.scheme != "int8":
-        raise ConfigError(f"{path}: [quantisation] bands: only an int8 model is rounded to bands; remove it")
-    return recipe
+        yield "[quantisation] tolerance", "runtimes may then differ; say why in reason"
+    if quantisation.scheme != "int8" and quantisation.keep_float:
+        yield "[quantisation] float", "only an int8 model has layers to except; remove it"
+    if quantisation.scheme != "int8" and quantisation.bands:
+        yield "[quantisation] bands", "only an int8 model is rounded to bands; remove it"
+
+
+def _meaningless(recipe: Recipe) -> Iterator[tuple[str, bool]]:
+    """Keys that this kind of network has no use for, and whether they were set all the same."""
+    usual, budget = BudgetSection(), recipe.budget
+    if not recipe.grades:
+        yield "[budget] max_recognition_drop", budget.max_recognition_drop != usual.max_recognition_drop
+        return
+    yield "[factorisation] layers", bool(recipe.factorisation.layers)
+    yield "[preprocess]", recipe.preprocess != PreprocessSpec()
+    yield "[budget] max_auroc_drop", budget.max_auroc_drop != usual.max_auroc_drop
+    yield "[budget] max_recall_drop", budget.max_recall_drop != usual.max_recall_drop
+    yield "[budget] max_escape_of", bool(budget.max_escape_of)

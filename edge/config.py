@@ -157,14 +157,20 @@ def load_toml(path: Path, kind: type[S]) -> S:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     _refuse_unknown(document, kind, path, "")
+    return _converted(document, kind, path)
+
+
+def _converted(document: Any, kind: type[S], path: Path, section: str = "") -> S:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_plain(str(error))}") from error
+        raise ConfigError(f"{path}: {_plain(str(error), section)}") from error
 
 
-def _refuse_unknown(document: dict[str, Any], kind: type[Struct], path: Path, section: str) -> None:
-    """Unknown keys here and in every nested table."""
+def _refuse_unknown(document: Any, kind: type[Struct], path: Path, section: str) -> None:
+    """Unknown keys here and in every nested table; also what is no table where each key is free to choose."""
+    if not isinstance(document, dict) or section.endswith(".(empty)"):
+        raise ConfigError(f"{path}: [{section}]: a table with a name is expected, its keys below it")
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in document.items():
         where = f"[{section}] {key}" if section else f"[{key}]"
@@ -173,6 +179,8 @@ def _refuse_unknown(document: dict[str, Any], kind: type[Struct], path: Path, se
             raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
         for name, table, inner in _tables(fields[key], value, f"{section}.{key}" if section else key):
             _refuse_unknown(table, inner, path, name)
+            if get_origin(fields[key]) is dict:  # where msgspec would not say in which of the tables
+                _converted(table, inner, path, name)
 
 
 def _tables(kind: Any, value: Any, name: str) -> Iterator[tuple[str, dict[str, Any], type[Struct]]]:
@@ -182,16 +190,16 @@ def _tables(kind: Any, value: Any, name: str) -> Iterator[tuple[str, dict[str, A
     if isinstance(kind, type) and issubclass(kind, Struct):
         yield name, value, kind
     elif get_origin(kind) is dict and isinstance(inner := get_args(kind)[1], type) and issubclass(inner, Struct):
-        yield from ((f"{name}.{key}", one, inner) for key, one in value.items() if isinstance(one, dict))
+        yield from ((f"{name}.{key or '(empty)'}", one, inner) for key, one in value.items())
 
 
-def _plain(problem: str) -> str:
-    """msgspec's 'problem - at `$.section.key`' as '[section] key: problem'."""
+def _plain(problem: str, within: str = "") -> str:
+    """msgspec's 'problem - at `$.section.key`' as '[section] key: problem'; ``within``: the section that was read."""
     match = re.fullmatch(r"(.*?)(?: - at `\$\.(.*)`)?", problem, re.DOTALL)
     what, where = (match.group(1), match.group(2) or "") if match else (problem, "")
     missing = re.fullmatch(r"Object missing required field `(.*)`", what)
     if missing:
         where = f"{where}.{missing.group(1)}" if where else missing.group(1)
         what = "missing; add it"
-    section, _, key = where.rpartition(".")
+    section, _, key = f"{within}.{where}".strip(".").rpartition(".")
     return f"[{section}] {key}: {what}" if section else f"[{key}]: {what}"

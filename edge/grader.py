@@ -9,14 +9,11 @@ from queue import SimpleQueue
 
 from edge.core.card import ModelCard, Rule
 from edge.core.decide import Decision, Output, decide
-from edge.core.intake import prepared
+from edge.core.intake import prepared, shows
 from edge.core.job import Roi
-from edge.core.preprocess import Grey, Patch, Slices
+from edge.core.preprocess import Patch, Slices
 from edge.core.verdict import Call, Reason
 from edge.ports import Monotonic, Scorer
-
-LEAST_CONTRAST = 4
-"""Grey levels that even the dullest slice of a joint spans; less means that nothing was exposed or written there."""
 
 _REMEMBERED = 201
 
@@ -39,11 +36,11 @@ class Grader:
 
     def decision(self, slices: Slices, roi: Roi) -> Decision:
         """Decide one joint; ``slices`` are as the card's preprocessing wants them."""
-        if _outside(roi, next(iter(slices.values()))):
+        if not shows(self.card.preprocess, roi, next(iter(slices.values()))):
             return Decision(Call.UNJUDGED, Reason.ROI_OUTSIDE)
-        patch, contrast = prepared(self.card.preprocess, slices, roi)
-        if contrast < LEAST_CONTRAST:
-            return Decision(Call.UNJUDGED, Reason.SLICE_BLANK)
+        patch, doubt = prepared(self.card.preprocess, slices, roi)
+        if doubt is not None:
+            return Decision(Call.UNJUDGED, doubt)
         return decide(self._run(patch), self.card.quantisation, self.rule)
 
     def _run(self, patch: Patch) -> Output:
@@ -55,10 +52,3 @@ class Grader:
             return output
         finally:
             self._free.put(scorer)
-
-
-def _outside(roi: Roi, frame: Grey) -> bool:
-    """The box's centre lies off the frame, or the box exceeds it: the patch would not show this joint."""
-    height, width = frame.shape
-    centred = 0 <= roi.xmin + roi.xmax <= 2 * width and 0 <= roi.ymin + roi.ymax <= 2 * height
-    return not centred or roi.xmax - roi.xmin > width or roi.ymax - roi.ymin > height

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.payloads import MetricsPayload
+from edge.core.payloads import MetricsPayload, QualityTrend
 from edge.core.wire import Encoder, Message, encode, timestamp
 from edge.ports import FinishedJobs, Free, Host, Monotonic, Now, Settled, Waiting
 from edge.tally import Tally
@@ -37,16 +37,23 @@ class Limits(NamedTuple):
 
 
 class Alarms:
-    """Says each trouble once as it begins (``code``) and once as it ends (``code_over``)."""
+    """Says each trouble once as it begins (``code``) and once as it ends (``code_over``).
+
+    ``about``: whose trouble it is, where several may have the same.
+    """
 
     def __init__(self, encoder: Encoder, now: Now, say: Callable[[Message], None]) -> None:
         self._encoder, self._now, self._say = encoder, now, say
-        self._raised: set[str] = set()
+        self._raised: set[tuple[str, str]] = set()
 
-    def set(self, code: str, text: str, *, on: bool) -> None:
-        if on == (code in self._raised):
+    def about(self, code: str) -> set[str]:
+        """Whose trouble of this kind is on."""
+        return {who for raised, who in self._raised if raised == code}
+
+    def set(self, code: str, text: str, *, on: bool, about: str = "") -> None:
+        if on == ((code, about) in self._raised):
             return
-        (self._raised.add if on else self._raised.discard)(code)
+        (self._raised.add if on else self._raised.discard)((code, about))
         log.log(logging.ERROR if on else logging.WARNING, "alarm", extra={"code": code, "on": on, "problem": text})
         said = self._encoder.alarm(code if on else f"{code}_over", text, self._now(), "error" if on else "warning")
         self._say(said)
@@ -131,13 +138,7 @@ class Housekeeping:
         age_s = 0.0 if waiting.oldest is None else now.timestamp() - waiting.oldest
         text = f"{waiting.jobs} jobs wait, the oldest for {age_s:.0f} s"
         self.alarms.set("spool_stuck", text, on=age_s > self._limits.stuck_s)
-        drifting = [
-            f"{name or 'unnamed'}: {one.trend} against {one.low} to {one.high}"
-            for name, one in interval.quality.items()
-            if one.drifting
-        ]
-        text = f"mean quality index by board type: {'; '.join(drifting) or 'all within their limits'}"
-        self.alarms.set("quality_drift", text, on=bool(drifting))
+        self._check_quality(interval.quality)
         interval_s = max(clock - self._last, 1e-9)
         self._last = clock
         metrics = MetricsPayload(
@@ -158,6 +159,16 @@ class Housekeeping:
         )
         self.last = metrics
         self._say(Message(self._encoder.topics.metrics, encode(metrics), expiry_s=_METRICS_EXPIRE_S))
+
+    def _check_quality(self, quality: Mapping[str, QualityTrend]) -> None:
+        """An alarm a board type; it ends as well when no such board was seen for long."""
+        for name in self.alarms.about("quality_drift") - quality.keys():
+            self.alarms.set("quality_drift", f"no board of type {name} for long", on=False, about=name)
+        for name, one in quality.items():
+            text = (
+                f"mean quality index of board type {name or 'unnamed'}: {one.trend}, usual is {one.low} to {one.high}"
+            )
+            self.alarms.set("quality_drift", text, on=one.drifting, about=name)
 
     def _check_disks(self, free: dict[str, Free]) -> None:
         need = self._limits.min_free_mb * _MB * (1 if self._enough else _ROOM_AGAIN)

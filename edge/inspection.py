@@ -206,8 +206,8 @@ class Inspection(NamedTuple):
 
     def _record(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
         if verdicts:
-            self.tally.note(verdicts, job.board.type)
             self._queue(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+            self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
 
     def _alarm(self, code: str, text: str, severity: Severity = "error") -> None:
         self.ledger.notify(self.encoder.alarm(code, printable(text), self.now(), severity))

@@ -81,7 +81,7 @@ def together(load: Load, models: tuple[LoadedModel, ...]) -> LoadedModels:
     graders: dict[str, Grader] = {}
     for model, kinds in zip(models, served, strict=True):
         for kind in kinds:
-            if kind.casefold() in graders:
+            if graders.get(kind.casefold(), model.grader) is not model.grader:
                 raise BundleRefused(f"{model.bundle.path}: joint type {kind} is another bundle's already; name one")
             graders[kind.casefold()] = model.grader
     pool = ThreadPoolExecutor(load.threads, "judge")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -17,6 +17,37 @@ from edge.core.verdict import Verdict
 _KEPT = 2_000
 _BOARD_TYPES = 500
 """Whose trends are kept; the one that was not seen for longest goes first."""
+_TOLD = 50
+_LATELY = 360
+"""Of how many board types metrics tell, those seen last, and for how many intervals after."""
+
+
+class _Board(NamedTuple):
+    """One board type. ``joints``, ``total``: graded since the last interval; ``idle``: intervals without any since."""
+
+    trend: Trend = Trend()
+    joints: int = 0
+    total: float = 0.0
+    idle: int = 0
+
+    def after(self, indices: Sequence[float]) -> _Board:
+        return _Board(self.trend.after(fmean(indices)), self.joints + len(indices), self.total + sum(indices))
+
+    def rested(self) -> _Board:
+        """As it is at the beginning of the next interval."""
+        return _Board(self.trend, idle=self.idle + 1)
+
+    def told(self) -> QualityTrend:
+        low, high = self.trend.limits or (None, None)
+        return QualityTrend(
+            joints=self.joints,
+            mean=round(self.total / self.joints, 4) if self.joints else None,
+            trend=round(self.trend.value, 4),
+            usual=None if low is None else round(self.trend.usual, 4),
+            low=None if low is None else round(low, 4),
+            high=None if high is None else round(high, 4),
+            drifting=self.trend.drifting,
+        )
 
 
 class Interval(NamedTuple):
@@ -37,8 +68,7 @@ class Tally:
         self._lock = threading.Lock()
         self._joints: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=_KEPT)
-        self._trends: OrderedDict[str, Trend] = OrderedDict()
-        self._indices: defaultdict[str, list[float]] = defaultdict(list)
+        self._trends: OrderedDict[str, _Board] = OrderedDict()
 
     def note(self, verdicts: Sequence[Verdict], board_type: str = "") -> None:
         """Count the verdicts on a view of a board of this type."""
@@ -49,19 +79,20 @@ class Tally:
                     self._latencies.append(verdict.latency_ms)
             indices = [one.quality_index for one in verdicts if one.quality_index is not None]
             if indices:
-                self._indices[board_type] += indices
-                trend = self._trends.pop(board_type, Trend()).after(fmean(indices))
-                self._trends[board_type] = trend  # at the end: the longest unseen comes first
+                board = self._trends.pop(board_type, _Board())
+                self._trends[board_type] = board.after(indices)  # at the end: the longest unseen comes first
                 if len(self._trends) > _BOARD_TYPES:
-                    self._indices.pop(self._trends.popitem(last=False)[0], None)
+                    self._trends.popitem(last=False)
 
     def take(self) -> Interval:
         """What was counted since this was asked last."""
         with self._lock:
             joints, latencies = dict(self._joints), list(self._latencies)
-            quality = {name: _quality(trend, self._indices.get(name, [])) for name, trend in self._trends.items()}
+            lately = [name for name, board in self._trends.items() if board.idle < _LATELY][-_TOLD:]
+            quality = {name: self._trends[name].told() for name in lately}
             self._joints.clear()
-            self._indices.clear()
+            for name, board in self._trends.items():
+                self._trends[name] = board.rested()
         if not latencies:
             return Interval(joints, None, quality)
         p50, p99 = np.percentile(latencies, (50, 99))
@@ -71,17 +102,3 @@ class Tally:
         """Another bundle grades by another measure."""
         with self._lock:
             self._trends.clear()
-            self._indices.clear()
-
-
-def _quality(trend: Trend, indices: Sequence[float]) -> QualityTrend:
-    low, high = trend.limits or (None, None)
-    return QualityTrend(
-        joints=len(indices),
-        mean=round(fmean(indices), 4) if indices else None,
-        trend=round(trend.value, 4),
-        usual=None if low is None else round(trend.usual, 4),
-        low=None if low is None else round(low, 4),
-        high=None if high is None else round(high, 4),
-        drifting=trend.drifting,
-    )

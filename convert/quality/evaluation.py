@@ -32,7 +32,8 @@ from convert.runtimes import outputs_on, supported, thread_count
 from convert.train import load_model
 from edge.bundle import open_bundle
 from edge.core.errors import UsageError
-from edge.core.features import FeatureSpec, fitted, levels_of
+from edge.core.features import FeatureSpec, fitted, levels_of, outside
+from edge.core.intake import MOST_OUTSIDE
 
 TITLE = "Grades of solder joints on board types unseen in training"
 DISCLAIMER = (
@@ -48,13 +49,18 @@ _KNN, _MLP = "k nearest neighbours (baseline)", "plain MLP classifier (baseline)
 
 
 class Graded(msgspec.Struct, frozen=True):
-    """What one model's grades are worth on both lots; None where that would say nothing."""
+    """What one model's grades are worth on both lots; None where that would say nothing.
+
+    ``unfamiliar``: joints of the test lot that the device would not judge, since too many of their features lie beyond
+    what training joints showed; they are graded here all the same.
+    """
 
     name: str
     note: str
     training: Recognition | None
     test: Recognition
     thresholds: tuple[float, ...] = ()
+    unfamiliar: int | None = None
 
 
 class QualityEvaluation(msgspec.Struct, frozen=True):
@@ -75,6 +81,7 @@ class _Model:
     training: Numbers
     test: Numbers
     between: tuple[float, ...]
+    unfamiliar: int
     network: Network | None = None
 
 
@@ -136,7 +143,7 @@ def _scored(word: str, training: Path, test: Path, learnt: QualityLot, seen: Qua
 
         first, second = (run(levels_of(spec, _features(spec, *pair))) for pair in ((learnt, training), (seen, test)))
         note = f"{bundle.card.quantisation.scheme} on {runtime.name}, thresholds of its card"
-        return _Model(bundle.path.name, note, first, second, scale.thresholds)
+        return _Model(bundle.path.name, note, first, second, scale.thresholds, _unfamiliar(spec, seen, test))
     model = load_model(path)
     spec = _spec_of(model, word)
     first, second = (
@@ -144,7 +151,8 @@ def _scored(word: str, training: Path, test: Path, learnt: QualityLot, seen: Qua
         for pair in ((learnt, training), (seen, test))
     )
     between = tuple(thresholds(first, learnt.grades)[1].tolist())
-    return _Model(path.stem, "Keras, thresholds from the training lot", first, second, between, read_network(model))
+    note = "Keras, thresholds from the training lot"
+    return _Model(path.stem, note, first, second, between, _unfamiliar(spec, seen, test), read_network(model))
 
 
 def _spec_of(model: Any, word: str) -> FeatureSpec:
@@ -161,11 +169,15 @@ def _features(spec: FeatureSpec, lot: QualityLot, folder: Path) -> Numbers:
     return load_quality_lot(folder, spec).features
 
 
+def _unfamiliar(spec: FeatureSpec, lot: QualityLot, folder: Path) -> int:
+    return sum(outside(spec, values) > MOST_OUTSIDE for values in _features(spec, lot, folder))
+
+
 def _graded(one: _Model, learnt: QualityLot, seen: QualityLot) -> Graded:
     training, test = (
         recognition(grades_of(qi, one.between), lot.rows) for qi, lot in ((one.training, learnt), (one.test, seen))
     )
-    return Graded(one.name, one.note, training, test, one.between)
+    return Graded(one.name, one.note, training, test, one.between, one.unfamiliar)
 
 
 def _baselines(
@@ -210,7 +222,7 @@ def _draw(found: Evaluated, out: Path) -> Iterator[Picture]:
 
 def quality_tables(found: Evaluated) -> Iterator[Table]:
     """Every table of the report."""
-    rows = [(one.name, one.note, one.training, one.test) for one in found.figures.models]
+    rows = [(one.name, one.note, one.training, one.test, one.unfamiliar) for one in found.figures.models]
     yield recognition_table(rows, found.figures.theirs)
     for one in found.figures.models:
         yield confusion_table(f"Confusion matrix of {one.name} on the test lot", one.test)

@@ -99,11 +99,12 @@ def degrees(sets: Partition, places: Sequence[float]) -> NDArray[np.float64]:
 
 
 def recognition_table(
-    models: Sequence[tuple[str, str, Recognition | None, Recognition]], theirs: dict[str, float]
+    models: Sequence[tuple[str, str, Recognition | None, Recognition, int | None]], theirs: dict[str, float]
 ) -> Table:
-    """A model a column, (name, note, on training joints, on test joints), the seed's printed figures in the last."""
-    tests = [test for *_, test in models]
-    learnt = ["-" if one is None else _percent(one.recognised) for _, _, one, _ in models]
+    """A model a column, (name, note, on training joints, on test joints, unfamiliar); the seed's figures come last."""
+    tests = [test for *_, test, _ in models]
+    learnt = ["-" if one is None else _percent(one.recognised) for _, _, one, _, _ in models]
+    unfamiliar = ["-" if one is None else str(one) for *_, one in models]
     rows = (
         ("training", *learnt, f"{theirs['training']:.2f}"),
         ("test", *(_percent(one.recognised) for one in tests), f"{theirs['test']:.2f}"),
@@ -113,13 +114,15 @@ def recognition_table(
         ("poor as good or better", *(str(one.poor_as_good) for one in tests), "-"),
         ("recall", *(_percent(one.recall) for one in tests), "-"),
         ("false positive rate", *(_percent(one.false_positive_rate) for one in tests), "-"),
+        ("unfamiliar", *unfamiliar, "-"),
         ("how", *(note for _, note, *_ in models), "Acciani et al. (2009), as printed; real joints, not comparable"),
     )
     return Table(
         "Recognition Rate, in per cent",
         "Joints that get the grade of the experts' majority, with Clopper's and Pearson's 95 % interval. Outside the "
         "band: without joints so near a class boundary that the experts themselves disagree. Recall and false positive "
-        "rate, on the test lot: of poor and excessive joints, as defects.",
+        "rate, on the test lot: of poor and excessive joints, as defects. Unfamiliar: test joints that the device leaves "
+        "to the specialist, too many of their features lying beyond what training joints showed; they are counted above.",
         ("", *(name for name, *_ in models), "their data"),
         rows,
     )

@@ -93,4 +93,4 @@ def _single_channel(image: Pixels, path: Path) -> tuple[Pixels, bool]:
             return np.ascontiguousarray(image[..., 0]), False
         if colours.dtype == np.uint8:
             return luminance(colours), True  # type: ignore[arg-type]  # it was just asked for
-    raise SliceError(Reason.SLICE_FORMAT, f"{path}: colours at 16 bits; export grey, or colour at 8 bits")
+    raise SliceError(Reason.SLICE_FORMAT, f"{path}: colours of type {image.dtype}; export grey, or colour at 8 bits")

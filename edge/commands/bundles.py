@@ -57,10 +57,12 @@ def rollback(settings: Settings, joint_type: str = "") -> Bundle:
 
 
 def _proved(settings: Settings, joint_type: str, bundle: Path) -> Bundle:
-    """The bundle, verified and replayed as the daemon would use it in this place."""
-    load = configured(settings)
-    place = next(one for one in load.choices if one.joint_types == ((joint_type,) if joint_type else ()))
-    return load_model(replace(place, bundle=os.fsencode(bundle)), load).bundle
+    """The bundle, verified and replayed as the daemon would use it in every place that names this link."""
+    load, link = configured(settings), settings.model.bundle_of(joint_type)
+    kinds = [kind for kind in ("", *settings.model.routes) if settings.model.bundle_of(kind) == link]
+    places = [one for one in load.choices if "".join(one.joint_types) in kinds]
+    proved = [load_model(replace(place, bundle=os.fsencode(bundle)), load).bundle for place in places]
+    return proved[0]
 
 
 def _link(settings: Settings, joint_type: str) -> Path:

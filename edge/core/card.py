@@ -5,6 +5,7 @@ Round trip: for every ``ModelCard`` c, ``parse_card(encode_card(c)) == c``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -13,10 +14,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import BundleRefused
+from edge.core.features import FEATURES, FeatureSpec
 from edge.core.grades import GRADES
 from edge.core.intake import Spec, input_shape
 
 SCHEMA = "axi-card/1"
+
+_MIDWAY = 1e-6
+"""How far a threshold may be off the middle, for rounding's sake."""
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
@@ -198,6 +203,8 @@ def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield from _quality_problems(card) if card.task == "joint_quality" else _defect_problems(card)
     if not card.joint_types:
         yield "joint_types", "names no type, so no joint could be judged"
+    if isinstance(card.preprocess, FeatureSpec):
+        yield from _feature_problems(card.preprocess)
     shape = card.quantisation.input.shape
     if shape != (1, *input_shape(card.preprocess)):
         yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
@@ -228,16 +235,35 @@ def _quality_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
         yield "classes", f"{list(card.classes)} are not {', '.join(GRADES)}, in this order"
     if scale is None:
         yield "grades", "missing, so no index could be graded"
-    elif not _rise((*scale.thresholds, 1.0)) or not _rise((0.0, *scale.thresholds)):
-        yield "grades.thresholds", f"{list(scale.thresholds)} do not rise between 0 and 1"
+    else:
+        yield from _scale_problems(scale)
     if card.operating_points:
         yield "operating_points", "a model that grades has grades, not operating points"
     if not isinstance(head, SugenoHead):
         yield "quantisation.head", "shows no quality index"
     elif not _rise(head.consequents):
         yield "quantisation.head", "consequents must rise"
+    elif scale and not head.consequents[0] < scale.thresholds[0] < scale.thresholds[-1] < head.consequents[-1]:
+        yield "grades.thresholds", "no index could be poor, or none excessive"
     elif card.quantisation.output.shape != (1, len(GRADES) - 1):
         yield "quantisation.output.shape", "is not four ramps"
+
+
+def _scale_problems(scale: GradeScale) -> Iterator[tuple[str, str]]:
+    if not _rise((0.0, *scale.thresholds, 1.0)):
+        yield "grades.thresholds", f"{list(scale.thresholds)} do not rise between 0 and 1"
+    if not _rise(scale.class_means):
+        yield "grades.class_means", f"{list(scale.class_means)} do not rise"
+    midway = [(low + high) / 2 for low, high in pairwise(scale.class_means)]
+    if any(abs(one - other) > _MIDWAY for one, other in zip(scale.thresholds, midway, strict=True)):
+        yield "grades.thresholds", f"{list(scale.thresholds)} do not lie midway between the class means"
+
+
+def _feature_problems(spec: FeatureSpec) -> Iterator[tuple[str, str]]:
+    if len(spec.ranges) != len(FEATURES):
+        yield "preprocess.ranges", f"has {len(spec.ranges)} of {len(FEATURES)} features"
+    if not all(math.isfinite(low) and math.isfinite(high) and low < high for low, high in spec.ranges):
+        yield "preprocess.ranges", "a range is not a low below a high"
 
 
 def _rise(values: Sequence[float]) -> bool:

@@ -153,6 +153,18 @@ def levels_of(spec: FeatureSpec, values: Floats) -> Levels:
     return levels
 
 
+def outside(spec: FeatureSpec, values: Floats) -> int:
+    """How many of one joint's features (features,) lie beyond what training joints showed."""
+    low, high = np.array(spec.ranges, np.float64).T
+    return int(np.count_nonzero((values < low) | (values > high)))
+
+
+def contrast(image: Grey) -> int:
+    """Grey levels between the percentiles that ``stretched`` makes black and white, of any part of a picture."""
+    low, high = _ends(image)
+    return high - low if image.size else 0
+
+
 def encode(spec: FeatureSpec, values: Floats) -> Levels:
     """One joint's features (features,) as a patch that a network takes: uint8 (1, 1, features)."""
     return levels_of(spec, values)[None, None, :]
@@ -160,10 +172,16 @@ def encode(spec: FeatureSpec, values: Floats) -> Levels:
 
 def stretched(image: Image) -> Floats:
     """Grey values with the crop's low and high percentile at 0 and 1, clipped; all 0 for a flat crop."""
-    counts = np.cumsum(np.bincount(image.ravel(), minlength=256))
-    low, high = np.searchsorted(counts, [_LOW * image.size, _HIGH * image.size])
+    low, high = _ends(image)
     table = np.clip((np.arange(256) - low) / max(1, high - low), 0.0, 1.0)
     return np.asarray(table[image], np.float64)
+
+
+def _ends(image: Grey) -> tuple[int, int]:
+    """The grey levels that become black and white."""
+    counts = np.cumsum(np.bincount(image.ravel(), minlength=256))
+    low, high = np.searchsorted(counts, [_LOW * image.size, _HIGH * image.size]).tolist()
+    return low, high
 
 
 def wavelet_energies(spec: FeatureSpec, image: Floats) -> Floats:

@@ -131,9 +131,10 @@ def to_grey8(image: NDArray[np.uint8] | NDArray[np.uint16], window: tuple[int, i
 
 def luminance(colours: NDArray[np.uint8]) -> Grey:
     """Blue, green, red (height, width, 3) to grey: the weights of ITU-R BT.601 in 256ths, rounding half up."""
-    blue, green, red = np.moveaxis(colours.astype(np.int32), -1, 0)
-    grey: Grey = ((29 * blue + 150 * green + 77 * red + 128) >> 8).astype(np.uint8)
-    return grey
+    grey = np.full(colours.shape[:2], 128, np.uint16)  # the weights add up to 256, so the sum stays below 2**16
+    for channel, weight in enumerate((29, 150, 77)):
+        grey += np.multiply(colours[..., channel], weight, dtype=np.uint16)
+    return (grey >> 8).astype(np.uint8)
 
 
 def to_polarity(image: Grey, stored: Polarity, wanted: Polarity) -> Grey:

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     SLICE_SIZES_DIFFER = "slice_sizes_differ"
     TOO_MANY_SLICES = "too_many_slices"
     ROI_OUTSIDE = "roi_outside"
+    UNFAMILIAR = "unfamiliar"
     UNSUPPORTED_JOINT_TYPE = "unsupported_joint_type"
     NOT_FINITE = "not_finite"
     JOB_REFUSED = "job_refused"

@@ -136,7 +136,7 @@ def make_quality_card(**changes: Any) -> ModelCard:
         "network": "neurofuzzy",
         "joint_types": ("SMT",),
         "classes": GRADES,
-        "preprocess": FeatureSpec(ranges=((0.0, 1.0),) * len(FEATURES)),
+        "preprocess": FeatureSpec(size=32, margin=1.5, ranges=((-100.0, 100.0),) * len(FEATURES)),
         "operating_points": (),
         "default_operating_point": "",
         "grades": scale,

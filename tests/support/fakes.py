@@ -188,7 +188,7 @@ class FakeReader:
         height, width = self.shapes.get(part.file, (96, 96))
         if part.file in self.blank:
             return Picture(np.full((height, width), 100, np.uint8))
-        grey = np.broadcast_to(np.arange(width, dtype=np.uint8), (height, width))
+        grey = np.broadcast_to(2 * np.arange(width, dtype=np.uint8), (height, width))
         return Picture(grey, part.file in self.coloured)
 
 

@@ -81,6 +81,12 @@ def test_a_card_that_grades_survives_the_round_trip() -> None:
         (("grades", "thresholds"), [0.4, 0.4, 0.6, 0.8], "thresholds"),
         (("grades", "thresholds"), [0.0, 0.4, 0.6, 0.8], "thresholds"),
         (("grades", "thresholds"), [0.2, 0.4, 0.6, 1.0], "thresholds"),
+        (("grades", "thresholds"), [0.125, 0.375, 0.625, 0.9], "midway"),
+        (("grades", "class_means"), [0.9, 0.1, 0.5, 0.5, 0.0], "class_means"),
+        (("quantisation", "head", "consequents"), [0.2, 0.25, 0.5, 0.75, 1.0], "no index could be poor"),
+        (("quantisation", "head", "consequents"), [0.0, 0.25, 0.5, 0.75, 0.8], "none excessive"),
+        (("preprocess", "ranges"), [[0.0, 1.0]] * 3, "ranges"),
+        (("preprocess", "ranges", 3), [1.0, 1.0], "ranges"),
         (("quantisation", "head", "consequents"), [0.0, 0.5, 0.25, 0.75, 1.0], "head"),
         (("quantisation", "head"), {"kind": "thermometer", "low": -1.0, "high": 1.0, "full": 6.0}, "head"),
         (("quantisation", "output", "shape"), [1, 5], "output"),
@@ -88,7 +94,9 @@ def test_a_card_that_grades_survives_the_round_trip() -> None:
         (("task",), "joint_defect", "classes"),
     ],
 )
-def test_a_card_that_would_grade_wrongly_is_refused_by_field(path: tuple[str, ...], value: object, field: str) -> None:
+def test_a_card_that_would_grade_wrongly_is_refused_by_field(
+    path: tuple[str | int, ...], value: object, field: str
+) -> None:
     document = json.loads(encode_card(make_quality_card()))
     target = document
     for step in path[:-1]:

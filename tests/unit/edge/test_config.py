@@ -57,7 +57,10 @@ def test_there_is_a_profile() -> None:
         (("[device]\nname", "[device]\nnam"), r"\[device\] nam: unknown; the nearest valid name is 'name'"),
         (("[model]", "[modle]"), r"\[modle\]: unknown; the nearest valid name is 'model'"),
         (('bundle = "/b"', ""), r"\[model\] bundle: missing; add it"),
-        (("[mqtt]", "[model.routes.SMT]\n[mqtt]"), r"\[model\.routes\] SMT|bundle: missing"),
+        (("[mqtt]", "[model.routes.SMT]\n[mqtt]"), r"\[model\.routes\.SMT\] bundle: missing; add it"),
+        (("[mqtt]", "[model.routes.SMT]\nbundle = 3\n[mqtt]"), r"\[model\.routes\.SMT\] bundle: Expected `str`"),
+        (("[mqtt]", '[model.routes]\nSMT = "/q"\n[mqtt]'), r"\[model\.routes\.SMT\]: a table with a name"),
+        (("[mqtt]", '[model.routes.""]\nbundle = "/q"\n[mqtt]'), r"\[model\.routes\.\(empty\)\]: a table with a name"),
         (
             ("[mqtt]", '[model.routes.SMT]\nbundle = "/q"\npoint = "p"\n[mqtt]'),
             r"\[model\.routes\.SMT\] point: unknown; the nearest valid name is 'operating_point'",

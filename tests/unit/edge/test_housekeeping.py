@@ -220,6 +220,34 @@ def test_the_drift_of_a_board_types_quality_raises_an_alarm_while_every_joint_is
     assert house.step()["quality"]["OB-3"]["mean"] is None, "nothing came in this interval"
 
 
+def drifted(house: House, board_type: str) -> None:
+    """Forty views as usual, then ten that are not."""
+    for mean in [0.5 + 0.01 * (i % 3 - 1) for i in range(40)] + [0.6] * 10:
+        house.tally.note([Verdict(joint="U1.1", call=Call.NORMAL, quality_index=mean, grade="good")], board_type)
+
+
+def test_each_board_type_raises_its_own_alarm_which_ends_when_no_such_board_comes_any_more() -> None:
+    house = House()
+    drifted(house, "OB-1")
+    house.step()
+    drifted(house, "OB-2")
+    house.step()
+    assert house.alarms() == ["quality_drift", "quality_drift"]
+    for _ in range(400):
+        house.step()
+    assert house.alarms() == ["quality_drift"] * 2 + ["quality_drift_over"] * 2
+    assert house.step()["quality"] == {}
+
+
+def test_metrics_tell_of_the_board_types_seen_last_and_of_no_more_than_fit_a_message() -> None:
+    house = House()
+    for number in range(600):
+        one = Verdict(joint="U1.1", call=Call.NORMAL, quality_index=0.5, grade="good")
+        house.tally.note([one], f"{number:03d}" * 80)
+    told = house.step()["quality"]
+    assert list(told) == [f"{number:03d}" * 80 for number in range(550, 600)]
+
+
 def test_a_model_that_became_slow_raises_an_alarm() -> None:
     house = House()
     for house.score_ms in (0, 2, 7, 8, 3):
