@@ -121,8 +121,9 @@ def recognition_table(
         "Recognition Rate, in per cent",
         "Joints that get the grade of the experts' majority, with Clopper's and Pearson's 95 % interval. Outside the "
         "band: without joints so near a class boundary that the experts themselves disagree. Recall and false positive "
-        "rate, on the test lot: of poor and excessive joints, as defects. Unfamiliar: test joints that the device leaves "
-        "to the specialist, too many of their features lying beyond what training joints showed; they are counted above.",
+        "rate, on the test lot: of poor and excessive joints, as defects. Unfamiliar: test joints that the device "
+        "leaves to the specialist, too many of their features lying beyond what training joints showed; they are "
+        "counted above.",
         ("", *(name for name, *_ in models), "their data"),
         rows,
     )
