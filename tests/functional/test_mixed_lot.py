@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from convert.optical.truth import read_quality_truth
 from convert.simulator.plan import read_truth
-from edge.bundle import open_bundle
+from edge.bundle import open_bundle, write_bundle
 from edge.core.grades import GRADES, RELEASED
 from tests.support.daemon import DaemonProcess
-from tests.support.devices import small_quality_bundle
 from tests.support.mosquitto import Mosquitto, Subscriber
 
 
@@ -118,14 +118,16 @@ def test_a_route_to_the_wrong_bundle_is_found_by_check_and_refused_by_reload(
 
 
 def test_a_routes_bundle_is_activated_and_rolled_back_by_its_joint_type(
-    tmp_path: Path, bundle: Path, quality_bundle: Path, optical_lots: Path
+    tmp_path: Path, bundle: Path, quality_bundle: Path
 ) -> None:
     device = DaemonProcess(tmp_path, bundle, 1)
     link = tmp_path / "bundles" / "smt-current"
     routed(device, link)
     first = device.command("bundle", "activate", str(quality_bundle), "--type", "SMT")
     assert first.returncode == 0, first.stderr
-    newer = small_quality_bundle(tmp_path / "newer", optical_lots, version="1.0.1")
+    held = open_bundle(quality_bundle)
+    raised = msgspec.structs.replace(held.card, version="1.0.1")
+    newer = write_bundle(tmp_path / "newer", raised, held.model_path.read_bytes(), held.golden)
     assert device.command("bundle", "activate", str(newer), "--type", "SMT").returncode == 0
     assert link.resolve().name == "quality-test-1.0.1"
     assert device.command("bundle", "rollback", "--type", "SMT").returncode == 0
