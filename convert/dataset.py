@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -36,6 +36,7 @@ Positions = NDArray[np.int64]
 Tick = Callable[[int], None]
 Row = TruthRow | QualityRow
 """The truth of one joint: of an X-ray lot, or of an optical one."""
+R = TypeVar("R", TruthRow, QualityRow, Row)
 
 _OPEN_FILES = 64
 
@@ -165,23 +166,22 @@ def _mapped(path: Path) -> Patches:
 
 
 def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
-    truth = read_quality_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
-    rows: list[Row] = []
+    truth, rows = truth_of(lot, spec), list[Row]()
     reading = JobReading(lot)
     # Unlinked at once: the mapping keeps the patches on disk for as long as they are used.
     with tempfile.TemporaryFile(prefix="axi-patches-") as store:
-        for job, slices, joints in reading.views(spec):
-            known = [joint for joint in joints if (job.job_id, joint.id) in truth]
-            for joint in known:
-                store.write(prepared(spec, slices, joint.roi).patch.tobytes())
-            rows += [truth[job.job_id, joint.id] for joint in known]
-            tick(len(known))
+        for slices, joint, row in reading.joints(spec, truth, tick):
+            store.write(prepared(spec, slices, joint.roi).patch.tobytes())
+            rows.append(row)
         store.flush()
-        if not rows:
-            raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
         patches = np.memmap(store, np.uint8, "r", shape=(len(rows), *input_shape(spec)))
     files = PatchFiles([lambda: patches], [len(rows)])
     return LabelledLot(lot.name, reading.digest, files, np.arange(len(rows)), tuple(rows))
+
+
+def truth_of(lot: Path, spec: Spec) -> Mapping[tuple[str, str], Row]:
+    """(job_id, joint) -> truth, of the kind that ``spec`` is for. Raises UsageError when the lot has none of it."""
+    return read_quality_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
 
 
 class JobReading:
@@ -194,6 +194,20 @@ class JobReading:
     @property
     def digest(self) -> str:
         return "sha256:" + self._digest.hexdigest()
+
+    def joints(self, spec: Spec, truth: Mapping[tuple[str, str], R], tick: Tick) -> Iterator[tuple[Slices, Joint, R]]:
+        """Every joint that has truth, with its view's slices. ``tick`` is told of each view's number of them.
+
+        Raises as ``views`` does, and UsageError where no joint has truth.
+        """
+        found = 0
+        for job, slices, joints in self.views(spec):
+            known = [joint for joint in joints if (job.job_id, joint.id) in truth]
+            yield from ((slices, joint, truth[job.job_id, joint.id]) for joint in known)
+            tick(len(known))
+            found += len(known)
+        if not found:
+            raise UsageError(f"{self._lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
 
     def views(self, spec: Spec) -> Iterator[tuple[Job, Slices, tuple[Joint, ...]]]:
         """Every view's slices, as ``spec`` wants them, and its joints.

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.optical.truth import read_quality_truth
-from convert.simulator.plan import read_truth
+from convert.dataset import truth_of
 from edge.adapters.images import read_slice
 from edge.bundle import GoldenJoint
-from edge.core.features import FeatureSpec
 from edge.core.intake import Spec, prepared
 from edge.core.job import Roi, parse_manifest
 from edge.core.preprocess import Grey, Slices, crop_of
@@ -27,7 +25,7 @@ def golden_joints(
 
     ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
     """
-    truth = read_quality_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
+    truth = truth_of(lot, spec)
     wanted = {0: count // 2, 1: count - count // 2}
     found: list[tuple[dict[int, Grey], Roi]] = []
     for folder in sorted(path for path in lot.iterdir() if path.is_dir()):

@@ -11,7 +11,7 @@ from convert.optical.board_type import OpticalType, optical_type
 from convert.optical.experts import disputed, grade_at
 from convert.optical.optics import Image
 from convert.optical.view import OpticalView, simulate_optical_view
-from edge.core.grades import GRADES
+from edge.core.grades import GRADES, in_words
 from edge.core.job import Roi
 from edge.core.preprocess import crop_of
 
@@ -80,7 +80,7 @@ def _draw_grades(path: Path, kinds: list[OpticalType]) -> None:
             axes.set_xlabel(f"solder {joint.state.solder:.1f}", fontsize=11)
         row[0].set_ylabel(f"{kind.name}\n{'colour' if kind.colour else 'grey'}", fontsize=13)
     for axes, grade in zip(table[0], GRADES, strict=True):
-        axes.set_title(grade.replace("_", " "), fontsize=15)
+        axes.set_title(in_words(grade), fontsize=15)
     _save(figure, path)
 
 

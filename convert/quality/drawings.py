@@ -20,8 +20,8 @@ from convert.optical.truth import QualityRow
 from convert.parity import Measured
 from convert.plots import save
 from convert.quality.figures import Recognition, expected
-from convert.quality.tables import degrees, partition_of, said
-from edge.core.grades import GRADES
+from convert.quality.tables import degrees, partition_of
+from edge.core.grades import GRADES, in_words
 
 COLOURS = ("#d1495b", "#edae49", "#3a7d44", "#1b6ca8", "#8d6a9f")
 _QUIET = "#9aa5ab"
@@ -40,7 +40,7 @@ def draw_sets(path: Path, network: Network) -> None:
         above.plot(places, held[:, i], color=colour, lw=1.8)
         above.fill_between(places, held[:, i], color=colour, alpha=0.12)
         side = "left" if i == 0 else "right" if i == len(GRADES) - 1 else "center"
-        above.text(float(middles[i]), 1.05, said(grade), color=colour, ha=side, va="bottom", fontsize=9)
+        above.text(float(middles[i]), 1.05, in_words(grade), color=colour, ha=side, va="bottom", fontsize=9)
         below.axhline(float(rules.consequents[i]), color=colour, lw=0.8, ls="--")
     above.set(ylabel="degree of membership", ylim=(0, 1.18))
     below.plot(places, held @ rules.consequents.astype(np.float64), color="#1d2429", lw=1.8)
@@ -61,7 +61,7 @@ def draw_index(
         axes.axvspan(boundary - DISAGREEMENT_BAND, boundary + DISAGREEMENT_BAND, color=_BAND, zorder=0)
     for i, (grade, colour) in enumerate(zip(GRADES, COLOURS, strict=True)):
         chosen = grades == i
-        axes.plot(solder[chosen], qi[chosen], ".", color=colour, ms=3.5, alpha=0.7, label=said(grade))
+        axes.plot(solder[chosen], qi[chosen], ".", color=colour, ms=3.5, alpha=0.7, label=in_words(grade))
     for number, threshold in enumerate(thresholds, 1):
         axes.axhline(threshold, color=_QUIET, lw=0.9, ls="--")
         axes.text(1.01, threshold, f"th{number}", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
@@ -78,7 +78,7 @@ def draw_confusion(path: Path, parts: Sequence[tuple[str, Recognition]]) -> None
         counts = np.array(one.confusion)
         axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
         _write_counts(axes, counts)
-        names = [said(grade).replace(" ", "\n") for grade in GRADES]
+        names = [in_words(grade).replace(" ", "\n") for grade in GRADES]
         axes.set_xticks(range(len(GRADES)), names, fontsize=7)
         axes.set_yticks(range(len(GRADES)), names, fontsize=7)
         axes.set(xlabel="grade given", ylabel="experts' majority")
@@ -101,7 +101,7 @@ def draw_index_parity(path: Path, measured: Measured, thresholds: Sequence[float
     for i, (grade, colour) in enumerate(zip(GRADES, COLOURS, strict=True)):
         chosen = grades == i
         left.plot(
-            measured.keras[chosen], measured.tflite[chosen], ".", color=colour, ms=3, alpha=0.6, label=said(grade)
+            measured.keras[chosen], measured.tflite[chosen], ".", color=colour, ms=3, alpha=0.6, label=in_words(grade)
         )
     for threshold in thresholds:
         left.axhline(threshold, color=_QUIET, lw=0.8, ls="--")

@@ -12,14 +12,9 @@ from convert.lowering.layers import Network, Partition, Sugeno
 from convert.pages import Table
 from convert.quality.figures import Agreement, Recognition
 from edge.core.card import GradeScale, Rate
-from edge.core.grades import GRADES
+from edge.core.grades import GRADES, in_words
 
 CONFUSION_NOTE = "Rows: what the experts' majority says. Columns: the grade given. Joints of the lot."
-
-
-def said(grade: str) -> str:
-    """For people."""
-    return grade.replace("_", " ")
 
 
 def agreement_table(both: Agreement, scale: GradeScale) -> Table:
@@ -60,9 +55,10 @@ def agreement_table(both: Agreement, scale: GradeScale) -> Table:
 
 def confusion_table(title: str, one: Recognition) -> Table:
     rows = tuple(
-        (said(grade), *(str(count) for count in counts)) for grade, counts in zip(GRADES, one.confusion, strict=True)
+        (in_words(grade), *(str(count) for count in counts))
+        for grade, counts in zip(GRADES, one.confusion, strict=True)
     )
-    return Table(title, CONFUSION_NOTE, ("experts", *map(said, GRADES)), rows)
+    return Table(title, CONFUSION_NOTE, ("experts", *map(in_words, GRADES)), rows)
 
 
 def rules_table(network: Network) -> Table:
@@ -70,7 +66,7 @@ def rules_table(network: Network) -> Table:
     sets, rules = partition_of(network)
     ends = ["-", *(f"{a:.3f} to {b:.3f}" for a, b in zip(sets.low, sets.high, strict=True)), "-"]
     rows = tuple(
-        (said(grade), ends[i], ends[i + 1], f"{float(rules.consequents[i]):.3f}") for i, grade in enumerate(GRADES)
+        (in_words(grade), ends[i], ends[i + 1], f"{float(rules.consequents[i]):.3f}") for i, grade in enumerate(GRADES)
     )
     return Table(
         "Fuzzy sets and rules",

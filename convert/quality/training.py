@@ -15,12 +15,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from convert.dataset import JobReading
+from convert.lowering.layers import scaled
 from convert.networks.neurofuzzy import COORDINATE, neurofuzzy
 from convert.optical.truth import QualityRow, read_quality_truth
 from convert.quality.figures import Grades, expected
-from convert.simulator.plan import TRUTH
-from edge.core.errors import UsageError
-from edge.core.features import FeatureSpec, Floats, Levels, cut_out, fitted, levels_of, measure
+from edge.core.features import FeatureSpec, Floats, cut_out, fitted, levels_of, measure
 
 Tick = Callable[[int], None]
 EPOCHS = 60
@@ -82,23 +81,12 @@ def load_quality_lot(lot: Path, spec: FeatureSpec, tick: Tick = lambda _: None) 
 
     Raises UsageError for a lot without truth or joints, JobRefused for a broken manifest.
     """
-    truth = read_quality_truth(lot)
-    rows: list[QualityRow] = []
-    features: list[Floats] = []
+    truth, rows, features = read_quality_truth(lot), list[QualityRow](), list[Floats]()
     reading = JobReading(lot)
-    for job, slices, joints in reading.views(spec):
-        known = [joint for joint in joints if (job.job_id, joint.id) in truth]
-        features += [measure(spec, cut_out(spec, slices[0], joint.roi)) for joint in known]
-        rows += [truth[job.job_id, joint.id] for joint in known]
-        tick(len(known))
-    if not rows:
-        raise UsageError(f"{lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
+    for slices, joint, row in reading.joints(spec, truth, tick):
+        features.append(measure(spec, cut_out(spec, slices[0], joint.roi)))
+        rows.append(row)
     return QualityLot(lot.name, reading.digest, np.stack(features), tuple(rows))
-
-
-def scaled(levels: Levels) -> NDArray[np.float32]:
-    """Levels as the network takes them: float32 in [0, 1]."""
-    return levels.astype(np.float32) / np.float32(255)
 
 
 def inputs_of(spec: FeatureSpec, features: Floats) -> NDArray[np.float32]:

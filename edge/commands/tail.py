@@ -10,6 +10,7 @@ import msgspec
 from edge.adapters.mqtt import listen
 from edge.bootstrap import broker_settings
 from edge.config import Settings
+from edge.core.grades import in_words
 
 
 def follow(settings: Settings, *, as_json: bool) -> None:
@@ -42,14 +43,14 @@ def readable(topic: str, payload: Any) -> str:
 def _verdict(said: Any) -> str:
     score = "" if said["p_defect"] is None else f"  p {said['p_defect']:.3f} of {said['threshold']:.3f}"
     if "grade" in said:
-        score = f"  {said['grade'].replace('_', ' ')}, quality index {said['quality_index']:.3f}"
+        score = f"  {in_words(said['grade'])}, quality index {said['quality_index']:.3f}"
     why = f"  {said['reason']}" if said["reason"] else ""
     return f"{said['board']['serial']}  {said['verdict']:<8} -> {said['route']:<10}  {said['joint']}{score}{why}"
 
 
 def _board(said: Any) -> str:
     counts = ", ".join(f"{n} {call}" for call, n in said["verdicts"].items() if n) or "no joints"
-    grades = ", ".join(f"{n} {grade.replace('_', ' ')}" for grade, n in said.get("grades", {}).items() if n)
+    grades = ", ".join(f"{n} {in_words(grade)}" for grade, n in said.get("grades", {}).items() if n)
     counts += f" ({grades})" if grades else ""
     return f"{said['board']['serial']}  {'REFUSED' if said['refused'] else 'finished'} job {said['job_id']}: {counts}"
 

@@ -52,7 +52,7 @@ def graded(quality_index: float, scale: GradeScale) -> Decision:
 def score_of(output: Output, quantisation: Quantisation) -> Score:
     """Read the defect probability out of the model's raw output, shape (1, n) or (n,)."""
     logit = reading_of(output, quantisation)
-    return Score(sigmoid(logit) if math.isfinite(logit) else math.nan)
+    return Score(_sigmoid(logit) if math.isfinite(logit) else math.nan)
 
 
 def reading_of(output: Output, quantisation: Quantisation) -> float:
@@ -79,7 +79,7 @@ def weights_of(head: Head, bands: int) -> Sequence[float]:
     return [(head.high - head.low) / (bands * head.full)] * bands
 
 
-def sigmoid(logit: float) -> float:
+def _sigmoid(logit: float) -> float:
     """1 / (1 + exp(-logit)), whatever the logit."""
     if logit >= 0:
         return 1.0 / (1.0 + math.exp(-logit))

@@ -148,14 +148,20 @@ def levels_of(spec: FeatureSpec, values: Floats) -> Levels:
     """
     if len(spec.ranges) != values.shape[-1]:
         raise ValueError(f"{len(spec.ranges)} ranges for {values.shape[-1]} features; fit the spec to training data")
-    low, high = np.array(spec.ranges, np.float64).T
+    low, high = _bounds(spec)
     levels: Levels = np.clip(np.floor((values - low) / (high - low) * 255 + 0.5), 0, 255).astype(np.uint8)
     return levels
 
 
+@lru_cache(maxsize=8)
+def _bounds(spec: FeatureSpec) -> Floats:
+    """Low and high of every feature: (2, features). Asked for at every joint."""
+    return np.array(spec.ranges, np.float64).T
+
+
 def outside(spec: FeatureSpec, values: Floats) -> int:
     """How many of one joint's features (features,) lie beyond what training joints showed."""
-    low, high = np.array(spec.ranges, np.float64).T
+    low, high = _bounds(spec)
     return int(np.count_nonzero((values < low) | (values > high)))
 
 

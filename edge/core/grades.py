@@ -13,6 +13,11 @@ RELEASED = frozenset(GRADES[1:4])
 """Good, and acceptable on either side of it; the two ends are defects."""
 
 
+def in_words(grade: str) -> str:
+    """For people."""
+    return grade.replace("_", " ")
+
+
 def grade_of(quality_index: float, thresholds: Sequence[float]) -> str:
     """The grade of an index in [0, 1], given the four thresholds in increasing order.
 
