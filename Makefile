@@ -53,7 +53,7 @@ faults: system $(STAMP)  ## break everything, many times: no joint lost, doubled
 	$(BIN)/python -m tests.faults.run
 
 reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)
-	$(BIN)/axi-convert reference --work build/reference --out convert/reference/models
+	$(BIN)/axi-convert reference --work build/reference --out convert/shipped/models
 
 build/reference/%/lot.json: | $(STAMP)
 	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*
@@ -70,20 +70,20 @@ results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.j
 	$(BIN)/axi-convert evaluate --data build/reference/test --validation build/reference/validation --out docs/results
 
 grades: build/bundles/neurofuzzy-1.0.0 build/reference/optical-validation/truth.csv build/reference/optical-test/truth.csv   ## of them, those of the network that grades
-	$(BIN)/axi-convert evaluate build/bundles/neurofuzzy-1.0.0 convert/reference/models/neurofuzzy.keras \
+	$(BIN)/axi-convert evaluate build/bundles/neurofuzzy-1.0.0 convert/shipped/models/neurofuzzy.keras \
 		--training build/reference/optical-training --validation build/reference/optical-validation --data build/reference/optical-test --out docs/results/grades
 
 build/keys/signing.pem: | $(STAMP)
 	$(BIN)/axi-convert keys --out build/keys
 
 build/bundles/neurofuzzy%-1.0.0: build/keys/signing.pem $(OPTICAL)
-	$(BIN)/axi-convert build convert/reference/recipes/neurofuzzy$*.toml --out build/bundles
+	$(BIN)/axi-convert build convert/shipped/recipes/neurofuzzy$*.toml --out build/bundles
 
 build/bundles/neurofuzzy-1.0.0: build/keys/signing.pem $(OPTICAL)
-	$(BIN)/axi-convert build convert/reference/recipes/neurofuzzy.toml --out build/bundles
+	$(BIN)/axi-convert build convert/shipped/recipes/neurofuzzy.toml --out build/bundles
 
 build/bundles/%-1.0.0: build/keys/signing.pem $(LOTS)
-	$(BIN)/axi-convert build convert/reference/recipes/$*.toml --out build/bundles
+	$(BIN)/axi-convert build convert/shipped/recipes/$*.toml --out build/bundles
 
 bundles: $(BUNDLES) ## signed bundles of the shipped models, gated; reports in build/bundles (twenty minutes)
 

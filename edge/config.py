@@ -5,25 +5,22 @@ Every key has a default or is named as missing; an unknown key is an error that 
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
-from collections.abc import Iterator
+import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import ConfigError
 from edge.core.job import Polarity
-from edge.ports import Kernels, RuntimeChoice
+from edge.judging.messages import Choice, Load
+from edge.judging.ports import Kernels, RuntimeChoice
+from edge.toml import load_toml
 
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1)]
-S = TypeVar("S", bound=Struct)
 
 
 class DeviceSettings(Struct, frozen=True, kw_only=True):
@@ -148,58 +145,26 @@ def load_settings(path: Path) -> Settings:
     return load_toml(path, Settings)
 
 
-def load_toml(path: Path, kind: type[S]) -> S:
-    """Read a TOML file into the struct ``kind``. Raises ConfigError naming file, key and remedy."""
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    _refuse_unknown(document, kind, path, "")
-    return _converted(document, kind, path)
+def bundles_to_load(settings: Settings) -> Load:
+    """What the configuration asks to be loaded: the main bundle, then one for each route.
+
+    Where it names a link, what that points to now is meant: a process that is started anew must judge with the bundles
+    of the one before, wherever links have moved since.
+    """
+    model, inference = settings.model, settings.inference
+    main = Choice(bundle=_resolved(model.bundle), operating_point=model.operating_point)
+    routes = [
+        Choice(bundle=_resolved(route.bundle), operating_point=route.operating_point, joint_types=(kind,))
+        for kind, route in model.routes.items()
+    ]
+    return Load(
+        choices=(main, *routes),
+        public_key_file=model.public_key_file,
+        runtime=inference.runtime,
+        threads=inference.threads,
+        kernels=inference.kernels,
+    )
 
 
-def _converted(document: Any, kind: type[S], path: Path, section: str = "") -> S:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_plain(str(error), section)}") from error
-
-
-def _refuse_unknown(document: Any, kind: type[Struct], path: Path, section: str) -> None:
-    """Unknown keys here and in every nested table; also what is no table where each key is free to choose."""
-    if not isinstance(document, dict) or section.endswith(".(empty)"):
-        raise ConfigError(f"{path}: [{section}]: a table with a name is expected, its keys below it")
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-    for key, value in document.items():
-        where = f"[{section}] {key}" if section else f"[{key}]"
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
-            raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
-        for name, table, inner in _tables(fields[key], value, f"{section}.{key}" if section else key):
-            _refuse_unknown(table, inner, path, name)
-            if get_origin(fields[key]) is dict:  # where msgspec would not say in which of the tables
-                _converted(table, inner, path, name)
-
-
-def _tables(kind: Any, value: Any, name: str) -> Iterator[tuple[str, dict[str, Any], type[Struct]]]:
-    """The tables of known keys in a value: itself, or each of a table of tables."""
-    if not isinstance(value, dict):
-        return
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        yield name, value, kind
-    elif get_origin(kind) is dict and isinstance(inner := get_args(kind)[1], type) and issubclass(inner, Struct):
-        yield from ((f"{name}.{key or '(empty)'}", one, inner) for key, one in value.items())
-
-
-def _plain(problem: str, within: str = "") -> str:
-    """msgspec's 'problem - at `$.section.key`' as '[section] key: problem'; ``within``: the section that was read."""
-    match = re.fullmatch(r"(.*?)(?: - at `\$\.(.*)`)?", problem, re.DOTALL)
-    what, where = (match.group(1), match.group(2) or "") if match else (problem, "")
-    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
-    if missing:
-        where = f"{where}.{missing.group(1)}" if where else missing.group(1)
-        what = "missing; add it"
-    section, _, key = f"{within}.{where}".strip(".").rpartition(".")
-    return f"[{section}] {key}: {what}" if section else f"[{key}]: {what}"
+def _resolved(path: str) -> bytes:
+    return os.fsencode(Path(path).resolve())

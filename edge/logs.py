@@ -34,6 +34,11 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
+def level_in_force() -> str:
+    """What ``set_up_logging`` was told, for a process that is to log alike."""
+    return logging.getLevelName(logging.getLogger().level).lower()
+
+
 def _value(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from convert.console import console
+from convert.reports.pages import Table
+from convert.reports.terminal import plainly, show, tell
 
 if TYPE_CHECKING:
     from convert.commands import Commands
-    from edge.core.card import Rate
+    from convert.conversion.task import Decided
+    from edge.core.rules import Rate
+
+_DECIDES = ("decides by", "threshold", "recall", "false positive rate", "Recognition Rate")
 
 
 def add_build(commands: Commands) -> None:
@@ -22,34 +25,28 @@ def add_build(commands: Commands) -> None:
     build.set_defaults(action=_build)
 
 
-def _rate(rate: Rate) -> str:
-    return f"{rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f}, n={rate.total})"
-
-
 def _build(arguments: argparse.Namespace) -> int:
-    from convert.gate import CHECK_HEADINGS
-    from convert.pipeline import build
+    from convert.building import build
+    from convert.conversion.gate import CHECK_HEADINGS
 
-    done = build(
-        arguments.recipe, arguments.out, lambda text: console.print(f"- {text}", markup=False, highlight=False)
-    )
-    gate = Table(title="gate", title_justify="left")
-    for heading in CHECK_HEADINGS:
-        gate.add_column(heading)
-    for check in done.checks:
-        gate.add_row(*check.cells)
-    points = Table(title="on held-out joints (95 % intervals)", title_justify="left")
-    for heading in ("decides by", "threshold", "recall", "false positive rate", "Recognition Rate"):
-        points.add_column(heading)
-    for point in done.rule.points:
-        points.add_row(point.name, f"{point.threshold:.4f}", _rate(point.recall), _rate(point.false_positive_rate), "-")
-    if (scale := done.rule.scale) is not None:
-        between = ", ".join(f"{one:.4f}" for one in scale.thresholds)
-        rates = (_rate(one) for one in (scale.recall, scale.false_positive_rate, scale.recognised))
-        points.add_row(scale.name, between, *rates)
-    console.print(gate, points)
+    done = build(arguments.recipe, arguments.out, tell)
+    gate = Table("gate", "", CHECK_HEADINGS, tuple(check.cells for check in done.decided.checks))
+    show([gate, Table("on held-out joints (95 % intervals)", "", _DECIDES, tuple(_rows(done.decided)))])
     for warning in done.warnings:
-        console.print(f"warning: {warning}", markup=False, highlight=False)
-    console.print(f"report: {done.report / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+        plainly(f"warning: {warning}")
+    plainly(f"report: {done.report / 'report.html'}")
     print(done.bundle)
     return 0
+
+
+def _rows(decided: Decided) -> Iterator[tuple[str, ...]]:
+    for point in decided.points:
+        rates = _rate(point.recall), _rate(point.false_positive_rate)
+        yield (point.name, f"{point.threshold:.4f}", *rates, "-")
+    if (scale := decided.scale) is not None:
+        between = ", ".join(f"{threshold:.4f}" for threshold in scale.thresholds)
+        yield (scale.name, between, _rate(scale.recall), _rate(scale.false_positive_rate), _rate(scale.recognised))
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f}, n={rate.total})"

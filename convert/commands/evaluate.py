@@ -12,9 +12,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from convert import pages
-from convert.console import console
-from convert.optical.truth import is_graded
+from convert.lots.graded_truth import is_graded
+from convert.reports import pages
+from convert.reports.terminal import console
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -50,11 +50,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         return _evaluate_grades(arguments)
     if arguments.training:
         raise UsageError("--training: is for a lot of graded joints; leave it out")
-    from convert.dataset import load_lot, split_by_board_type
-    from convert.evaluation.figures import evaluate
-    from convert.evaluation.report import as_json, write_report
+    from convert.evaluation.defects import evaluate
     from convert.evaluation.sources import scored, shipped_for
-    from convert.evaluation.tables import all_tables, lots
+    from convert.lots.reading import load_lot
+    from convert.lots.splits import split_by_board_type
+    from convert.reports.defect_tables import all_tables, lots
+    from convert.reports.evaluation import as_json, write_report
 
     test = load_lot(arguments.data, PreprocessSpec())
     if arguments.validation:
@@ -85,19 +86,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _evaluate_grades(arguments: argparse.Namespace) -> int:
     if arguments.training is None:
         raise UsageError(f"{arguments.data} holds graded joints: name the lot to learn from with --training")
-    from convert.quality.evaluation import evaluate_quality, quality_tables, write_quality_report
+    from convert.evaluation.grades import evaluate_grades
+    from convert.reports.grade_evaluation import grade_tables, write_grade_report
 
-    def say(text: str) -> None:
+    def tell(text: str) -> None:
         console.print(f"- {text}", markup=False, highlight=False)
 
-    found = evaluate_quality(arguments.models, arguments.training, arguments.validation, arguments.data, say)
+    found = evaluate_grades(arguments.models, arguments.training, arguments.validation, arguments.data, tell)
     if arguments.out:
-        written = write_quality_report(found, arguments.out)
+        written = write_grade_report(found, arguments.out)
         console.print(f"wrote {', '.join(str(path) for path in written)}", soft_wrap=True, highlight=False)
     if arguments.json:
         print(msgspec.json.encode(found.figures).decode())
         return 0
-    _show(found.figures.lots, quality_tables(found))
+    _show(found.figures.lots, grade_tables(found))
     return 0
 
 

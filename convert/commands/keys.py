@@ -36,7 +36,7 @@ def make_keys(out: Path) -> tuple[Path, Path]:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    from edge.bundle import public_bytes
+    from edge.bundle.signing import public_bytes
 
     private, public = out / PRIVATE, out / PUBLIC
     out.mkdir(parents=True, exist_ok=True)

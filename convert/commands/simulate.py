@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convert.console import bar
-from convert.optical.lot import simulate_optical_lot
 from convert.reference.plans import BUILD_LOTS, LOTS, OPTICAL_LOTS
+from convert.reports.terminal import bar
 from convert.simulator.difficulty import DIFFICULTIES
-from convert.simulator.lot import simulate_lot
+from convert.simulator.optical.lot import simulate_optical_lot
 from convert.simulator.plan import LotPlan
+from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _gallery(arguments: argparse.Namespace) -> int:
-    from convert.optical.gallery import draw_optical_gallery
-    from convert.simulator.gallery import draw_gallery
+    from convert.reports.optical_gallery import draw_optical_gallery
+    from convert.reports.xray_gallery import draw_gallery
 
     for path in [*draw_gallery(arguments.out), *draw_optical_gallery(arguments.out)]:
         print(path)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from convert.console import bar, console
-from convert.training_plan import RECIPES
+from convert.reports.terminal import bar, console
+from convert.training.plan import RECIPES
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
 from edge.core.preprocess import PreprocessSpec
@@ -75,21 +75,23 @@ def _train(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
-    from convert import plots, train
-    from convert.dataset import load_lot
+    from convert.lots.reading import load_lot
+    from convert.networks.scoring import load_model
+    from convert.reports.history import draw_history
+    from convert.training import defects as train
 
     plan = replace(RECIPES[arguments.recipe], **given)
     lot = load_lot(arguments.data, PreprocessSpec())
     validation = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
     data = train.sides(lot, plan, validation)
-    start = train.load_model(arguments.start) if arguments.start else None
+    start = load_model(arguments.start) if arguments.start else None
     if start is not None and not start.name.replace("_", "-").startswith(arguments.network):
         raise UsageError(f"--start {arguments.start}: is a {start.name}; name a {arguments.network}, or train that one")
     with bar(f"training {arguments.network}", train.steps_per_epoch(data, plan) * plan.epochs) as progress:
 
         def on_step(loss: float) -> None:
             progress.advance()
-            progress.say(f"loss {loss:.3f}")
+            progress.tell(f"loss {loss:.3f}")
 
         def on_epoch(epoch: train.Epoch) -> None:
             console.print(
@@ -98,7 +100,7 @@ def _train(arguments: argparse.Namespace) -> int:
             )
 
         history = train.train(arguments.network, data, arguments.out, plan, on_step, on_epoch, start)
-    plots.draw_history(arguments.out.with_suffix(".png"), history)
+    draw_history(arguments.out.with_suffix(".png"), history)
     console.print(f"saved {arguments.out}, {arguments.out.with_suffix('.csv')}, {arguments.out.with_suffix('.png')}")
     return 0
 
@@ -109,30 +111,33 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if unknown or arguments.start or arguments.recipe != "small-machine":
         option = unknown[0].replace("_", "-") if unknown else "start" if arguments.start else "recipe"
         raise UsageError(f"--{option}: means nothing to neurofuzzy; leave it out")
-    from convert.dataset import require_unseen, split_by_board_type
+    from convert.lots.features import load_graded_lot
+    from convert.lots.splits import require_unseen, split_by_board_type
     from convert.lowering.read import read_network
-    from convert.quality import drawings, training
-    from convert.quality.tables import rules_table
-    from convert.train import load_model
+    from convert.networks.scoring import load_model
+    from convert.reports import grade_drawings as drawings
+    from convert.reports.grade_tables import rules_table
+    from convert.reports.history import draw_grade_history
+    from convert.training import grades as training
 
-    lot = training.load_quality_lot(arguments.data, FeatureSpec())
+    lot = load_graded_lot(arguments.data, FeatureSpec())
     if arguments.validation:
-        validation = training.load_quality_lot(arguments.validation, FeatureSpec())
+        validation = load_graded_lot(arguments.validation, FeatureSpec())
     else:
         lot, validation = split_by_board_type(lot, given.get("validation_share", 0.15), given.get("seed", 0))
     require_unseen(lot, validation)
     epochs = given.get("epochs", training.EPOCHS)
     with bar("training neurofuzzy", epochs) as progress:
 
-        def on_epoch(epoch: training.QualityEpoch) -> None:
+        def on_epoch(epoch: training.GradeEpoch) -> None:
             progress.advance()
-            progress.say(f"loss {epoch.loss:.5f}, validation {epoch.validation_loss:.5f}")
+            progress.tell(f"loss {epoch.loss:.5f}, validation {epoch.validation_loss:.5f}")
 
         seed = given.get("seed", 0)
         history = training.train_neurofuzzy(lot, validation, arguments.out, seed, epochs, on_epoch)
     network = read_network(load_model(arguments.out))
     stem = arguments.out.with_suffix("")
-    drawings.draw_quality_history(stem.with_suffix(".png"), [(one.loss, one.validation_loss) for one in history])
+    draw_grade_history(stem.with_suffix(".png"), [(one.loss, one.validation_loss) for one in history])
     drawings.draw_sets(Path(f"{stem}.sets.png"), network)
     rules = rules_table(network)
     shown = Table(*rules.heading, title=rules.title, caption=rules.note, title_justify="left")

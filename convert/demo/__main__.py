@@ -19,12 +19,12 @@ from rich.table import Table
 
 from convert.cli import main as axi_convert
 from convert.commands.keys import make_keys
-from convert.console import console
 from convert.demo.broker import embedded_broker
 from convert.demo.listener import Address, parse_url, verdicts_from
+from convert.lots.truth import TruthRow, read_truth
 from convert.reference.plans import SEED as SHIPPED_SEED
-from convert.reference.shipped import SHIPPED
-from convert.simulator.plan import TruthRow, read_truth
+from convert.reports.terminal import console
+from convert.shipped.paths import SHIPPED
 from edge.core.errors import AxiError
 from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Route

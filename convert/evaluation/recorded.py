@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convert.dataset import LabelledLot
-from convert.metrics import Scores
+from convert.lots.lot import LabelledLot
+from convert.metrics.defects import Scores
 from edge.core.errors import ConfigError, UsageError
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import baseline
-from convert.dataset import LabelledLot
-from convert.evaluation.figures import Scored
+from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
-from convert.metrics import Scores
-from convert.reference.shipped import SHIPPED
+from convert.lots.lot import LabelledLot
+from convert.metrics.defects import Scores
+from convert.shipped.paths import SHIPPED
+from convert.training import grey_baseline as baseline
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -58,7 +58,7 @@ def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]
 
 
 def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
-    from convert.train import load_model, score
+    from convert.networks.scoring import load_model, score
 
     model = load_model(path)
     return lambda lot: score(model, lot)
@@ -66,10 +66,10 @@ def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
 
 def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
     """On the preferred runtime's fast kernels, as the daemon runs it, in a process without TensorFlow."""
-    from convert.parity import scores_of
-    from convert.runtimes import outputs_on, thread_count
-    from edge.adapters.tflite import installed_runtimes
-    from edge.bundle import open_bundle
+    from convert.conversion.parity import scores_of
+    from convert.conversion.runtimes import outputs_on, thread_count
+    from edge.bundle.format import open_bundle
+    from edge.judging.runtime import installed_runtimes
 
     bundle = open_bundle(path)
     if bundle.card.preprocess != PreprocessSpec():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lots.patches import scaled_batches
 from convert.lowering.layers import (
     Conv,
     Dense,
@@ -30,7 +31,6 @@ from convert.lowering.layers import (
     padding,
     padding_word,
     readings_from,
-    scaled_batches,
 )
 from convert.lowering.program import ACTIVATIONS
 

@@ -74,7 +74,7 @@ class _Builder:
         self, name: str, value: int, kernel: Weights, bias: Weights | None, activation: Activation = "linear"
     ) -> int:
         self.matrices.append(np.ascontiguousarray(kernel.T))
-        return self.add(flat.Dense, name, (value,), len(self.matrices) - 1, bias, activation)
+        return self.add(flat.MatMul, name, (value,), len(self.matrices) - 1, bias, activation)
 
     def window(self, name: str, start: int, length: int) -> int:
         """The tensor that holds depths [start, start + length), channels depth-major."""
@@ -129,19 +129,19 @@ def _conv(builder: _Builder, layer: volume.Conv) -> None:
         for p in range(positions):
             start, stop, kernel = _taps(layer, p, before, builder.depth)
             wide[:, :, start * inner : stop * inner, p * filters : (p + 1) * filters] = kernel
-        node = builder.add(flat.Conv, layer.name, (builder.packed,), wide, np.tile(layer.bias, positions), *in_plane)
+        node = builder.add(flat.Conv2d, layer.name, (builder.packed,), wide, np.tile(layer.bias, positions), *in_plane)
         builder.become(packed=node, depth=positions, channels=filters)
         return
     if builder.alike:
         kernel = layer.kernel[:, :, 0]
-        node = builder.add(flat.Conv, layer.name, (builder.stack(layer.name),), kernel, layer.bias, *in_plane)
+        node = builder.add(flat.Conv2d, layer.name, (builder.stack(layer.name),), kernel, layer.bias, *in_plane)
         builder.become(stacked=node, channels=filters)
         return
     parts = []
     for p in range(positions):
         start, stop, kernel = _taps(layer, p, before, builder.depth)
         seen = builder.window(layer.name, start, stop - start)
-        parts.append(builder.add(flat.Conv, layer.name, (seen,), kernel, layer.bias, *in_plane))
+        parts.append(builder.add(flat.Conv2d, layer.name, (seen,), kernel, layer.bias, *in_plane))
     builder.become(split=tuple(parts), depth=positions, channels=filters)
 
 
@@ -160,7 +160,7 @@ def _max_pool(builder: _Builder, layer: volume.MaxPool) -> None:
     before, positions = padding(builder.depth, taps, layer.strides[2], same=layer.same)
 
     def pooled(node: int) -> int:
-        return builder.add(flat.MaxPool, layer.name, (node,), *in_plane)
+        return builder.add(flat.MaxPool2d, layer.name, (node,), *in_plane)
 
     if builder.stacked is not None:
         builder.become(stacked=pooled(builder.stacked))
@@ -184,11 +184,11 @@ def _max_pool(builder: _Builder, layer: volume.MaxPool) -> None:
 
 def _flatten(builder: _Builder, layer: volume.Flatten) -> None:
     """Depth-major packing is Keras' own flattening order."""
-    builder.vector = builder.add(flat.Flatten, layer.name, (builder.window(layer.name, 0, builder.depth),))
+    builder.vector = builder.add(flat.Reshape, layer.name, (builder.window(layer.name, 0, builder.depth),))
 
 
 def _flatten_slices(builder: _Builder, layer: volume.FlattenSlices) -> None:
-    builder.vector = builder.add(flat.Flatten, layer.name, (builder.stack(layer.name),))
+    builder.vector = builder.add(flat.Reshape, layer.name, (builder.stack(layer.name),))
 
 
 def _dense(builder: _Builder, layer: volume.Dense) -> None:
@@ -224,7 +224,7 @@ def _lstm(builder: _Builder, layer: volume.Lstm) -> None:
         if hidden is not None:
             for number in range(len(recurrent)):
                 called = f"{name}/recurrent" + "_thin" * (number + 1 < len(recurrent))
-                hidden = builder.add(flat.Dense, called, (hidden,), first_matrix + number, None, "linear")
+                hidden = builder.add(flat.MatMul, called, (hidden,), first_matrix + number, None, "linear")
             gates = each("add", gates, hidden, called="gates")
         fresh = each("multiply", gate(gates, 0, "sigmoid"), gate(gates, 2, "tanh"), called="fresh")
         if cell is None:

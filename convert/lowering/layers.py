@@ -6,15 +6,14 @@ A joint is a *volume* (height, width, depth, channels), its depth the slices; ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.card import Head, SugenoHead
-from edge.core.decide import start_of, weights_of
+from edge.core.logistic import probabilities
+from edge.core.rules import Head, TaskName
 
 Weights = NDArray[np.float32]
 Triple = tuple[int, int, int]
@@ -106,6 +105,11 @@ class Softmax(Layer):
     kernel: Weights
     bias: Weights
 
+    task: ClassVar[TaskName] = "joint_defect"
+
+    def scores_from(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        return probabilities(readings)
+
 
 @dataclass(frozen=True)
 class Partition(Layer):
@@ -124,6 +128,11 @@ class Sugeno(Layer):
 
     consequents: Weights
 
+    task: ClassVar[TaskName] = "joint_quality"
+
+    def scores_from(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        return readings
+
 
 @dataclass(frozen=True)
 class Thermometer(Layer):
@@ -136,10 +145,17 @@ class Thermometer(Layer):
     bias: Weights
     head: Head
 
+    @property
+    def task(self) -> TaskName:
+        return self.head.task
+
+    def scores_from(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.head.scores(readings)
+
 
 def readings_from(head: Head, bands: NDArray[np.float64]) -> NDArray[np.float64]:
     """The defect logits or quality indices (n,) that real-valued bands (n, bands) show."""
-    readings: NDArray[np.float64] = start_of(head) + bands @ np.array(weights_of(head, bands.shape[1]))
+    readings: NDArray[np.float64] = head.start + bands @ np.array(head.weights(bands.shape[1]))
     return readings
 
 
@@ -152,10 +168,20 @@ class Network:
     layers: tuple[Layer, ...]
 
     @property
-    def grades(self) -> bool:
-        """Does it give a quality index? Else it finds defects."""
+    def task(self) -> TaskName:
+        """What the network is for, which its last layer shows."""
+        return self._last.task
+
+    def scores_from(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
+        """p_defect, or the quality index, of readings."""
+        return self._last.scores_from(readings)
+
+    @property
+    def _last(self) -> Softmax | Sugeno | Thermometer:
         last = self.layers[-1]
-        return isinstance(last, Sugeno) or (isinstance(last, Thermometer) and isinstance(last.head, SugenoHead))
+        if not isinstance(last, Softmax | Sugeno | Thermometer):
+            raise TypeError(f"{self.name}: ends in {type(last).__name__}, which gives no score")
+        return last
 
     def with_layers(self, layers: list[Layer]) -> Network:
         return replace(self, layers=tuple(layers))
@@ -172,16 +198,6 @@ def padding(length: int, kernel: int, stride: int, *, same: bool) -> tuple[int, 
 def padding_word(*, same: bool) -> str:
     """TensorFlow's word for it."""
     return "SAME" if same else "VALID"
-
-
-def scaled(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey values as a network takes them, 0 to 1."""
-    return patches.astype(np.float32) / np.float32(255)
-
-
-def scaled_batches(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.float32]]:
-    """``scaled``, some joints at a time."""
-    return (scaled(patches[start : start + size]) for start in range(0, len(patches), size))
 
 
 def describe(layer: Layer) -> str:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lots.patches import scaled_batches
 from convert.lowering.bands import band_channels
 from convert.lowering.evaluate import readings
 from convert.lowering.flat import flatten_network
-from convert.lowering.layers import Network, number_of_weights, readings_from, scaled_batches
+from convert.lowering.layers import Network, number_of_weights, readings_from
 from convert.lowering.passes.balance import balance_channels
 from convert.lowering.passes.dropout import drop_dropout
 from convert.lowering.passes.head import sugeno_head, thermometer_head
@@ -21,7 +22,6 @@ from convert.lowering.passes.relu import fuse_relu
 from convert.lowering.passes.spread import spread_factors
 from convert.lowering.program import Program, run
 from convert.lowering.read import read_network
-from edge.core.card import SugenoHead
 from edge.core.errors import ConfigError, GateRefused
 
 Scores = NDArray[np.float64]
@@ -118,26 +118,34 @@ def lower_checked(
 
 def network_scores(network: Network, patches: Patches) -> Scores:
     """p_defect, or quality index, under a network of plain layers in float32, float64 (n,)."""
-    found = readings(network, patches)
-    return found if network.grades else _probability(found)
+    return network.scores_from(readings(network, patches))
 
 
 def program_scores(program: Program, patches: Patches, batch: int = 32) -> Scores:
     """p_defect, or quality index, under the lowered program in float32, float64 (n,)."""
     bands = [np.asarray(run(program, inputs), np.float64) for inputs in scaled_batches(patches, batch)]
-    found = readings_from(program.head, np.concatenate(bands))
-    return found if isinstance(program.head, SugenoHead) else _probability(found)
+    return program.head.scores(readings_from(program.head, np.concatenate(bands)))
 
 
 def require_equivalence(before: Scores, after: Scores, step: str) -> float:
     """The largest difference; raises GateRefused when it exceeds the tolerance or is not a number."""
-    difference: Any = np.abs(before - after).max()
+    difference = largest_difference(before, after)
+    require_within(difference, step)
+    return difference
+
+
+def largest_difference(before: Scores, after: Scores) -> float:
+    """NaN where one of them is no number."""
+    return float(np.abs(before - after).max())
+
+
+def require_within(difference: float, step: str) -> None:
+    """Raises GateRefused for a difference beyond the tolerance."""
     if not difference <= TOLERANCE:
         raise GateRefused(
             f"no bundle written: lowering step {step!r} changes a score by {difference:.2e}, more than "
             f"{TOLERANCE:.0e}; a layer is not rewritten exactly: report it with the model"
         )
-    return float(difference)
 
 
 def rewritten(network: Network, name: str, sample: Patches) -> Network:
@@ -145,8 +153,3 @@ def rewritten(network: Network, name: str, sample: Patches) -> Network:
     if name not in PASSES:
         raise ConfigError(f"[lowering] passes: {name!r} is not a pass; use {', '.join(PASSES)}")
     return PASSES[name](network, sample)
-
-
-def _probability(logits: Scores) -> Scores:
-    scores: Scores = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
-    return scores

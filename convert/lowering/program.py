@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convert.lowering.layers import Activation, Triple, Weights, padding_word
-from edge.core.card import Head
+from edge.core.rules import Head
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Conv(Op):
+class Conv2d(Op):
     """2D convolution; kernel (height, width, in, out)."""
 
     kernel: Weights
@@ -61,7 +61,7 @@ class Step(Op):
 
 
 @dataclass(frozen=True)
-class MaxPool(Op):
+class MaxPool2d(Op):
     """2D max pooling."""
 
     size: tuple[int, int]
@@ -77,12 +77,12 @@ class Elementwise(Op):
 
 
 @dataclass(frozen=True)
-class Flatten(Op):
+class Reshape(Op):
     """To (n, values), height first, channels last."""
 
 
 @dataclass(frozen=True)
-class Dense(Op):
+class MatMul(Op):
     """Product with matrix number ``matrix`` of the program."""
 
     matrix: int
@@ -90,7 +90,7 @@ class Dense(Op):
     activation: Activation
 
 
-MOVES = (Channels, Concat, Stack, Step, Flatten)
+MOVES = (Channels, Concat, Stack, Step, Reshape)
 """Operations that move values and change none."""
 
 
@@ -134,7 +134,7 @@ def apply(op: Op, values: Sequence[Any], matrices: Sequence[Any]) -> Any:  # noq
 
     first = values[0]
     match op:
-        case Conv(kernel=kernel, bias=bias, activation=activation, strides=strides, same=same):
+        case Conv2d(kernel=kernel, bias=bias, activation=activation, strides=strides, same=same):
             result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, padding_word(same=same)), bias)
             return ACTIVATIONS[activation](result)
         case Channels(start=start, stop=stop):
@@ -146,13 +146,13 @@ def apply(op: Op, values: Sequence[Any], matrices: Sequence[Any]) -> Any:  # noq
         case Step(number=number, steps=steps):
             rows = first.shape[0] // steps
             return first[number * rows : (number + 1) * rows]
-        case MaxPool(size=size, strides=strides, same=same):
+        case MaxPool2d(size=size, strides=strides, same=same):
             return tf.nn.max_pool2d(first, size, strides, padding_word(same=same))
         case Elementwise(function=function):
             return _FUNCTIONS[function](*values)
-        case Flatten():
+        case Reshape():
             return tf.reshape(first, (-1, int(np.prod(first.shape[1:]))))
-        case Dense(matrix=matrix, bias=bias, activation=activation):
+        case MatMul(matrix=matrix, bias=bias, activation=activation):
             # The matrix is (out, in): the converter folds a transpose only of small constants. It would take a large
             # transposed one for an activation and give it a zero point, which runtimes disagree on.
             result = tf.matmul(first, matrices[matrix], transpose_b=True)

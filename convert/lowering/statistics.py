@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lots.patches import scaled_batches
 from convert.lowering.evaluate import forward, readings
-from convert.lowering.layers import Network, Sugeno, Thermometer, scaled_batches
+from convert.lowering.layers import Network, Sugeno, Thermometer
 from convert.lowering.slopes import with_slopes
-from edge.core.card import SugenoHead
-from edge.core.decide import weights_of
+from edge.core.rules import SugenoHead
 
 Patches = NDArray[np.uint8]
 ByChannel = dict[str, NDArray[np.float64]]
@@ -88,7 +88,7 @@ def _readings(network: Network, last: Any) -> Any:
     """``readings`` of what the last layer gives, as a tensor, to a constant."""
     match network.layers[-1]:
         case Thermometer(head=head, bias=bias):
-            return last * np.array(weights_of(head, bias.size), np.float32)
+            return last * np.array(head.weights(bias.size), np.float32)
         case Sugeno():
             return last
         case _:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.factorise import Ranks, factorised
 from convert.networks.cnn3d import INPUT_SHAPE, cnn3d
 from convert.networks.cnn_lstm import TRUNKS, Stage, Trunk, cnn_lstm
+from convert.networks.factorise import Ranks, factorised
 from edge.core.errors import ConfigError
 from edge.files import digest_bytes, digest_file
 

@@ -9,32 +9,35 @@ from pathlib import Path
 
 import msgspec
 
+from convert.lots.features import GradedLot, inputs_of, load_graded_lot
 from convert.lowering.read import read_network
+from convert.metrics.grades import grades_of, recognition, thresholds
 from convert.networks.neurofuzzy import spec_of
-from convert.optical.lot import simulate_optical_lot
-from convert.quality import drawings, training
-from convert.quality.figures import grades_of, recognition, thresholds
+from convert.networks.scoring import load_model, quality_index
 from convert.reference.plans import OPTICAL_LOTS, SEED
 from convert.reference.provenance import is_done, mark_done, tools
+from convert.reports import grade_drawings as drawings
+from convert.reports.history import draw_grade_history
+from convert.simulator.optical.lot import simulate_optical_lot
 from convert.simulator.plan import LotPlan
-from convert.train import load_model
+from convert.training import grades as training
 from edge.core.features import FeatureSpec
 from edge.files import digest_file
 
-Say = Callable[[str], None]
+Tell = Callable[[str], None]
 _NAME = "neurofuzzy"
 _PREFIX = "optical-"
 
 
-def make_grades(work: Path, out: Path, say: Say, plans: Mapping[str, LotPlan] = OPTICAL_LOTS) -> None:
+def make_grades(work: Path, out: Path, tell: Tell, plans: Mapping[str, LotPlan] = OPTICAL_LOTS) -> None:
     """Simulate, train, draw and record; what ships ends in ``out``. ``plans``: training, validation and test lots."""
-    lots = {name: _lot(work, f"{_PREFIX}{name}", plans, say) for name in ("training", "validation", "test")}
+    lots = {name: _lot(work, f"{_PREFIX}{name}", plans, tell) for name in ("training", "validation", "test")}
     made = [work / name for name in (f"{_NAME}.keras", f"{_NAME}.png", f"{_NAME}.sets.png")]
     stamp = json.dumps([lot.digest for lot in lots.values()])
     if not is_done(made[0], stamp):
-        say(f"training {_NAME}: {len(lots['training'].rows)} joints, {training.EPOCHS} epochs")
+        tell(f"training {_NAME}: {len(lots['training'].rows)} joints, {training.EPOCHS} epochs")
         history = training.train_neurofuzzy(lots["training"], lots["validation"], made[0], SEED)
-        drawings.draw_quality_history(made[1], [(one.loss, one.validation_loss) for one in history])
+        draw_grade_history(made[1], [(one.loss, one.validation_loss) for one in history])
         drawings.draw_sets(made[2], read_network(load_model(made[0])))
         mark_done(made[0], stamp)
     for path in made:
@@ -51,27 +54,25 @@ def make_grades(work: Path, out: Path, say: Say, plans: Mapping[str, LotPlan] = 
         "tools": tools(),
     }
     (out / f"{_NAME}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    say(f"{_NAME}: {json.dumps(about['recognition_rate'])}")
+    tell(f"{_NAME}: {json.dumps(about['recognition_rate'])}")
 
 
-def _lot(work: Path, name: str, plans: Mapping[str, LotPlan], say: Say) -> training.QualityLot:
+def _lot(work: Path, name: str, plans: Mapping[str, LotPlan], tell: Tell) -> GradedLot:
     folder, plan = work / name, plans[name]
     if not folder.exists():
-        say(f"simulating {name}: {plan.joints} joints")
+        tell(f"simulating {name}: {plan.joints} joints")
         unfinished = work / f"{name}.part"
         shutil.rmtree(unfinished, ignore_errors=True)
         for _ in simulate_optical_lot(unfinished, plan):
             pass
         unfinished.rename(folder)
-    return training.load_quality_lot(folder, FeatureSpec())
+    return load_graded_lot(folder, FeatureSpec())
 
 
-def _rates(path: Path, lots: Mapping[str, training.QualityLot]) -> dict[str, float]:
+def _rates(path: Path, lots: Mapping[str, GradedLot]) -> dict[str, float]:
     """The Keras model's Recognition Rate on each lot, thresholds from training joints."""
     model = load_model(path)
     spec = spec_of(model)
-    indices = {
-        name: training.quality_index(model, training.inputs_of(spec, lot.features)) for name, lot in lots.items()
-    }
+    indices = {name: quality_index(model, inputs_of(spec, lot.features)) for name, lot in lots.items()}
     between = thresholds(indices["training"], lots["training"].grades)[1].tolist()
     return {name: recognition(grades_of(qi, between), lots[name].rows).recognised.value for name, qi in indices.items()}

@@ -15,22 +15,28 @@ from typing import Any
 
 import msgspec
 
-from convert import baseline, plots, train
-from convert.dataset import LabelledLot, balanced, load_lot
 from convert.evaluation.recorded import save_recorded
-from convert.factorise import Ranks, factorised
-from convert.metrics import auroc_interval
+from convert.lots.lot import LabelledLot
+from convert.lots.reading import load_lot
+from convert.lots.shards import LOT, read_lot_file
+from convert.lots.splits import balanced
+from convert.metrics.defects import auroc_interval
+from convert.networks.factorise import Ranks, factorised
+from convert.networks.scoring import load_model, score
 from convert.reference.grades import make_grades
 from convert.reference.plans import FINE_TUNING, LOTS, OPTICAL_LOTS, SEED, TRAINING
 from convert.reference.provenance import is_done, mark_done, tools
-from convert.simulator.lot import LOT, read_lot_file, simulate_lot
-from convert.training_plan import Network, TrainingPlan
+from convert.reports.history import draw_history
+from convert.simulator.xray.lot import simulate_lot
+from convert.training import defects as train
+from convert.training import grey_baseline as baseline
+from convert.training.plan import Network, TrainingPlan
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 from edge.files import digest_file
 
 RANKS = Ranks()
-Say = Callable[[str], None]
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,54 +46,54 @@ class _Lots:
     test: LabelledLot
 
 
-def make_reference(work: Path, out: Path, say: Say) -> None:
+def make_reference(work: Path, out: Path, tell: Tell) -> None:
     """Simulate, train the networks, factorise, fine-tune, record; the shipped files end in ``out``."""
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
-    lots = _Lots(*(_lot(work, name, say) for name in ("training", "validation", "test")))
-    _make_baseline(lots, work, out, say)
+    lots = _Lots(*(_lot(work, name, tell) for name in ("training", "validation", "test")))
+    _make_baseline(lots, work, out, tell)
     for network in TRAINING:
-        _make_network(network, lots, work, out, say)
-    make_grades(work, out, say, OPTICAL_LOTS)
+        _make_network(network, lots, work, out, tell)
+    make_grades(work, out, tell, OPTICAL_LOTS)
 
 
-def _lot(work: Path, name: str, say: Say) -> LabelledLot:
+def _lot(work: Path, name: str, tell: Tell) -> LabelledLot:
     plan, folder = LOTS[name], work / name
     if not (folder / LOT).exists():
         if folder.exists():
             shutil.rmtree(folder)  # the remains of an interrupted simulation
-        say(f"simulating {name}: {plan.joints} joints")
+        tell(f"simulating {name}: {plan.joints} joints")
         done = 0
         for joints in simulate_lot(folder, plan):
             done += joints
-            say(f"  {done} of {plan.joints} joints")
-    if read_lot_file(folder).plan != plan:
+            tell(f"  {done} of {plan.joints} joints")
+    if read_lot_file(folder).origin != asdict(plan):
         raise UsageError(f"{folder}: was simulated by another plan; remove it")
     return load_lot(folder, PreprocessSpec())
 
 
-def _make_baseline(lots: _Lots, work: Path, out: Path, say: Say) -> None:
+def _make_baseline(lots: _Lots, work: Path, out: Path, tell: Tell) -> None:
     path, stamp = work / "baseline.json", _stamp(lots, {})
     if not is_done(path, stamp):
-        say("fitting the baseline")
+        tell("fitting the baseline")
         baseline.save(baseline.fit(balanced(lots.training, "fewer-normals", SEED)), path)
         mark_done(path, stamp)
     shutil.copyfile(path, out / path.name)
 
 
-def _make_network(network: Network, lots: _Lots, work: Path, out: Path, say: Say) -> None:
+def _make_network(network: Network, lots: _Lots, work: Path, out: Path, tell: Tell) -> None:
     full, tuned = work / f"{network}.keras", work / f"{network}-factorised.keras"
-    _train(network, lots, full, TRAINING[network], None, say)
-    model = train.load_model(full)
-    _train(network, lots, tuned, FINE_TUNING[network], lambda: factorised(model, RANKS), say)
-    small = train.load_model(tuned)
+    _train(network, lots, full, TRAINING[network], None, tell)
+    model = load_model(full)
+    _train(network, lots, tuned, FINE_TUNING[network], lambda: factorised(model, RANKS), tell)
+    small = load_model(tuned)
     shutil.copyfile(tuned, out / tuned.name)
     for path in (full, tuned):
         history = path.with_suffix(".csv")
         shutil.copyfile(history, out / history.name)
-        plots.draw_history(out / f"{path.stem}.png", train.read_history(history))
+        draw_history(out / f"{path.stem}.png", train.read_history(history))
     judged = (lots.validation, lots.test)
-    scores = {kind: [train.score(one, lot) for lot in judged] for kind, one in (("full", model), ("factorised", small))}
+    scores = {kind: [score(one, lot) for lot in judged] for kind, one in (("full", model), ("factorised", small))}
     recorded = {lot.truth_digest: one for lot, one in zip(judged, scores["full"], strict=True)}
     save_recorded(out / f"{network}.scores.npz", recorded)
     about = _provenance(network, lots, {"full": full, "factorised": tuned})
@@ -97,11 +103,11 @@ def _make_network(network: Network, lots: _Lots, work: Path, out: Path, say: Say
         for lot, one in zip(judged, both, strict=True)
     }
     (out / f"{network}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    say(f"{network}: {json.dumps(about['auroc'])}")
+    tell(f"{network}: {json.dumps(about['auroc'])}")
 
 
 def _train(
-    network: Network, lots: _Lots, out: Path, plan: TrainingPlan, start: Callable[[], Any] | None, say: Say
+    network: Network, lots: _Lots, out: Path, plan: TrainingPlan, start: Callable[[], Any] | None, tell: Tell
 ) -> None:
     """Train, or go on training, unless this very training is done already."""
     stamp = _stamp(lots, {"training": asdict(TRAINING[network]), "plan": asdict(plan), "ranks": asdict(RANKS)})
@@ -109,15 +115,15 @@ def _train(
         return
     data = train.sides(lots.training, plan, lots.validation)
     steps = train.steps_per_epoch(data, plan)
-    say(f"training {out.stem}: {len(data.training.rows)} joints, {steps} steps an epoch, {plan.epochs} epochs")
+    tell(f"training {out.stem}: {len(data.training.rows)} joints, {steps} steps an epoch, {plan.epochs} epochs")
     losses: list[float] = []
 
     def tick(loss: float) -> None:
         losses.append(loss)
         if len(losses) % 50 == 0:
-            say(f"  step {len(losses)}: loss {sum(losses[-50:]) / 50:.4f}")
+            tell(f"  step {len(losses)}: loss {sum(losses[-50:]) / 50:.4f}")
 
-    train.train(network, data, out, plan, tick, lambda epoch: say(f"  {epoch}"), start() if start else None)
+    train.train(network, data, out, plan, tick, lambda epoch: tell(f"  {epoch}"), start() if start else None)
     mark_done(out, stamp)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convert.simulator.plan import LotPlan
-from convert.training_plan import Network, TrainingPlan
+from convert.training.plan import Network, TrainingPlan
 
 SEED = 2026
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge.ports import Free
+from edge.upkeep.ports import Free
 
 _ZONES = Path("/sys/class/thermal")
 _PLENTY = 10**9

@@ -11,7 +11,7 @@ import queue
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Command, Outcome
+from edge.reporting.ports import Command, CommandTopics, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +51,6 @@ class BrokerSettings(NamedTuple):
     producer: str = "axi-edge"
 
 
-class Ear(NamedTuple):
-    """What a session listens to: a topic filter, and who is told of each command (on the network thread)."""
-
-    commands: str
-    hear: Callable[[Command], None]
-
-
 @lru_cache(maxsize=16)  # the same for all verdicts, and slow to make
 def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -74,9 +67,9 @@ def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) 
 class MqttSession:
     """One connection to one broker."""
 
-    def __init__(self, settings: BrokerSettings, will: Message, ear: Ear | None = None) -> None:
+    def __init__(self, settings: BrokerSettings, will: Message, commands: CommandTopics | None = None) -> None:
         """Connect and wait for the broker's word. Raises BrokerUnavailable saying what it said."""
-        self._settings, self._ear = settings, ear
+        self._settings, self._commands = settings, commands
         self._where = f"broker {settings.host}:{settings.port}"
         self._changed = threading.Condition()
         self._state: str = "connecting"
@@ -180,8 +173,8 @@ class MqttSession:
     ) -> None:
         self._in_flight = int(getattr(properties, "ReceiveMaximum", _NO_LIMIT))
         self._largest = int(getattr(properties, "MaximumPacketSize", _LARGEST_PACKET))
-        if not code.is_failure and self._ear is not None:
-            client.subscribe(self._ear.commands, qos=1)
+        if not code.is_failure and self._commands is not None:
+            client.subscribe(self._commands.topics, qos=1)
         self._become(f"refused: {code}" if code.is_failure else "connected")
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
@@ -197,14 +190,16 @@ class MqttSession:
 
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
         if any(code.is_failure for code in codes):
-            log.warning("broker lets no commands through", extra={"topic": self._ear.commands if self._ear else ""})
+            log.warning(
+                "broker lets no commands through", extra={"topic": self._commands.topics if self._commands else ""}
+            )
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         # A retained command would be obeyed again at every connection.
-        if self._ear is not None and not message.retain:
+        if self._commands is not None and not message.retain:
             reply_to = getattr(message.properties, "ResponseTopic", "") or f"{message.topic}/response"
             correlation = getattr(message.properties, "CorrelationData", None)
-            self._ear.hear(Command(message.topic.rpartition("/")[2], reply_to, correlation))
+            self._commands.received(Command(message.topic.rpartition("/")[2], reply_to, correlation))
 
     def _become(self, state: str) -> None:
         with self._changed:
@@ -256,10 +251,10 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
     client.loop_start()
     try:
         while True:
-            one = arrived.get()
-            if isinstance(one, BrokerUnavailable):
-                raise one
-            yield one
+            found = arrived.get()
+            if isinstance(found, BrokerUnavailable):
+                raise found
+            yield found
     finally:
         client.disconnect()
         client.loop_stop()

@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import logging
 import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from edge.core.errors import ConfigError
-from edge.core.foreign import ROIS, TABLE, Told, Unsaid, tell_table, tell_xml
-from edge.core.job import Salvage, printable, salvage
-from edge.files import move_durably, read_regular, write_durably
-from edge.ports import Backlog, ClaimedJob, FinishedJob
+from edge.core.job import salvage
+from edge.core.places import UNFINISHED, Place
+from edge.files import move_durably, write_durably
+from edge.jobs.folder import _NO_DEFAULTS, ClaimedJob, arrival, open_folder
+from edge.jobs.vendors import JobDefaults
+from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
 
 log = logging.getLogger(__name__)
-
-MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 64 * 1024 * 1024
-_STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
-"""The disk's or the system's fault, not the job's: to be tried again."""
-_UNSAID = Unsaid()
-_FOLDERS = ("incoming", "work", "done", "rejected")
 
 
 class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
-    def __init__(self, root: Path, unsaid: Unsaid = _UNSAID, *, settle_s: float = 0.0) -> None:
-        """Create what is missing; ``unsaid``: what a result XML or a table leaves open; ``settle_s``: how long nothing
+    def __init__(self, root: Path, defaults: JobDefaults = _NO_DEFAULTS, *, settle_s: float = 0.0) -> None:
+        """Create what is missing; ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long nothing
         in a folder must have changed before it is claimed.
 
         Raises ConfigError when the folder cannot be used.
         """
-        self._unsaid, self._settle_s = unsaid, settle_s
-        self.incoming, self.work, self.done, self.rejected = (root / name for name in _FOLDERS)
+        self._root, self._defaults, self._settle_s = root, defaults, settle_s
+        self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +52,7 @@ class FolderSpool:
         """
         for folder in sorted(self.work.iterdir()):
             if folder.is_dir():
-                return open_folder(folder, self._unsaid)
+                return open_folder(folder, self._defaults)
         if not self._waiting:
             self._waiting = deque(self._arrived())
         while self._waiting:
@@ -75,13 +68,13 @@ class FolderSpool:
                     f"{error}; a job folder must be writable for the daemon's group (the sender's umask: 002)",
                 )
                 continue
-            return open_folder(target, self._unsaid)
+            return open_folder(target, self._defaults)
         return None
 
     def peek(self) -> ClaimedJob | None:
         """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
         try:
-            return open_folder(self._waiting[0], self._unsaid) if self._waiting else None
+            return open_folder(self._waiting[0], self._defaults) if self._waiting else None
         except OSError:
             return None
 
@@ -100,13 +93,7 @@ class FolderSpool:
 
     def waiting(self) -> Backlog:
         """What is still to be inspected."""
-        arrivals, jobs = [], 0
-        for place in (self.work, self.incoming):
-            for folder in _job_folders(place):
-                jobs += 1
-                with suppress(OSError):  # moved on since it was listed, or not ours to look into
-                    arrivals.append(_arrival(folder))
-        return Backlog(jobs, min(arrivals, default=None))
+        return backlog(self._root)
 
     def hand_back(self) -> int:
         """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
@@ -168,18 +155,20 @@ class FolderSpool:
         return [self.incoming / name for _, name in sorted(found)]
 
 
-class FoundJob(NamedTuple):
-    """A job folder found while looking around. ``place``: incoming, work, done or rejected."""
-
-    place: str
-    name: str
-    content: str
-    found: Salvage
+def backlog(root: Path) -> Backlog:
+    """Jobs in the spool that are still to be inspected, touching nothing."""
+    arrivals, jobs = [], 0
+    for place in UNFINISHED:
+        for folder in _job_folders(root / place):
+            jobs += 1
+            with suppress(OSError):  # moved on since it was listed, or not ours to look into
+                arrivals.append(arrival(folder))
+    return Backlog(jobs, min(arrivals, default=None))
 
 
 def survey(root: Path) -> Iterator[FoundJob]:
     """Every job in the spool, touching nothing."""
-    for place in _FOLDERS:
+    for place in Place:
         for folder in sorted(_job_folders(root / place)):
             with suppress(FileNotFoundError):
                 job = open_folder(folder)
@@ -193,70 +182,6 @@ def _job_folders(place: Path) -> Iterator[Path]:
         hidden = folder.name.startswith(".") or folder.name.endswith(".tmp")
         if not hidden and folder.is_dir() and not folder.is_symlink():
             yield folder
-
-
-def open_folder(folder: Path, unsaid: Unsaid = _UNSAID) -> ClaimedJob:
-    """Read what a job folder says of itself, in whichever words, where it lies; claims nothing.
-
-    A document that cannot be read is as good as empty.
-    """
-    names = _names(folder)
-    manifest = _read(folder / MANIFEST)
-    results = [name for name in names if name.lower().endswith(".xml")]
-    if manifest or MANIFEST in names or not (results or TABLE in names):
-        sent, told, source = [manifest], Told({}, ""), MANIFEST
-    elif results:
-        source = results[0]
-        xml, rois = _read(folder / source), _read(folder / ROIS)
-        sent, told = [xml, rois], tell_xml(xml, rois if ROIS in names else None, names, unsaid)
-        if len(results) > 1:
-            told = told._replace(problem=f"{results[1]} lies beside it; a job folder holds one result")
-    else:
-        source = TABLE
-        table = _read(folder / TABLE)
-        # A table need not name its board, so boards that are alike are told apart by their pictures.
-        sent, told = [table, *_pictures(folder, names)], tell_table(table, printable(folder.name), names, unsaid)
-    if source != MANIFEST:
-        manifest = json.dumps(told.document).encode()
-    # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
-    # joints. Without any, the folder's name is all there is.
-    identity = b"\0".join(sent) if any(sent) else os.fsencode(folder.name)
-    content = "sha256:" + hashlib.sha256(identity).hexdigest()
-    return ClaimedJob(
-        folder, manifest, content, _arrival(folder), folder.stat().st_ino, source=source, problem=told.problem
-    )
-
-
-def _pictures(folder: Path, names: Sequence[str]) -> Iterator[bytes]:
-    """Name, size and time of every file besides the table: the same wherever the folder is moved."""
-    for name in names:
-        if name not in {TABLE, "reason.json"}:
-            found = (folder / name).lstat()
-            yield f"{name} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
-
-
-def _names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_regular(path, MAX_MANIFEST_BYTES)
-    except OSError as error:
-        if error.errno in _STORAGE_FAULTS:
-            raise
-        if error.errno != errno.ENOENT:
-            log.warning("not readable", extra={"file": str(path), "problem": str(error)})
-        return b""
-
-
-def _arrival(folder: Path) -> float:
-    """When the manifest was written here, by our clock; moving its folder does not change that. Raises OSError."""
-    for name in (MANIFEST, ROIS, TABLE):
-        with suppress(FileNotFoundError):
-            return (folder / name).lstat().st_ctime
-    return folder.lstat().st_ctime
 
 
 def _free_name(path: Path) -> Path:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from edge.adapters.journal_view import held
+from edge.adapters.journal.view import held
 from edge.adapters.spool import survey
-from edge.audit import Account, audit
-from edge.config import Settings
+from edge.commands import add_config
+from edge.config import Settings, load_settings
 from edge.core.errors import UsageError
+from edge.upkeep.audit import Account, audit
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_audit(commands: Commands) -> None:
+    command = commands.add_parser("audit", help="is every joint accounted for? exit 1 and its name if not")
+    add_config(command)
+    command.add_argument("--json", action="store_true")
+    command.add_argument("--capture", type=Path, metavar="FILE", help="what axi-edge tail --json printed")
+    command.set_defaults(action=_audit)
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    account = device_account(load_settings(arguments.config), arguments.capture)
+    print(msgspec.json.encode(account).decode() if arguments.json else as_text(account))
+    return int(bool(account.problems))
 
 
 def device_account(settings: Settings, capture: Path | None) -> Account:
@@ -26,7 +45,7 @@ def device_account(settings: Settings, capture: Path | None) -> Account:
     if not first.problems:
         return first
     second = _look(settings, capture)
-    return replace(second, problems=tuple(one for one in second.problems if one in first.problems))
+    return replace(second, problems=tuple(problem for problem in second.problems if problem in first.problems))
 
 
 def _look(settings: Settings, capture: Path | None) -> Account:

@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import __version__
-from edge.adapters.spool import open_folder
-from edge.bootstrap import utc_now
 from edge.core.errors import JobRefused, UsageError
-from edge.core.job import printable, salvage
-from edge.core.payloads import VerdictPayload
-from edge.core.wire import Encoder, Topics, encode
-from edge.inspection import read_job, refused_joint
-from edge.loading import LoadedModels
-from edge.ports import Batch, ClaimedJob, ViewToJudge
+from edge.core.wire import Encoder, Topics, VerdictMessage
+from edge.daemon.wiring import utc_now
+from edge.jobs.folder import ClaimedJob, name_refused, open_folder, read_job
+from edge.judging.loading import LoadedModels, load_models
+from edge.judging.messages import Choice, Load
+from edge.judging.ports import Batch, views_of
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_inspect(commands: Commands) -> None:
+    inspect = commands.add_parser("inspect", help="one-shot: one verdict JSON a line on stdout")
+    inspect.add_argument("job", nargs="+", type=Path, metavar="JOB", help="a job folder")
+    inspect.add_argument(
+        "--bundle",
+        required=True,
+        type=Path,
+        action="append",
+        help="may be repeated: each judges its card's joint types",
+    )
+    inspect.add_argument("--public-key", default="", metavar="FILE", help="refuse a bundle this key did not sign")
+    inspect.add_argument(
+        "--operating-point", default="", metavar="NAME", help="of the first bundle; default: the card's"
+    )
+    inspect.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
+    inspect.add_argument(
+        "--kernels", choices=["fast", "exact"], default="fast", help="exact: same bits on every runtime"
+    )
+    inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
+    inspect.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
+    inspect.set_defaults(action=_inspect)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    main, *others = (os.fsencode(bundle) for bundle in arguments.bundle)
+    load = Load(
+        choices=(
+            Choice(bundle=main, operating_point=arguments.operating_point),
+            *(Choice(bundle=bundle) for bundle in others),
+        ),
+        public_key_file=arguments.public_key,
+        runtime=arguments.runtime,
+        threads=arguments.threads,
+        kernels=arguments.kernels,
+    )
+    if not load.public_key_file:
+        print("axi-edge: signature not checked; name the signer's key with --public-key", file=sys.stderr)
+    return inspect(arguments.job, load_models(load), arguments.device)
 
 
 def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str) -> int:
@@ -28,31 +73,28 @@ def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str) -> int:
     for folder in folders:
         claimed = open_folder(folder)
         try:
-            for payload in _judged(claimed, loaded, encoder):
-                _print(payload)
+            _print(_judged(claimed, loaded, encoder))
         except JobRefused as error:
             code = error.exit_code
-            for payload in _refused(claimed, encoder):
-                _print(payload)
+            _print(_refused(claimed, encoder))
             print(f"axi-edge: {error}", file=sys.stderr)
     return code
 
 
-def _judged(claimed: ClaimedJob, loaded: LoadedModels, encoder: Encoder) -> Iterator[VerdictPayload]:
+def _judged(claimed: ClaimedJob, loaded: LoadedModels, encoder: Encoder) -> Iterator[VerdictMessage]:
     job, unknown = read_job(claimed)
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
-    views = [ViewToJudge(view, job.joints_of(view)) for view in job.views if job.joints_of(view)]
-    for verdict in loaded.judge.views(Batch(job, claimed.folder, views), lambda: None):
+    for verdict in loaded.judge.views(Batch(job, claimed.folder, views_of(job)), lambda: None):
         yield encoder.verdict(job, verdict, utc_now())
 
 
-def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictPayload]:
-    found = salvage(claimed.manifest)
-    job_id, serial = found.job_id or printable(claimed.folder.name), found.serial or "unknown"
-    for joint in found.joints:
-        yield encoder.refused(job_id, serial, refused_joint(joint), claimed.content, utc_now())
+def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictMessage]:
+    job = name_refused(claimed)
+    for joint in job.joints:
+        yield encoder.refused(job.job_id, job.serial, joint, claimed.content, utc_now())
 
 
-def _print(payload: VerdictPayload) -> None:
-    print(encode(payload).decode())
+def _print(verdicts: Iterator[VerdictMessage]) -> None:
+    for verdict in verdicts:
+        print(verdict.message.payload.decode())

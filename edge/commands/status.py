@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from edge.adapters.journal_view import Totals, totals
-from edge.bundle import open_bundle
-from edge.config import Settings
+from edge.adapters.journal.view import Totals, totals
+from edge.adapters.spool import backlog
+from edge.bundle.format import open_bundle
+from edge.commands import add_config
+from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
-from edge.daemon import lock_path
+from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_status(commands: Commands) -> None:
+    status = commands.add_parser("status", help="what the daemon is doing")
+    add_config(status)
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(action=_status)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    status = device_status(load_settings(arguments.config))
+    print(msgspec.json.encode(status).decode() if arguments.json else as_text(status))
+    return 0
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
@@ -40,7 +61,7 @@ def device_status(settings: Settings) -> DeviceStatus:
     return DeviceStatus(
         device=settings.device.name,
         running=_running(lock_path(settings)),
-        backlog=_backlog(Path(settings.spool.path)),
+        backlog=backlog(Path(settings.spool.path)).jobs,
         outbox=ledger.unsent,
         jobs=ledger.jobs,
         verdicts=ledger.verdicts,
@@ -86,12 +107,3 @@ def _running(lock: Path) -> bool:
             return not free
     except PermissionError as error:
         raise ConfigError(f"{lock}: {error.strerror}; ask as the daemon's user, for example with sudo") from error
-
-
-def _backlog(spool: Path) -> int:
-    return sum(
-        entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".") and not entry.name.endswith(".tmp")
-        for name in ("incoming", "work")
-        if (spool / name).is_dir()
-        for entry in (spool / name).iterdir()
-    )

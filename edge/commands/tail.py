@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import argparse
+import signal
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from edge.adapters.mqtt import listen
-from edge.bootstrap import broker_settings
-from edge.config import Settings
-from edge.core.grades import in_words
+from edge.commands import add_config
+from edge.config import Settings, load_settings
+from edge.core import grades
+from edge.daemon.broker import broker_settings
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_tail(commands: Commands) -> None:
+    tail = commands.add_parser("tail", help="what the device publishes, live from the broker")
+    add_config(tail)
+    tail.add_argument("--json", action="store_true")
+    tail.set_defaults(action=_tail)
+
+
+def _tail(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way of ending it is a clean one
+    with suppress(KeyboardInterrupt):
+        follow(load_settings(arguments.config), as_json=arguments.json)
+    return 0
 
 
 def follow(settings: Settings, *, as_json: bool) -> None:
     """Print a line a message until interrupted. Raises BrokerUnavailable or ConfigError."""
-    broker = broker_settings(settings.mqtt, settings.device.name)
+    broker = broker_settings(settings)
     broker = broker._replace(client_id=f"{broker.client_id}-tail")
     for topic, raw in listen(broker, f"{settings.mqtt.base_topic}/#"):
         if as_json:
@@ -34,46 +55,48 @@ def _decoded(raw: bytes) -> Any:
 def readable(topic: str, payload: Any) -> str:
     """One line for a person."""
     kind = str(payload.get("schema", "")).partition("/")[0] if isinstance(payload, dict) else ""
-    say = _SAYINGS.get(kind)
-    if say is None:
+    in_words = _IN_WORDS.get(kind)
+    if in_words is None:
         return f"{topic}: {msgspec.json.encode(payload).decode()}"
-    return f"{str(payload['time'])[11:23]}  {say(payload)}"
+    return f"{str(payload['time'])[11:23]}  {in_words(payload)}"
 
 
-def _verdict(said: Any) -> str:
-    score = "" if said["p_defect"] is None else f"  p {said['p_defect']:.3f} of {said['threshold']:.3f}"
-    if "grade" in said:
-        score = f"  {in_words(said['grade'])}, quality index {said['quality_index']:.3f}"
-    why = f"  {said['reason']}" if said["reason"] else ""
-    return f"{said['board']['serial']}  {said['verdict']:<8} -> {said['route']:<10}  {said['joint']}{score}{why}"
+def _verdict(message: Any) -> str:
+    score = "" if message["p_defect"] is None else f"  p {message['p_defect']:.3f} of {message['threshold']:.3f}"
+    if "grade" in message:
+        score = f"  {grades.in_words(message['grade'])}, quality index {message['quality_index']:.3f}"
+    why = f"  {message['reason']}" if message["reason"] else ""
+    return f"{message['board']['serial']}  {message['verdict']:<8} -> {message['route']:<10}  {message['joint']}{score}{why}"
 
 
-def _board(said: Any) -> str:
-    counts = ", ".join(f"{n} {call}" for call, n in said["verdicts"].items() if n) or "no joints"
-    grades = ", ".join(f"{n} {in_words(grade)}" for grade, n in said.get("grades", {}).items() if n)
-    counts += f" ({grades})" if grades else ""
-    return f"{said['board']['serial']}  {'REFUSED' if said['refused'] else 'finished'} job {said['job_id']}: {counts}"
+def _board(message: Any) -> str:
+    counts = ", ".join(f"{n} {call}" for call, n in message["verdicts"].items() if n) or "no joints"
+    graded = ", ".join(f"{n} {grades.in_words(grade)}" for grade, n in message.get("grades", {}).items() if n)
+    counts += f" ({graded})" if graded else ""
+    return f"{message['board']['serial']}  {'REFUSED' if message['refused'] else 'finished'} job {message['job_id']}: {counts}"
 
 
-def _alarm(said: Any) -> str:
-    return f"ALARM {said['severity']} {said['code']}: {said['text']}"
+def _alarm(message: Any) -> str:
+    return f"ALARM {message['severity']} {message['code']}: {message['text']}"
 
 
-def _status(said: Any) -> str:
-    bundles = [("", said["bundle"])] if said["bundle"] else []
-    bundles += [(f" for {kind}", bundle) for kind, bundle in said.get("routes", {}).items()]
-    return ", ".join([f"device {said['state']}", *(f"{one['name']} {one['version']}{kind}" for kind, one in bundles)])
+def _status(message: Any) -> str:
+    bundles = [("", message["bundle"])] if message["bundle"] else []
+    bundles += [(f" for {kind}", bundle) for kind, bundle in message.get("routes", {}).items()]
+    return ", ".join(
+        [f"device {message['state']}", *(f"{bundle['name']} {bundle['version']}{kind}" for kind, bundle in bundles)]
+    )
 
 
-def _metrics(said: Any) -> str:
-    p99 = f", p99 {said['latency_ms']['p99']:.0f} ms" if said["latency_ms"] else ""
-    waits = f"{said['backlog']} jobs and {said['outbox']} messages wait"
-    moving = [kind or "unnamed" for kind, one in said.get("quality", {}).items() if one["drifting"]]
+def _metrics(message: Any) -> str:
+    p99 = f", p99 {message['latency_ms']['p99']:.0f} ms" if message["latency_ms"] else ""
+    waits = f"{message['backlog']} jobs and {message['outbox']} messages wait"
+    moving = [kind or "unnamed" for kind, trend in message.get("quality", {}).items() if trend["drifting"]]
     drift = f", quality drifts on {', '.join(moving)}" if moving else ""
-    return f"{said['joints_per_s']:.1f} joints/s{p99}, {waits}, {said['memory_mb']} MB{drift}"
+    return f"{message['joints_per_s']:.1f} joints/s{p99}, {waits}, {message['memory_mb']} MB{drift}"
 
 
-_SAYINGS: dict[str, Callable[[Any], str]] = {
+_IN_WORDS: dict[str, Callable[[Any], str]] = {
     "axi-verdict": _verdict,
     "axi-board": _board,
     "axi-alarm": _alarm,

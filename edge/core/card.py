@@ -14,56 +14,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import BundleRefused
-from edge.core.features import FEATURES, FeatureSpec
+from edge.core.features import FeatureSpec
+from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
-from edge.core.intake import Spec, input_shape
+from edge.core.intake import Spec
+from edge.core.rules import GradeScale, Head, OperatingPoint, Rule, Slug, SugenoHead, TaskName, ThermometerHead
 
 SCHEMA = "axi-card/1"
 
 _MIDWAY = 1e-6
 """How far a threshold may be off the middle, for rounding's sake."""
 
-Probability = Annotated[float, Meta(ge=0, le=1)]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
-Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-class Rate(Struct, frozen=True, kw_only=True):
-    """A measured proportion ``hits`` / ``total`` with its two-sided 95 % Clopper-Pearson interval."""
-
-    value: Probability
-    low: Probability
-    high: Probability
-    hits: Annotated[int, Meta(ge=0)]
-    total: Annotated[int, Meta(ge=1)]
-
-
-class OperatingPoint(Struct, frozen=True, kw_only=True):
-    """A joint is a defect when p_defect >= threshold; so a lower threshold gives more recall."""
-
-    name: Slug
-    threshold: Annotated[float, Meta(ge=0, lt=1)]
-    measured_on: str
-    recall: Rate
-    false_positive_rate: Rate
-
-
-class GradeScale(Struct, frozen=True, kw_only=True):
-    """Where the grades of a quality index lie (``edge.core.grades``), and what a verdict by them is worth.
-
-    ``thresholds``: th1 to th4, midway between the mean indices ``class_means`` of neighbouring classes; of training
-    joints, on lot ``learnt_on``, alone (Acciani et al., 2009). ``recognised``: joints of lot ``measured_on`` that get
-    the experts' grade; ``recall`` and ``false_positive_rate``: of poor and excessive joints as defects.
-    """
-
-    name: Slug = "midpoints"
-    thresholds: tuple[Probability, Probability, Probability, Probability]
-    class_means: tuple[Probability, Probability, Probability, Probability, Probability]
-    learnt_on: str
-    measured_on: str
-    recognised: Rate
-    recall: Rate
-    false_positive_rate: Rate
 
 
 class TensorInfo(Struct, frozen=True, kw_only=True):
@@ -75,32 +37,6 @@ class TensorInfo(Struct, frozen=True, kw_only=True):
     zero_point: int = 0
 
 
-class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
-    """How the output tensor encodes the defect logit.
-
-    The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
-    ``full``; so logit = low + (high - low) * sum(values) / (n * full), and p_defect = 1 / (1 + exp(-logit)).
-    An int8 softmax would have 256 score levels; this has about 255 * n, in integer arithmetic throughout.
-    """
-
-    low: float
-    high: float
-    full: Annotated[float, Meta(gt=0)]
-
-
-class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
-    """How the output tensor encodes a quality index: four ramps over a coordinate of solder amount.
-
-    Each of the four values fills up from 0 to ``full`` between two neighbouring fuzzy sets, so the degrees of
-    membership in the five are 1 - r1, r1 - r2, r2 - r3, r3 - r4 and r4, with r = value / full. Rule i concludes
-    ``consequents[i]``, and the index is their mean, weighted by the degrees (zero-order Sugeno).
-    """
-
-    consequents: tuple[Probability, Probability, Probability, Probability, Probability]
-    full: Annotated[float, Meta(gt=0)]
-
-
-Head = ThermometerHead | SugenoHead
 Scheme = Literal["int8", "float32", "float16", "dynamic-range"]
 
 
@@ -150,7 +86,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     schema: Literal["axi-card/1"]
     name: Slug
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
-    task: Literal["joint_defect", "joint_quality"]
+    task: TaskName
     network: str
     joint_types: tuple[str, ...]
     classes: tuple[str, ...]
@@ -183,10 +119,6 @@ class ModelCard(Struct, frozen=True, kw_only=True):
         return self.grades
 
 
-Rule = OperatingPoint | GradeScale
-"""By what a model's output becomes a verdict."""
-
-
 def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
     """Decode a card. Raises BundleRefused naming the field."""
     try:
@@ -206,7 +138,7 @@ def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
     if isinstance(card.preprocess, FeatureSpec):
         yield from _feature_problems(card.preprocess)
     shape = card.quantisation.input.shape
-    if shape != (1, *input_shape(card.preprocess)):
+    if shape != (1, *card.preprocess.input_shape):
         yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
 
 

@@ -6,15 +6,14 @@ Round trip: for every ``Job`` j, ``parse_manifest(encode_manifest(j)).job == j``
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import JobRefused
+from edge.core.fields import parts, place_of
 
 SCHEMA = "axi-job/1"
 MAX_SLICES = 6
@@ -88,6 +87,11 @@ class Joint(Struct, frozen=True, kw_only=True):
     pin: Text = ""
     machine_call: MachineCall | None = None
 
+    @property
+    def named(self) -> NamedJoint:
+        """Without its place."""
+        return NamedJoint(self.id, self.refdes, self.pin, self.type, self.machine_call)
+
 
 class Job(Struct, frozen=True, kw_only=True):
     """One board as the machine handed it over: views with slices, and the joints it flagged."""
@@ -113,11 +117,13 @@ class Manifest(NamedTuple):
 
 
 class NamedJoint(NamedTuple):
-    """As much of a joint as a broken manifest still yields."""
+    """A joint as a verdict names it; of a broken manifest, as much of that as it still yields."""
 
     id: str
     refdes: str = ""
     pin: str = ""
+    type: str = ""
+    machine_call: MachineCall | None = None
 
 
 class Salvage(NamedTuple):
@@ -146,7 +152,7 @@ def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
     except _UNDECODABLE as error:
         raise JobRefused(_plain(source, str(error))) from error
     _check(job, source)
-    return Manifest(job, tuple(_unknown(document, Job, "")))
+    return Manifest(job, _unknown(document))
 
 
 def encode_manifest(job: Job) -> bytes:
@@ -207,12 +213,17 @@ def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(source: str, problem: str) -> str:
-    """Turn msgspec's 'problem - at `$.path`' into 'source: path: problem; remedy'."""
-    match = re.fullmatch(r"(.*) - at `(?:key in )?\$\.?(.*)`", problem, re.DOTALL)
-    if match:
-        what, where = match.group(1), match.group(2) or "the document"
-        return f"{source}: {where}: {what}; correct this field in the exporter (contract {SCHEMA})"
-    return f"{source}: {problem}; the file must be one JSON object of contract {SCHEMA}"
+    """Source, place, what is wrong there, and the remedy."""
+    what, where = place_of(problem)
+    if what == problem:
+        return f"{source}: {problem}; the file must be one JSON object of contract {SCHEMA}"
+    return f"{source}: {where or 'the document'}: {what}; correct this field in the exporter (contract {SCHEMA})"
+
+
+def _unknown(document: Any) -> tuple[str, ...]:
+    """Paths of the keys that the contract does not know, array positions folded to ``[]``."""
+    found = (f"{part.path}.{key}".lstrip(".") for part in parts(document, Job) for key in part.unknown)
+    return tuple(dict.fromkeys(found))
 
 
 def _check(job: Job, source: str) -> None:
@@ -264,37 +275,3 @@ def _joint_problems(job: Job) -> Problems:
 
 def _is_plain_file_name(name: str) -> bool:
     return not (set(name) & {"/", "\\", "\0"}) and name not in {".", "..", "manifest.json"}
-
-
-def _unknown(value: Any, kind: type[Struct], path: str) -> list[str]:
-    """Paths of keys in ``value`` that ``kind`` does not declare, array positions folded to ``[]``."""
-    if not isinstance(value, dict):
-        return []
-    fields = _declared(kind)
-    found = [f"{path}{key}" for key in value if key not in fields]
-    for key, declared in fields.items():
-        child = _struct_in(declared)
-        if child is None or key not in value:
-            continue
-        if isinstance(value[key], list):
-            nested = (_unknown(item, child, f"{path}{key}[].") for item in value[key])
-            found += [name for names in nested for name in names]
-        else:
-            found += _unknown(value[key], child, f"{path}{key}.")
-    return list(dict.fromkeys(found))
-
-
-@cache
-def _declared(kind: type[Struct]) -> dict[str, Any]:
-    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-
-
-def _struct_in(declared: Any) -> type[Struct] | None:
-    """The Struct inside a field's declared type (``X``, ``X | None``, ``tuple[X, ...]``, ``Annotated``)."""
-    if isinstance(declared, type) and issubclass(declared, Struct):
-        return declared
-    for argument in getattr(declared, "__args__", ()):
-        inner = _struct_in(argument)
-        if inner is not None:
-            return inner
-    return None

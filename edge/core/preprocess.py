@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from edge.core.job import Polarity, Roi
+from edge.core.verdict import Reason
 
 Grey = NDArray[np.uint8]
 """One slice: uint8, shape (height, width)."""
@@ -26,11 +27,22 @@ Patch = NDArray[np.uint8]
 """One joint: uint8, shape (size, size, channels), slice k in channel k."""
 
 
+LEAST_CONTRAST = 4
+"""Grey levels that even the dullest slice of an X-ray joint spans; less means that nothing was exposed there."""
+
+
 class Picture(NamedTuple):
     """A slice file as 8-bit grey, in its stored polarity. ``colour``: it is the luminance of a picture in colours."""
 
     grey: Grey
     colour: bool = False
+
+
+class Prepared(NamedTuple):
+    """One joint. ``patch``: what the network takes; ``doubt``: why its answer to that would be worth nothing."""
+
+    patch: Patch
+    doubt: Reason | None = None
 
 
 class PreprocessSpec(
@@ -42,6 +54,38 @@ class PreprocessSpec(
     channels: Annotated[int, Meta(ge=1, le=6)] = 6
     margin: Annotated[float, Meta(gt=0, le=8)] = 1.5
     polarity: Polarity = "solder_dark"
+
+    takes_colour: ClassVar[bool] = False
+    """An X-ray image has no colours, so one that does is something else."""
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape of a patch."""
+        return self.size, self.size, self.channels
+
+    @property
+    def most_slices(self) -> int:
+        """Slices a view may have: one more would be left out of the judgement."""
+        return self.channels
+
+    def polarity_of(self, stored: Polarity) -> Polarity:  # noqa: ARG002 - of other specs it decides
+        """The polarity that slices are wanted in."""
+        return self.polarity
+
+    def shows(self, roi: Roi, frame: Grey) -> bool:
+        """Does the frame (height, width) show the joint that the box is about?
+
+        The crop is larger than its box, which may leave the frame as long as its centre lies in it.
+        """
+        height, width = frame.shape
+        centred = 0 <= roi.xmin + roi.xmax <= 2 * width and 0 <= roi.ymin + roi.ymax <= 2 * height
+        return centred and roi.xmax - roi.xmin <= width and roi.ymax - roi.ymin <= height
+
+    def prepared(self, slices: Slices, roi: Roi) -> Prepared:
+        """Cut one joint out of its view. Raises ValueError for slices that do not fit."""
+        patch = prepare(self, slices, roi)
+        dull = contrasts(patch)[list(slices)].min(initial=255) < LEAST_CONTRAST
+        return Prepared(patch, Reason.SLICE_BLANK if dull else None)
 
 
 class Crop(NamedTuple):
@@ -114,6 +158,15 @@ def _area_weights(side: int, size: int, start: int, stop: int) -> NDArray[np.flo
     )
     weights.setflags(write=False)
     return weights
+
+
+def contrasts(patch: Patch) -> NDArray[np.uint8]:
+    """Grey levels that each channel spans, shape (channels,)."""
+    size, _, channels = patch.shape
+    rows = patch.reshape(size, -1)  # whole rows first: neighbours in memory are compared many at once
+    high, low = rows.max(axis=0).reshape(-1, channels), rows.min(axis=0).reshape(-1, channels)
+    spanned: NDArray[np.uint8] = high.max(axis=0) - low.min(axis=0)
+    return spanned
 
 
 def to_grey8(image: NDArray[np.uint8] | NDArray[np.uint16], window: tuple[int, int] | None) -> Grey:

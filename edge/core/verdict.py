@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct
 
-from edge.core.job import MachineCall
+from edge.core.job import NamedJoint
 
 
 class Call(StrEnum):
@@ -44,34 +45,20 @@ class Reason(StrEnum):
     OVERLOAD = "overload"
 
 
-class Score(Struct, frozen=True):
-    """What the model said: ``p_defect`` is a probability in [0, 1]; NaN when the output was not a number."""
-
-    p_defect: float
-
-
-class Verdict(Struct, frozen=True, kw_only=True):
-    """The decision on one joint.
+class Decision(NamedTuple):
+    """What is said of a joint, why nothing could be, and by what figures.
 
     ``p_defect`` and ``threshold`` are None when nothing was scored, ``quality_index`` and ``grade`` where it was not
-    graded. ``joint_type``: as its job says, which tells which bundle is responsible. ``latency_ms`` runs from the first
-    byte read of the joint's view to this decision. ``slices`` counts the slices its view holds.
+    graded.
     """
 
-    joint: str
     call: Call
-    refdes: str = ""
-    pin: str = ""
-    machine_call: MachineCall | None = None
+    reason: Reason | None = None
     p_defect: float | None = None
     threshold: float | None = None
     operating_point: str | None = None
     quality_index: float | None = None
     grade: str | None = None
-    joint_type: str = ""
-    reason: Reason | None = None
-    slices: int = 0
-    latency_ms: float = 0.0
 
     @property
     def scored(self) -> bool:
@@ -82,3 +69,21 @@ class Verdict(Struct, frozen=True, kw_only=True):
     def route(self) -> Route:
         """Only a joint called normal is released; everything else is looked at by a specialist."""
         return Route.RELEASE if self.call is Call.NORMAL else Route.SPECIALIST
+
+
+def unjudged(reason: Reason) -> Decision:
+    """Nothing can be said of the joint: it goes to the specialist."""
+    return Decision(Call.UNJUDGED, reason)
+
+
+class Verdict(Struct, frozen=True):
+    """A joint and what was decided of it.
+
+    ``slices`` counts the slices its view holds. ``latency_ms`` runs from the first byte read of the joint's view to the
+    decision.
+    """
+
+    joint: NamedJoint
+    decision: Decision
+    slices: int = 0
+    latency_ms: float = 0.0

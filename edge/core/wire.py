@@ -12,11 +12,12 @@ import msgspec
 from msgspec import UNSET
 
 from edge.core.grades import GRADES
-from edge.core.job import Job
+from edge.core.job import Job, NamedJoint
 from edge.core.payloads import (
     AlarmPayload,
     BoardPayload,
     BoardRef,
+    MetricsPayload,
     ModelRef,
     Payload,
     Severity,
@@ -24,10 +25,11 @@ from edge.core.payloads import (
     StatusPayload,
     VerdictPayload,
 )
-from edge.core.verdict import Call, Reason, Route, Verdict
+from edge.core.verdict import Call, Reason, Route, Verdict, unjudged
 
 NAMESPACE = uuid.UUID("5e0ff0ea-9d1b-5c7e-a3c1-2f6a1d1f8a0e")
 """Namespace of every ``event_id``; changing it would break de-duplication across an update."""
+_METRICS_EXPIRE_S = 3_600
 
 
 class Message(NamedTuple):
@@ -97,6 +99,25 @@ def topic_level(serial: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", serial) or "_"
 
 
+class VerdictMessage(NamedTuple):
+    """A verdict as the broker gets it, and what it says."""
+
+    payload: VerdictPayload
+    message: Message
+
+
+class BoardOutcome(NamedTuple):
+    """How a job ended. ``calls``: (verdict, route) of every decided joint; ``grades`` counts those graded."""
+
+    job_id: str
+    board: BoardRef
+    calls: Sequence[tuple[str, str]]
+    grades: Mapping[str, int]
+    expected: int
+    refused: bool
+    duration_ms: float
+
+
 class Encoder(NamedTuple):
     """Turns what this device decided into messages.
 
@@ -114,85 +135,66 @@ class Encoder(NamedTuple):
         wanted = joint_type.casefold()
         return next((model for known, model in self.routes if known.casefold() == wanted), self.model)
 
-    def verdict(self, job: Job, verdict: Verdict, now: datetime) -> VerdictPayload:
-        model = self.model_for(verdict.joint_type)
-        return VerdictPayload(
-            event_id=event_id(self.device, job.job_id, verdict.joint, model.digest),
-            device=self.device,
-            time=timestamp(now),
-            job_id=job.job_id,
-            board=BoardRef(serial=job.board.serial, type=job.board.type),
-            joint=verdict.joint,
-            refdes=verdict.refdes,
-            pin=verdict.pin,
-            machine_call=verdict.machine_call,
-            verdict=verdict.call,
-            route=verdict.route,
-            p_defect=verdict.p_defect,
-            threshold=verdict.threshold,
-            operating_point=verdict.operating_point,
-            reason=verdict.reason,
-            slices=verdict.slices,
-            model=model,
-            latency_ms=round(verdict.latency_ms, 3),
-            quality_index=UNSET if verdict.quality_index is None else verdict.quality_index,
-            grade=UNSET if verdict.grade is None else verdict.grade,
-        )
+    def verdict(self, job: Job, verdict: Verdict, now: datetime) -> VerdictMessage:
+        """The verdict on a joint of a sound job."""
+        model = self.model_for(verdict.joint.type)
+        board = BoardRef(serial=job.board.serial, type=job.board.type)
+        return self._verdict(job.job_id, board, verdict, model, model.digest, now)
 
-    def refused(self, job_id: str, serial: str, verdict: Verdict, digest: str, now: datetime) -> VerdictPayload:
-        """The verdict on a joint of a refused job: unjudged, and no model had a say."""
-        return VerdictPayload(
-            event_id=event_id(self.device, job_id, verdict.joint, digest),
-            device=self.device,
-            time=timestamp(now),
-            job_id=job_id,
-            board=BoardRef(serial=serial),
-            joint=verdict.joint,
-            refdes=verdict.refdes,
-            pin=verdict.pin,
-            machine_call=None,
-            verdict=Call.UNJUDGED,
-            route=Route.SPECIALIST,
-            p_defect=None,
-            threshold=None,
-            operating_point=None,
-            reason=Reason.JOB_REFUSED,
-            slices=0,
-            model=None,
-            latency_ms=0.0,
-        )
+    def refused(self, job_id: str, serial: str, joint: NamedJoint, content: str, now: datetime) -> VerdictMessage:
+        """The verdict on a joint of a refused job: unjudged, and no model had a say. ``content``: the job's digest."""
+        verdict = Verdict(joint, unjudged(Reason.JOB_REFUSED))
+        return self._verdict(job_id, BoardRef(serial=serial), verdict, None, content, now)
 
-    def board(
-        self,
-        job_id: str,
-        board: BoardRef,
-        calls: Sequence[tuple[str, str]],
-        grades: Mapping[str, int],
-        *,
-        expected: int,
-        refused: bool,
-        duration_ms: float,
-        now: datetime,
-    ) -> BoardPayload:
-        """``calls`` holds (verdict, route) of every decided joint of the job; ``grades`` counts those graded."""
-        verdicts = dict.fromkeys(Call, 0)
-        routes = dict.fromkeys(Route, 0)
-        for call, route in calls:
-            verdicts[Call(call)] += 1
-            routes[Route(route)] += 1
-        return BoardPayload(
+    def _verdict(
+        self, job_id: str, board: BoardRef, verdict: Verdict, model: ModelRef | None, digest: str, now: datetime
+    ) -> VerdictMessage:
+        joint, decision = verdict.joint, verdict.decision
+        payload = VerdictPayload(
+            event_id=event_id(self.device, job_id, joint.id, digest),
             device=self.device,
             time=timestamp(now),
             job_id=job_id,
             board=board,
-            joints_expected=expected,
-            joints_decided=len(calls),
+            joint=joint.id,
+            refdes=joint.refdes,
+            pin=joint.pin,
+            machine_call=joint.machine_call,
+            verdict=decision.call,
+            route=decision.route,
+            p_defect=decision.p_defect,
+            threshold=decision.threshold,
+            operating_point=decision.operating_point,
+            reason=decision.reason,
+            slices=verdict.slices,
+            model=model,
+            latency_ms=round(verdict.latency_ms, 3),
+            quality_index=UNSET if decision.quality_index is None else decision.quality_index,
+            grade=UNSET if decision.grade is None else decision.grade,
+        )
+        return VerdictMessage(payload, Message(self.topics.verdict(board.serial), encode(payload)))
+
+    def board(self, job: BoardOutcome, now: datetime) -> Message:
+        """The summary of a job."""
+        verdicts = dict.fromkeys(Call, 0)
+        routes = dict.fromkeys(Route, 0)
+        for call, route in job.calls:
+            verdicts[Call(call)] += 1
+            routes[Route(route)] += 1
+        payload = BoardPayload(
+            device=self.device,
+            time=timestamp(now),
+            job_id=job.job_id,
+            board=job.board,
+            joints_expected=job.expected,
+            joints_decided=len(job.calls),
             verdicts={call.value: n for call, n in verdicts.items()},
             routes={route.value: n for route, n in routes.items()},
-            refused=refused,
-            duration_ms=round(duration_ms, 3),
-            grades={grade: grades.get(grade, 0) for grade in GRADES} if grades else UNSET,
+            refused=job.refused,
+            duration_ms=round(job.duration_ms, 3),
+            grades={grade: job.grades.get(grade, 0) for grade in GRADES} if job.grades else UNSET,
         )
+        return Message(self.topics.board(job.board.serial), encode(payload))
 
     def status_payload(self, state: State, now: datetime) -> StatusPayload:
         return StatusPayload(
@@ -205,3 +207,6 @@ class Encoder(NamedTuple):
     def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error") -> Message:
         payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))
         return Message(self.topics.alarm, encode(payload))
+
+    def metrics(self, payload: MetricsPayload) -> Message:
+        return Message(self.topics.metrics, encode(payload), expiry_s=_METRICS_EXPIRE_S)

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from convert.memory import peak_mb
+from convert.conversion.memory import peak_mb
 
 Infer = Callable[[Any], Any]
 """uint8 patches (n, size, size, slices) to p_defect or raw outputs, a row a joint."""
 
 
 def _tflite(model: Path, runtime: str, kernels: str, threads: int, _batch: int) -> Infer:
-    from edge.adapters.tflite import TfliteScorer, choose_runtime
+    from edge.judging.runtime import TfliteScorer, choose_runtime
 
     scorer = TfliteScorer(model, None, choose_runtime(runtime), threads=threads, kernels=kernels)  # type: ignore[arg-type]
     return lambda patches: np.stack([scorer.run(patch)[0] for patch in patches])

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convert.conversion.quantise import quantised_file
+from convert.conversion.recipe import Recipe
 from convert.lowering.layers import Conv, Dense, MaxPool, Network
 from convert.lowering.lower import lower_network, rewritten
 from convert.lowering.program import ACTIVATIONS
 from convert.lowering.read import read_network
-from convert.quantise import quantise
-from convert.recipe import Recipe
-from convert.reference.shipped import RECIPES, SHIPPED
-from convert.train import load_model
-from edge.config import load_toml
+from convert.networks.scoring import load_model
+from convert.shipped.paths import RECIPES, SHIPPED
+from edge.toml import load_toml
 
 
 class Entry(NamedTuple):
@@ -40,7 +40,7 @@ def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str],
         recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
         network, asked = read_network(load_model(RECIPES / recipe.source.model)), recipe.quantisation
         program = lower_network(network, calibration, recipe.lowering.passes, asked.bands)
-        path.write_bytes(quantise(program, calibration, asked.scheme, asked.keep_float))
+        path.write_bytes(quantised_file(program, calibration, asked.scheme, asked.keep_float))
         called = f"{name.replace('-factorised', ' factorised')}, int8"
         entries += [
             Entry(recipe.source.network, f"{called}, {runtime}", "tflite", path, runtime, "fast")

@@ -16,12 +16,12 @@ import numpy as np
 
 from convert.lowering.passes.head import HEAD
 from edge.adapters.host import LinuxHost
-from edge.adapters.tflite import TfliteScorer, installed_runtimes
-from edge.bundle import GoldenJoint, write_bundle
+from edge.bundle.format import GoldenJoint, write_bundle
 from edge.core.card import Quantisation
 from edge.core.decide import score_of
 from edge.core.job import Board, Job, Joint, Roi, SliceFile, View, encode_manifest
 from edge.core.preprocess import PreprocessSpec, prepare
+from edge.judging.runtime import TfliteScorer, installed_runtimes
 from tests.support.builders import make_card
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto

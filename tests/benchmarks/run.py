@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.console import Console
 
-from convert.dataset import load_lot
-from convert.metrics import auroc
-from convert.runtimes import thread_count
-from convert.simulator.lot import simulate_lot
+from convert.conversion.runtimes import thread_count
+from convert.lots.reading import load_lot
+from convert.metrics.defects import auroc
 from convert.simulator.plan import LotPlan
-from edge.adapters.tflite import installed_runtimes
+from convert.simulator.xray.lot import simulate_lot
 from edge.core.preprocess import PreprocessSpec
+from edge.judging.runtime import installed_runtimes
 from tests.benchmarks.models import Entry, ours, peers, plain_float32, size_of
 from tests.benchmarks.replay import JOINTS, SIDE, SLICES, Replay, replay
 from tests.benchmarks.stages import Stage, quartiles, stages

@@ -12,17 +12,19 @@ import cv2
 import numpy as np
 
 from convert.lowering.passes.head import HEAD
-from edge.adapters.journal import Journal
+from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
-from edge.adapters.tflite import TfliteScorer, installed_runtimes
-from edge.core.card import OperatingPoint, Quantisation, Rate
+from edge.core.card import Quantisation
 from edge.core.decide import judge, score_of
-from edge.core.features import FEATURES, FeatureSpec
+from edge.core.features import FeatureSpec
+from edge.core.fillet import FEATURES
 from edge.core.intake import prepared
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
+from edge.core.rules import OperatingPoint, Rate
 from edge.core.wire import Message
-from edge.ports import Outcome
+from edge.judging.runtime import TfliteScorer, installed_runtimes
+from edge.reporting.ports import Outcome
 from tests.support.builders import make_verdict
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.adapters.journal import Journal, set_aside
-from edge.adapters.journal_view import held, totals
+from edge.adapters.journal.store import Journal, set_aside
+from edge.adapters.journal.view import held, totals
 from edge.core.errors import JobRefused, JournalDamaged, JournalError
 from edge.core.verdict import Call
 from edge.core.wire import Message

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.adapters.worker import JudgeProcess
 from edge.core.errors import BundleRefused, RuntimeLost
 from edge.core.job import Job
 from edge.core.verdict import Call, Reason
-from edge.exchange import Choice, Load
-from edge.ports import Batch, Judging, ViewToJudge
+from edge.judging.client import JudgeProcess
+from edge.judging.messages import Choice, Load
+from edge.judging.ports import Batch, Judging, ViewToJudge
 from tests.support import bad_worker
 from tests.support.builders import make_job
 
@@ -39,9 +39,9 @@ def judging(request: pytest.FixtureRequest) -> Iterator[Judging]:
 
 @pytest.fixture
 def apart() -> Iterator[JudgeProcess]:
-    one = process()
-    yield one
-    one.close()
+    judge = process()
+    yield judge
+    judge.close()
 
 
 def with_files(job: Job, *names: str) -> Job:
@@ -58,17 +58,21 @@ def whole(job: Job, folder: Path, first: int = 0) -> Batch:
 
 
 def test_every_joint_gets_a_verdict_in_order_and_progress_is_reported(judging: Judging, tmp_path: Path) -> None:
-    job, beats = make_job(joints=3, views=2), [0]
+    job, progress = make_job(joints=3, views=2), [0]
 
-    def beat() -> None:
-        beats[0] += 1
+    def progressed() -> None:
+        progress[0] += 1
 
-    verdicts = list(judging.views(whole(job, tmp_path), beat))
-    assert [one.joint for one in verdicts] == [joint.id for joint in job.joints]
-    assert {one.call for one in verdicts} == {Call.NORMAL}
-    assert beats[0] >= 2
+    verdicts = list(judging.views(whole(job, tmp_path), progressed))
+    assert [verdict.joint.id for verdict in verdicts] == [joint.id for joint in job.joints]
+    assert {verdict.decision.call for verdict in verdicts} == {Call.NORMAL}
+    assert progress[0] >= 2
     assert judging.score_ms > 0
-    assert [one.joint for one in judging.views(whole(job, tmp_path, 1), beat)] == ["J1.0", "J1.1", "J1.2"]
+    assert [verdict.joint.id for verdict in judging.views(whole(job, tmp_path, 1), progressed)] == [
+        "J1.0",
+        "J1.1",
+        "J1.2",
+    ]
 
 
 def test_a_failing_disk_is_no_fault_of_the_judge_which_goes_on(judging: Judging, tmp_path: Path) -> None:
@@ -82,9 +86,11 @@ def test_a_failing_disk_is_no_fault_of_the_judge_which_goes_on(judging: Judging,
 def test_a_task_given_up_half_way_leaves_nothing_behind_for_the_next(judging: Judging, tmp_path: Path) -> None:
     job = make_job(joints=20)
     begun = judging.views(whole(job, tmp_path), lambda: None)
-    assert next(begun).joint == "J0.0"
+    assert next(begun).joint.id == "J0.0"
     begun.close()
-    assert [one.joint for one in judging.views(whole(job, tmp_path), lambda: None)] == [j.id for j in job.joints]
+    assert [verdict.joint.id for verdict in judging.views(whole(job, tmp_path), lambda: None)] == [
+        j.id for j in job.joints
+    ]
 
 
 @pytest.mark.parametrize(("name", "reason"), [("crash.png", Reason.RUNTIME_CRASHED), ("hang.png", Reason.TIMEOUT)])
@@ -108,7 +114,7 @@ def test_what_was_judged_before_a_crash_has_been_given(apart: JudgeProcess, tmp_
     job = with_files(make_job(joints=2, views=3), "fine.png", "fine.png", "crash.png")
     verdicts, given = apart.views(whole(job, tmp_path), lambda: None), []
     with pytest.raises(RuntimeLost):
-        given.extend(one.joint for one in verdicts)
+        given.extend(verdict.joint.id for verdict in verdicts)
     # The third view is decoded while the second is scored, so the crash may come as early as that.
     assert given[:2] == ["J0.0", "J0.1"]
 
@@ -117,7 +123,7 @@ def test_one_process_judges_task_after_task(apart: JudgeProcess, tmp_path: Path)
     job, pids = make_job(joints=2), set()
     for _ in range(3):
         verdicts = apart.views(whole(job, tmp_path), lambda: None)
-        assert [next(verdicts).joint for _ in job.joints] == ["J0.0", "J0.1"]
+        assert [next(verdicts).joint.id for _ in job.joints] == ["J0.0", "J0.1"]
         verdicts.close()  # as one does who knows how many there are
         pids.add(apart.pid)
     assert len(pids) == 1

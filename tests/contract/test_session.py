@@ -10,7 +10,7 @@ import pytest
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Outcome, Session
+from edge.reporting.ports import Outcome, Session
 from tests.support.fakes import FakeBroker
 from tests.support.mosquitto import Mosquitto, Subscriber
 

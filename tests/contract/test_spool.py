@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from edge.adapters.arrivals import Arrivals
-from edge.adapters.spool import FolderSpool, open_folder, survey
+from edge.adapters.spool import FolderSpool, survey
 from edge.core.errors import ConfigError
-from edge.ports import Backlog, ClaimedJob, Spool
+from edge.inspection.ports import Spool
+from edge.jobs.folder import ClaimedJob, open_folder
+from edge.upkeep.ports import Backlog
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeSpool
 

@@ -10,7 +10,7 @@ import pytest
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
-from edge.ports import Outcome
+from edge.reporting.ports import Outcome
 from tests.support.certificates import Authority
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.adapters.journal_view import held
+from edge.adapters.journal.view import held
 from edge.adapters.spool import survey
-from edge.audit import Account, audit
 from edge.core.verdict import Call
+from edge.upkeep.audit import Account, audit
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
 

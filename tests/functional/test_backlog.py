@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.adapters.journal import Journal
+from edge.adapters.journal.store import Journal
 from edge.core.wire import Message, encode
 from tests.support.builders import make_verdict
 from tests.support.daemon import DaemonProcess

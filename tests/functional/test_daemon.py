@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.simulator.plan import read_truth
+from convert.lots.truth import read_truth
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
 

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from convert.optical.truth import read_quality_truth
-from convert.simulator.plan import read_truth
-from edge.bundle import open_bundle, write_bundle
+from convert.lots.graded_truth import read_graded_truth
+from convert.lots.truth import read_truth
+from edge.bundle.format import open_bundle, write_bundle
 from edge.core.grades import GRADES, RELEASED
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -58,7 +58,7 @@ def test_each_joint_of_a_mixed_lot_is_judged_by_its_own_bundle(
     assert device.stop() == 0
     told = subscriber.payloads("/verdict/")
     arrived: dict[tuple[str, str], Any] = {(one["job_id"], one["joint"]): one for one in told}
-    x_ray, optical = read_truth(lots / "evaluate"), read_quality_truth(optical_lots / "evaluate")
+    x_ray, optical = read_truth(lots / "evaluate"), read_graded_truth(optical_lots / "evaluate")
     assert set(arrived) == set(x_ray) | set(optical)
     for key in x_ray:
         one = arrived[key]
@@ -93,7 +93,7 @@ def test_metrics_show_the_index_by_board_type(device: DaemonProcess, optical_lot
 
     subscriber.wait_for(all_told)
     last = subscriber.payloads("/metrics")[-1]["quality"]
-    assert set(last) == {row.board_type for row in read_quality_truth(optical_lots / "evaluate").values()}
+    assert set(last) == {row.board_type for row in read_graded_truth(optical_lots / "evaluate").values()}
     assert all(0 < one["trend"] < 1 and not one["drifting"] for one in last.values())
     subscriber.close()
 

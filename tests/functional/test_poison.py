@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.adapters.images import read_slice
-from edge.adapters.journal import Journal
+from edge.adapters.journal.store import Journal
 from edge.adapters.spool import FolderSpool
 from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Reason
-from edge.inspection import MOST_DEATHS
+from edge.inspection.loop import MOST_DEATHS
+from edge.judging.slices import read_slice
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeScorer
 from tests.unit.edge.test_inspection import Line

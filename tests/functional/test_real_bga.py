@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.dataset import load_lot
-from convert.metrics import auroc
-from convert.pipeline import build
-from convert.simulator.plan import read_truth
-from convert.train import load_model, score, sides, train
-from convert.training_plan import TrainingPlan
+from convert.building import build
+from convert.lots.reading import load_lot
+from convert.lots.truth import read_truth
+from convert.metrics.defects import auroc
+from convert.networks.scoring import load_model, score
+from convert.training.defects import sides, train
+from convert.training.plan import TrainingPlan
 from edge.core.preprocess import PreprocessSpec
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from convert.cli import main as axi_convert
-from convert.dataset import LabelledLot, load_lot
 from convert.evaluation.recorded import load_recorded
-from convert.metrics import auroc
+from convert.lots.lot import LabelledLot
+from convert.lots.reading import load_lot
+from convert.metrics.defects import auroc
+from convert.networks.scoring import load_model, score
 from convert.reference.plans import BUILD_LOTS, LOTS, SEED, TRAINING
-from convert.reference.shipped import FOLDER, SHIPPED
-from convert.train import load_model, score
+from convert.shipped.paths import FOLDER, SHIPPED
 from edge.core.preprocess import PreprocessSpec
 from edge.files import digest_file
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.simulator.plan import read_truth
+from convert.lots.truth import read_truth
 from tests.support.mosquitto import Mosquitto, Subscriber
 from tests.support.nspawn import ThrowAwayMachine, why_not_here
 

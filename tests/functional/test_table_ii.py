@@ -13,22 +13,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convert.dataset import LabelledLot, load_lot
-from convert.flatfile import operations, problems
-from convert.metrics import flipped
-from convert.parity import scores_of
-from convert.pipeline import build
-from convert.recipe import Recipe
-from convert.reference.shipped import RECIPES, SHIPPED
-from convert.runtimes import outputs_on
-from convert.simulator.lot import simulate_lot
+from convert.building import build
+from convert.conversion.flatfile import operations, problems
+from convert.conversion.parity import scores_of
+from convert.conversion.recipe import Recipe
+from convert.conversion.runtimes import outputs_on
+from convert.lots.lot import LabelledLot
+from convert.lots.reading import load_lot
+from convert.metrics.defects import flipped
+from convert.networks.scoring import load_model, score
+from convert.shipped.paths import RECIPES, SHIPPED
 from convert.simulator.plan import LotPlan
-from convert.train import load_model, score
-from edge.adapters.tflite import installed_runtimes
-from edge.bundle import Bundle, open_bundle
-from edge.config import load_toml
+from convert.simulator.xray.lot import simulate_lot
+from edge.bundle.format import Bundle, open_bundle
 from edge.core.preprocess import PreprocessSpec
-from edge.ports import Kernels
+from edge.judging.ports import Kernels
+from edge.judging.runtime import installed_runtimes
+from edge.toml import load_toml
 from tests.support.training import write_recipe
 
 pytestmark = pytest.mark.slow

@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from convert.cli import main as axi_convert
-from convert.flatfile import operations, problems
+from convert.conversion.flatfile import operations, problems
+from convert.conversion.quantise import quantised_file
 from convert.lowering.lower import lower
 from convert.lowering.passes.head import HEAD
 from convert.networks.cnn3d import cnn3d
-from convert.quantise import quantise
-from edge.adapters.tflite import TfliteScorer, choose_runtime, installed_runtimes
-from edge.bundle import open_bundle
+from edge.bundle.format import open_bundle
 from edge.core.card import TensorInfo
 from edge.core.errors import BundleRefused, ConfigError
-from edge.replay import replay
+from edge.judging.replay import replay
+from edge.judging.runtime import TfliteScorer, choose_runtime, installed_runtimes
 from tests.support.training import WIDE, quick_model, write_recipe
 
 
@@ -78,7 +78,7 @@ def spoil(model: Path, out: Path) -> None:
 
     In int8 the one channel sets the scale of all, and the others keep a handful of levels.
     """
-    from convert.train import load_model
+    from convert.networks.scoring import load_model
 
     network = load_model(model)
     kernel, bias = network.get_layer("conv1").get_weights()
@@ -129,7 +129,7 @@ def test_a_signed_float32_bundle_opens_under_its_key_only(tmp_path: Path, model:
 
 
 def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(tmp_path: Path, model: Path, lots: Path) -> None:
-    from convert.train import load_model
+    from convert.networks.scoring import load_model
 
     load_model(model).export(tmp_path / "saved", verbose=False)
     recipes = [
@@ -152,7 +152,7 @@ def test_reading_the_file_finds_what_the_converter_does_not_say(model: Path) -> 
     network = cnn3d(dense_units=4)
     patches = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 6)).astype(np.uint8)
     program = lower(network, patches)
-    found = list(problems(operations(quantise(program, patches, "float32")), "int8"))
+    found = list(problems(operations(quantised_file(program, patches, "float32")), "int8"))
     assert any("CONV_2D" in problem and "FLOAT32" in problem for problem in found)
 
 
@@ -181,7 +181,7 @@ def test_a_converter_that_dies_is_reported_not_followed(monkeypatch: pytest.Monk
     program = lower(cnn3d(dense_units=4), patches)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ConfigError, match="ended with status 1"):
-        quantise(program, patches, "int8")
+        quantised_file(program, patches, "int8")
     assert subprocess.run(["/bin/false"], check=False).returncode == 1
 
 

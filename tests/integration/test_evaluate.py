@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convert.cli import main as axi_convert
-from convert.reference.shipped import SHIPPED
+from convert.shipped.paths import SHIPPED
 
 pytestmark = pytest.mark.slow
 

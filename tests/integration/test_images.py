@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.adapters.images import read_slice
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.verdict import Reason
+from edge.judging.slices import read_slice
 
 GREY = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (64, 80)).astype(np.uint8), (0, 0), 3)
 EIGHT = ImageFormat()

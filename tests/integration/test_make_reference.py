@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from convert.factorise import Ranks
+from convert.networks.factorise import Ranks
 from convert.reference import make
 from convert.reference.make import make_reference
 from convert.simulator.plan import LotPlan
-from convert.training_plan import TrainingPlan
+from convert.training.plan import TrainingPlan
 from edge.core.errors import UsageError
 
 pytestmark = pytest.mark.slow

@@ -12,27 +12,28 @@ import numpy as np
 import pytest
 
 from convert.cli import main as axi_convert
-from convert.dataset import load_lot
-from convert.flatfile import operations, problems
-from convert.optical.truth import is_graded, read_quality_truth
-from convert.reference.shipped import QUALITY_MODEL
-from convert.runtimes import outputs_on
-from edge.adapters.tflite import TfliteScorer, installed_runtimes
-from edge.bundle import open_bundle
+from convert.conversion.flatfile import operations, problems
+from convert.conversion.runtimes import outputs_on
+from convert.lots.graded_truth import is_graded, read_graded_truth
+from convert.lots.reading import load_lot
+from convert.shipped.paths import QUALITY_MODEL
+from edge.bundle.format import open_bundle
 from edge.core.decide import decide
 from edge.core.errors import UsageError
-from edge.core.features import FEATURES, FeatureSpec
+from edge.core.features import FeatureSpec
+from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
 from edge.core.job import parse_manifest
 from edge.core.preprocess import PreprocessSpec
-from edge.replay import replay
+from edge.judging.replay import replay
+from edge.judging.runtime import TfliteScorer, installed_runtimes
 from tests.support.devices import QUALITY_RECIPE, small_quality_bundle
 
 
 def test_an_optical_lot_is_of_job_folders_with_grey_and_colour_pictures(optical_lots: Path) -> None:
     lot = optical_lots / "learn"
     assert is_graded(lot)
-    truth = read_quality_truth(lot)
+    truth = read_graded_truth(lot)
     folders = [path for path in sorted(lot.iterdir()) if path.is_dir()]
     seen, dimensions = set(), set()
     for folder in folders:
@@ -76,9 +77,9 @@ def test_a_quality_bundle_replays_and_grades_alike_on_both_runtimes(quality_bund
     assert len(outputs) == 2
     np.testing.assert_array_equal(*outputs)
     found = [decide(row, card.quantisation, card.rule()) for row in outputs[0]]
-    right = np.mean([one.grade == row.grade for one, row in zip(found, lot.quality_rows, strict=True)])
+    right = np.mean([one.grade == row.grade for one, row in zip(found, lot.graded_rows, strict=True)])
     assert right > 0.8, "measured: 0.93"
-    poor = [one.grade for one, row in zip(found, lot.quality_rows, strict=True) if row.grade == "poor"]
+    poor = [one.grade for one, row in zip(found, lot.graded_rows, strict=True) if row.grade == "poor"]
     assert set(poor) <= {"poor", "acceptable_poor"}
 
 
@@ -121,7 +122,7 @@ def test_training_and_evaluation_from_the_command_line(
     assert {path.name for path in tmp_path.iterdir()} == {"q.keras", "q.png", "q.sets.png"}
     first = model.read_bytes()
     assert axi_convert(["train", "neurofuzzy", *words, "--out", str(tmp_path / "again.keras")]) == 0
-    from convert.train import load_model
+    from convert.networks.scoring import load_model
 
     for one, other in zip(
         load_model(model).get_weights(), load_model(tmp_path / "again.keras").get_weights(), strict=True

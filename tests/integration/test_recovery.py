@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.adapters.journal import Journal
-from edge.adapters.journal_view import held
+from edge.adapters.journal.store import Journal
+from edge.adapters.journal.view import held
 from edge.adapters.spool import FolderSpool, survey
-from edge.audit import audit
 from edge.core.payloads import ModelRef
 from edge.core.wire import Encoder, Topics
-from edge.recovery import open_journal
+from edge.daemon.recovery import open_journal
+from edge.upkeep.audit import audit
 from tests.support.builders import make_job, write_job
 from tests.unit.edge.test_inspection import Line
 

@@ -13,12 +13,13 @@ import pytest
 
 from convert.cli import main as axi_convert
 from convert.commands.keys import make_keys
-from convert.flatfile import operations, problems
+from convert.conversion.flatfile import operations, problems
+from convert.conversion.quantise import quantised_file
 from convert.lowering.lower import lower
 from convert.networks.cnn3d import cnn3d
-from convert.quantise import quantise
-from convert.train import load_model
-from edge.bundle import CARD, MODEL, SIGNATURE, load_private_key, load_public_key, open_bundle, write_bundle
+from convert.networks.scoring import load_model
+from edge.bundle.format import CARD, MODEL, SIGNATURE, open_bundle, write_bundle
+from edge.bundle.signing import load_private_key, load_public_key
 from edge.cli import main as axi_edge
 from edge.core.errors import BundleRefused
 from tests.support.training import WIDE, quick_model, write_recipe
@@ -97,7 +98,7 @@ def test_a_leaked_test_joint_is_refused(
 def test_a_float_operation_left_in_is_refused() -> None:
     """As a converter leaves it in, without a word; named as an exception it is let through."""
     patches = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 6)).astype(np.uint8)
-    content = quantise(lower(cnn3d(dense_units=4), patches), patches, "int8", ("dense1",))
+    content = quantised_file(lower(cnn3d(dense_units=4), patches), patches, "int8", ("dense1",))
     found = operations(content)
     assert any("FULLY_CONNECTED" in one and "FLOAT32" in one for one in problems(found, "int8"))
     assert list(problems(found, "int8", ("dense1",))) == []

@@ -12,9 +12,9 @@ keras = pytest.importorskip("keras")
 
 import tensorflow as tf  # noqa: E402
 
-from convert.factorise import Ranks, factorised  # noqa: E402
 from convert.networks.cnn3d import INPUT_SHAPE, cnn3d  # noqa: E402
 from convert.networks.cnn_lstm import COMPACT, Stage, Trunk, cnn_lstm  # noqa: E402
+from convert.networks.factorise import Ranks, factorised  # noqa: E402
 from convert.networks.saved import digest_folder, load_saved_model  # noqa: E402
 from edge.core.errors import ConfigError  # noqa: E402
 

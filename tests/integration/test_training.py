@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from convert.cli import main as axi_convert
-from convert.dataset import load_lot, split_by_board_type
-from convert.simulator.lot import simulate_lot
+from convert.lots.reading import load_lot
+from convert.lots.splits import split_by_board_type
+from convert.networks.scoring import load_model, score
 from convert.simulator.plan import LotPlan
-from convert.train import load_model, read_history, score, sides, train
-from convert.training_plan import PAPER, RECIPES, TrainingPlan
+from convert.simulator.xray.lot import simulate_lot
+from convert.training.defects import read_history, sides, train
+from convert.training.plan import PAPER, RECIPES, TrainingPlan
 from edge.core.errors import ConfigError, UsageError
 from edge.core.preprocess import PreprocessSpec
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from edge.core.errors import BundleRefused
 from edge.core.payloads import ModelRef
-from edge.exchange import Load, Ready, Served
-from edge.grader import Grader
-from edge.judge import Judge
-from edge.worker import serve_with
+from edge.judging.decider import Decider
+from edge.judging.judge import Judge
+from edge.judging.messages import Load, Ready, Served
+from edge.judging.process import serve_with
 from tests.support.builders import make_card
 from tests.support.fakes import FakeReader, FakeScorer, Inline
 
@@ -55,7 +55,7 @@ def load(asked: Load) -> tuple[Ready, Judge]:
     if choice.bundle == b"mute":
         time.sleep(3600)
     card = make_card()
-    grader = Grader(card, card.rule(), [FakeScorer(np.zeros((1, 4), np.uint8))], time.monotonic)
+    decider = Decider(card, card.rule(), [FakeScorer(np.zeros((1, 4), np.uint8))], time.monotonic)
     served = Served(
         model=REFERENCE,
         joint_types=card.joint_types,
@@ -65,7 +65,7 @@ def load(asked: Load) -> tuple[Ready, Judge]:
         thresholds=(0.5,),
     )
     ready = Ready(bundles=(served,), runtime="none", score_ms=1.0)
-    return ready, Judge(dict.fromkeys(card.joint_types, grader), read, time.monotonic, Inline())
+    return ready, Judge(dict.fromkeys(card.joint_types, decider), read, time.monotonic, Inline())
 
 
 if __name__ == "__main__":

@@ -10,24 +10,16 @@ import cv2
 import numpy as np
 from msgspec import UNSET
 
-from edge.core.card import (
-    GradeScale,
-    Lineage,
-    ModelCard,
-    OperatingPoint,
-    Quantisation,
-    Rate,
-    SugenoHead,
-    TensorInfo,
-    ThermometerHead,
-)
-from edge.core.features import FEATURES, FeatureSpec
+from edge.core.card import Lineage, ModelCard, Quantisation, TensorInfo
+from edge.core.features import FeatureSpec
+from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
 from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
 from edge.core.payloads import BoardRef, VerdictPayload
 from edge.core.preprocess import PreprocessSpec
+from edge.core.rules import GradeScale, OperatingPoint, Rate, SugenoHead, ThermometerHead
 from edge.core.verdict import Call, Route
-from edge.core.wire import Message, encode, event_id
+from edge.core.wire import Message, VerdictMessage, encode, event_id
 
 HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
 
@@ -150,9 +142,7 @@ def make_quality_card(**changes: Any) -> ModelCard:
     return make_card(**{**values, **changes})
 
 
-def make_verdict(
-    joint: str, job_id: str = "L7", call: Call = Call.NORMAL, grade: str | None = None
-) -> tuple[VerdictPayload, Message]:
+def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL, grade: str | None = None) -> VerdictMessage:
     """A verdict as the journal takes it."""
     payload = VerdictPayload(
         event_id=event_id("axi1", job_id, joint, "sha256:0"),
@@ -175,4 +165,4 @@ def make_verdict(
         latency_ms=1.0,
         grade=UNSET if grade is None else grade,
     )
-    return payload, Message("base/verdict/SN", encode(payload))
+    return VerdictMessage(payload, Message("base/verdict/SN", encode(payload)))

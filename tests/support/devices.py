@@ -7,8 +7,8 @@ from pathlib import Path
 
 def small_lots(root: Path) -> Path:
     """Three small simulated lots with no board type in common: learn, validate, evaluate."""
-    from convert.simulator.lot import simulate_lot
     from convert.simulator.plan import LotPlan
+    from convert.simulator.xray.lot import simulate_lot
 
     for number, name in enumerate(("learn", "validate", "evaluate")):
         plan = LotPlan(
@@ -20,7 +20,7 @@ def small_lots(root: Path) -> Path:
 
 def small_bundle(work: Path, lots: Path) -> Path:
     """A real int8 bundle, small and badly trained: for tests that need verdicts, not good ones."""
-    from convert.pipeline import build
+    from convert.building import build
     from tests.support.training import WIDE, quick_model, write_recipe
 
     quick_model(lots / "learn", work / "model.keras")
@@ -30,7 +30,7 @@ def small_bundle(work: Path, lots: Path) -> Path:
 
 def small_optical_lots(root: Path) -> Path:
     """Small lots of graded joints with no board type in common: learn, validate, evaluate."""
-    from convert.optical.lot import simulate_optical_lot
+    from convert.simulator.optical.lot import simulate_optical_lot
     from convert.simulator.plan import LotPlan
 
     for number, (name, boards) in enumerate((("learn", 12), ("validate", 4), ("evaluate", 4))):
@@ -67,8 +67,8 @@ lot = "{lots}/evaluate"
 
 def small_quality_bundle(work: Path, lots: Path, version: str = "1.0.0", scheme: str = "int8") -> Path:
     """A bundle of the shipped network that grades, its thresholds learnt on a small lot."""
-    from convert.pipeline import build
-    from convert.reference.shipped import QUALITY_MODEL
+    from convert.building import build
+    from convert.shipped.paths import QUALITY_MODEL
 
     work.mkdir(exist_ok=True)
     recipe = work / f"quality-{version}.toml"

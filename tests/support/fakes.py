@@ -14,11 +14,13 @@ import numpy as np
 from edge.core.decide import Output
 from edge.core.errors import BrokerUnavailable, SliceError
 from edge.core.job import ImageFormat, SliceFile
-from edge.core.payloads import VerdictPayload
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Reason
-from edge.core.wire import Message
-from edge.ports import ClaimedJob, Free, JobEntry, Outcome, Queued
+from edge.core.wire import Message, VerdictMessage
+from edge.inspection.ports import JobEntry
+from edge.jobs.folder import ClaimedJob
+from edge.reporting.ports import Outcome, Queued
+from edge.upkeep.ports import Free
 
 
 class FakeSpool:
@@ -79,10 +81,10 @@ class FakeLedger:
     def grades(self, entry: JobEntry) -> dict[str, int]:
         return dict(Counter(self._grades.get(entry.row, {}).values()))
 
-    def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
         self._tries[entry.row] = 0
         known = self._verdicts.setdefault(entry.row, {})
-        for payload, message in messages:
+        for payload, message in verdicts:
             if payload.joint not in known:
                 known[payload.joint] = (payload.verdict.value, payload.route.value)
                 if payload.grade:

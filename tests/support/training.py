@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convert.dataset import load_lot
-from convert.train import sides, train
-from convert.training_plan import TrainingPlan
+from convert.lots.reading import load_lot
+from convert.training.defects import sides, train
+from convert.training.plan import TrainingPlan
 from edge.core.preprocess import PreprocessSpec
 
 RECIPE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edge.core.features import FEATURES
+from edge.core.fillet import FEATURES
 from edge.core.schemas import json_schemas
 
 _INTRODUCTION = """# Features of an optical joint

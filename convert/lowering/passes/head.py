@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convert.lowering.layers import Dense, Network, Partition, Softmax, Sugeno, Thermometer
-from edge.core.card import SugenoHead, ThermometerHead
+from edge.core.rules import SugenoHead, ThermometerHead
 
 BANDS = 32
 HEAD = ThermometerHead(low=-12.0, high=12.0, full=6.0)

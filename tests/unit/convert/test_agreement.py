@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from convert.conversion import agreed
+from convert.conversion.convert import agreed
+from convert.conversion.parity import Identity
 from convert.lowering.passes.head import HEAD
-from convert.parity import Identity
 from edge.core.card import Quantisation
 from edge.core.errors import GateRefused
 from tests.support.builders import make_card
@@ -31,20 +31,20 @@ def _identity(
 def test_other_integers_are_refused_also_where_the_logit_comes_out_the_same() -> None:
     swapped = EXACT[:, ::-1].copy()
     with pytest.raises(GateRefused, match="exact kernels of tflite-runtime do not reproduce"):
-        agreed(_identity(swapped, differing=("tflite-runtime",)), _quantisation(), 0.0)
+        agreed(_identity(swapped, differing=("tflite-runtime",)), _quantisation(), 0.0, 0.05)
 
 
 def test_a_tolerance_allows_so_much_and_no_more() -> None:
     moved = EXACT + np.uint8(10)
     found = _identity(moved, differing=("tflite-runtime",))
     with pytest.raises(GateRefused, match="a reading is"):
-        agreed(found, _quantisation(), 1e-6)
-    assert not agreed(found, _quantisation(), 100.0).bit_identical
+        agreed(found, _quantisation(), 1e-6, 0.05)
+    assert not agreed(found, _quantisation(), 100.0, 0.05).bit_identical
 
 
 def test_fast_kernels_widen_the_replay_and_refuse_nothing() -> None:
-    calm = agreed(_identity(EXACT), _quantisation(), 0.0)
-    shifted = agreed(_identity(EXACT, EXACT + np.uint8(10), unsteady=("litert",)), _quantisation(), 0.0)
+    calm = agreed(_identity(EXACT), _quantisation(), 0.0, 0.05)
+    shifted = agreed(_identity(EXACT, EXACT + np.uint8(10), unsteady=("litert",)), _quantisation(), 0.0, 0.05)
     assert calm.bit_identical
     assert shifted.bit_identical
     assert shifted.replay_tolerance > calm.replay_tolerance

@@ -9,11 +9,12 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from convert.calibration import disagreement, draw_stratified, require_apart, require_images
-from convert.dataset import LabelledLot, PatchFiles
+from convert.conversion.calibration import disagreement, draw_stratified, require_apart, require_images
+from convert.lots.lot import LabelledLot
+from convert.lots.patches import PatchFiles
+from convert.lots.truth import TruthRow
 from convert.lowering.passes.head import HEAD
-from convert.lowering.program import Conv, Flatten, Program
-from convert.simulator.plan import TruthRow
+from convert.lowering.program import Conv2d, Program, Reshape
 from edge.core.errors import ConfigError, GateRefused
 
 
@@ -66,8 +67,8 @@ def test_one_shared_joint_is_found_wherever_it_hides() -> None:
 
 def test_halves_agree_on_like_joints_and_not_on_unlike_ones() -> None:
     kernel = np.ones((3, 3, 2, 1), np.float32) / 18
-    conv = Conv("conv", (-1,), kernel, np.zeros(1, np.float32), "relu", (1, 1), False)
-    program = Program((16, 16, 2), (conv, Flatten("flat", (0,))), (), HEAD)
+    conv = Conv2d("conv", (-1,), kernel, np.zeros(1, np.float32), "relu", (1, 1), False)
+    program = Program((16, 16, 2), (conv, Reshape("flat", (0,))), (), HEAD)
     patches = images(40, 4)
     apart = disagreement(program, patches)
     assert set(apart) == {"conv"}, "what only moves values is left out"

@@ -10,14 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from convert.dataset import LabelledLot, PatchFiles
-from convert.evaluation.figures import Evaluation, Scored, evaluate
+from convert.evaluation.defects import Evaluation, Scored, evaluate
 from convert.evaluation.paper import PAPER
 from convert.evaluation.recorded import load_recorded, save_recorded
-from convert.evaluation.report import DISCLAIMER, as_json, write_report
-from convert.evaluation.tables import all_tables
-from convert.metrics import auroc
-from convert.simulator.plan import TruthRow
+from convert.lots.lot import LabelledLot
+from convert.lots.patches import PatchFiles
+from convert.lots.truth import TruthRow
+from convert.metrics.defects import auroc
+from convert.reports.defect_tables import all_tables
+from convert.reports.evaluation import DISCLAIMER, as_json, write_report
 from edge.core.errors import ConfigError, UsageError
 
 CLASSES = ("normal", "normal", "normal", "insufficient", "normal", "voided", "normal", "missing")

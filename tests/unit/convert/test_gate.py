@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from convert.gate import Check, defects_to_prove, escape_check, require_passed, upper_bound
+from convert.conversion.gate import Check, defects_to_prove, escape_check, require_passed, upper_bound
 from edge.core.errors import GateRefused
 
 

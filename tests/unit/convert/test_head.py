@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.head import fitted_head
-from edge.core.card import ThermometerHead
+from convert.conversion.score_scale import fitted_head
+from edge.core.rules import ThermometerHead
 
 HEAD = ThermometerHead(low=-12, high=12, full=6)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.dataset import load_lot
-from convert.simulator.board import as_read, encoded
-from convert.simulator.board_type import board_type
+from convert.lots.reading import load_lot
 from convert.simulator.difficulty import DIFFICULTIES
-from convert.simulator.joint import Truth, draw_solder
-from convert.simulator.lot import simulate_lot
 from convert.simulator.plan import LotPlan
+from convert.simulator.xray.board import as_read, encoded
+from convert.simulator.xray.board_type import board_type
+from convert.simulator.xray.joint import Truth, draw_solder
+from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -29,7 +29,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_shards_repeat_byte_for_byte_however_many_work_on_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convert.simulator.lot._SHARD_JOINTS", 10)  # a shard a board, several in flight
+    monkeypatch.setattr("convert.simulator.xray.lot._SHARD_JOINTS", 10)  # a shard a board, several in flight
     for name, workers in (("one", 1), ("two", 2)):
         assert sum(simulate_lot(tmp_path / name, PLAN, workers)) == 30
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())

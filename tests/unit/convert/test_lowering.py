@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
-from convert.factorise import Ranks, factorised  # noqa: E402
 from convert.lowering.flat import flatten_network  # noqa: E402
 from convert.lowering.layers import Lstm  # noqa: E402
 from convert.lowering.lower import (  # noqa: E402
@@ -23,11 +22,12 @@ from convert.lowering.lower import (  # noqa: E402
 )
 from convert.lowering.passes.head import BANDS  # noqa: E402
 from convert.lowering.passes.spread import rotation  # noqa: E402
-from convert.lowering.program import Conv, Dense  # noqa: E402
+from convert.lowering.program import Conv2d, MatMul  # noqa: E402
 from convert.lowering.read import read_network  # noqa: E402
 from convert.networks.cnn3d import INPUT_SHAPE, TABLE_II, cnn3d  # noqa: E402
 from convert.networks.cnn_lstm import Stage, cnn_lstm  # noqa: E402
-from convert.train import score  # noqa: E402
+from convert.networks.factorise import Ranks, factorised  # noqa: E402
+from convert.networks.scoring import score  # noqa: E402
 from edge.core.errors import ConfigError, GateRefused  # noqa: E402
 
 layers = keras.layers
@@ -204,11 +204,11 @@ def test_table_ii_lowers_to_one_wide_convolution_and_four_on_contiguous_ranges()
     model = shaken(cnn3d(dense_units=8), seed=3)
     require_exact(model)
     program = lower(model, patches(INPUT_SHAPE, 2))
-    kernels = [op.kernel.shape for op in program.ops if isinstance(op, Conv)]
+    kernels = [op.kernel.shape for op in program.ops if isinstance(op, Conv2d)]
     assert kernels == [(3, 3, 6, 40), *[(3, 3, 16, 16)] * 4, (3, 3, 32, 32), (3, 3, 32, 64)]
     assert [matrix.shape for matrix in program.matrices] == [(8, 53_824), (BANDS, 8)]
     assert len({op.name for op in program.ops}) == len(program.ops), "every operation can be named"
-    assert sum(isinstance(op, Dense) for op in program.ops) == 2
+    assert sum(isinstance(op, MatMul) for op in program.ops) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 CODE = """
-from convert.memory import peak_mb
+from convert.conversion.memory import peak_mb
 before = peak_mb()
 held = bytearray(b"x") * (64 << 20)
 print(before, peak_mb())

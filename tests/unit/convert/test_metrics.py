@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from convert.gate import Check, require_passed
-from convert.metrics import (
+from convert.conversion.gate import Check, require_passed
+from convert.metrics.defects import (
     auroc,
     auroc_interval,
     calibration_bins,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.factorise import Ranks, factorised
 from convert.lowering.passes.factor import truncated
 from convert.networks.cnn3d import INPUT_SHAPE, TABLE_II, cnn3d
 from convert.networks.cnn_lstm import TABLE_III, TRUNKS, cnn_lstm
+from convert.networks.factorise import Ranks, factorised
 from convert.networks.folded import folded
 from convert.networks.lowrank import LowRankLSTM
 from edge.core.errors import ConfigError
@@ -130,7 +130,7 @@ def test_a_low_rank_lstm_is_keras_own_with_the_product_of_its_factors() -> None:
 
 
 def test_a_factorised_network_saves_and_loads(tmp_path: Any) -> None:
-    from convert.train import load_model
+    from convert.networks.scoring import load_model
 
     model = factorised(cnn_lstm(units=32, features=16), Ranks(lstm_input=4, lstm_recurrent=8))
     model.save(tmp_path / "m.keras")

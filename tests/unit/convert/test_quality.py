@@ -13,20 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convert.gate import require_passed
+from convert.conversion.gate import require_passed
+from convert.conversion.grades import grade_checks
+from convert.conversion.parity import Measured
+from convert.conversion.recipe import BudgetSection
+from convert.lots.graded_truth import GradedRow, target_of
 from convert.lowering.lower import USUAL_PASSES, lower_checked, network_scores, program_scores
 from convert.lowering.read import read_network
+from convert.metrics.grades import Agreement, agreement, grades_of, recognition, thresholds
 from convert.networks.neurofuzzy import neurofuzzy, spec_of
-from convert.optical.experts import BOUNDARIES, DISAGREEMENT_BAND, disputed, grade_at, majority, target_of, votes_on
-from convert.optical.truth import QualityRow
-from convert.parity import Measured
-from convert.quality.figures import Agreement, agreement, grades_of, recognition, thresholds
-from convert.quality.gate import grade_checks
-from convert.quality.tables import degrees, partition_of, rules_table
-from convert.quality.training import quality_index
-from convert.recipe import BudgetSection
+from convert.networks.scoring import quality_index
+from convert.reports.grade_tables import degrees, partition_of, rules_table
+from convert.simulator.optical.experts import BOUNDARIES, DISAGREEMENT_BAND, disputed, grade_at, majority, votes_on
 from edge.core.errors import ConfigError, GateRefused, UsageError
-from edge.core.features import FEATURES, FeatureSpec
+from edge.core.features import FeatureSpec
+from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES, RELEASED, grade_of
 from tests.support.builders import make_quality_card
 
@@ -36,8 +37,8 @@ assert SCALE is not None
 indices = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
-def row(grade: str, *, disputed: int = 0, number: int = 0) -> QualityRow:
-    return QualityRow("L", f"U1.{number}", "OB-1", grade, 0.5, (grade,) * 5, disputed)
+def row(grade: str, *, disputed: int = 0, number: int = 0) -> GradedRow:
+    return GradedRow("L", f"U1.{number}", "OB-1", grade, 0.5, (grade,) * 5, disputed)
 
 
 def random_network(seed: int) -> Any:
@@ -142,7 +143,7 @@ def test_a_network_of_features_without_rules_is_refused() -> None:
 
 def both_sides(keras_qi: Sequence[float], ours: Sequence[float], experts: Sequence[str]) -> tuple[Agreement, Measured]:
     rows = tuple(row(grade, number=i) for i, grade in enumerate(experts))
-    lot: Any = type("Lot", (), {"rows": rows, "quality_rows": rows})
+    lot: Any = type("Lot", (), {"rows": rows, "graded_rows": rows})
     measured = Measured(lot, np.array(keras_qi, np.float64), np.array(ours, np.float64))
     return agreement(measured.keras, measured.tflite, SCALE.thresholds, rows), measured
 

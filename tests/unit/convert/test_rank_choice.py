@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.dataset import LabelledLot, load_lot
-from convert.rank_choice import RankTried, chosen_rank
-from convert.simulator.lot import simulate_lot
+from convert.conversion.ranks import RankTried, chosen_rank
+from convert.lots.lot import LabelledLot
+from convert.lots.reading import load_lot
 from convert.simulator.plan import LotPlan
+from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import GateRefused
 from edge.core.preprocess import PreprocessSpec
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.simulator.board_type import BoardType, board_type
+from convert.lots.truth import read_truth
 from convert.simulator.difficulty import DIFFICULTIES
-from convert.simulator.joint import Solder, Truth, Void, draw_solder
-from convert.simulator.lot import simulate_lot
-from convert.simulator.optics import Detector, blur, expose, slice_at, transmissions
-from convert.simulator.plan import LotPlan, read_truth
-from convert.simulator.view import simulate_view
-from convert.simulator.volume import PlacedJoint, Slab, board_integral, build_volume
+from convert.simulator.plan import LotPlan
+from convert.simulator.xray.board_type import BoardType, board_type
+from convert.simulator.xray.joint import Solder, Truth, Void, draw_solder
+from convert.simulator.xray.lot import simulate_lot
+from convert.simulator.xray.optics import Detector, blur, expose, slice_at, transmissions
+from convert.simulator.xray.view import simulate_view
+from convert.simulator.xray.volume import PlacedJoint, Slab, board_integral, build_volume
 from edge.core.errors import UsageError
 from edge.core.job import parse_manifest
 

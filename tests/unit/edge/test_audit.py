@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge.adapters.journal import FORGOTTEN
-from edge.adapters.journal_view import JobHeld, VerdictHeld
-from edge.adapters.spool import FoundJob
-from edge.audit import audit
 from edge.core.job import NamedJoint, Salvage
+from edge.core.places import JobState, Place
+from edge.upkeep.audit import audit
+from edge.upkeep.ports import FoundJob, JobHeld, VerdictHeld
 
 JOINTS = ("J1", "J2")
 
@@ -24,8 +23,8 @@ class World:
     """One finished job, decided, acknowledged and delivered; to be bent."""
 
     def __init__(self) -> None:
-        self.found = [FoundJob("done", "L7", "sha256:a", Salvage("L7", "SN", tuple(NamedJoint(j) for j in JOINTS)))]
-        self.held = {"sha256:a": JobHeld("L7", "decided", 2, {joint: verdict(joint) for joint in JOINTS})}
+        self.found = [FoundJob(Place.DONE, "L7", "sha256:a", Salvage("L7", "SN", tuple(NamedJoint(j) for j in JOINTS)))]
+        self.held = {"sha256:a": JobHeld("L7", JobState.DECIDED, 2, {joint: verdict(joint) for joint in JOINTS})}
         self.delivered: list[dict[str, Any]] = [
             {"event_id": f"event-{j}", "job_id": "L7", "joint": j, "verdict": "normal", "route": "release"}
             for j in JOINTS
@@ -42,9 +41,11 @@ class World:
 def test_a_sound_world_has_no_problems_and_every_joint_in_one_state() -> None:
     world = World()
     world.delivered += world.delivered  # at least once
-    world.held["sha256:b"] = JobHeld("L8", "open", 2, {"J1": verdict("J1", acknowledged=False)._replace(event_id="e")})
-    world.found.append(world.found[0]._replace(place="work", name="L8", content="sha256:b"))
-    world.found.append(world.found[0]._replace(place="incoming", name="L9", content="sha256:c"))
+    world.held["sha256:b"] = JobHeld(
+        "L8", JobState.OPEN, 2, {"J1": verdict("J1", acknowledged=False)._replace(event_id="e")}
+    )
+    world.found.append(world.found[0]._replace(place=Place.WORK, name="L8", content="sha256:b"))
+    world.found.append(world.found[0]._replace(place=Place.INCOMING, name="L9", content="sha256:c"))
     account = audit(world.found, world.held, world.delivered)
     assert account.problems == ()
     assert (account.jobs, account.waiting, account.queued, account.acknowledged) == (3, 3, 1, 2)
@@ -53,7 +54,7 @@ def test_a_sound_world_has_no_problems_and_every_joint_in_one_state() -> None:
 
 def test_a_job_whose_verdicts_were_forgotten_is_accounted_for() -> None:
     world = World()
-    world.held["sha256:a"] = JobHeld("L7", "decided", FORGOTTEN, {})
+    world.held["sha256:a"] = JobHeld("L7", JobState.DECIDED, 2, {}, forgotten=True)
     world.delivered.clear()
     assert world.codes() == []
 
@@ -67,7 +68,7 @@ def forget_job(world: World) -> None:
 
 
 def reopen(world: World) -> None:
-    world.held["sha256:a"] = world.job._replace(state="open")
+    world.held["sha256:a"] = world.job._replace(state=JobState.OPEN)
 
 
 def lose_folder(world: World) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.bundle import CARD, GOLDEN, MODEL, SIGNATURE, Bundle, GoldenJoint, open_bundle, write_bundle
+from edge.bundle.format import CARD, GOLDEN, MODEL, SIGNATURE, Bundle, GoldenJoint, open_bundle, write_bundle
 from edge.core.errors import BundleRefused
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
-from edge.replay import replay
+from edge.judging.replay import replay
 from tests.support.builders import make_card
 from tests.support.fakes import FakeScorer
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from edge.core.card import encode_card, parse_card
 from edge.core.errors import BundleRefused
 from edge.core.grades import GRADES
+from edge.core.job import NamedJoint
 from edge.core.payloads import BoardRef, ModelRef, VerdictPayload
-from edge.core.verdict import Call, Reason, Route, Verdict
-from edge.core.wire import Encoder, Topics, encode, event_id, timestamp, topic_level
+from edge.core.verdict import Call, Decision, Reason, Route, Verdict, unjudged
+from edge.core.wire import BoardOutcome, Encoder, Topics, event_id, timestamp, topic_level
 from tests.support.builders import make_card, make_job, make_quality_card
 
 NOW = datetime(2026, 11, 21, 8, 15, 31, 204_000, tzinfo=UTC)
@@ -113,19 +115,10 @@ def test_a_card_must_offer_its_default_operating_point() -> None:
 
 def test_the_verdict_payload_is_that_of_the_contract() -> None:
     joint = make_job().joints[0]
-    verdict = Verdict(
-        joint=joint.id,
-        call=Call.NORMAL,
-        refdes=joint.refdes,
-        pin=joint.pin,
-        machine_call=joint.machine_call,
-        p_defect=0.07,
-        threshold=0.34,
-        operating_point="recall-0.90",
-        slices=4,
-        latency_ms=38.2,
-    )
-    assert json.loads(encode(ENCODER.verdict(make_job(), verdict, NOW))) == {
+    decision = Decision(Call.NORMAL, p_defect=0.07, threshold=0.34, operating_point="recall-0.90")
+    message = ENCODER.verdict(make_job(), Verdict(joint.named, decision, slices=4, latency_ms=38.2), NOW).message
+    assert message.topic == "acme/line3/axi1/verdict/SN001"
+    assert json.loads(message.payload) == {
         "schema": "axi-verdict/1",
         "event_id": event_id("axi1", "L7-000123", "J0.0", MODEL.digest),
         "device": "axi1",
@@ -151,19 +144,19 @@ def test_the_verdict_payload_is_that_of_the_contract() -> None:
 def test_a_graded_joint_carries_index_and_grade_and_the_bundle_of_its_type() -> None:
     quality = ModelRef(name="q", version="1.0.0", digest="sha256:" + "3" * 64)
     encoder = ENCODER._replace(routes=(("SMT", quality),))
-    verdict = Verdict(joint="U1.1", call=Call.DEFECT, joint_type="smt", quality_index=0.04, grade="poor")
-    payload = json.loads(encode(encoder.verdict(make_job(), verdict, NOW)))
+    verdict = Verdict(NamedJoint("U1.1", type="smt"), Decision(Call.DEFECT, quality_index=0.04, grade="poor"))
+    payload = json.loads(encoder.verdict(make_job(), verdict, NOW).message.payload)
     assert (payload["quality_index"], payload["grade"], payload["p_defect"]) == (0.04, "poor", None)
     assert payload["model"]["name"] == "q"
     assert payload["event_id"] == event_id("axi1", "L7-000123", "U1.1", quality.digest)
-    lost = Verdict(joint="U1.1", call=Call.UNJUDGED, joint_type="SMT", reason=Reason.TIMEOUT)
-    assert encoder.verdict(make_job(), lost, NOW).event_id == payload["event_id"], "whatever came of it"
+    lost = Verdict(NamedJoint("U1.1", type="SMT"), unjudged(Reason.TIMEOUT))
+    assert encoder.verdict(make_job(), lost, NOW).payload.event_id == payload["event_id"], "whatever came of it"
     assert encoder.status_payload("online", NOW).routes == {"SMT": quality}
 
 
 @pytest.mark.parametrize("call", list(Call))
 def test_only_normal_is_released(call: Call) -> None:
-    assert (Verdict(joint="J1", call=call).route is Route.RELEASE) == (call is Call.NORMAL)
+    assert (Decision(call).route is Route.RELEASE) == (call is Call.NORMAL)
 
 
 @given(st.tuples(texts, texts, texts, texts), st.tuples(texts, texts, texts, texts))
@@ -184,25 +177,31 @@ def test_time_is_utc_with_milliseconds() -> None:
     assert timestamp(NOW.astimezone(timezone(timedelta(hours=8)))) == "2026-11-21T08:15:31.204Z"
 
 
+def summary(calls: list[tuple[str, str]], grades: dict[str, int]) -> dict[str, Any]:
+    board = BoardRef(serial="SN")
+    outcome = BoardOutcome("L7", board, calls, grades, expected=len(calls), refused=False, duration_ms=1.0)
+    message = ENCODER.board(outcome, NOW)
+    assert message.topic == "acme/line3/axi1/board/SN"
+    return json.loads(message.payload)  # type: ignore[no-any-return]
+
+
 def test_a_board_summary_counts_every_call() -> None:
-    calls = [("normal", "release")] * 3 + [("defect", "specialist"), ("unjudged", "specialist")]
-    summary = ENCODER.board("L7", BoardRef(serial="SN"), calls, {}, expected=5, refused=False, duration_ms=1.0, now=NOW)
-    assert summary.verdicts == {"normal": 3, "defect": 1, "unjudged": 1}
-    assert summary.routes == {"release": 3, "specialist": 2}
-    assert summary.joints_decided == summary.joints_expected == 5
-    assert b"grades" not in encode(summary)
+    found = summary([("normal", "release")] * 3 + [("defect", "specialist"), ("unjudged", "specialist")], {})
+    assert found["verdicts"] == {"normal": 3, "defect": 1, "unjudged": 1}
+    assert found["routes"] == {"release": 3, "specialist": 2}
+    assert found["joints_decided"] == found["joints_expected"] == 5
+    assert "grades" not in found
 
 
 def test_a_board_summary_counts_every_grade_where_joints_were_graded() -> None:
-    calls, board = [("normal", "release")] * 3, BoardRef(serial="SN")
-    summary = ENCODER.board("L7", board, calls, {"good": 2}, expected=3, refused=False, duration_ms=1.0, now=NOW)
-    assert json.loads(encode(summary))["grades"] == dict.fromkeys(GRADES, 0) | {"good": 2}
+    found = summary([("normal", "release")] * 3, {"good": 2})
+    assert found["grades"] == dict.fromkeys(GRADES, 0) | {"good": 2}
 
 
 def test_a_refused_joint_carries_no_model() -> None:
-    verdict = Verdict(joint="J1", call=Call.UNJUDGED, reason=Reason.JOB_REFUSED)
-    payload = ENCODER.refused("L7", "SN/1", verdict, "sha256:" + "2" * 64, NOW)
+    payload, message = ENCODER.refused("L7", "SN/1", NamedJoint("J1"), "sha256:" + "2" * 64, NOW)
     assert payload.model is None
+    assert (payload.verdict, payload.reason) == (Call.UNJUDGED, Reason.JOB_REFUSED)
     assert payload.route is Route.SPECIALIST
-    assert msgspec.json.decode(encode(payload), type=VerdictPayload) == payload
+    assert msgspec.json.decode(message.payload, type=VerdictPayload) == payload
     assert Topics("a/b").verdict("SN/1#+") == "a/b/verdict/SN_1__"

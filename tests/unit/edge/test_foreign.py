@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.foreign import Told, Unsaid, tell_table, tell_xml
 from edge.core.job import Job, parse_manifest, salvage
+from edge.jobs.vendors import JobDefaults, Reading, read_joint_table, read_result_xml
 
 FILES = ["01015400.jpg", "01015401.jpg", "01015500.JPG", "Thumbs.db", "result.xml", "rois.csv"]
 XML = """<?xml version="1.0" encoding="UTF-8"?>
@@ -44,21 +44,21 @@ J7,normal,1,2,3,4,01015500.JPG
 """
 
 
-def job_of(told: Told) -> Job:
+def job_of(told: Reading) -> Job:
     assert told.problem == ""
     return parse_manifest(json.dumps(told.document).encode()).job
 
 
-def names(told: Told) -> list[str]:
+def names(told: Reading) -> list[str]:
     return [joint.id for joint in salvage(json.dumps(told.document).encode()).joints]
 
 
-def xml(text: str = XML, rois: str | None = ROIS, files: list[str] = FILES) -> Told:
-    return tell_xml(text.encode(), None if rois is None else rois.encode(), files, Unsaid())
+def xml(text: str = XML, rois: str | None = ROIS, files: list[str] = FILES) -> Reading:
+    return read_result_xml(text.encode(), None if rois is None else rois.encode(), files, JobDefaults())
 
 
-def table(text: str = TABLE, unsaid: Unsaid = Unsaid("PTH")) -> Told:  # noqa: B008 - frozen
-    return tell_table(text.encode(), "L7-5", FILES, unsaid)
+def table(text: str = TABLE, unsaid: JobDefaults = JobDefaults("PTH")) -> Reading:  # noqa: B008 - frozen
+    return read_joint_table(text.encode(), "L7-5", FILES, unsaid)
 
 
 def test_a_result_xml_and_its_boxes_make_a_job() -> None:
@@ -83,7 +83,7 @@ def test_a_board_without_indictments_is_a_job_without_joints() -> None:
 
 
 def test_a_table_of_joints_makes_a_job() -> None:
-    job = job_of(table(unsaid=Unsaid("PTH", "solder_bright")))
+    job = job_of(table(unsaid=JobDefaults("PTH", "solder_bright")))
     assert (job.job_id, job.board.serial, job.image.polarity) == ("L7-5", "L7-5", "solder_bright")
     assert [(joint.id, joint.view, joint.type) for joint in job.joints] == [
         ("J5", "010154", "PTH"),
@@ -94,7 +94,7 @@ def test_a_table_of_joints_makes_a_job() -> None:
 
 
 def test_a_slice_that_a_table_names_and_nobody_sent_is_seen_to_be_missing() -> None:
-    job = job_of(tell_table(TABLE.encode(), "L7-5", FILES[:1] + FILES[2:], Unsaid("PTH")))
+    job = job_of(read_joint_table(TABLE.encode(), "L7-5", FILES[:1] + FILES[2:], JobDefaults("PTH")))
     assert [part.file for part in job.views[0].slices] == ["01015400.jpg", "01015401.jpg"]
 
 
@@ -136,7 +136,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (table(TABLE.replace("J7,normal,1", "J7,normal,one")), "not whole numbers", 3),
     ],
 )
-def test_what_is_wrong_is_said_and_every_joint_that_was_named_is_kept(told: Told, problem: str, joints: int) -> None:
+def test_what_is_wrong_is_said_and_every_joint_that_was_named_is_kept(told: Reading, problem: str, joints: int) -> None:
     assert problem in told.problem
     assert len(names(told)) == joints
 
@@ -144,9 +144,9 @@ def test_what_is_wrong_is_said_and_every_joint_that_was_named_is_kept(told: Told
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_readers(raw: bytes) -> None:
     for told in (
-        tell_xml(raw, raw, FILES, Unsaid()),
-        tell_table(raw, "x", FILES, Unsaid()),
-        tell_xml(XML.encode()[: len(raw)] + raw, ROIS.encode() + raw, FILES, Unsaid()),
-        tell_table(TABLE.encode() + raw, "x", FILES, Unsaid()),
+        read_result_xml(raw, raw, FILES, JobDefaults()),
+        read_joint_table(raw, "x", FILES, JobDefaults()),
+        read_result_xml(XML.encode()[: len(raw)] + raw, ROIS.encode() + raw, FILES, JobDefaults()),
+        read_joint_table(TABLE.encode() + raw, "x", FILES, JobDefaults()),
     ):
         names(told)

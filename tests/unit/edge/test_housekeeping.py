@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 
+from edge.core.job import NamedJoint
 from edge.core.payloads import ModelRef
-from edge.core.verdict import Call, Verdict
+from edge.core.verdict import Call, Decision, Reason, Verdict, unjudged
 from edge.core.wire import Encoder, Message, Topics
-from edge.housekeeping import Housekeeping, Limits, Retention
-from edge.ports import Backlog, FinishedJob, Free
-from edge.tally import Tally
+from edge.inspection.tally import Tally
+from edge.upkeep.alarms import Alarms
+from edge.upkeep.metrics import Health, Limits, ModelTimes, Sources
+from edge.upkeep.ports import Backlog, FinishedJob, Free
+from edge.upkeep.retention import Keep, Retention
 from tests.support.fakes import FakeHost
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ENCODER = Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0"))
-LIMITS = Limits(min_free_mb=200, stuck_s=600, latency_ms=50, keep_days=7, keep_gb=1)
+LIMITS = Limits(min_free_mb=200, stuck_s=600, latency_ms=50)
 
 
 class FakeStore:
-    """Spool and journal to housekeeping: finished jobs, and which of them are settled."""
+    """Spool and journal to upkeep: finished jobs, and which of them are settled."""
 
     def __init__(self) -> None:
         self.jobs: list[FinishedJob] = []
@@ -66,7 +69,7 @@ class FakeStore:
 
 
 def retention(store: FakeStore) -> Retention:
-    return Retention(store, store, lambda: NOW, LIMITS)
+    return Retention(store, store, lambda: NOW, Keep(days=7, gb=1))
 
 
 def test_finished_jobs_go_by_age() -> None:
@@ -110,154 +113,157 @@ def test_what_is_long_settled_is_forgotten_even_if_somebody_else_took_its_folder
     assert store.forgotten == ["gone"]
 
 
-class House:
-    """Housekeeping in a world of fakes."""
+class World:
+    """Upkeep in a world of fakes."""
 
     def __init__(self) -> None:
         self.store, self.host, self.tally = FakeStore(), FakeHost(), Tally()
-        self.said: list[Message] = []
+        self.published: list[Message] = []
         self.room: list[bool] = []
         self.seconds, self.wall, self.away_s, self.score_ms = 0.0, NOW, 0.0, 0.0
-        self.house = Housekeeping(
-            device="axi1",
-            encoder=ENCODER,
+        sources = Sources(
             spool=self.store,
             journal=self.store,
             host=self.host,
             tally=self.tally,
-            limits=LIMITS,
             disks={"spool": Path("/spool")},
             pids=lambda: [1, 2],
+            model_times=lambda: ModelTimes(self.score_ms, 2.0),
+            away_s=lambda: self.away_s,
+        )
+        self.health = Health(
+            ENCODER,
+            sources,
+            LIMITS,
+            Alarms(ENCODER, lambda: self.wall, self.published.append),
             now=lambda: self.wall,
             clock=lambda: self.seconds,
-            say=self.said.append,
-            room=self.room.append,
-            away_for=lambda: self.away_s,
-            score_ms=lambda: (self.score_ms, 2.0),
+            publish=self.published.append,
+            allow_claims=self.room.append,
         )
 
     def step(self, seconds: float = 10) -> dict[str, Any]:
         """An interval later; the metrics."""
         self.seconds += seconds
         self.wall += timedelta(seconds=seconds)
-        self.house.step()
-        return json.loads(self.said[-1].payload)  # type: ignore[no-any-return]
+        self.health.step()
+        return json.loads(self.published[-1].payload)  # type: ignore[no-any-return]
 
     def alarms(self) -> list[str]:
-        return [json.loads(m.payload)["code"] for m in self.said if m.topic == "base/alarm"]
+        return [json.loads(m.payload)["code"] for m in self.published if m.topic == "base/alarm"]
 
 
 def scored(latency_ms: float) -> Verdict:
-    return Verdict(joint="J", call=Call.NORMAL, p_defect=0.1, latency_ms=latency_ms)
+    return Verdict(NamedJoint("J"), Decision(Call.NORMAL, p_defect=0.1), latency_ms=latency_ms)
+
+
+def graded(quality_index: float) -> Verdict:
+    return Verdict(NamedJoint("U1.1"), Decision(Call.NORMAL, quality_index=quality_index, grade="good"))
 
 
 def test_metrics_count_what_was_judged_since_the_last_ones() -> None:
-    house = House()
-    house.tally.note([scored(10), scored(20), Verdict(joint="J", call=Call.UNJUDGED)])
-    house.store.backlog = Backlog(4, NOW.timestamp())
-    first = house.step()
+    world = World()
+    world.tally.note([scored(10), scored(20), Verdict(NamedJoint("J"), unjudged(Reason.TIMEOUT))])
+    world.store.backlog = Backlog(4, NOW.timestamp())
+    first = world.step()
     assert first["joints"] == {"normal": 2, "unjudged": 1}
     assert (first["joints_per_s"], first["interval_s"], first["uptime_s"]) == (0.3, 10, 10)
     assert first["latency_ms"] == {"p50": 15.0, "p99": 19.9}
     assert (first["backlog"], first["outbox"], first["memory_mb"], first["temperature_c"]) == (4, 7, 200, 51.5)
     assert first["free_mb"] == {"spool": 1_000_000}
-    assert house.step()["joints"] == {}
-    assert [message.topic for message in house.said] == ["base/metrics"] * 2
+    assert world.step()["joints"] == {}
+    assert [message.topic for message in world.published] == ["base/metrics"] * 2
 
 
 @pytest.mark.parametrize("short", [Free(199_000_000, 10**9), Free(10**12, 10)])
 def test_a_disk_that_fills_up_stops_the_claiming_until_there_is_clearly_room_again(short: Free) -> None:
-    house = House()
-    house.step()
+    world = World()
+    world.step()
     for room in (short, short, Free(210_000_000, 10**9), Free(260_000_000, 10**9)):
-        house.host.room = room
-        house.step()
-    assert house.room == [True, False, False, False, True]
-    assert house.alarms() == ["disk_low", "disk_low_over"]
+        world.host.room = room
+        world.step()
+    assert world.room == [True, False, False, False, True]
+    assert world.alarms() == ["disk_low", "disk_low_over"]
 
 
 def test_slow_verdicts_an_old_job_and_a_clock_that_was_set_each_raise_an_alarm() -> None:
-    house = House()
-    house.tally.note([scored(60)])
-    house.step()
-    assert house.alarms() == ["latency"]
-    house.tally.note([scored(1)] * 2_000)
-    house.store.backlog = Backlog(1, NOW.timestamp() - 700)
-    house.step()
-    house.store.backlog = Backlog(0, None)
-    house.wall -= timedelta(hours=1)
-    house.step()
-    house.step()
-    assert house.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
+    world = World()
+    world.tally.note([scored(60)])
+    world.step()
+    assert world.alarms() == ["latency"]
+    world.tally.note([scored(1)] * 2_000)
+    world.store.backlog = Backlog(1, NOW.timestamp() - 700)
+    world.step()
+    world.store.backlog = Backlog(0, None)
+    world.wall -= timedelta(hours=1)
+    world.step()
+    world.step()
+    assert world.alarms() == ["latency", "latency_over", "spool_stuck", "clock_jump", "spool_stuck_over"]
 
 
 def test_the_drift_of_a_board_types_quality_raises_an_alarm_while_every_joint_is_good() -> None:
-    house = House()
+    world = World()
 
     def view(mean: float) -> None:
-        joints = [
-            Verdict(joint=f"U1.{i}", call=Call.NORMAL, quality_index=mean + off, grade="good")
-            for i, off in enumerate((-0.02, 0.0, 0.02))
-        ]
-        house.tally.note(joints, "OB-3")
+        joints = [graded(mean + off) for off in (-0.02, 0.0, 0.02)]
+        world.tally.note(joints, "OB-3")
 
     for i in range(40):
         view(0.5 + 0.01 * (i % 3 - 1))
-    steady = house.step()["quality"]["OB-3"]
+    steady = world.step()["quality"]["OB-3"]
     assert (steady["joints"], steady["drifting"]) == (120, False)
     assert steady["low"] < steady["usual"] < steady["high"]
     for i in range(12):
         view(0.5 + 0.004 * i)
-    moved = house.step()["quality"]["OB-3"]
+    moved = world.step()["quality"]["OB-3"]
     assert moved["drifting"]
     assert moved["trend"] > moved["high"]
-    assert house.alarms() == ["quality_drift"]
+    assert world.alarms() == ["quality_drift"]
     for _ in range(30):
         view(0.5)
-    back = house.step()["quality"]["OB-3"]
+    back = world.step()["quality"]["OB-3"]
     assert not back["drifting"]
-    assert house.alarms() == ["quality_drift", "quality_drift_over"]
-    assert house.step()["quality"]["OB-3"]["mean"] is None, "nothing came in this interval"
+    assert world.alarms() == ["quality_drift", "quality_drift_over"]
+    assert world.step()["quality"]["OB-3"]["mean"] is None, "nothing came in this interval"
 
 
-def drifted(house: House, board_type: str) -> None:
+def drifted(world: World, board_type: str) -> None:
     """Forty views as usual, then ten that are not."""
     for mean in [0.5 + 0.01 * (i % 3 - 1) for i in range(40)] + [0.6] * 10:
-        house.tally.note([Verdict(joint="U1.1", call=Call.NORMAL, quality_index=mean, grade="good")], board_type)
+        world.tally.note([graded(mean)], board_type)
 
 
 def test_each_board_type_raises_its_own_alarm_which_ends_when_no_such_board_comes_any_more() -> None:
-    house = House()
-    drifted(house, "OB-1")
-    house.step()
-    drifted(house, "OB-2")
-    house.step()
-    assert house.alarms() == ["quality_drift", "quality_drift"]
+    world = World()
+    drifted(world, "OB-1")
+    world.step()
+    drifted(world, "OB-2")
+    world.step()
+    assert world.alarms() == ["quality_drift", "quality_drift"]
     for _ in range(400):
-        house.step()
-    assert house.alarms() == ["quality_drift"] * 2 + ["quality_drift_over"] * 2
-    assert house.step()["quality"] == {}
+        world.step()
+    assert world.alarms() == ["quality_drift"] * 2 + ["quality_drift_over"] * 2
+    assert world.step()["quality"] == {}
 
 
 def test_metrics_tell_of_the_board_types_seen_last_and_of_no_more_than_fit_a_message() -> None:
-    house = House()
+    world = World()
     for number in range(600):
-        one = Verdict(joint="U1.1", call=Call.NORMAL, quality_index=0.5, grade="good")
-        house.tally.note([one], f"{number:03d}" * 80)
-    told = house.step()["quality"]
-    assert list(told) == [f"{number:03d}" * 80 for number in range(550, 600)]
+        world.tally.note([graded(0.5)], f"{number:03d}" * 80)
+    shown = world.step()["quality"]
+    assert list(shown) == [f"{number:03d}" * 80 for number in range(550, 600)]
 
 
 def test_a_model_that_became_slow_raises_an_alarm() -> None:
-    house = House()
-    for house.score_ms in (0, 2, 7, 8, 3):
-        metrics = house.step()
-    assert house.alarms() == ["runtime_slow", "runtime_slow_over"]
+    world = World()
+    for world.score_ms in (0, 2, 7, 8, 3):
+        metrics = world.step()
+    assert world.alarms() == ["runtime_slow", "runtime_slow_over"]
     assert metrics["score_ms"] == 3
 
 
 def test_a_broker_that_was_away_for_long_is_told_of_when_it_is_back() -> None:
-    house = House()
-    for house.away_s in (0, 20, 40, 50, 0, 5):
-        house.step()
-    assert house.alarms() == ["broker_away", "broker_away_over"]
+    world = World()
+    for world.away_s in (0, 20, 40, 50, 0, 5):
+        world.step()
+    assert world.alarms() == ["broker_away", "broker_away_over"]

@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from edge.core.errors import JournalError, RuntimeLost, SliceError
 from edge.core.job import Job, Roi, encode_manifest
 from edge.core.payloads import ModelRef, VerdictPayload
-from edge.core.verdict import Call, Reason, Verdict
+from edge.core.verdict import Call, Decision, Reason, Verdict
 from edge.core.wire import Encoder, Message, Topics
-from edge.grader import Grader
-from edge.inspection import MOST_DEATHS, Inspection
-from edge.judge import Judge
-from edge.pace import Pace
-from edge.ports import Batch, ClaimedJob, JobEntry
-from edge.tally import Tally
+from edge.inspection.loop import MOST_DEATHS, Inspection
+from edge.inspection.pace import Pace
+from edge.inspection.ports import InUse, JobEntry
+from edge.inspection.tally import Tally
+from edge.jobs.folder import ClaimedJob
+from edge.judging.decider import Decider
+from edge.judging.judge import Judge
+from edge.judging.ports import Batch
 from tests.support.builders import document, make_card, make_job, make_quality_card
 from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
 
@@ -49,29 +51,33 @@ class Line:
         ticks = count()
         card: Any = parts.get("card") or CARD
         scorer: Any = parts.get("scorer") or FakeScorer(NORMAL)
-        grader = Grader(card, card.rule(), [scorer], lambda: next(ticks) * 1e-3)
-        graders = dict.fromkeys(card.joint_types, grader) | (parts.get("beside") or {})  # type: ignore[operator]
-        judge = Judge(graders, self.reader, lambda: next(ticks) * 1e-3, Inline())  # type: ignore[arg-type]
-        routes = tuple((kind, QUALITY) for kind in graders if kind not in card.joint_types)
-        self.beats = 0
+        decider = Decider(card, card.rule(), [scorer], lambda: next(ticks) * 1e-3)
+        deciders = dict.fromkeys(card.joint_types, decider) | (parts.get("beside") or {})  # type: ignore[operator]
+        judge = Judge(deciders, self.reader, lambda: next(ticks) * 1e-3, Inline())  # type: ignore[arg-type]
+        routes = tuple((kind, QUALITY) for kind in deciders if kind not in card.joint_types)
+        self.progress = 0
         self.stopped = False
+        self.judge: Any = parts.get("judge") or judge
+        self.tally = Tally()
         self.inspection = Inspection(
-            spool=self.spool,
-            ledger=self.ledger,  # type: ignore[arg-type]
-            judge=parts.get("judge") or judge,  # type: ignore[arg-type]
-            encoder=Encoder("axi1", Topics("base"), "0", MAIN, routes),
+            self.spool,
+            self.ledger,  # type: ignore[arg-type]
+            InUse(
+                self.judge,
+                Encoder("axi1", Topics("base"), "0", MAIN, routes),
+                Pace(within_s=float(parts.get("within_s", 0))),  # type: ignore[arg-type]
+                job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
+            ),
+            tally=self.tally,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             clock=lambda: next(ticks) * 1e-3,
             announce=lambda: None,
-            beat=self._beat,
+            progressed=self._progressed,
             may_go_on=lambda: not self.stopped,
-            pace=Pace(within_s=float(parts.get("within_s", 0))),  # type: ignore[arg-type]
-            job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
-            tally=Tally(),
         )
 
-    def _beat(self) -> None:
-        self.beats += 1
+    def _progressed(self) -> None:
+        self.progress += 1
 
     def run(self) -> None:
         while self.inspection.step():
@@ -95,7 +101,7 @@ def test_every_joint_of_every_job_gets_one_verdict_and_the_job_ends_in_done() ->
     assert line.spool.finished == ["L-0", "L-1", "L-2"]
     summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
     assert [(one["joints_expected"], one["joints_decided"]) for one in summaries] == [(8, 8)] * 3
-    assert line.beats == 24
+    assert line.progress == 24
 
 
 def test_each_slice_file_is_read_once_however_many_joints_share_it() -> None:
@@ -145,7 +151,7 @@ def test_a_look_ahead_that_failed_is_no_loss(tmp_path: Path) -> None:
             raise SliceError(Reason.SLICE_MISSING, "a share that hiccups")
         return original(folder, *rest)  # type: ignore[arg-type]
 
-    line.inspection.judge._read = read  # type: ignore[attr-defined]
+    line.judge._read = read  # type: ignore[attr-defined]
     line.run()
     assert len(calls) == 3
     assert calls[0] == calls[2] == tmp_path
@@ -204,10 +210,10 @@ def of_types(job: Job, *types: str) -> Job:
     return msgspec.structs.replace(job, joints=tuple(joints))
 
 
-def quality_grader(*outputs: Sequence[int]) -> Grader:
+def quality_grader(*outputs: Sequence[int]) -> Decider:
     card = make_quality_card()
     rows = [np.array([output], np.uint8) for output in outputs]
-    return Grader(card, card.rule(), [FakeScorer(rows[-1], rows)], lambda: 0.0)
+    return Decider(card, card.rule(), [FakeScorer(rows[-1], rows)], lambda: 0.0)
 
 
 def test_each_joint_is_judged_by_the_bundle_of_its_type_also_within_one_view() -> None:
@@ -225,7 +231,7 @@ def test_each_joint_is_judged_by_the_bundle_of_its_type_also_within_one_view() -
     assert [one.model and one.model.name for one in line.verdicts()] == ["m", "q", "q", "m"]
     (summary,) = (json.loads(m.payload) for m in line.messages() if "/board/" in m.topic)
     assert {grade: n for grade, n in summary["grades"].items() if n} == {"good": 1, "acceptable_poor": 1}
-    trend = line.inspection.tally.take().quality["MB-7"]
+    trend = line.tally.take().quality["MB-7"]
     assert (trend.joints, trend.mean) == (2, pytest.approx(np.mean([0.5, 0.25 + 0.25 * 10 / 255]), abs=1e-4))
 
 
@@ -417,7 +423,7 @@ class Fragile:
         self.asked: list[str] = []
 
     def views(
-        self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None
+        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
         for part in batch.left:
             for joint in part.joints:
@@ -425,7 +431,7 @@ class Fragile:
                 if self.losses.get(joint.id, 0):
                     self.losses[joint.id] -= 1
                     raise RuntimeLost(self.reason, f"lost at {joint.id}")
-                yield Verdict(joint=joint.id, call=Call.NORMAL)
+                yield Verdict(joint.named, Decision(Call.NORMAL))
 
 
 def alarms(line: Line) -> list[str]:
@@ -470,9 +476,9 @@ def test_after_a_loss_no_other_job_is_looked_at_meanwhile() -> None:
     aheads: list[bool] = []
 
     class Watched(Fragile):
-        def views(self, batch: Batch, beat: Callable[[], None], ahead: Batch | None = None) -> Any:
+        def views(self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None) -> Any:
             aheads.append(ahead is not None)
-            return super().views(batch, beat, ahead)
+            return super().views(batch, progressed, ahead)
 
     jobs = [claimed(make_job(f"L-{i}", joints=1)) for i in range(2)]
     Line(jobs, judge=Watched({"J0.0": 1})).run()

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convert.networks.neurofuzzy import spec_of
-from convert.optical.board_type import optical_type
-from convert.optical.view import OpticalView, simulate_optical_view
-from convert.reference.shipped import QUALITY_MODEL
+from convert.shipped.paths import QUALITY_MODEL
+from convert.simulator.optical.board_type import optical_type
+from convert.simulator.optical.view import OpticalView, simulate_optical_view
 from edge.core.features import FeatureSpec
-from edge.core.intake import contrasts, prepared, shows
 from edge.core.job import Roi
-from edge.core.preprocess import PreprocessSpec, luminance
+from edge.core.preprocess import PreprocessSpec, contrasts, luminance
 from edge.core.verdict import Reason
 
 
@@ -43,7 +42,7 @@ def view(*solder: float) -> OpticalView:
 
 
 def doubts(pictures: Iterable[np.ndarray], boxes: Iterable[Roi]) -> list[Reason | None]:
-    return [prepared(SPEC, {0: picture}, box).doubt for picture, box in zip(pictures, boxes, strict=True)]
+    return [SPEC.prepared({0: picture}, box).doubt for picture, box in zip(pictures, boxes, strict=True)]
 
 
 SEEN = view(*np.linspace(0.02, 0.98, 12))
@@ -104,7 +103,7 @@ def test_an_optical_box_must_lie_in_the_frame_and_an_x_ray_box_have_its_centre_t
         (PreprocessSpec(), Roi(-10, 10, 60, 60), True),
         (PreprocessSpec(), Roi(-60, 10, 40, 60), False),
     ):
-        assert shows(spec, roi, frame) is shown, (spec, roi)
+        assert spec.shows(roi, frame) is shown, (spec, roi)
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.bootstrap import utc_now
 from edge.core.wire import Message
-from edge.health import Progress
-from edge.reporting import Backoff, Reporting
+from edge.daemon.wiring import utc_now
+from edge.reporting.absence import Absence
+from edge.reporting.loop import Backoff, Reporting
+from edge.reporting.passing import PassingMessages
+from edge.upkeep.progress import Progress
 from tests.support.fakes import FakeBroker, FakeLedger
 
 
@@ -25,14 +27,17 @@ def queued(n: int) -> FakeLedger:
     return ledger
 
 
-def reporting(ledger: FakeLedger, broker: FakeBroker, window: int = 4) -> Reporting:
+def reporting(
+    ledger: FakeLedger, broker: FakeBroker, window: int = 4, passing: PassingMessages | None = None
+) -> Reporting:
     return Reporting(
         ledger,
         broker.connect,
         status,
         Backoff(0.5, 30, lambda _low, high: high),
+        passing or PassingMessages(lambda: None),
+        Absence(time.monotonic),
         utc_now,
-        time.monotonic,
         window=window,
     )
 
@@ -126,44 +131,47 @@ def test_only_a_loop_without_progress_counts_as_stalled() -> None:
     now = [0.0]
     progress = Progress(lambda: now[0], ("inspection", "reporting"))
     now[0] = 9.0
-    progress.beat_of("reporting")()
+    progress.reporter("reporting")()
     now[0] = 12.0
     assert progress.stalled(10) == ("inspection",)
-    progress.beat_of("inspection")()
+    progress.reporter("inspection")()
     assert progress.stalled(10) == ()
     with pytest.raises(KeyError):
-        progress.beat_of("publishing")
+        progress.reporter("publishing")
 
 
-def test_what_is_said_in_passing_goes_first_and_is_dropped_rather_than_piled_up() -> None:
+def test_what_is_published_in_passing_goes_first_and_is_dropped_rather_than_piled_up() -> None:
     ledger, broker = queued(2), FakeBroker()
-    loop = reporting(ledger, broker)
+    passing = PassingMessages(lambda: None)
+    loop = reporting(ledger, broker, passing=passing)
     broker.up = False
     for i in range(150):
-        loop.say(Message("base/metrics", str(i).encode()))
+        passing.publish(Message("base/metrics", str(i).encode()))
         loop.step()
     broker.up = True
     drain(loop)
-    said = [int(message.payload) for message in broker.delivered if message.topic == "base/metrics"]
-    assert said == list(range(50, 150))
+    delivered = [int(message.payload) for message in broker.delivered if message.topic == "base/metrics"]
+    assert delivered == list(range(50, 150))
     assert [message.topic for message in broker.delivered][-2:] == ["base/verdict/SN0", "base/verdict/SN1"]
 
 
 def test_what_breaks_every_connection_is_dropped_before_it_holds_up_the_verdicts() -> None:
     ledger, broker = queued(3), FakeBroker()
     broker.hang_up_on = "metrics"
-    loop = reporting(ledger, broker)
-    loop.say(Message("base/metrics", b"1"))
+    passing = PassingMessages(lambda: None)
+    loop = reporting(ledger, broker, passing=passing)
+    passing.publish(Message("base/metrics", b"1"))
     drain(loop)
     assert payloads(broker) == [0, 1, 2]
 
 
-def test_what_is_said_as_the_connection_breaks_is_said_again() -> None:
+def test_what_is_published_as_the_connection_breaks_is_sent_again() -> None:
     ledger, broker = queued(0), FakeBroker()
-    loop = reporting(ledger, broker)
+    passing = PassingMessages(lambda: None)
+    loop = reporting(ledger, broker, passing=passing)
     drain(loop)
     broker.break_after = 0
-    loop.say(Message("base/alarm", b"1"))
+    passing.publish(Message("base/alarm", b"1"))
     loop.step()
     drain(loop)
     assert [message.payload for message in broker.delivered if message.topic == "base/alarm"] == [b"1"]

@@ -1,0 +1,195 @@
+"""``axi-convert build``: from a trained model to a gated, signed bundle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from convert.conversion.calibration import require_apart
+from convert.conversion.convert import (
+    Tell,
+    lower,
+    measure,
+    quantise,
+    read,
+    require_exact,
+    require_true,
+    thinned,
+)
+from convert.conversion.findings import Findings
+from convert.conversion.gate import require_passed
+from convert.conversion.golden import golden_joints
+from convert.conversion.recipe import Recipe
+from convert.conversion.runtimes import outputs_on, thread_count
+from convert.conversion.task import Decided, Lots, Task
+from convert.conversion.tasks import load_recipe
+from convert.lots.reading import load_lot
+from convert.lots.shards import LOT
+from convert.lots.splits import require_both_classes
+from convert.networks.saved import digest_folder, load_saved_model
+from convert.networks.scoring import load_model
+from convert.reports.build import write_findings
+from edge.bundle.format import write_bundle
+from edge.bundle.signing import load_private_key
+from edge.core.card import Lineage, ModelCard, Quantisation
+from edge.core.errors import AxiError, BundleRefused, ConfigError
+from edge.core.intake import Spec
+from edge.files import digest_file
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build found out, and the bundle it wrote."""
+
+    bundle: Path
+    report: Path
+    decided: Decided
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What was asked for, with its paths settled and its model loaded. ``spec``: how the network's input is made."""
+
+    recipe: Recipe
+    task: Task
+    here: Path
+    model: Any
+    spec: Spec
+
+    @property
+    def source(self) -> Path:
+        return self.here / self.recipe.source.model
+
+
+def build(recipe_path: Path, out: Path, tell: Tell) -> Build:
+    """Run every step of a recipe. The report is written beside the bundle, also when the gate refuses.
+
+    Raises ConfigError for a bad recipe, model or lot, GateRefused when a check or a budget fails; then there is no
+    bundle.
+    """
+    recipe, task = load_recipe(recipe_path)
+    here = recipe_path.parent
+    target = out / f"{recipe.bundle.name}-{recipe.bundle.version}"
+    if target.exists():
+        raise BundleRefused(f"{target}: exists already; raise the recipe's version or remove the folder")
+    key = load_private_key(here / recipe.signing.key) if recipe.signing.key else None
+    found = Findings(target.name, recipe, task)
+    try:
+        model = _load(here / recipe.source.model, recipe)
+        order = _Order(recipe, task, here, model, task.spec(model, recipe))
+        lots = _read_lots(order, tell)
+        for step in _steps(order, lots, found, tell):
+            found = step
+        assert found.decided is not None  # noqa: S101 - the last step
+        require_passed(found.decided.checks, found.most_sensitive)
+    except AxiError as error:
+        found = replace(found, refused=str(error))
+        tell(f"refused; the full report is {write_findings(found, out) / 'report.html'}")
+        raise
+    report = write_findings(found, out)
+    assert found.source is not None and found.quantised is not None and found.measurement is not None  # noqa: S101, PT018
+    runtime, tflite = found.source.runtimes[0], found.quantised.model
+    golden = golden_joints(
+        here / recipe.evaluation.lot,
+        order.spec,
+        recipe.evaluation.golden,
+        lambda patches: outputs_on(runtime, "exact", tflite, patches, thread_count()),
+    )
+    tell(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
+    card = _card(order, lots, found.measurement.quantisation, found.decided)
+    return Build(write_bundle(out, card, tflite, golden, key), report, found.decided, found.warnings)
+
+
+def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[Findings]:
+    """What is known after each step; a check that fails ends it, with what came before it known."""
+    recipe, task = order.recipe, order.task
+    yield (found := replace(found, lots=tuple(_in_words(task, lots))))
+    tell("checking that no joint is in two of the lots")
+    require_apart(lots.named)
+    task.require_lots(lots)
+    source = read(recipe, task, order.model, lots, tell)
+    yield (found := replace(found, source=source))
+    source = thinned(recipe, source, lots, tell)
+    yield (found := replace(found, source=source))
+    lowering = lower(recipe, source, lots, tell)
+    yield (found := replace(found, lowering=lowering))
+    require_exact(lowering, len(lots.evaluation.rows), tell)
+    quantised = quantise(recipe, source, lowering, tell)
+    yield (found := replace(found, quantised=quantised))
+    require_true(quantised, recipe.quantisation.scheme)
+    measurement = measure(recipe, task, source, lowering, quantised, lots, tell)
+    yield (found := replace(found, measurement=measurement))
+    yield replace(found, decided=task.decide(recipe, lots, measurement.scored))
+
+
+def _read_lots(order: _Order, tell: Tell) -> Lots:
+    recipe, here, spec = order.recipe, order.here, order.spec
+    tell("reading the lots")
+    if (here / recipe.evaluation.lot / LOT).exists():
+        raise ConfigError(
+            f"[evaluation] lot: {recipe.evaluation.lot} holds patches, and golden joints need images; "
+            "name a lot of job folders"
+        )
+    lots = Lots(
+        load_lot(here / recipe.calibration.lot, spec),
+        load_lot(here / recipe.validation.lot, spec) if recipe.validation.lot else None,
+        load_lot(here / recipe.evaluation.lot, spec),
+    )
+    for name, lot in lots.named.items():
+        if name != "calibration":
+            require_both_classes(lot)
+    return lots
+
+
+def _in_words(task: Task, lots: Lots) -> Iterator[str]:
+    """What each lot was used for."""
+    uses = {"calibration": task.calibration_use, "validation": "thresholds chosen", "evaluation": "measured"}
+    for name, lot in lots.named.items():
+        defects = int(lot.labels.sum())
+        yield f"{uses[name]} on lot '{lot.name}': {len(lot.rows)} joints, {defects} of them defects ({lot.digest})"
+
+
+def _load(source: Path, recipe: Recipe) -> Any:
+    """The Keras model of a ``.keras`` file, or of a SavedModel's folder."""
+    return load_saved_model(source, recipe.source.network) if source.is_dir() else load_model(source)
+
+
+def _card(order: _Order, lots: Lots, quantisation: Quantisation, decided: Decided) -> ModelCard:
+    recipe, task, points = order.recipe, order.task, decided.points
+    return ModelCard(
+        schema="axi-card/1",
+        name=recipe.bundle.name,
+        version=recipe.bundle.version,
+        task=task.name,
+        network=recipe.source.network,
+        joint_types=recipe.bundle.joint_types or task.joint_types,
+        classes=task.classes,
+        preprocess=order.spec,
+        operating_points=points,
+        default_operating_point=points[0].name if points else "",
+        grades=decided.scale,
+        quantisation=quantisation,
+        accuracy=decided.accuracy,
+        files={},
+        lineage=_lineage(order, lots),
+    )
+
+
+def _lineage(order: _Order, lots: Lots) -> Lineage:
+    source = order.source
+    tools = {name: importlib.metadata.version(name) for name in ("axi-edge", "tensorflow", "keras", "numpy")}
+    tools["python"] = platform.python_version()
+    return Lineage(
+        source_model=source.name,
+        source_digest=digest_folder(source) if source.is_dir() else digest_file(source),
+        data={name: f"{lot.name} {lot.digest}" for name, lot in lots.named.items()},
+        seed=order.recipe.source.seed,
+        tools=tools,
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )

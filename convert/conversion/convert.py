@@ -1,0 +1,265 @@
+"""From a trained model to a TFLite file that was read, run and scored, in steps: read, lower, quantise, measure.
+
+Each step returns what it found and leaves judging it to a ``require_...`` beside it, so that a report can show what was
+found also when it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.conversion.calibration import disagreement, draw_stratified
+from convert.conversion.flatfile import Operation, operations, problems, summary
+from convert.conversion.layer_errors import LayerError, layer_errors
+from convert.conversion.parity import (
+    Identity,
+    Measured,
+    RuntimeFigures,
+    identity,
+    readings_apart,
+    require_sense,
+    run_everywhere,
+    scores_of,
+)
+from convert.conversion.quantise import quantised_file
+from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
+from convert.conversion.recipe import Recipe
+from convert.conversion.runtimes import Run, outputs_on, supported, thread_count
+from convert.conversion.task import Lots, Scored, Task
+from convert.lowering.layers import Network
+from convert.lowering.lower import (
+    Lowered,
+    largest_difference,
+    lower_checked,
+    network_scores,
+    program_scores,
+    require_equivalence,
+    require_within,
+)
+from convert.lowering.passes.factor import factor_layers
+from convert.lowering.read import read_network
+from convert.metrics.defects import Scores
+from convert.networks.scoring import score
+from edge.core.card import Quantisation
+from edge.core.errors import ConfigError, GateRefused
+from edge.judging.runtime import RuntimeInfo, TfliteScorer
+
+Tell = Callable[[str], None]
+"""Is told what is being done, a line each."""
+
+_COMPARED = 16
+"""Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
+_TRACED = 8
+"""Joints whose every intermediate result is compared."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model as it was read, and what it says: the reference that all else is held to.
+
+    ``calibration``: the joints drawn to calibrate on. ``keras``: Keras' scores of the evaluation lot, ``validation`` of
+    the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must reproduce,
+    on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe factorises.
+    """
+
+    runtimes: tuple[RuntimeInfo, ...]
+    network: Network
+    calibration: NDArray[np.uint8]
+    calibrated: Scores
+    keras: Scores
+    validation: Scores | None
+    before: Scores
+    exact: Scores
+    ranks: tuple[RankTried, ...] = ()
+
+
+def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Source:
+    """Read and score a Keras model, and try the recipe's ranks. Raises ConfigError, GateRefused."""
+    runtimes = supported(recipe.quantisation.runtimes)
+    keras = score(model, lots.evaluation)
+    drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
+    calibration = lots.calibration.take(drawn)
+    task.require_calibration(calibration, lots.calibration.name)
+    before = score(model, calibration[:_COMPARED], plain=True)
+    network = read_network(model)
+    if network.task != task.name:
+        raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
+    validation = None if lots.validation is None else score(model, lots.validation)
+    ranks: tuple[RankTried, ...] = ()
+    if recipe.factorisation.layers and lots.validation is not None:
+        require_equivalence(before, network_scores(network, calibration[:_COMPARED]), "read")
+        ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], tell)
+    calibrated = score(model, calibration)
+    return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks)
+
+
+def thinned(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Source:
+    """The source with the rank that the budget allows, where ranks were tried. Raises GateRefused where it allows none.
+
+    Factorising is not exact, so what lowering must reproduce is the thin network from here on.
+    """
+    if not source.ranks or lots.validation is None or source.validation is None:
+        return source
+    ranks = chosen_rank(source.ranks, source.validation, lots.validation, recipe.factorisation.max_auroc_drop)
+    rank = next(tried.rank for tried in ranks if tried.chosen and tried.rank)
+    tell(f"rank {rank} keeps the budget on {lots.validation.name}")
+    network = factor_layers(source.network, recipe.factorisation.layers, rank)
+    before, exact = (
+        network_scores(network, joints) for joints in (source.calibration[:_COMPARED], lots.evaluation.patches)
+    )
+    return replace(source, network=network, before=before, exact=exact, ranks=ranks)
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """The lowered program. ``difference``: the largest of a score from before, on the whole evaluation lot.
+
+    ``disagreement``: how far the ranges of two halves of the calibration joints lie apart, by operation.
+    """
+
+    lowered: Lowered
+    difference: float
+    disagreement: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+def lower(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Lowering:
+    """Every pass fitted to and checked on calibration joints: nothing is learnt from held-out ones."""
+    tell("lowering, every pass checked against the step before")
+    asked = recipe.lowering.passes
+    lowered = lower_checked(source.network, source.before, source.calibration, asked, recipe.quantisation.bands)
+    difference = largest_difference(source.exact, program_scores(lowered.program, lots.evaluation.patches))
+    apart = disagreement(lowered.banded, source.calibration)
+    return Lowering(lowered, difference, apart, tuple(_warnings(recipe, apart)))
+
+
+def _warnings(recipe: Recipe, apart: dict[str, float]) -> Iterator[str]:
+    name, worst = max(apart.items(), key=lambda item: item[1])
+    if worst > recipe.calibration.max_disagreement:
+        yield (
+            f"two halves of the calibration joints give {name} ranges that lie {worst:.2f} of the range apart, more "
+            f"than {recipe.calibration.max_disagreement}; calibrate on more joints"
+        )
+
+
+def require_exact(lowering: Lowering, joints: int, tell: Tell) -> None:
+    """Raises GateRefused when the lowered program and what it was made from differ on a single held-out joint."""
+    require_within(lowering.difference, "all together")
+    tell(f"lowered exactly: at most {lowering.difference:.1e} from before on {joints} held-out joints")
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """The file, and what was read back from it. ``problems``: why it is not what its scheme says."""
+
+    model: bytes
+    operations: tuple[Operation, ...]
+    problems: tuple[str, ...]
+
+
+def quantise(recipe: Recipe, source: Source, lowering: Lowering, tell: Tell) -> Quantised:
+    """Convert in a process of its own, and read the file. Raises ConfigError with the converter's last words."""
+    scheme, keep_float = recipe.quantisation.scheme, recipe.quantisation.keep_float
+    tell(f"quantising to {scheme}, in a process of its own")
+    model = quantised_file(lowering.lowered.banded, source.calibration, scheme, keep_float)
+    contents = operations(model)
+    tell(f"the file holds {summary(contents)}")
+    return Quantised(model, tuple(contents), tuple(problems(contents, scheme, keep_float)))
+
+
+def require_true(quantised: Quantised, scheme: str) -> None:
+    """Raises GateRefused for a file that is not what its scheme says."""
+    found = quantised.problems
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise GateRefused(f"no bundle written, the file is not a true {scheme} model: {found[0]}{more}")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What running the file showed. ``layers``: where in the network conversion costs most."""
+
+    quantisation: Quantisation
+    runtimes: tuple[RuntimeFigures, ...]
+    layers: tuple[LayerError, ...]
+    scored: Scored
+
+
+def measure(
+    recipe: Recipe, task: Task, source: Source, lowering: Lowering, quantised: Quantised, lots: Lots, tell: Tell
+) -> Measurement:
+    """Run the file on every runtime and score the lots with it. Raises GateRefused where runtimes disagree."""
+    runtimes, model = source.runtimes, quantised.model
+    some = lots.evaluation.take(draw_stratified(lots.evaluation, recipe.evaluation.everywhere, recipe.source.seed))
+    names = " and ".join(runtime.name for runtime in runtimes)
+    tell(f"running {len(some)} joints on {names}: fast and exact kernels, one and two threads")
+    same = identity(runtimes, model, some, integer=recipe.quantisation.scheme == "int8")
+    require_sense(same.exact)
+    quantisation = _boundary(recipe, task, source, model, lowering.lowered)
+    quantisation = agreed(same, quantisation, recipe.quantisation.tolerance, task.least_replay_tolerance)
+    layers = layer_errors(lowering.lowered.banded, runtimes[0], model, some[:_TRACED])
+    tell(f"scoring {len(lots.evaluation.rows)} joints on fast kernels")
+    runs = run_everywhere(runtimes, model, lots.evaluation.patches)
+    scores = {name: scores_of(run.outputs, quantisation) for name, run in runs.items()}
+    preferred = scores.pop(runtimes[0].name)
+
+    def scores_on(lot: Any) -> Scores:
+        return scores_of(outputs_on(runtimes[0], "fast", model, lot.patches, thread_count()), quantisation)
+
+    validation = None
+    if lots.validation is not None and source.validation is not None:
+        tell(f"scoring the {len(lots.validation.rows)} validation joints")
+        validation = Measured(lots.validation, source.validation, scores_on(lots.validation))
+    learning = scores_on(lots.calibration) if task.learns else None
+    scored = Scored(learning, validation, Measured(lots.evaluation, source.keras, preferred), scores)
+    return Measurement(quantisation, tuple(_figures(runtimes, runs, same)), layers, scored)
+
+
+def _boundary(recipe: Recipe, task: Task, source: Source, model: bytes, lowered: Lowered) -> Quantisation:
+    """What the device must know of the file, its score scale fitted where int8 shifted it."""
+    runtimes, asked = source.runtimes, recipe.quantisation
+    scorer = TfliteScorer(model, None, runtimes[0], threads=1)
+    quantisation = Quantisation(
+        scheme=asked.scheme,
+        input=scorer.input_info,
+        output=scorer.output_info,
+        head=lowered.program.head,
+        float_layers=asked.keep_float,
+        runtimes=tuple(f"{runtime.name} {runtime.version}" for runtime in runtimes),
+    )
+    if asked.scheme != "int8":
+        return quantisation
+    raw = scores_of(outputs_on(runtimes[0], "fast", model, source.calibration, thread_count()), quantisation)
+    head = task.fitted_head(quantisation.head, raw, source.calibrated)
+    return msgspec.structs.replace(quantisation, head=head)
+
+
+def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tolerance: float) -> Quantisation:
+    """Note how far runtimes differ. Raises GateRefused where readings of exact kernels are not within ``allowed``.
+
+    When nothing is allowed they must give the very same integers, also where the logits come out equal.
+    """
+    apart = readings_apart(same.exact, same.others, quantisation)
+    if same.differing and (not allowed or apart > allowed):
+        raise GateRefused(
+            f"no bundle written: exact kernels of {same.differing[0]} do not reproduce the first runtime (a reading is "
+            f"{apart:.4f} off); where that can be borne, say so in [quantisation] tolerance and reason"
+        )
+    tolerance = max(least_tolerance, 2 * max(apart, readings_apart(same.exact, same.fast, quantisation)))
+    return msgspec.structs.replace(quantisation, bit_identical=not same.differing, replay_tolerance=tolerance)
+
+
+def _figures(runtimes: Sequence[RuntimeInfo], runs: dict[str, Run], same: Identity) -> list[RuntimeFigures]:
+    found = []
+    for runtime in runtimes:
+        run = runs[runtime.name]
+        identical = runtime.name not in {*same.differing, *same.unsteady}
+        name = f"{runtime.name} {runtime.version}"
+        found.append(RuntimeFigures(name, run.median_ms, run.peak_mb, run.peak_mb - run.idle_mb, identical))
+    return found

@@ -1,0 +1,66 @@
+"""Golden joints: raw cut-outs with the patch and output they must lead to on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.lots.reading import truth_of
+from edge.bundle.format import GoldenJoint
+from edge.core.intake import Spec
+from edge.core.job import Roi, parse_manifest
+from edge.core.preprocess import Grey, Slices, crop_of
+from edge.judging.slices import read_slice
+from edge.judging.view import read_view
+
+
+def golden_joints(
+    lot: Path, spec: Spec, count: int, run: Callable[[NDArray[np.uint8]], NDArray[Any]]
+) -> tuple[GoldenJoint, ...]:
+    """The first joints of a lot with truth, as many defects as normals while there are both.
+
+    ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
+    """
+    truth = truth_of(lot, spec)
+    wanted = {0: count // 2, 1: count - count // 2}
+    found: list[tuple[dict[int, Grey], Roi]] = []
+    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
+        job = parse_manifest((folder / "manifest.json").read_bytes()).job
+        for view in job.views:
+            slices: Slices = {}
+            for joint in job.joints_of(view):
+                row = truth.get((job.job_id, joint.id))
+                if row is None or not wanted[row.label]:
+                    continue
+                slices = slices or read_view(job, view, folder, read_slice, spec)[0]
+                cut = cut_out(slices, joint.roi, spec)
+                if cut is not None:
+                    wanted[row.label] -= 1
+                    found.append(cut)
+        if not any(wanted.values()):
+            break
+    patches = np.stack([spec.prepared(*cut).patch for cut in found])
+    return tuple(
+        GoldenJoint(*cut, patch, output[np.newaxis])
+        for cut, patch, output in zip(found, patches, run(patches), strict=True)
+    )
+
+
+def cut_out(slices: Slices, roi: Roi, spec: Spec) -> tuple[dict[int, Grey], Roi] | None:
+    """The part of the slices that the crop can see, and the box relative to it; None when they do not overlap.
+
+    The cut-out ends where the frame ends, so zero padding falls on the same pixels as in the whole frame.
+    """
+    if not slices:
+        return None
+    height, width = next(iter(slices.values())).shape
+    seen = crop_of(roi, spec.margin).inside(width, height)
+    if seen is None:
+        return None
+    x0, y0, x1, y1 = seen
+    parts = {index: np.ascontiguousarray(image[y0:y1, x0:x1]) for index, image in slices.items()}
+    return parts, Roi(roi.xmin - x0, roi.ymin - y0, roi.xmax - x0, roi.ymax - y0)

@@ -1,0 +1,71 @@
+"""Keras models read from their files, and their scores of many joints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from convert.lots.lot import LabelledLot
+from convert.networks.folded import folded
+from edge.core.errors import ConfigError
+
+
+def score(
+    model: Any, lot: LabelledLot | NDArray[np.uint8], batch: int = 64, *, plain: bool = False
+) -> NDArray[np.float64]:
+    """p_defect, or quality index, of each joint under a Keras model, float64 (n,); a lot is read from disk in batches.
+
+    ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to.
+    """
+    batches = lot.batches(batch) if isinstance(lot, LabelledLot) else _chunks(lot, batch)
+    return _scores(_forward(model, plain=plain), batches)
+
+
+def load_model(path: Path) -> Any:
+    """Read a ``.keras`` file. Raises ConfigError."""
+    from convert.networks import lowrank, neurofuzzy  # noqa: F401 - they register their layers with Keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path}: not readable as a Keras model ({error}); save it as .keras") from error
+
+
+def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(patches), size):
+        yield patches[start : start + size]
+
+
+def _scores(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    return np.concatenate([np.asarray(forward(part))[:, -1] for part in batches]).astype(np.float64)
+
+
+def _forward(model: Any, *, plain: bool = False) -> Any:
+    of_features = len(model.input_shape) == 2
+    compute = model if plain or of_features else folded(model)
+    shape = (1, 1, model.input_shape[1]) if of_features else model.input_shape[1:4]
+    batch_of_patches = tf.TensorSpec((None, *shape), tf.uint8)
+
+    @tf.function(input_signature=[batch_of_patches], autograph=False)
+    def forward(patches: Any) -> Any:
+        scaled = _scaled(patches)
+        return compute(tf.reshape(scaled, (-1, shape[-1])) if of_features else scaled, training=False)
+
+    return forward
+
+
+def _scaled(patches: Any) -> Any:
+    """uint8 (n, size, size, channels) as the networks take them: (n, size, size, channels, 1) in [0, 1]."""
+    return tf.cast(patches, tf.float32)[..., tf.newaxis] / 255.0
+
+
+def quality_index(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The model's Quality Index of each joint: (n, features) to (n,)."""
+    parts = [np.asarray(model(inputs[start : start + 4096]))[:, 0] for start in range(0, len(inputs), 4096)]
+    return np.concatenate(parts)

@@ -1,1 +1,0 @@
-"""Learning the neurofuzzy Quality Index from optical lots, and what it is compared with."""

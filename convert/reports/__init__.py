@@ -1,0 +1,1 @@
+"""Everything drawn or written for people: pages, tables, figures, galleries, the terminal."""

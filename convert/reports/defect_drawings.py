@@ -1,0 +1,70 @@
+"""Figures of an evaluation of models that find defects."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from convert.evaluation.defects import Evaluation
+from convert.reports.style import INK, save
+
+
+def draw_roc(path: Path, evaluation: Evaluation) -> None:
+    """ROC of every model on the test lot; a dot where the threshold for 90 % recall on validation falls."""
+    figure, axes = plt.subplots(figsize=(6.2, 5.6))
+    for colour, model in zip(cycle(INK), evaluation.models, strict=False):
+        line = [(point.false_positive_rate, point.recall) for point in model.roc]
+        label = f"{model.name}, AUROC {model.auroc_test.value:.4f}"
+        axes.plot(*zip(*line, strict=True), color=colour, lw=1.6, label=label)
+        at = model.chosen[0].test
+        axes.plot(at.false_positive_rate.value, at.recall.value, "o", color=colour, ms=6)
+    axes.plot([0, 1], [0, 1], ":", color="#9aa5ab", lw=1)
+    axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
+    axes.set(xlabel="false positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.005))
+    axes.set_title(
+        f"{evaluation.test.joints} joints of {len(evaluation.test.board_types)} unseen board types", fontsize=10
+    )
+    axes.legend(frameon=False, loc="lower right")
+    axes.grid(alpha=0.25)
+    save(figure, path)
+
+
+def draw_recall_by_class(path: Path, evaluation: Evaluation) -> None:
+    """Recall by defect class with 95 % intervals, models side by side."""
+    figure, axes = plt.subplots(figsize=(8, 3.8))
+    classes = [group.value for group in evaluation.models[0].groups if group.kind == "class" and group.recall]
+    width = 0.8 / len(evaluation.models)
+    for number, (colour, model) in enumerate(zip(cycle(INK), evaluation.models, strict=False)):
+        rates = {group.value: group.recall for group in model.groups if group.kind == "class" and group.recall}
+        for place, name in enumerate(classes):
+            rate = rates[name]
+            x = place + (number - (len(evaluation.models) - 1) / 2) * width
+            axes.bar(x, rate.value, width * 0.9, color=colour, label=model.name if place == 0 else None)
+            axes.plot([x, x], [rate.low, rate.high], color="#1d2429", lw=1)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set(ylabel="recall", ylim=(0, 1.02))
+    axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
+    axes.legend(frameon=False, fontsize=8, ncols=len(evaluation.models), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    save(figure, path)
+
+
+def draw_calibration(path: Path, evaluation: Evaluation) -> None:
+    """Share of defects against mean score."""
+    figure, axes = plt.subplots(figsize=(5.4, 4.8))
+    for colour, model in zip(cycle(INK), evaluation.models, strict=False):
+        axes.plot(
+            [one.mean_score for one in model.calibration],
+            [one.defects.value for one in model.calibration],
+            "o-",
+            color=colour,
+            ms=4,
+            lw=1.2,
+            label=model.name,
+        )
+    axes.plot([0, 1], [0, 1], ":", color="#9aa5ab", lw=1)
+    axes.set(xlabel="mean p_defect", ylabel="share of defects", xlim=(0, 1), ylim=(0, 1))
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(alpha=0.25)
+    save(figure, path)

@@ -1,0 +1,181 @@
+"""The tables of an evaluation, as rows of text: one form that Markdown, HTML and the terminal share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from convert.evaluation.defects import Chosen, Evaluation, Group, ModelFigures
+from convert.evaluation.paper import CAPTION, PaperModel, paper_model
+from convert.reports.pages import Table, interval, share
+
+PAPER_COLUMN = f"paper ({CAPTION})"
+
+
+def all_tables(evaluation: Evaluation) -> list[Table]:
+    """In the order of the paper, then what the paper lacks."""
+    return [
+        _summary(evaluation),
+        *(_by_threshold(model) for model in evaluation.models),
+        _chosen(evaluation),
+        *(_groups(evaluation, kind) for kind in ("class", "slices", "ROI", "fill", "board type")),
+        *(_calibration(model) for model in evaluation.models),
+    ]
+
+
+def _summary(evaluation: Evaluation) -> Table:
+    """Table VIII."""
+    rows = []
+    for model in evaluation.models:
+        paper = paper_model(model.name)
+        rows.append(
+            (
+                model.name,
+                interval(model.auroc_validation),
+                interval(model.auroc_test),
+                share(model.fpr_at_recall["0.90"]),
+                share(model.fpr_at_recall["0.95"]),
+                f"AUROC {paper.auroc:.4f}, FPR {paper.fpr_at_90:.4f} and {paper.fpr_at_95:.4f}" if paper else "-",
+                model.note,
+            )
+        )
+    return Table(
+        "Overall performance (the paper's Table VIII)",
+        "AUROC with DeLong's 95 % interval; FPR where the test lot itself has the recall named, its interval for that "
+        "threshold. The paper's figures for its LSTM contradict its own Table VI. All intervals take joints as "
+        "independent; joints of one view share its exposure and boxes, so the truth is somewhat wider.",
+        (
+            "model",
+            "AUROC, validation",
+            "AUROC, test",
+            "FPR at 90 % recall",
+            "FPR at 95 % recall",
+            PAPER_COLUMN,
+            "scores",
+        ),
+        tuple(rows),
+    )
+
+
+def _by_threshold(model: ModelFigures) -> Table:
+    """Tables V and VI."""
+    paper = paper_model(model.name)
+    rows = tuple(
+        (
+            f"{line.threshold:.1f}",
+            share(line.validation.recall),
+            share(line.validation.false_positive_rate),
+            share(line.test.recall),
+            share(line.test.false_positive_rate),
+            _paper_row(paper, line.threshold),
+        )
+        for line in model.at_thresholds
+    )
+    named = f" (the paper's Table {paper.table})" if paper else ""
+    return Table(
+        f"{model.name} by threshold{named}",
+        "A joint is called a defect where p_defect >= threshold. 95 % intervals after Clopper and Pearson.",
+        ("threshold", "recall, validation", "FPR, validation", "recall, test", "FPR, test", PAPER_COLUMN),
+        rows,
+    )
+
+
+def _paper_row(paper: PaperModel | None, threshold: float) -> str:
+    if paper is None:
+        return "-"
+    row = paper.by_threshold[threshold]
+    return f"{row.validation_recall:.4f}, {row.validation_fpr:.4f}; {row.test_recall:.4f}, {row.test_fpr:.4f}"
+
+
+def _chosen(evaluation: Evaluation) -> Table:
+    """Table VII."""
+    rows = tuple(
+        (
+            model.name,
+            f"{line.target_recall:.2f}",
+            f"{line.threshold:.4f}",
+            share(line.test.recall),
+            share(line.test.false_positive_rate),
+            share(line.saved),
+            f"{line.escapes} of {line.test.recall.total}",
+            _paper_choice(model, line),
+        )
+        for model in evaluation.models
+        for line in model.chosen
+    )
+    return Table(
+        "Threshold chosen on validation, applied to the test lot (the paper's Table VII)",
+        "Work saved: flagged joints released without a specialist, escapes (defects among them) included; the paper's "
+        "0.6651 counts normal joints only (1 - FPR at 90 % recall).",
+        ("model", "target recall", "threshold", "recall", "FPR", "work saved", "escapes", PAPER_COLUMN),
+        rows,
+    )
+
+
+def _paper_choice(model: ModelFigures, line: Chosen) -> str:
+    paper = paper_model(model.name)
+    if paper is None or not math.isclose(line.target_recall, 0.90):
+        return "-"
+    return f"at {paper.chosen_threshold:.2f}: recall {paper.chosen_recall:.4f}, FPR {paper.chosen_fpr:.4f}"
+
+
+_WHAT = {
+    "class": ("Recall by defect class, FPR of normal joints", "class"),
+    "slices": ("By number of slices", "slices"),
+    "ROI": ("By the machine's box", "ROI"),
+    "fill": ("By distance from the fill limit", "vertical fill"),
+    "board type": ("By board type, none of them seen in training", "board type"),
+}
+
+
+def _groups(evaluation: Evaluation, kind: str) -> Table:
+    title, heading = _WHAT[kind]
+    by_value: dict[str, list[Group]] = {}
+    for model in evaluation.models:
+        for group in model.groups:
+            if group.kind == kind:
+                by_value.setdefault(group.value, []).append(group)
+    rows = tuple(
+        (value, str(groups[0].joints), *(_group_cell(group) for group in groups)) for value, groups in by_value.items()
+    )
+    return Table(
+        title,
+        "Recall and FPR on the test lot, at each model's threshold for recall 0.90 on validation.",
+        (heading, "joints", *(model.name for model in evaluation.models)),
+        rows,
+    )
+
+
+def _group_cell(group: Group) -> str:
+    parts = []
+    if group.recall:
+        parts.append(f"recall {share(group.recall)}")
+    if group.false_positive_rate:
+        parts.append(f"FPR {share(group.false_positive_rate)}")
+    return ", ".join(parts)
+
+
+def _calibration(model: ModelFigures) -> Table:
+    rows = tuple(
+        (f"{one.low:.1f} to {one.high:.1f}", f"{one.mean_score:.3f}", share(one.defects), str(one.defects.total))
+        for one in model.calibration
+    )
+    return Table(
+        f"Calibration of {model.name}",
+        f"Expected calibration error {model.expected_calibration_error:.4f}. Models are trained on as many defects as "
+        "normals, so on this population p_defect is too high: use it as a score, with a chosen threshold.",
+        ("p_defect", "mean p_defect", "share of defects", "joints"),
+        rows,
+    )
+
+
+def lots(evaluation: Evaluation) -> Iterator[str]:
+    """One sentence a lot."""
+    for use, side in (
+        ("Thresholds are chosen on", evaluation.validation),
+        ("Figures are measured on", evaluation.test),
+    ):
+        yield (
+            f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, board types "
+            f"{', '.join(side.board_types)} ({side.digest})."
+        )

@@ -1,0 +1,62 @@
+"""Progress bars and tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from convert.reports import pages
+
+console = Console(stderr=True)
+"""Progress and reports; results meant for a pipe go to stdout."""
+
+
+class Bar:
+    """One running bar."""
+
+    def __init__(self, progress: Progress, task: int) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, steps: int = 1) -> None:
+        self._progress.update(self._task, advance=steps)  # type: ignore[arg-type]
+
+    def tell(self, text: str) -> None:
+        self._progress.update(self._task, note=text)  # type: ignore[arg-type]
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Bar]:
+    """A progress bar for the length of the block."""
+    columns = (
+        TextColumn("{task.description:<26}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield Bar(progress, progress.add_task(title, total=total, note=""))
+
+
+def tell(text: str) -> None:
+    """What is being done, a line each."""
+    console.print(f"- {text}", markup=False, highlight=False)
+
+
+def plainly(text: str) -> None:
+    """A line that is to be read or copied as it is: a path, a warning."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show(tables: Iterable[pages.Table], to: Console = console) -> None:
+    """The same tables that pages have."""
+    for table in tables:
+        shown = Table(*table.heading, title=table.title, caption=table.note or None, title_justify="left")
+        for row in table.rows:
+            shown.add_row(*row)
+        to.print(shown)

@@ -1,0 +1,1 @@
+"""What ships: models, recipes, and where they lie."""

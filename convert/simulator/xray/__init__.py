@@ -1,0 +1,1 @@
+"""Simulator of laminographic slices of through-hole joints."""

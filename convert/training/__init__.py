@@ -1,0 +1,1 @@
+"""How networks and what they are compared with are trained."""

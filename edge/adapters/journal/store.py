@@ -1,0 +1,284 @@
+"""The journal: jobs, verdicts and outbox in SQLite.
+
+A joint is *expected* once its job is entered, *decided* once it has a verdict row (its message is queued in the same
+transaction), and *acknowledged* once the broker's PUBACK struck that message from the outbox. What lies between, on
+the wire, is not written down: after a crash it is simply sent again.
+
+Write-ahead log with synchronous=FULL: a commit that returned survives a power cut. Each thread opens a connection of
+its own; what one commits, the others see.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from edge.adapters.journal.schema import MIGRATIONS, SCHEMA, VERSION
+from edge.core.errors import JobRefused, JournalBlocked, JournalDamaged, JournalError
+from edge.core.places import JobState
+from edge.core.wire import Message, VerdictMessage, timestamp
+from edge.files import sync_folder
+from edge.inspection.ports import JobEntry
+from edge.reporting.ports import Queued
+
+BUSY_TIMEOUT_S = 30.0
+FORGOTTEN = -1
+"""Joints expected of a job whose verdicts were dropped when all had been acknowledged."""
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+
+_ENTER_JOB = (
+    "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (content) DO UPDATE SET tries = tries + 1 RETURNING row, state, tries"
+)
+_FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
+_CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
+_DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
+_GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
+_ENTER_VERDICT = (
+    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (job, joint) DO NOTHING"
+)
+_TAKEN = "SELECT 1 FROM verdict WHERE event_id = ? AND job <> ?"
+_QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
+_CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
+_PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
+_ACKNOWLEDGE = "UPDATE verdict SET acknowledged = ? WHERE event_id = (SELECT event_id FROM outbox WHERE seq = ?)"
+_STRIKE = "DELETE FROM outbox WHERE seq = ?"
+_PUT_BACK = "UPDATE outbox SET refusals = refusals + 1 WHERE seq = ?"
+_SETTLED = "state <> 'open' AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.job = job.row AND acknowledged IS NULL)"
+
+
+class Journal:
+    """One connection to the journal; use it from one thread."""
+
+    def __init__(self, path: Path, *, examine: bool = False) -> None:
+        """Open the journal, creating it where there is none; ``examine`` reads it through for damage first.
+
+        Raises JournalDamaged when it is no longer a database, JournalError when it cannot be used for another reason.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise failed(path, error) from error
+        try:
+            self._prepare(examine=examine)
+        except BaseException:
+            self._db.close()  # or its closing, some time later, would remove the files of a journal made anew here
+            raise
+
+    def _prepare(self, *, examine: bool) -> None:
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if examine else "ok"
+        except sqlite3.DatabaseError as error:
+            raise failed(self._path, error) from error
+        if found != "ok":
+            raise JournalDamaged(f"{self._path}: {found}")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        with self._transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in SCHEMA.split(";"):
+                    self._db.execute(statement)
+            elif version > VERSION:
+                raise JournalError(
+                    f"{self._path}: journal version {version}, this program knows {VERSION}; install the newer axi-edge"
+                )
+            else:
+                for older in range(version, VERSION):
+                    for statement in MIGRATIONS[older].split(";"):
+                        self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, durable once this returns. Raises JournalError when the database or the disk refuses."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise failed(self._path, error) from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One statement that reads sees one moment by itself; it takes no lock that a commit waits for."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise failed(self._path, error) from error
+
+    # --- the inspection side ---
+
+    def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
+        """Enter a job, or find it again by its content; either way it counts as one more try."""
+        with self._transaction():
+            ((row, state, tries),) = self._db.execute(
+                _ENTER_JOB, (content, job_id, expected, timestamp(now))
+            ).fetchall()
+            clash = self._db.execute(_CLASHING, (job_id, content)).fetchone() is not None
+        return JobEntry(row, closed=state != JobState.OPEN, clash=clash, tries=tries)
+
+    def leave_job(self, entry: JobEntry) -> None:
+        """The try ended in good order, or for a reason outside the job: forget its tries."""
+        with self._transaction():
+            self._db.execute(_FORGET_TRIES, (entry.row,))
+
+    def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
+        """Joint -> (verdict, route) of what is decided already."""
+        with self._reading():
+            return {joint: (verdict, route) for joint, verdict, route in self._db.execute(_DECIDED, (entry.row,))}
+
+    def grades(self, entry: JobEntry) -> dict[str, int]:
+        """Grade -> joints of the job that were given it."""
+        with self._reading():
+            return dict(self._db.execute(_GRADES, (entry.row,)))
+
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
+        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+
+        This is progress, and so forgets the job's tries.
+        """
+        with self._transaction():
+            self._db.execute(_FORGET_TRIES, (entry.row,))
+            for payload, message in verdicts:
+                taken = self._db.execute(_TAKEN, (payload.event_id, entry.row)).fetchone()
+                if taken is not None:
+                    raise JobRefused(
+                        f"job_id: {payload.job_id!r}: joint {payload.joint} was judged under this id before; "
+                        "give every job an id of its own"
+                    )
+                values = (
+                    payload.event_id,
+                    entry.row,
+                    payload.joint,
+                    payload.verdict.value,
+                    payload.route.value,
+                    payload.time,
+                    payload.grade or None,
+                )
+                if self._db.execute(_ENTER_VERDICT, values).rowcount == 1:
+                    self._queue(message, payload.event_id)
+
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
+        """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
+        with self._transaction():
+            state = JobState.REFUSED if refused else JobState.DECIDED
+            if self._db.execute(_CLOSE_JOB, (state.value, timestamp(now), entry.row)).rowcount == 1:
+                for message in messages:
+                    self._queue(message)
+
+    def _queue(self, message: Message, event_id: str | None = None) -> None:
+        self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain), event_id))
+
+    # --- the reporting side ---
+
+    def pending(self, limit: int) -> list[Queued]:
+        """The oldest unsent rows, in order; those that were put back come last."""
+        with self._reading():
+            rows = self._db.execute(_PENDING, (limit,)).fetchall()
+        return [Queued(seq, Message(topic, payload, bool(retain))) for seq, topic, payload, retain in rows]
+
+    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
+        """Strike rows the broker has acknowledged."""
+        with self._transaction():
+            self._db.executemany(_ACKNOWLEDGE, [(timestamp(now), row) for row in rows])
+            self._db.executemany(_STRIKE, [(row,) for row in rows])
+
+    def put_back(self, rows: Sequence[int]) -> None:
+        """Let rows the broker will not take wait behind all others; they are never dropped."""
+        with self._transaction():
+            self._db.executemany(_PUT_BACK, [(row,) for row in rows])
+
+    def notify(self, message: Message) -> None:
+        """Queue a message that belongs to no job."""
+        with self._transaction():
+            self._queue(message)
+
+    # --- housekeeping ---
+
+    def settled(self, content: str) -> bool:
+        """Is the job closed, and every verdict on it acknowledged by the broker? A job not known here is not."""
+        with self._reading():
+            found = self._db.execute(f"SELECT {_SETTLED} FROM job WHERE content = ?", (content,)).fetchone()  # noqa: S608
+        return bool(found and found[0])
+
+    def forget(self, contents: Sequence[str]) -> None:
+        """Drop the verdicts on settled jobs; any other stays. That there was such a job is remembered: its id must not
+        be used for another, whose verdicts would be taken for repetitions.
+        """
+        with self._transaction():
+            for content in contents:
+                found = self._db.execute(f"SELECT row FROM job WHERE content = ? AND {_SETTLED}", (content,)).fetchone()  # noqa: S608
+                if found:
+                    self._db.execute("DELETE FROM verdict WHERE job = ?", found)
+                    self._db.execute("UPDATE job SET expected = ? WHERE row = ?", (FORGOTTEN, *found))
+
+    def settled_before(self, moment: datetime) -> list[str]:
+        """Contents of the settled jobs that were closed before ``moment``."""
+        with self._reading():
+            asked = f"SELECT content FROM job WHERE expected <> {FORGOTTEN} AND closed < ? AND {_SETTLED}"  # noqa: S608
+            return [content for (content,) in self._db.execute(asked, (timestamp(moment),))]
+
+    def unsent(self) -> int:
+        """Messages that wait for the broker."""
+        with self._reading():
+            return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    # --- recovery ---
+
+    @property
+    def fresh(self) -> bool:
+        """Was it created by this program and not yet made to agree with the spool?"""
+        with self._reading():
+            return self._db.execute("SELECT 1 FROM note WHERE key = 'fresh'").fetchone() is not None
+
+    def settle_in(self, alarms: Sequence[Message]) -> None:
+        """The journal agrees with the spool now; queue what is to be said about how that came, in one transaction."""
+        with self._transaction():
+            self._db.execute("DELETE FROM note WHERE key = 'fresh'")
+            for alarm in alarms:
+                self._queue(alarm)
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Rename a damaged journal, with its write-ahead files, out of the way; where it went."""
+    stamp = f"{now:%Y%m%dT%H%M%S.%fZ}"
+    # The database first: without its write-ahead log it could pass for a sound, older one. A log without its database
+    # is thrown away by SQLite.
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.damaged-{stamp}{suffix}"))
+    sync_folder(path.parent)
+    return path.with_name(f"{path.name}.damaged-{stamp}")
+
+
+def failed(path: Path, error: Exception) -> JournalError:
+    """The error of ours that one of the database or the disk stands for, with its remedy."""
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind in _BLOCKED:
+        return JournalBlocked(
+            f"{path}: {error}; free some space, or make the disk writable: axi-edge goes on by itself"
+        )
+    if kind in _DAMAGED:
+        return JournalDamaged(f"{path}: {error}; restart axi-edge: it sets the file aside and rebuilds from the spool")
+    return JournalError(
+        f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"
+    )

@@ -1,0 +1,69 @@
+"""What the journal holds, for people and audits: read without disturbing the daemon."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.adapters.journal.store import BUSY_TIMEOUT_S, FORGOTTEN, failed
+from edge.core.errors import JournalError
+from edge.core.places import JobState
+from edge.upkeep.ports import JobHeld, VerdictHeld
+
+
+def held(path: Path) -> dict[str, JobHeld]:
+    """Content -> job, all of one moment. Raises JournalError."""
+    with _reading(path) as db:
+        db.execute("BEGIN")
+        if db.execute("PRAGMA user_version").fetchone() == (0,):
+            return {}  # about to be made
+        rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
+        jobs = {
+            row: (content, JobHeld(job_id, JobState(state), expected, {}, forgotten=expected == FORGOTTEN))
+            for row, content, job_id, state, expected in rows
+        }
+        verdicts = db.execute(
+            "SELECT job, joint, event_id, verdict, route, acknowledged IS NOT NULL, "
+            "event_id IN (SELECT event_id FROM outbox WHERE event_id IS NOT NULL) FROM verdict"
+        )
+        for row, joint, event_id, verdict, route, acknowledged, queued in verdicts:
+            jobs[row][1].verdicts[joint] = VerdictHeld(event_id, verdict, route, bool(acknowledged), bool(queued))
+    return dict(jobs.values())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection, which does not disturb the daemon. Raises JournalError."""
+    if not path.exists():
+        raise JournalError(f"{path}: no journal; the daemon has not run with this configuration yet")
+    try:
+        with closing(
+            sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+            )
+        ) as db:
+            yield db
+    except sqlite3.DatabaseError as error:
+        raise failed(path, error) from error
+
+
+class Totals(NamedTuple):
+    """What the journal holds, for people."""
+
+    jobs: dict[str, int]
+    verdicts: dict[str, int]
+    unsent: int
+    last_decided: str | None
+
+
+def totals(path: Path) -> Totals:
+    """Count without disturbing the daemon. Raises JournalError."""
+    with _reading(path) as db:
+        jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
+        verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
+        (unsent,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+        (last,) = db.execute("SELECT max(decided) FROM verdict").fetchone()
+    return Totals(jobs, verdicts, unsent, last)

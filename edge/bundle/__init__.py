@@ -1,0 +1,1 @@
+"""Bundles ``axi-bundle/1``: their files, and who signed them."""

@@ -1,0 +1,115 @@
+"""``axi-edge bundle activate`` and ``rollback``: which bundle a link in the configuration points to.
+
+``[model] bundle``, or a route's, is a link, beside the bundles themselves; ``<link>.previous`` points to the one
+before. A bundle is verified and replayed before the link moves, and the link moves by one rename: there is always a
+whole bundle behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from edge.bundle.format import Bundle, open_bundle
+from edge.config import Settings, bundles_to_load
+from edge.core.errors import BundleRefused, ConfigError
+from edge.files import move_durably, sync_folder
+from edge.judging.loading import load_model
+
+
+def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force: bool = False) -> Bundle:
+    """Verify, replay and copy a bundle beside the link, then point the link to it; the bundle as it lies there.
+
+    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. Raises BundleRefused for a bundle that does
+    not verify or replay, or is older than the active one of its name (unless ``force``); ConfigError when what is
+    configured is not a link, or no such route is.
+    """
+    link = _link(settings, joint_type)
+    offered = _proved(settings, joint_type, candidate)
+    if link.exists():
+        _refuse_downgrade(offered, open_bundle(link), force=force)
+    target = link.parent / f"{offered.card.name}-{offered.card.version}"
+    if target.resolve() != candidate.resolve():
+        _install(candidate, target, offered)
+    if link.is_symlink() and link.resolve() != target.resolve():
+        _point(_previous(link), link.resolve())
+    _point(link, target)
+    return _proved(settings, joint_type, link)
+
+
+def rollback(settings: Settings, joint_type: str = "") -> Bundle:
+    """Point the link to the bundle before; the one it came from becomes the previous, so twice is back again.
+
+    Raises BundleRefused when there is none, or it no longer verifies and replays.
+    """
+    link = _link(settings, joint_type)
+    previous = _previous(link)
+    if not previous.is_symlink():
+        raise BundleRefused(f"{previous}: missing, so there is no bundle to go back to; activate one")
+    back = _proved(settings, joint_type, previous)
+    was, now = link.resolve(), previous.resolve()
+    _point(link, now)
+    _point(previous, was)
+    return back
+
+
+def _proved(settings: Settings, joint_type: str, bundle: Path) -> Bundle:
+    """The bundle, verified and replayed as the daemon would use it in every place that names this link."""
+    load, link = bundles_to_load(settings), settings.model.bundle_of(joint_type)
+    kinds = [kind for kind in ("", *settings.model.routes) if settings.model.bundle_of(kind) == link]
+    places = [one for one in load.choices if "".join(one.joint_types) in kinds]
+    proved = [load_model(replace(place, bundle=os.fsencode(bundle)), load).bundle for place in places]
+    return proved[0]
+
+
+def _link(settings: Settings, joint_type: str) -> Path:
+    link = Path(settings.model.bundle_of(joint_type))
+    if link.exists() and not link.is_symlink():
+        section = f"[model.routes.{joint_type}]" if joint_type else "[model]"
+        raise ConfigError(f"{section} bundle: {link} is a folder; name a link, such as {link.parent / 'current'}")
+    return link
+
+
+def _previous(link: Path) -> Path:
+    return link.with_name(f"{link.name}.previous")
+
+
+def _refuse_downgrade(offered: Bundle, active: Bundle, *, force: bool) -> None:
+    if offered.card.name != active.card.name or force:
+        return
+    if _ordered(offered.card.version) < _ordered(active.card.version):
+        raise BundleRefused(
+            f"{offered.path}: version {offered.card.version} is older than the active {active.card.version}; "
+            "activate a newer one, or insist with --force"
+        )
+
+
+def _ordered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _install(candidate: Path, target: Path, offered: Bundle) -> None:
+    """Copy whole or not at all. A bundle of the same name and version must be the same bundle."""
+    if target.exists():
+        if open_bundle(target).digest != offered.digest:
+            raise BundleRefused(f"{target}: another bundle of this name and version is there; raise the version")
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(candidate, unfinished)
+    if open_bundle(unfinished).digest != offered.digest:
+        raise BundleRefused(f"{candidate}: changed while it was copied; activate it again")
+    move_durably(unfinished, target)
+
+
+def _point(link: Path, target: Path) -> None:
+    """One rename: whoever follows the link finds the old bundle or the new one."""
+    fresh = link.with_name(f".{link.name}.tmp")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+    sync_folder(link.parent)

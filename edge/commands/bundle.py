@@ -1,0 +1,73 @@
+"""``axi-edge bundle``: look at bundles, and choose the active one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.bundle.format import open_bundle
+from edge.bundle.signing import load_public_key
+from edge.commands import add_config
+from edge.commands.activation import activate, rollback
+from edge.config import load_settings
+from edge.core.card import encode_card
+from edge.judging.loading import load_model
+from edge.judging.messages import Choice, Load
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_bundle(commands: Commands) -> None:
+    bundle = commands.add_parser("bundle", help="look at bundles, and choose the active one")
+    actions = bundle.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="print the model card")
+    show.add_argument("bundle", type=Path)
+    show.set_defaults(action=_show)
+    verify = actions.add_parser("verify", help="check digests, signature and golden joints")
+    verify.add_argument("bundle", type=Path)
+    verify.add_argument("--public-key", default="", metavar="FILE")
+    verify.set_defaults(action=_verify)
+    activate = actions.add_parser("activate", help="verify and replay a bundle, then point [model] bundle to it")
+    add_config(activate)
+    _add_type(activate)
+    activate.add_argument("bundle", type=Path)
+    activate.add_argument("--force", action="store_true", help="also a version older than the active one")
+    activate.set_defaults(action=_activate)
+    rollback = actions.add_parser("rollback", help="point [model] bundle to the bundle before")
+    add_config(rollback)
+    _add_type(rollback)
+    rollback.set_defaults(action=_rollback)
+
+
+def _add_type(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--type", default="", metavar="JOINT_TYPE", help="the bundle of this joint type's route")
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    print(encode_card(open_bundle(arguments.bundle).card).decode(), end="")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    key = load_public_key(Path(arguments.public_key)) if arguments.public_key else None
+    bundle = open_bundle(arguments.bundle, key)
+    signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
+    choice = Choice(bundle=os.fsencode(arguments.bundle))
+    model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))
+    print(f"{bundle.path.name}: digests good, {signature}, {model.replayed} golden joints reproduced")
+    return 0
+
+
+def _activate(arguments: argparse.Namespace) -> int:
+    bundle = activate(load_settings(arguments.config), arguments.bundle, arguments.type, force=arguments.force)
+    print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
+    return 0
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    bundle = rollback(load_settings(arguments.config), arguments.type)
+    print(f"{bundle.card.name} {bundle.card.version} is active again: reload axi-edge (SIGHUP) to judge with it")
+    return 0

@@ -1,0 +1,27 @@
+"""``axi-edge check``: the doctor's findings, one line each."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from edge.commands import add_config
+from edge.commands.doctor import Health, examine
+from edge.config import load_settings
+
+if TYPE_CHECKING:
+    from edge.commands import Commands
+
+
+def add_check(commands: Commands) -> None:
+    check = commands.add_parser("check", help="doctor: runtime, bundle, broker, spool, disk, clock")
+    add_config(check)
+    check.set_defaults(action=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    failed = False
+    for finding in examine(load_settings(arguments.config)):
+        print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}", flush=True)
+        failed |= finding.health is Health.FAIL
+    return int(failed)

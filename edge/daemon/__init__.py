@@ -1,0 +1,1 @@
+"""The running daemon: its parts wired, its loops, its reload, its recovery."""

@@ -1,0 +1,145 @@
+"""Another bundle, operating point or deadline while the daemon runs: proved first, switched to between two jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from edge.config import Settings
+from edge.core.clocks import Now
+from edge.core.errors import AxiError
+from edge.core.payloads import State, StatusPayload
+from edge.core.wire import Encoder, Message
+from edge.inspection.pace import Pace
+from edge.inspection.ports import InUse
+from edge.judging.messages import Ready
+from edge.judging.ports import Judging
+from edge.upkeep.metrics import ModelTimes
+
+log = logging.getLogger(__name__)
+
+_AT_NEXT_START = ("device", "spool", "journal", "mqtt", "health")
+"""Sections that a reload does not touch: a device does not change its name, or its journal, in the middle."""
+
+
+class Startable(Judging, Protocol):
+    """Whoever judges, as something that can be started and ended."""
+
+    best_ms: float
+    """What the model took for a golden joint, at best, as it was loaded."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def start(self, progressed: Callable[[], None]) -> Ready:
+        """Verify, load and replay the bundle. Raises AxiError."""
+
+    def close(self) -> None: ...
+
+
+class Serving(NamedTuple):
+    """What the device serves with at a moment: replaced whole, so that whoever reads it sees parts that go together."""
+
+    settings: Settings
+    judge: Startable
+    encoder: Encoder
+
+    def in_use(self) -> InUse:
+        """As the inspection loop wants it."""
+        inference = self.settings.inference
+        return InUse(self.judge, self.encoder, Pace(inference.verdict_within_s), inference.job_timeout_s)
+
+
+class _Next(NamedTuple):
+    settings: Settings
+    judge: Startable
+    ready: Ready
+
+
+class Reloader:
+    """``request`` may be called from any thread, ``step`` from one that lives as long as the daemon (the judge's
+    process dies with the thread that started it), ``change`` from the one that inspects.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        load: Callable[[], Settings],
+        judge_of: Callable[[Settings], Startable],
+        *,
+        now: Now,
+        publish: Callable[[Message], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self.serving = serving
+        self._load, self._judge_of = load, judge_of
+        self._now, self._publish, self._wake = now, publish, wake
+        self._wanted = threading.Event()
+        self._lock = threading.Lock()
+        self._next: _Next | None = None
+
+    def request(self) -> None:
+        self._wanted.set()
+        self._wake()
+
+    def step(self) -> None:
+        """Do what was requested: read the configuration, start a judge with it; what fails leaves all as it is."""
+        if not self._wanted.is_set():
+            return
+        self._wanted.clear()
+        try:
+            settings = self._load()
+            judge = self._judge_of(settings)
+            ready = judge.start(lambda: None)
+        except AxiError as error:
+            log.error("reload refused", extra={"problem": str(error)})  # noqa: TRY400
+            text = f"{error}; all stays as it was"
+            self._publish(self.serving.encoder.alarm("reload_refused", text, self._now()))
+            return
+        with self._lock:
+            overtaken, self._next = self._next, _Next(settings, judge, ready)
+        if overtaken is not None:
+            overtaken.judge.close()
+
+    def change(self) -> InUse | None:
+        """What to judge with from now on, if that is something new; between two jobs."""
+        with self._lock:
+            new, self._next = self._next, None
+        if new is None:
+            return None
+        before = self.serving
+        for section in _AT_NEXT_START:
+            if getattr(new.settings, section) != getattr(before.settings, section):
+                log.warning("changed, but takes effect at the next start only", extra={"section": section})
+        before.judge.close()
+        encoder = before.encoder._replace(model=new.ready.model, routes=new.ready.routes)
+        self.serving = Serving(new.settings, new.judge, encoder)
+        self._publish(self.status_message("online"))
+        for bundle in new.ready.bundles:
+            log.info("reloaded", extra=bundle.about())
+        return self.serving.in_use()
+
+    def status_message(self, state: State) -> Message:
+        """The retained status, stamped now."""
+        return self.serving.encoder.status(state, self._now())
+
+    def status(self) -> StatusPayload:
+        """What it says while the daemon runs."""
+        return self.serving.encoder.status_payload("online", self._now())
+
+    def model_times(self) -> ModelTimes:
+        judge = self.serving.judge
+        return ModelTimes(judge.score_ms, judge.best_ms)
+
+    def judge_pid(self) -> int | None:
+        return self.serving.judge.pid
+
+    def close(self) -> None:
+        """End whoever judges, or was about to."""
+        with self._lock:
+            new, self._next = self._next, None
+        if new is not None:
+            new.judge.close()
+        self.serving.judge.close()

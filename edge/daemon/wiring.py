@@ -1,0 +1,235 @@
+"""The only place where the daemon's parts are wired together: a function a room."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from edge import __version__
+from edge.adapters.arrivals import Arrivals
+from edge.adapters.host import LinuxHost
+from edge.adapters.journal.store import Journal
+from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.spool import FolderSpool
+from edge.config import Settings, bundles_to_load, load_settings
+from edge.core.wire import Encoder, Topics
+from edge.daemon.broker import broker_settings
+from edge.daemon.loops import Duty, InspectionLoop, ReportingLoop, UpkeepLoop
+from edge.daemon.recovery import open_journal
+from edge.daemon.reload import Reloader, Serving
+from edge.daemon.signals import Signals
+from edge.inspection.loop import Inspection
+from edge.inspection.tally import Tally
+from edge.jobs.vendors import JobDefaults
+from edge.judging.client import JudgeProcess
+from edge.judging.messages import Ready
+from edge.logs import level_in_force
+from edge.reporting.absence import Absence
+from edge.reporting.commands import CommandAnswers
+from edge.reporting.loop import Backoff, Reporting
+from edge.reporting.passing import PassingMessages
+from edge.reporting.ports import CommandTopics
+from edge.upkeep.alarms import Alarms
+from edge.upkeep.metrics import Health, Limits, Sources
+from edge.upkeep.progress import Progress
+from edge.upkeep.retention import Keep, Retention
+
+INSPECTION, REPORTING = "inspection", "reporting"
+_RETENTION_EVERY_S = 3_600.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Parts(NamedTuple):
+    """Everything the daemon runs, wired but not started. ``loops``: each blocks until the signals end it."""
+
+    loops: tuple[Callable[[], None], ...]
+    progress: Progress
+    reloader: Reloader
+    signals: Signals
+    close: Callable[[], None]
+
+
+class _Shared(NamedTuple):
+    """What more than one room is given."""
+
+    settings: Settings
+    spool: FolderSpool
+    reloader: Reloader
+    signals: Signals
+    progress: Progress
+    passing: PassingMessages
+    absence: Absence
+    alarms: Alarms
+    tally: Tally
+
+
+def judge_process(settings: Settings) -> JudgeProcess:
+    """The process that judges with the configured bundles, not yet started; it logs at this one's level."""
+    return JudgeProcess(
+        (sys.executable, "-m", "edge.judging.process", level_in_force()),
+        bundles_to_load(settings),
+        time.monotonic,
+        start_timeout_s=settings.inference.start_timeout_s,
+        joint_timeout_s=settings.inference.joint_timeout_s,
+    )
+
+
+def wire(path: Path, settings: Settings, judge: JudgeProcess, ready: Ready) -> Parts:
+    """Wire the daemon around a judge that was started. Raises ConfigError or JournalError.
+
+    ``path``: where the settings came from, and come from again at a reload.
+    """
+    broker = broker_settings(settings)
+    encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, ready.model, ready.routes)
+    shared = _shared(path, settings, judge, encoder)
+    journal = Path(settings.journal.path)
+    ledger = open_journal(journal, shared.spool, encoder, utc_now())
+    outbox, keeper = Journal(journal), Journal(journal)
+    arrivals = Arrivals(shared.spool.incoming)
+    health = _health(shared, keeper)
+    loops = (
+        _inspection(shared, ledger, arrivals).run,
+        _reporting(shared, outbox, broker, health).run,
+        _upkeep(shared, keeper, health).run,
+    )
+
+    def close() -> None:
+        shared.reloader.close()
+        arrivals.close()
+        for connection in (ledger, outbox, keeper):
+            connection.close()
+
+    return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
+
+
+def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encoder) -> _Shared:
+    signals = Signals()
+    passing = PassingMessages(signals.queued.set)
+    reloader = Reloader(
+        Serving(settings, judge, encoder),
+        lambda: load_settings(path),
+        judge_process,
+        now=utc_now,
+        publish=passing.publish,
+        wake=signals.upkeep_due.set,
+    )
+    spool = settings.spool
+    return _Shared(
+        settings=settings,
+        spool=FolderSpool(Path(spool.path), JobDefaults(spool.joint_type, spool.polarity), settle_s=spool.settle_s),
+        reloader=reloader,
+        signals=signals,
+        progress=Progress(time.monotonic, (INSPECTION, REPORTING)),
+        passing=passing,
+        absence=Absence(time.monotonic),
+        alarms=Alarms(encoder, utc_now, passing.publish),
+        tally=Tally(),
+    )
+
+
+def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals) -> InspectionLoop:
+    progressed = shared.progress.reporter(INSPECTION)
+    inspection = Inspection(
+        shared.spool,
+        ledger,
+        shared.reloader.serving.in_use(),
+        tally=shared.tally,
+        now=utc_now,
+        clock=time.monotonic,
+        announce=shared.signals.queued.set,
+        progressed=progressed,
+        may_go_on=_Grace(shared.signals.stop, shared.settings.health.drain_s).may_go_on,
+    )
+    return InspectionLoop(
+        inspection,
+        shared.reloader,
+        arrivals,
+        shared.alarms,
+        shared.signals,
+        progressed,
+        shared.settings.spool.poll_s,
+    )
+
+
+def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health: Health) -> ReportingLoop:
+    mqtt = shared.settings.mqtt
+    answers = CommandAnswers(
+        now=utc_now,
+        status=shared.reloader.status,
+        metrics=lambda: health.last,
+        reload=shared.reloader.request,
+        publish=shared.passing.publish,
+    )
+    commands = CommandTopics(shared.reloader.serving.encoder.topics.commands, answers.answer)
+    reporting = Reporting(
+        outbox,
+        lambda will: MqttSession(broker, will, commands),
+        shared.reloader.status_message,
+        Backoff(mqtt.backoff_base_s, mqtt.backoff_cap_s, random.uniform),
+        shared.passing,
+        shared.absence,
+        utc_now,
+        window=mqtt.window,
+    )
+    return ReportingLoop(reporting, shared.signals, shared.progress.reporter(REPORTING), shared.settings.health.drain_s)
+
+
+def _health(shared: _Shared, keeper: Journal) -> Health:
+    settings = shared.settings
+    sources = Sources(
+        spool=shared.spool,
+        journal=keeper,
+        host=LinuxHost(),
+        tally=shared.tally,
+        disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
+        pids=lambda: [pid for pid in (os.getpid(), shared.reloader.judge_pid()) if pid is not None],
+        model_times=shared.reloader.model_times,
+        away_s=shared.absence.seconds,
+    )
+    return Health(
+        shared.reloader.serving.encoder,
+        sources,
+        Limits(settings.health.min_free_mb, settings.health.stuck_s, settings.health.latency_ms),
+        shared.alarms,
+        now=utc_now,
+        clock=time.monotonic,
+        publish=shared.passing.publish,
+        allow_claims=shared.signals.allow_claims,
+    )
+
+
+def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
+    spool = shared.settings.spool
+    retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb))
+    duties = (
+        Duty("reload", shared.reloader.step),
+        Duty("metrics", health.step),
+        Duty("retention", retention.step, _RETENTION_EVERY_S),
+    )
+    return UpkeepLoop(duties, shared.signals, shared.settings.health.interval_s)
+
+
+class _Grace:
+    """May a job in hand go on? Always, until ``drain_s`` after the first time it is asked during a stop."""
+
+    def __init__(self, stop: threading.Event, drain_s: float) -> None:
+        self._stop, self._drain_s = stop, drain_s
+        self._deadline: float | None = None
+
+    def may_go_on(self) -> bool:
+        if not self._stop.is_set():
+            return True
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._drain_s
+        return now < self._deadline

@@ -1,0 +1,1 @@
+"""The loop from a claimed job to decided joints in the journal."""

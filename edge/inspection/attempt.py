@@ -1,0 +1,147 @@
+"""One attempt at a claimed job: its views through the judge, within deadlines; who judges is replaced when lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edge.core.clocks import Monotonic
+from edge.core.errors import JobRefused, RuntimeLost
+from edge.core.job import Job
+from edge.core.verdict import Reason, Verdict
+from edge.inspection.ports import InUse, JobEntry, Spool
+from edge.inspection.records import Records
+from edge.jobs.folder import ClaimedJob, read_job
+from edge.judging.ports import Batch, ViewToJudge, views_of
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 2
+"""How often a job may cost the runtime its life before it is set aside."""
+
+
+class _OverdueError(Exception):
+    """A job has been in work for too long."""
+
+
+class Result(NamedTuple):
+    """``done``: every joint is decided; not so when there is no time left before a shutdown. ``problem``: why the job
+    is to be set aside, if it is.
+    """
+
+    done: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """``progressed`` is called after each step of progress; ``may_go_on`` says between views whether there is still
+    time before a shutdown.
+    """
+
+    job: Job
+    claimed: ClaimedJob
+    entry: JobEntry
+    in_use: InUse
+    records: Records
+    spool: Spool
+    clock: Monotonic
+    progressed: Callable[[], None]
+    may_go_on: Callable[[], bool]
+
+    def run(self) -> Result:
+        """Decide every joint that is left.
+
+        A runtime that hangs or dies is started anew, and the job's remaining joints are tried once more; then they
+        go to the specialist, and the job is set aside.
+        """
+        left = self._left()
+        if self._sheds(left):
+            return Result(done=True)
+        until = self.clock() + self.in_use.job_timeout_s
+        for number in range(1, MOST_TRIES + 1):
+            try:
+                return Result(self._judge_views(left, until, look_ahead=number == 1))
+            except _OverdueError:
+                self._give_up(self._left(), Reason.TIMEOUT)
+                limit_s = self.in_use.job_timeout_s
+                text = f"{self._name}: not judged within {limit_s} s; the rest goes to the specialist"
+                self.records.alarm("job_overdue", text)
+                return Result(done=True)
+            except RuntimeLost as lost:
+                left = self._left()
+                problem, reason = f"{self._name}: {lost}", Reason(lost.reason)
+                log.error("runtime lost", extra={"job_id": self.job.job_id, "problem": str(lost), "attempt": number})  # noqa: TRY400
+                self.records.alarm(f"runtime_{'hung' if reason is Reason.TIMEOUT else 'crashed'}", problem)
+        self._give_up(left, reason)
+        return Result(done=True, problem=f"{problem}; {MOST_TRIES} times, so its joints go to the specialist")
+
+    @property
+    def _name(self) -> str:
+        return self.claimed.folder.name
+
+    def _left(self) -> list[ViewToJudge]:
+        return self.records.left(self.job, self.entry)
+
+    def _give_up(self, left: Sequence[ViewToJudge], reason: Reason) -> None:
+        self.records.give_up(self.job, self.entry, left, reason)
+
+    def _sheds(self, left: Sequence[ViewToJudge]) -> bool:
+        """Would this job's verdicts come too late? Then its joints go to the specialist at once."""
+        pace = self.in_use.pace
+        age_s = self.records.now().timestamp() - self.claimed.arrived
+        late = pace.misses(age_s, sum(len(view.joints) for view in left))
+        if late:
+            self._give_up(left, Reason.OVERLOAD)
+        if late != pace.overloaded:
+            pace.overloaded = late
+            text = f"{self._name} has waited {age_s:.1f} s; verdicts are due within {pace.within_s} s"
+            if late:
+                self.records.alarm("overload", f"{text}: joints go to the specialist unjudged")
+            else:
+                self.records.alarm("overload_over", f"{text}: joints are judged again", "warning")
+        return late
+
+    def _judge_views(self, left: Sequence[ViewToJudge], until: float, *, look_ahead: bool) -> bool:
+        """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest.
+
+        Without ``look_ahead`` the runtime meets no other job's images, which may have been what it was lost over.
+        """
+        if not left:
+            return True
+        if not self.may_go_on():
+            return False
+        batch = Batch(self.job, self.claimed.folder, left, self.claimed.key)
+        following = _following(self.spool) if look_ahead else None
+        with closing(self.in_use.judge.views(batch, self.progressed, following)) as verdicts:
+            for view in left:
+                self._judge_view(view, verdicts, until)
+                if view is not left[-1] and not self.may_go_on():
+                    return False
+        return True
+
+    def _judge_view(self, view: ViewToJudge, verdicts: Iterator[Verdict], until: float) -> None:
+        started, judged = self.clock(), list[Verdict]()
+        try:
+            for _ in view.joints:
+                if self.clock() >= until:
+                    raise _OverdueError
+                judged.append(next(verdicts))
+        finally:
+            self.records.verdicts(self.job, self.entry, judged)  # also what was judged before the runtime was lost
+        self.in_use.pace.note(len(judged), self.clock() - started)
+
+
+def _following(spool: Spool) -> Batch | None:
+    """The job that will probably come next, so that its first view can be judged meanwhile."""
+    peeked = spool.peek()
+    if peeked is None:
+        return None
+    try:
+        job, _ = read_job(peeked)
+    except JobRefused:
+        return None  # it will be said when its turn comes
+    return Batch(job, peeked.folder, views_of(job)[:1], peeked.key)

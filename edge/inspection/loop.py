@@ -1,0 +1,132 @@
+"""The inspection loop's body: from a claimed job to decided joints in the journal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge.core.clocks import Monotonic, Now
+from edge.core.errors import AxiError, JobRefused
+from edge.core.job import printable
+from edge.core.payloads import BoardRef
+from edge.inspection.attempt import Attempt
+from edge.inspection.ports import InUse, JobEntry, Ledger, Spool
+from edge.inspection.records import Records
+from edge.inspection.tally import Tally
+from edge.jobs.folder import ClaimedJob, name_refused, read_job
+
+log = logging.getLogger(__name__)
+
+MOST_DEATHS = 5
+"""How often the whole program may die over a job, nothing judged in between, before the job is taken for the cause.
+
+More than for the runtime, which is what meets a job's images: this process dies of power cuts and of what people do.
+"""
+
+
+class Inspection:
+    """Takes jobs from the spool through the judge into the journal. Use it from one thread.
+
+    ``announce`` is called after each commit that queued messages; ``progressed`` after each step of progress;
+    ``may_go_on`` says between views whether there is still time before a shutdown.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        ledger: Ledger,
+        in_use: InUse,
+        *,
+        tally: Tally,
+        now: Now,
+        clock: Monotonic,
+        announce: Callable[[], None],
+        progressed: Callable[[], None],
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        self._spool, self._ledger, self._clock = spool, ledger, clock
+        self._progressed, self._may_go_on = progressed, may_go_on
+        self._in_use = in_use
+        self._records = Records(ledger, in_use.encoder, tally, now, announce)
+
+    def use(self, in_use: InUse) -> None:
+        """Judge with this from the next job on. Another bundle may grade by another measure, so trends begin anew."""
+        self._in_use = in_use
+        self._records = self._records._replace(encoder=in_use.encoder)
+        self._records.tally.forget_trends()
+
+    def step(self) -> bool:
+        """Take the next job all the way; False when none is waiting."""
+        claimed = self._spool.claim()
+        if claimed is None:
+            return False
+        try:
+            self._inspect(claimed)
+        except JobRefused as error:
+            self._refuse(claimed, printable(str(error)))
+        return True
+
+    def _inspect(self, claimed: ClaimedJob) -> None:
+        started = self._clock()
+        job, unknown = read_job(claimed)
+        if unknown:
+            log.warning("unknown manifest keys ignored", extra={"job_id": job.job_id, "keys": list(unknown)})
+        entry = self._ledger.open_job(claimed.content, job.job_id, len(job.joints), self._records.now())
+        _require_its_own_id(claimed, job.job_id, entry)
+        problem = None
+        if not entry.closed:
+            _require_survivable(claimed, entry)
+            attempt = Attempt(
+                job,
+                claimed,
+                entry,
+                self._in_use,
+                self._records,
+                self._spool,
+                self._clock,
+                self._progressed,
+                self._may_go_on,
+            )
+            try:
+                done, problem = attempt.run()
+            except (OSError, AxiError):
+                self._ledger.leave_job(entry)  # disk or journal, not the job: it may be tried again for ever
+                raise
+            if not done:
+                self._ledger.leave_job(entry)
+                log.info("job left in work for the next start", extra={"job_id": job.job_id})
+                return
+            board = BoardRef(serial=job.board.serial, type=job.board.type)
+            self._records.close(entry, job.job_id, board, len(job.joints), self._clock() - started)
+        if problem is None:
+            self._spool.finish(claimed)
+        else:
+            self._spool.reject(claimed, problem)
+
+    def _refuse(self, claimed: ClaimedJob, reason: str) -> None:
+        """The whole job goes to rejected; each joint that can be named goes to the specialist."""
+        started = self._clock()
+        log.error("job refused", extra={"job": claimed.folder.name, "problem": reason})
+        job = name_refused(claimed)
+        entry = self._ledger.open_job(claimed.content, job.job_id, len(job.joints), self._records.now())
+        if not entry.closed:
+            self._records.refused(job, entry, claimed)
+            board = BoardRef(serial=job.serial)
+            self._records.close(entry, job.job_id, board, len(job.joints), self._clock() - started, refusal=reason)
+        self._spool.reject(claimed, reason)
+
+
+def _require_its_own_id(claimed: ClaimedJob, job_id: str, entry: JobEntry) -> None:
+    if entry.clash:
+        raise JobRefused(
+            f"{claimed.folder.name}: job_id: {job_id!r} was used before with other content; "
+            "give every job an id of its own"
+        )
+
+
+def _require_survivable(claimed: ClaimedJob, entry: JobEntry) -> None:
+    if entry.tries > MOST_DEATHS:
+        raise JobRefused(
+            f"{claimed.folder.name}: the program died {entry.tries - 1} times over this job and judged nothing "
+            "of it; its joints go to the specialist, the folder in rejected should go to the maintainers"
+        )

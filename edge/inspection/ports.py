@@ -1,0 +1,78 @@
+"""What the inspection loop needs: a spool to take jobs from, and a ledger to write verdicts into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from edge.core.wire import Encoder, Message, VerdictMessage
+from edge.inspection.pace import Pace
+from edge.jobs.folder import ClaimedJob
+from edge.judging.ports import Judging
+
+
+class Spool(Protocol):
+    """Job folders. Each is in exactly one place: incoming, work, done or rejected."""
+
+    def claim(self) -> ClaimedJob | None:
+        """Take the next job: first what was left in work by a crash, then the oldest incoming one."""
+
+    def peek(self) -> ClaimedJob | None:
+        """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
+
+    def finish(self, job: ClaimedJob) -> None:
+        """Move a decided job to done."""
+
+    def reject(self, job: ClaimedJob, reason: str) -> None:
+        """Move a refused job to rejected, with reason.json."""
+
+
+class Ledger(Protocol):
+    """The inspection side of the journal."""
+
+    def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
+        """Enter a job, or find it again by its content; either way it counts as one more try."""
+
+    def leave_job(self, entry: JobEntry) -> None:
+        """The try ended in good order, or for a reason outside the job: forget its tries."""
+
+    def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
+        """Joint -> (verdict, route) of what is decided already."""
+
+    def grades(self, entry: JobEntry) -> dict[str, int]:
+        """Grade -> joints of the job that were given it."""
+
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
+        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+
+        This is progress, and so forgets the job's tries. Raises JobRefused when another job under the same id gave
+        a joint its verdict.
+        """
+
+    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
+        """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
+
+    def notify(self, message: Message) -> None:
+        """Queue a message that belongs to no job."""
+
+
+class JobEntry(NamedTuple):
+    """A job's row in the journal. ``clash``: another content was decided under the same job_id before.
+
+    ``tries``: how often it was opened, this time included, since anything came of it.
+    """
+
+    row: int
+    closed: bool
+    clash: bool
+    tries: int = 1
+
+
+class InUse(NamedTuple):
+    """What jobs are judged with; replaced whole, between two jobs. ``job_timeout_s``: how long one may be in work."""
+
+    judge: Judging
+    encoder: Encoder
+    pace: Pace
+    job_timeout_s: float

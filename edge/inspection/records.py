@@ -1,0 +1,85 @@
+"""What the inspection loop writes down: verdicts, the end of a job, alarms; each with the messages that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from edge.core.clocks import Now
+from edge.core.job import Job, NamedJoint, printable
+from edge.core.payloads import BoardRef, Severity
+from edge.core.verdict import Reason, Verdict, unjudged
+from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
+from edge.inspection.ports import JobEntry, Ledger
+from edge.inspection.tally import Tally
+from edge.jobs.folder import ClaimedJob, RefusedJob
+from edge.judging.ports import ViewToJudge
+
+
+class Records(NamedTuple):
+    """``announce`` is called after each commit that queued messages."""
+
+    ledger: Ledger
+    encoder: Encoder
+    tally: Tally
+    now: Now
+    announce: Callable[[], None]
+
+    def left(self, job: Job, entry: JobEntry) -> list[ViewToJudge]:
+        """What is not decided yet."""
+        decided = self.ledger.decided(entry)
+        views = (
+            ViewToJudge(view, tuple(joint for joint in job.joints_of(view) if joint.id not in decided))
+            for view in job.views
+        )
+        return [view for view in views if view.joints]
+
+    def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
+        """In one durable commit."""
+        if verdicts:
+            self.ledger.record(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+            self.announce()
+            self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
+
+    def give_up(self, job: Job, entry: JobEntry, left: Sequence[ViewToJudge], reason: Reason) -> None:
+        """These joints go to the specialist unjudged."""
+        joints = (joint for view in left for joint in view.joints)
+        self.verdicts(job, entry, [Verdict(joint.named, unjudged(reason)) for joint in joints])
+
+    def refused(self, job: RefusedJob, entry: JobEntry, claimed: ClaimedJob) -> None:
+        """Every joint of a refused job goes to the specialist."""
+
+        def verdict(joint: NamedJoint) -> VerdictMessage:
+            return self.encoder.refused(job.job_id, job.serial, joint, claimed.content, self.now())
+
+        self.ledger.record(entry, [verdict(joint) for joint in job.joints])
+        self.announce()
+
+    def close(
+        self,
+        entry: JobEntry,
+        job_id: str,
+        board: BoardRef,
+        expected: int,
+        duration_s: float,
+        refusal: str | None = None,
+    ) -> None:
+        """The job is decided; its summary, and an alarm where it was refused, are queued in the same commit."""
+        outcome = BoardOutcome(
+            job_id=job_id,
+            board=board,
+            calls=list(self.ledger.decided(entry).values()),
+            grades=self.ledger.grades(entry),
+            expected=expected,
+            refused=refusal is not None,
+            duration_ms=1e3 * duration_s,
+        )
+        messages = [self.encoder.board(outcome, self.now())]
+        if refusal is not None:
+            messages.append(self.encoder.alarm("job_refused", refusal, self.now()))
+        self.ledger.close_job(entry, messages, refused=outcome.refused, now=self.now())
+        self.announce()
+
+    def alarm(self, code: str, text: str, severity: Severity = "error") -> None:
+        self.ledger.notify(self.encoder.alarm(code, printable(text), self.now(), severity))
+        self.announce()

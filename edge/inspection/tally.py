@@ -1,0 +1,105 @@
+"""What was judged lately: counted by the inspection loop, read by housekeeping."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+
+from edge.core.payloads import LatencyMs, QualityTrend
+from edge.core.trend import Trend
+from edge.core.verdict import Verdict
+
+_KEPT = 2_000
+_BOARD_TYPES = 500
+"""Whose trends are kept; the one that was not seen for longest goes first."""
+_SHOWN = 50
+_LATELY = 360
+"""Of how many board types metrics tell, those seen last, and for how many intervals after."""
+
+
+class _Board(NamedTuple):
+    """One board type. ``joints``, ``total``: graded since the last interval; ``idle``: intervals without any since."""
+
+    trend: Trend = Trend()
+    joints: int = 0
+    total: float = 0.0
+    idle: int = 0
+
+    def after(self, indices: Sequence[float]) -> _Board:
+        return _Board(self.trend.after(fmean(indices)), self.joints + len(indices), self.total + sum(indices))
+
+    def rested(self) -> _Board:
+        """As it is at the beginning of the next interval."""
+        return _Board(self.trend, idle=self.idle + 1)
+
+    def as_payload(self) -> QualityTrend:
+        low, high = self.trend.limits or (None, None)
+        return QualityTrend(
+            joints=self.joints,
+            mean=round(self.total / self.joints, 4) if self.joints else None,
+            trend=round(self.trend.value, 4),
+            usual=None if low is None else round(self.trend.usual, 4),
+            low=None if low is None else round(low, 4),
+            high=None if high is None else round(high, 4),
+            drifting=self.trend.drifting,
+        )
+
+
+class Interval(NamedTuple):
+    """Since the interval before: verdicts by call, and by board type how the quality index does.
+
+    ``latency``: of the last joints that were scored.
+    """
+
+    joints: dict[str, int]
+    latency: LatencyMs | None
+    quality: dict[str, QualityTrend]
+
+
+class Tally:
+    """Counts verdicts; both sides may use it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._joints: Counter[str] = Counter()
+        self._latencies: deque[float] = deque(maxlen=_KEPT)
+        self._trends: OrderedDict[str, _Board] = OrderedDict()
+
+    def note(self, verdicts: Sequence[Verdict], board_type: str = "") -> None:
+        """Count the verdicts on a view of a board of this type."""
+        with self._lock:
+            for verdict in verdicts:
+                self._joints[verdict.decision.call.value] += 1
+                if verdict.decision.scored:
+                    self._latencies.append(verdict.latency_ms)
+            graded = (verdict.decision.quality_index for verdict in verdicts)
+            indices = [index for index in graded if index is not None]
+            if indices:
+                board = self._trends.pop(board_type, _Board())
+                self._trends[board_type] = board.after(indices)  # at the end: the longest unseen comes first
+                if len(self._trends) > _BOARD_TYPES:
+                    self._trends.popitem(last=False)
+
+    def take(self) -> Interval:
+        """What was counted since this was asked last."""
+        with self._lock:
+            joints, latencies = dict(self._joints), list(self._latencies)
+            lately = [name for name, board in self._trends.items() if board.idle < _LATELY][-_SHOWN:]
+            quality = {name: self._trends[name].as_payload() for name in lately}
+            self._joints.clear()
+            for name, board in self._trends.items():
+                self._trends[name] = board.rested()
+        if not latencies:
+            return Interval(joints, None, quality)
+        p50, p99 = np.percentile(latencies, (50, 99))
+        return Interval(joints, LatencyMs(p50=round(float(p50), 3), p99=round(float(p99), 3)), quality)
+
+    def forget_trends(self) -> None:
+        """Another bundle grades by another measure."""
+        with self._lock:
+            self._trends.clear()

@@ -1,0 +1,1 @@
+"""From a view's slices to verdicts, in a process of its own."""

@@ -1,0 +1,88 @@
+"""Bundles into a judge: opened, verified, loaded, replayed, and each given its joint types."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.bundle.format import Bundle, open_bundle
+from edge.bundle.signing import load_public_key
+from edge.core.decide import supported
+from edge.core.errors import BundleRefused
+from edge.core.payloads import ModelRef
+from edge.judging.decider import Decider
+from edge.judging.judge import Judge
+from edge.judging.messages import Choice, Load
+from edge.judging.replay import replay
+from edge.judging.runtime import RuntimeInfo, TfliteScorer, choose_runtime
+from edge.judging.slices import read_slice
+
+
+class LoadedModel(NamedTuple):
+    """A verified bundle, loaded and replayed on this device. ``scorer``: one of the decider's."""
+
+    bundle: Bundle
+    decider: Decider
+    runtime: RuntimeInfo
+    replayed: int
+    scorer: TfliteScorer
+
+
+def load_model(choice: Choice, load: Load) -> LoadedModel:
+    """Open, verify, load and replay one bundle. Raises BundleRefused or ConfigError."""
+    public_key = load_public_key(Path(load.public_key_file)) if load.public_key_file else None
+    bundle = open_bundle(Path(os.fsdecode(choice.bundle)), public_key)
+    rule = bundle.card.rule(choice.operating_point or None)
+    for joint_type in choice.joint_types:
+        if not supported(joint_type, bundle.card.joint_types):
+            known = ", ".join(bundle.card.joint_types)
+            raise BundleRefused(
+                f"{bundle.path}: judges {known}, but [model.routes.{joint_type}] names it; correct the route"
+            )
+    chosen = choose_runtime(load.runtime)
+    # One thread a joint and several joints at once: no thread waits for another in the middle of a layer.
+    scorers = [
+        TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=1, kernels=load.kernels)
+        for _ in range(load.threads)
+    ]
+    replayed = min(replay(bundle, scorer) for scorer in scorers)
+    return LoadedModel(bundle, Decider(bundle.card, rule, scorers, time.monotonic), chosen, replayed, scorers[0])
+
+
+class LoadedModels(NamedTuple):
+    """Bundles, the main one first, and whoever judges with all of them. ``joint_types``: those each of them judges."""
+
+    models: tuple[LoadedModel, ...]
+    joint_types: tuple[tuple[str, ...], ...]
+    judge: Judge
+
+    @property
+    def routes(self) -> tuple[tuple[str, ModelRef], ...]:
+        """(joint type, bundle) of all but the main one."""
+        beside = zip(self.models[1:], self.joint_types[1:], strict=True)
+        return tuple((kind, model.bundle.reference) for model, kinds in beside for kind in kinds)
+
+
+def load_models(load: Load) -> LoadedModels:
+    """Every bundle, and a judge that gives each joint to the one of its type. Raises BundleRefused or ConfigError."""
+    return together(load, tuple(load_model(choice, load) for choice in load.choices))
+
+
+def together(load: Load, models: tuple[LoadedModel, ...]) -> LoadedModels:
+    """Bundles that were loaded as ``load`` asks, under one judge. Raises BundleRefused where two take one type."""
+    routed = {kind.casefold() for choice in load.choices for kind in choice.joint_types}
+    served = tuple(
+        choice.joint_types or tuple(kind for kind in model.bundle.card.joint_types if kind.casefold() not in routed)
+        for choice, model in zip(load.choices, models, strict=True)
+    )
+    deciders: dict[str, Decider] = {}
+    for model, kinds in zip(models, served, strict=True):
+        for kind in kinds:
+            if deciders.get(kind.casefold(), model.decider) is not model.decider:
+                raise BundleRefused(f"{model.bundle.path}: joint type {kind} is another bundle's already; name one")
+            deciders[kind.casefold()] = model.decider
+    pool = ThreadPoolExecutor(load.threads, "judge")
+    return LoadedModels(models, served, Judge(deciders, read_slice, time.monotonic, pool, load.threads))

@@ -1,0 +1,76 @@
+"""What judging needs of the outside, and what it offers to whoever has joints judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from edge.core.decide import Output
+from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
+from edge.core.preprocess import Patch, Picture
+from edge.core.verdict import Verdict
+
+RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
+
+
+Kernels = Literal["fast", "exact"]
+"""``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
+
+XNNPACK rescales int32 sums in float, TFLite in fixed point; they round a few percent of the values differently.
+"""
+
+
+class ReadSlice(Protocol):
+    """Reads one slice of a claimed job as 8-bit grey in its stored polarity. Raises SliceError."""
+
+    def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Picture: ...
+
+
+class Scorer(Protocol):
+    """A loaded model."""
+
+    @property
+    def exact(self) -> bool:
+        """Do integer outputs have to be identical to the recorded ones, or near them?"""
+
+    def run(self, patch: Patch) -> Output:
+        """Raw output for one patch, uint8 (size, size, channels) or (1, 1, features)."""
+
+
+class ViewToJudge(NamedTuple):
+    """A view, and those of its joints that are not decided yet."""
+
+    view: View
+    joints: tuple[Joint, ...]
+
+
+def views_of(job: Job) -> list[ViewToJudge]:
+    """All of a job's views that have joints."""
+    return [ViewToJudge(view, joints) for view in job.views if (joints := job.joints_of(view))]
+
+
+class Batch(NamedTuple):
+    """What is left to judge of a job. ``key``: of its folder, which a look ahead may have come by before."""
+
+    job: Job
+    folder: Path
+    left: Sequence[ViewToJudge]
+    key: str = ""
+
+
+class Judging(Protocol):
+    """Judges joints, here or in a process of its own."""
+
+    @property
+    def score_ms(self) -> float:
+        """What the model alone takes for a joint of late, median; 0 before there was one."""
+
+    def views(
+        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
+    ) -> Generator[Verdict, None, None]:
+        """One verdict for each joint, in order. ``ahead``: what will probably be asked for next; its first view may
+        be read and judged meanwhile.
+
+        Raises RuntimeLost when whoever judges hangs or died, and OSError when the disk fails.
+        """

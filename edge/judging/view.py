@@ -1,0 +1,61 @@
+"""A view's slices: read as they are stored, then as one kind of network wants them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.core.errors import SliceError
+from edge.core.intake import Spec
+from edge.core.job import Job, Polarity, View
+from edge.core.preprocess import Grey, Picture, Slices, to_polarity
+from edge.core.verdict import Reason
+from edge.judging.ports import ReadSlice
+
+log = logging.getLogger(__name__)
+
+
+class Pictures(NamedTuple):
+    """What a view shows. ``trouble``: why it cannot be judged at all; then there are no slices."""
+
+    slices: dict[int, Grey]
+    stored: Polarity
+    colour: bool = False
+    trouble: Reason | None = None
+
+
+def decoded_view(job: Job, view: View, decoded: Sequence[Callable[[], Picture]]) -> Pictures:
+    """The pictures of what ``decoded`` gives for the view's slices, in order. Raises OSError when the disk fails."""
+    stored = job.image.polarity
+    slices: dict[int, Grey] = {}
+    colour = False
+    for part, picture in zip(view.slices, decoded, strict=True):
+        try:
+            grey, in_colours = picture()
+        except SliceError as error:
+            log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": str(error)})
+            return Pictures({}, stored, trouble=Reason(error.reason))
+        slices[part.index], colour = grey, colour or in_colours
+    if len({grey.shape for grey in slices.values()}) > 1:
+        return Pictures({}, stored, trouble=Reason.SLICE_SIZES_DIFFER)
+    return Pictures(slices, stored, colour)
+
+
+def as_wanted(spec: Spec, pictures: Pictures) -> tuple[Slices, Reason | None]:
+    """The slices in the spec's polarity; or none, and why that kind of network cannot judge this view."""
+    if pictures.trouble is not None:
+        return {}, pictures.trouble
+    if pictures.colour and not spec.takes_colour:
+        return {}, Reason.SLICE_FORMAT
+    if max(pictures.slices) >= spec.most_slices:
+        return {}, Reason.TOO_MANY_SLICES
+    wanted = spec.polarity_of(pictures.stored)
+    return {index: to_polarity(grey, pictures.stored, wanted) for index, grey in pictures.slices.items()}, None
+
+
+def read_view(job: Job, view: View, folder: Path, read: ReadSlice, spec: Spec) -> tuple[Slices, Reason | None]:
+    """Read every slice of a view, one after the other, and see it as ``spec`` has it."""
+    return as_wanted(spec, decoded_view(job, view, [partial(read, folder, part, job.image) for part in view.slices]))

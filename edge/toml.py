@@ -1,0 +1,71 @@
+"""TOML files into frozen structs, and back: an unknown key is an error that names the nearest valid one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from edge.core.errors import ConfigError
+from edge.core.fields import Part, declared, parts, place_of
+
+S = TypeVar("S", bound=Struct)
+
+
+def load_toml(path: Path, kind: type[S]) -> S:
+    """Read a TOML file into the struct ``kind``. Raises ConfigError naming file, key and remedy."""
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for part in parts(document, kind):
+        _check(part, path)
+    return _converted(document, kind, path)
+
+
+def toml_text(document: Mapping[str, Mapping[str, str | float | bool]]) -> str:
+    """A TOML file of these tables: text, numbers and truth values, as ``load_toml`` reads them."""
+    tables = (
+        [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+        for name, table in document.items()
+    )
+    return "\n\n".join("\n".join(lines) for lines in tables) + "\n"
+
+
+def _check(part: Part, path: Path) -> None:
+    """Raises ConfigError for an unknown key, and for what is no table where each name is free to choose."""
+    if not isinstance(part.table, dict) or part.path.endswith(".(empty)"):
+        raise ConfigError(f"{path}: [{part.path}]: a table with a name is expected, its keys below it")
+    for key in part.unknown:
+        where = f"[{part.path}] {key}" if part.path else f"[{key}]"
+        near = difflib.get_close_matches(key, declared(part.kind), n=1, cutoff=0.0)
+        raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
+    if part.named_freely:  # where msgspec would not say in which of the tables
+        _converted(part.table, part.kind, path, part.path)
+
+
+def _converted(document: Any, kind: type[S], path: Path, section: str = "") -> S:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_plain(str(error), section)}") from error
+
+
+def _plain(problem: str, within: str) -> str:
+    """'[section] key: problem'; ``within``: the section that was read."""
+    what, where = place_of(problem)
+    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
+    if missing:
+        where = f"{where}.{missing.group(1)}" if where else missing.group(1)
+        what = "missing; add it"
+    section, _, key = f"{within}.{where}".strip(".").rpartition(".")
+    return f"[{section}] {key}: {what}" if section else f"[{key}]: {what}"

@@ -1,0 +1,46 @@
+"""Forgetting finished jobs once all their verdicts were acknowledged."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import NamedTuple
+
+from edge.core.clocks import Now
+from edge.upkeep.ports import FinishedJobs, Settled
+
+log = logging.getLogger(__name__)
+
+
+class Keep(NamedTuple):
+    """How long to keep what is finished: until it is older, or all of it takes more."""
+
+    days: float
+    gb: float
+
+
+class Retention:
+    """Forgets finished jobs, folder and journal rows, once all their verdicts were acknowledged."""
+
+    def __init__(self, spool: FinishedJobs, journal: Settled, now: Now, keep: Keep) -> None:
+        self._spool, self._journal, self._now, self._keep = spool, journal, now, keep
+
+    def step(self) -> None:
+        """Once over all of them. A job of which copies were filed goes with the last of them."""
+        self._spool.sweep()
+        finished = list(self._spool.finished())
+        cutoff = self._now() - timedelta(days=self._keep.days)
+        too_much = sum(job.size for job in finished) - self._keep.gb * 1e9
+        gone: list[str] = []
+        for job in finished:
+            if job.filed >= cutoff.timestamp() and too_much <= 0:
+                break
+            if self._journal.settled(job.content):
+                self._spool.discard(job.folder)
+                gone.append(job.content)
+                too_much -= job.size
+        kept = {job.content for job in (self._spool.finished() if gone else finished)}
+        old = self._journal.settled_before(cutoff - (self._now() - cutoff))  # whose folders went another way
+        self._journal.forget([*(content for content in gone if content not in kept), *(set(old) - kept)])
+        if gone:
+            log.info("finished jobs discarded", extra={"jobs": len(gone)})
