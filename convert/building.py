@@ -153,6 +153,7 @@ def _in_words(task: Task, lots: Lots) -> Iterator[str]:
     for name, lot in lots.named.items():
         defects = int(lot.labels.sum())
         yield f"{uses[name]} on lot '{lot.name}': {len(lot.rows)} joints, {defects} of them defects ({lot.digest})"
+        yield from lot.left_out
 
 
 def _load(source: Path, recipe: Recipe) -> Any:

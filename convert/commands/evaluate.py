@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
-from convert.reports.terminal import console
+from convert.reports.terminal import console, plainly, show, tell
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -46,8 +45,10 @@ def add_evaluate(commands: Commands) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    if is_graded(arguments.data):
-        return _evaluate_grades(arguments)
+    return _evaluate_grades(arguments) if is_graded(arguments.data) else _evaluate_defects(arguments)
+
+
+def _evaluate_defects(arguments: argparse.Namespace) -> int:
     if arguments.training:
         raise UsageError("--training: is for a lot of graded joints; leave it out")
     from convert.evaluation.defects import evaluate
@@ -63,23 +64,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     else:
         held_back, validation = split_by_board_type(test, 0.5, 0)
         test = replace(held_back, name=f"{test.name}/test")
+    for sentence in dict.fromkeys((*validation.left_out, *test.left_out)):
+        tell(sentence)
     words = arguments.models
     if not words:
         words, unknown = shipped_for(validation, test)
         for name in unknown:
-            console.print(f"- {name} left out: its recorded scores are of the reference lots only", highlight=False)
+            tell(f"{name} left out: its recorded scores are of the reference lots only")
     models = []
     for word in words:
-        console.print(f"- scoring {len(validation.rows) + len(test.rows)} joints with {word}", highlight=False)
+        tell(f"scoring {len(validation.rows) + len(test.rows)} joints with {word}")
         models.append(scored(word, validation, test))
     evaluation = evaluate(validation, test, models)
-    if arguments.out:
-        written = write_report(evaluation, arguments.out)
-        console.print(f"wrote {', '.join(str(path) for path in written)}", soft_wrap=True, highlight=False)
-    if arguments.json:
-        print(as_json(evaluation).decode())
-        return 0
-    _show(lots(evaluation), all_tables(evaluation))
+    written = write_report(evaluation, arguments.out) if arguments.out else []
+    _finish(arguments, written, as_json(evaluation), lots(evaluation), all_tables(evaluation))
     return 0
 
 
@@ -89,26 +87,26 @@ def _evaluate_grades(arguments: argparse.Namespace) -> int:
     from convert.evaluation.grades import evaluate_grades
     from convert.reports.grade_evaluation import grade_tables, write_grade_report
 
-    def tell(text: str) -> None:
-        console.print(f"- {text}", markup=False, highlight=False)
-
     found = evaluate_grades(arguments.models, arguments.training, arguments.validation, arguments.data, tell)
-    if arguments.out:
-        written = write_grade_report(found, arguments.out)
-        console.print(f"wrote {', '.join(str(path) for path in written)}", soft_wrap=True, highlight=False)
-    if arguments.json:
-        print(msgspec.json.encode(found.figures).decode())
-        return 0
-    _show(found.figures.lots, grade_tables(found))
+    written = write_grade_report(found, arguments.out) if arguments.out else []
+    _finish(arguments, written, msgspec.json.encode(found.figures), found.figures.lots, grade_tables(found))
     return 0
 
 
-def _show(lines: Iterable[str], tables: Iterable[pages.Table]) -> None:
+def _finish(
+    arguments: argparse.Namespace,
+    written: Iterable[Path],
+    as_json: bytes,
+    lines: Iterable[str],
+    tables: Iterable[pages.Table],
+) -> None:
+    """Name the files written, and print every figure, for programs or for people."""
+    if arguments.out:
+        plainly(f"wrote {', '.join(str(path) for path in written)}")
+    if arguments.json:
+        print(as_json.decode())
+        return
     wide = Console(width=max(console.width, 200), highlight=False)
     for line in lines:
         wide.print(line)
-    for table in tables:
-        shown = Table(*table.heading, title=table.title, caption=table.note, title_justify="left")
-        for row in table.rows:
-            shown.add_row(*row)
-        wide.print(shown)
+    show(tables, wide)

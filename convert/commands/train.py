@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from convert.reports.terminal import bar, console
+from convert.reports.terminal import bar, console, show
 from convert.training.plan import RECIPES
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
@@ -137,14 +135,10 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
         history = training.train_neurofuzzy(lot, validation, arguments.out, seed, epochs, on_epoch)
     network = read_network(load_model(arguments.out))
     stem = arguments.out.with_suffix("")
-    draw_grade_history(stem.with_suffix(".png"), [(one.loss, one.validation_loss) for one in history])
+    draw_grade_history(stem.with_suffix(".png"), [(epoch.loss, epoch.validation_loss) for epoch in history])
     drawings.draw_sets(Path(f"{stem}.sets.png"), network)
-    rules = rules_table(network)
-    shown = Table(*rules.heading, title=rules.title, caption=rules.note, title_justify="left")
-    for row in rules.rows:
-        shown.add_row(*row)
-    console.print(shown)
-    best = min(history, key=lambda one: one.validation_loss)
+    show([rules_table(network)])
+    best = min(history, key=lambda epoch: epoch.validation_loss)
     console.print(f"best epoch {best.epoch}: validation loss {best.validation_loss:.5f}, {history[-1].seconds:.0f} s")
     console.print(f"saved {arguments.out}, {stem}.png and {stem}.sets.png")
     return 0

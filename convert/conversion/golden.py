@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.reading import truth_of
+from convert.lots.reading import JobReading, read_any_truth
 from edge.bundle.format import GoldenJoint
 from edge.core.intake import Spec
-from edge.core.job import Roi, parse_manifest
+from edge.core.job import Roi
 from edge.core.preprocess import Grey, Slices, crop_of
-from edge.judging.slices import read_slice
-from edge.judging.view import read_view
 
 
 def golden_joints(
@@ -25,19 +23,14 @@ def golden_joints(
 
     ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
     """
-    truth = truth_of(lot, spec)
+    truth = read_any_truth(lot)
     wanted = {0: count // 2, 1: count - count // 2}
     found: list[tuple[dict[int, Grey], Roi]] = []
-    for folder in sorted(path for path in lot.iterdir() if path.is_dir()):
-        job = parse_manifest((folder / "manifest.json").read_bytes()).job
-        for view in job.views:
-            slices: Slices = {}
-            for joint in job.joints_of(view):
-                row = truth.get((job.job_id, joint.id))
-                if row is None or not wanted[row.label]:
-                    continue
-                slices = slices or read_view(job, view, folder, read_slice, spec)[0]
-                cut = cut_out(slices, joint.roi, spec)
+    for view in JobReading(lot).views(spec):
+        for joint in view.joints:
+            row = truth.get((view.job.job_id, joint.id))
+            if row is not None and wanted[row.label]:
+                cut = cut_out(view.slices(), joint.roi, spec)
                 if cut is not None:
                     wanted[row.label] -= 1
                     found.append(cut)

@@ -170,19 +170,26 @@ def _chosen(model: Scored, validation: Labels, test: Labels, recall: float) -> C
     )
 
 
-_KINDS: dict[str, Callable[[TruthRow], str]] = {
+_KINDS: dict[str, Callable[[TruthRow], str | None]] = {
     "class": lambda row: row.truth,
     "slices": lambda row: str(row.slices),
-    "ROI": lambda row: "right" if row.roi_right else "too small or shifted",
-    "fill": lambda row: "within 5 % of the limit" if row.disputed else "clear of the limit",
+    "ROI": lambda row: _either(row.roi_right, "right", "too small or shifted"),
+    "fill": lambda row: _either(row.disputed, "within 5 % of the limit", "clear of the limit"),
     "board type": lambda row: row.board_type,
 }
+
+
+def _either(flag: int | None, yes: str, no: str) -> str | None:
+    return None if flag is None else yes if flag else no
 
 
 def _groups(scores: Scores, lot: LabelledLot, threshold: float) -> tuple[Group, ...]:
     found = []
     for kind, value_of in _KINDS.items():
-        values = np.array([value_of(row) for row in lot.defect_rows])
+        found_values = [value_of(row) for row in lot.defect_rows]
+        if None in found_values:  # what the truth does not know is left out
+            continue
+        values = np.array(found_values)
         for value in sorted(set(values.tolist()), key=lambda name: (len(name), name)):
             inside = values == value
             found.append(_group(kind, value, scores[inside], lot.labels[inside], threshold))

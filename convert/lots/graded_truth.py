@@ -1,8 +1,7 @@
-"""What is known of each joint of an optical lot: ``truth.csv`` beside its job folders."""
+"""What is known of each joint of a lot that was graded."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,27 +11,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.truth import TRUTH
-from edge.core.errors import UsageError
+from convert.lots.table import Record, by_joint, columns_of, read_table, write_table
 from edge.core.grades import GRADES, RELEASED
 
+_REQUIRED = ("job_id", "joint", "board_type", "grade")
 _BETWEEN_VOTES = "|"
 
 
 class GradedRow(NamedTuple):
     """The truth of one joint.
 
-    ``grade`` is the experts' majority, ``solder`` the amount in [0, 1] that the joint was made with, ``votes`` what
-    each expert said (in the file joined by ``|``), ``disputed`` 1 where the amount lies near a class boundary, else 0.
+    ``grade`` is the experts' majority, ``votes`` what each expert said (in the file joined by ``|``), none where only
+    the majority is known. Only a simulator knows, None elsewhere: ``solder``, the amount in [0, 1] that the joint was
+    made with, and ``disputed``, 1 where that lies near a class boundary.
     """
 
     job_id: str
     joint: str
     board_type: str
     grade: str
-    solder: float
-    votes: tuple[str, ...]
-    disputed: int
+    solder: float | None = None
+    votes: tuple[str, ...] = ()
+    disputed: int | None = None
 
     @property
     def truth(self) -> str:
@@ -51,58 +51,44 @@ class GradedRow(NamedTuple):
 
     @property
     def target(self) -> float:
-        """The Quality Index to learn, in [0, 1]."""
-        return target_of(self.votes)
+        """The quality index to learn, in [0, 1]: the mean of what the experts mean, or what the majority means."""
+        return target_of(self.votes or (self.grade,))
 
 
 def read_graded_truth(lot: Path) -> dict[tuple[str, str], GradedRow]:
-    """(job_id, joint) -> truth, in the file's order. Raises UsageError when the lot has none of this kind."""
-    try:
-        with (lot / TRUTH).open(newline="") as stream:
-            rows = [_parsed(record) for record in csv.DictReader(stream)]
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{lot / TRUTH}: not a readable truth file of graded joints ({error!r}); name a lot of optical images"
-        ) from error
-    return {(row.job_id, row.joint): row for row in rows}
+    """(job_id, joint) -> truth, in the file's order. Raises UsageError naming file, line and column."""
+    return by_joint(lot, map(_parsed, read_table(lot, _REQUIRED)))
 
 
 def is_graded(lot: Path) -> bool:
     """Does the lot hold graded joints, rather than defects and normals? False where nothing can be read."""
-    try:
-        with (lot / TRUTH).open(newline="") as stream:
-            return "grade" in next(csv.reader(stream), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
+    return "grade" in columns_of(lot)
 
 
 @contextmanager
 def graded_truth_writer(lot: Path) -> Iterator[Callable[[Iterable[GradedRow]], None]]:
     """Write the truth file of a lot, rows as they come."""
-    with (lot / TRUTH).open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(GradedRow._fields)
-
-        def write(rows: Iterable[GradedRow]) -> None:
-            writer.writerows(row._replace(votes=_BETWEEN_VOTES.join(row.votes)) for row in rows)  # type: ignore[arg-type]
-
-        yield write
+    with write_table(lot, GradedRow._fields) as write:
+        yield lambda rows: write([*row[:5], _BETWEEN_VOTES.join(row.votes), *row[6:]] for row in rows)
 
 
-def _parsed(record: dict[str, str]) -> GradedRow:
-    row = GradedRow(
-        job_id=record["job_id"],
-        joint=record["joint"],
-        board_type=record["board_type"],
-        grade=record["grade"],
-        solder=float(record["solder"]),
-        votes=tuple(record["votes"].split(_BETWEEN_VOTES)),
-        disputed=int(record["disputed"]),
+def _parsed(record: Record) -> GradedRow:
+    votes = record.text("votes")
+    return GradedRow(
+        job_id=record.required("job_id"),
+        joint=record.required("joint"),
+        board_type=record.required("board_type"),
+        grade=_grade(record, "grade", record.required("grade")),
+        solder=record.number("solder"),
+        votes=tuple(_grade(record, "votes", vote) for vote in votes.split(_BETWEEN_VOTES)) if votes else (),
+        disputed=record.flag("disputed"),
     )
-    unknown = {row.grade, *row.votes} - set(GRADES)
-    if unknown or row.disputed not in {0, 1}:
-        raise ValueError(f"joint {row.joint} of {row.job_id}: unknown grade {sorted(unknown)} or disputed not 0 or 1")
-    return row
+
+
+def _grade(record: Record, column: str, grade: str) -> str:
+    if grade not in GRADES:
+        raise record.wrong(column, f"{grade!r} is no grade; use {', '.join(GRADES)}")
+    return grade
 
 
 Grades = NDArray[np.int64]

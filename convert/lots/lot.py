@@ -24,17 +24,27 @@ Row = TruthRow | GradedRow
 
 
 R = TypeVar("R", TruthRow, GradedRow)
+S = TypeVar("S", TruthRow, GradedRow, Row)
+
+
+def with_slices(row: S, slices: int) -> S:
+    """The row, with the number of slices that its view turned out to have, where the truth did not say."""
+    return row._replace(slices=slices) if isinstance(row, TruthRow) and not row.slices else row
 
 
 @dataclass(frozen=True)
 class LabelledLot:
-    """Joints of a lot. ``labels``: 1 defect, 0 normal; ``rows``: the truth; ``index``: the places of their patches."""
+    """Joints of a lot. ``labels``: 1 defect, 0 normal; ``rows``: the truth; ``index``: the places of their patches.
+
+    ``left_out``: a sentence for what was passed over as the lot was read.
+    """
 
     name: str
     digest: str
     files: PatchFiles
     index: Positions
     rows: tuple[Row, ...]
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> Labels:

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from convert.lots.graded_truth import GradedRow, read_graded_truth
-from convert.lots.lot import LabelledLot, Row
+from convert.lots.graded_truth import GradedRow, is_graded, read_graded_truth
+from convert.lots.lot import LabelledLot, Row, with_slices
 from convert.lots.patches import Patches, PatchFiles
 from convert.lots.shards import LOT, SHARDS, Shard, read_lot_file
-from convert.lots.truth import TRUTH, TruthRow, read_truth
+from convert.lots.table import TRUTH
+from convert.lots.truth import TruthRow, read_truth
 from edge.core.errors import UsageError
-from edge.core.features import FeatureSpec
 from edge.core.intake import Spec
-from edge.core.job import Job, Joint, parse_manifest
+from edge.core.job import Job, Joint, View
 from edge.core.preprocess import Slices
 from edge.files import digest_file
+from edge.jobs.folder import open_folder, read_job
 from edge.judging.slices import read_slice
 from edge.judging.view import read_view
 
@@ -51,7 +52,7 @@ def _load_patches(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
     about = read_lot_file(lot)
     if about.preprocess != spec:
         raise UsageError(f"{lot / LOT}: its patches were not cut as asked for; name a lot of job folders")
-    rows = tuple(read_truth(lot).values())
+    rows = tuple(with_slices(row, about.preprocess.channels) for row in read_truth(lot).values())
     for shard in about.shards:
         _require_whole(lot / SHARDS / shard.file, shard)
         tick(shard.joints)
@@ -79,30 +80,41 @@ def _mapped(path: Path) -> Patches:
 
 
 def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
-    truth, rows = truth_of(lot, spec), list[Row]()
-    reading = JobReading(lot)
+    reading, rows = JobReading(lot), list[Row]()
     # Unlinked at once: the mapping keeps the patches on disk for as long as they are used.
     with tempfile.TemporaryFile(prefix="axi-patches-") as store:
-        for slices, joint, row in reading.joints(spec, truth, tick):
+        for slices, joint, row in reading.joints(spec, read_any_truth(lot), tick):
             store.write(spec.prepared(slices, joint.roi).patch.tobytes())
             rows.append(row)
         store.flush()
         patches = np.memmap(store, np.uint8, "r", shape=(len(rows), *spec.input_shape))
     files = PatchFiles([lambda: patches], [len(rows)])
-    return LabelledLot(lot.name, reading.digest, files, np.arange(len(rows)), tuple(rows))
+    return LabelledLot(lot.name, reading.digest, files, np.arange(len(rows)), tuple(rows), reading.left_out)
 
 
-def truth_of(lot: Path, spec: Spec) -> Mapping[tuple[str, str], Row]:
-    """(job_id, joint) -> truth, of the kind that ``spec`` is for. Raises UsageError when the lot has none of it."""
-    return read_graded_truth(lot) if isinstance(spec, FeatureSpec) else read_truth(lot)
+def read_any_truth(lot: Path) -> Mapping[tuple[str, str], Row]:
+    """(job_id, joint) -> truth, of the kind that the lot has. Raises UsageError."""
+    return read_graded_truth(lot) if is_graded(lot) else read_truth(lot)
+
+
+class JobView(NamedTuple):
+    """A view of a job in a lot. ``slices``: read as a spec wants them when they are asked for."""
+
+    job: Job
+    joints: tuple[Joint, ...]
+    slices: Callable[[], Slices]
 
 
 class JobReading:
-    """The job folders of a lot, read as the device reads them. ``digest``: of truth and manifests, once read."""
+    """The job folders of a lot, of every kind that the device reads, read as it reads them.
+
+    ``digest``: of truth and jobs, once read; ``left_out``: a sentence for what was passed over, once ``joints`` are.
+    """
 
     def __init__(self, lot: Path) -> None:
         self._lot = lot
-        self._digest = hashlib.sha256((lot / TRUTH).read_bytes())
+        self._digest = hashlib.sha256((lot / TRUTH).read_bytes() if (lot / TRUTH).exists() else b"")
+        self.left_out: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -113,35 +125,47 @@ class JobReading:
 
         Raises as ``views`` does, and UsageError where no joint has truth.
         """
-        found = 0
-        for job, slices, joints in self.views(spec):
-            known = [joint for joint in joints if (job.job_id, joint.id) in truth]
-            yield from ((slices, joint, truth[job.job_id, joint.id]) for joint in known)
+        used, without = set[tuple[str, str]](), list[tuple[str, str]]()
+        for view in self.views(spec):
+            names = {joint.id: (view.job.job_id, joint.id) for joint in view.joints}
+            known = [joint for joint in view.joints if names[joint.id] in truth]
+            without += [name for name in names.values() if name not in truth]
+            if known:
+                slices = view.slices()
+                for joint in known:
+                    yield slices, joint, with_slices(truth[names[joint.id]], len(slices))
+            used |= {names[joint.id] for joint in known}
             tick(len(known))
-            found += len(known)
-        if not found:
+        if not used:
             raise UsageError(f"{self._lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
+        self.left_out = tuple(self._left_out([name for name in truth if name not in used], without))
 
-    def views(self, spec: Spec) -> Iterator[tuple[Job, Slices, tuple[Joint, ...]]]:
-        """Every view's slices, as ``spec`` wants them, and its joints.
+    def _left_out(self, rows: Sequence[tuple[str, str]], joints: Sequence[tuple[str, str]]) -> Iterator[str]:
+        for names, problem in (
+            (rows, f"rows of {TRUTH} name a joint that no job folder has"),
+            (joints, f"joints have no row in {TRUTH}"),
+        ):
+            if names:
+                job, joint = names[0]
+                yield f"lot {self._lot.name}: {len(names)} {problem}, {joint} of {job} first; they are left out"
+
+    def views(self, spec: Spec) -> Iterator[JobView]:
+        """Every view and its joints.
 
         Raises UsageError for a folder that is no job or a view that cannot be judged, JobRefused for a broken manifest.
         """
         for folder in sorted(path for path in self._lot.iterdir() if path.is_dir()):
-            raw = _manifest(folder)
-            self._digest.update(raw)
-            job = parse_manifest(raw, source=str(folder / "manifest.json")).job
+            claimed = open_folder(folder)
+            if not claimed.manifest:
+                raise UsageError(f"{folder}: holds no job that the device reads; remove it from the lot")
+            self._digest.update(claimed.manifest)
+            job, _ = read_job(claimed)
             for view in job.views:
-                slices, trouble = read_view(job, view, folder, read_slice, spec)
-                if trouble is not None:
-                    raise UsageError(
-                        f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it"
-                    )
-                yield job, slices, job.joints_of(view)
+                yield JobView(job, job.joints_of(view), cache(partial(_slices, job, view, folder, spec)))
 
 
-def _manifest(folder: Path) -> bytes:
-    try:
-        return (folder / "manifest.json").read_bytes()
-    except OSError as error:
-        raise UsageError(f"{folder}: no readable manifest.json ({error.strerror}); remove what is no job") from error
+def _slices(job: Job, view: View, folder: Path, spec: Spec) -> Slices:
+    slices, trouble = read_view(job, view, folder, read_slice, spec)
+    if trouble is not None:
+        raise UsageError(f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it")
+    return slices

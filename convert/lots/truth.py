@@ -1,22 +1,23 @@
-"""What is known of each joint of a lot: ``truth.csv`` beside its job folders or shards."""
+"""What is known of each joint of a lot of defects and normals."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.errors import UsageError
+from convert.lots.table import Record, by_joint, read_table, write_table
 
-TRUTH = "truth.csv"
+_REQUIRED = ("job_id", "joint", "board_type", "label")
 
 
 class TruthRow(NamedTuple):
-    """What is known of one joint. ``label`` is 1 for a defect, 0 for normal; ``roi_right``, ``disputed``: 1 or 0.
+    """What is known of one joint. ``label`` is 1 for a defect, 0 for normal.
 
-    ``truth`` is the specialist's label; ``disputed`` marks a fill so near the limit that specialists disagree.
+    ``truth``: its class, by the specialist; ``defect`` or ``normal`` where nobody said more. The rest only a simulator
+    knows, None elsewhere: ``fill`` and ``void_share``, ``roi_right``: 1 where the box is, ``disputed``: 1 where the fill
+    is so near the limit that specialists disagree. ``slices``: of its view, which reading the lot tells.
     """
 
     job_id: str
@@ -24,49 +25,36 @@ class TruthRow(NamedTuple):
     board_type: str
     truth: str
     label: int
-    fill: float
-    void_share: float
-    slices: int
-    roi_right: int
-    disputed: int = 0
+    fill: float | None = None
+    void_share: float | None = None
+    slices: int = 0
+    roi_right: int | None = None
+    disputed: int | None = None
 
 
 def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
-    """(job_id, joint) -> truth, in the file's order. Raises UsageError when the lot has none."""
-    try:
-        with (lot / TRUTH).open(newline="") as stream:
-            rows = [_parsed(record) for record in csv.DictReader(stream)]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"{lot / TRUTH}: not a readable truth file ({error}); name a lot made by axi-convert simulate"
-        ) from error
-    wrong = next((row for row in rows if row.label not in {0, 1}), None)
-    if wrong is not None:
-        raise UsageError(
-            f"{lot / TRUTH}: joint {wrong.joint} of {wrong.job_id}: label {wrong.label} is neither 0 (normal) nor 1"
-        )
-    return {(row.job_id, row.joint): row for row in rows}
+    """(job_id, joint) -> truth, in the file's order. Raises UsageError naming file, line and column."""
+    return by_joint(lot, map(_parsed, read_table(lot, _REQUIRED)))
 
 
-@contextmanager
-def truth_writer(lot: Path) -> Iterator[Callable[[Iterable[TruthRow]], None]]:
+def truth_writer(lot: Path) -> AbstractContextManager[Callable[[Iterable[TruthRow]], None]]:
     """Write the truth file of a lot, rows as they come."""
-    with (lot / TRUTH).open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(TruthRow._fields)
-        yield writer.writerows
+    return write_table(lot, TruthRow._fields)
 
 
-def _parsed(record: dict[str, str]) -> TruthRow:
+def _parsed(record: Record) -> TruthRow:
+    label = record.required("label")
+    if label not in {"0", "1"}:
+        raise record.wrong("label", f"{label!r} is neither 0 (normal) nor 1 (defect)")
     return TruthRow(
-        job_id=record["job_id"],
-        joint=record["joint"],
-        board_type=record["board_type"],
-        truth=record["truth"],
-        label=int(record["label"]),
-        fill=float(record["fill"]),
-        void_share=float(record["void_share"]),
-        slices=int(record["slices"]),
-        roi_right=int(record["roi_right"]),
-        disputed=int(record.get("disputed", 0)),
+        job_id=record.required("job_id"),
+        joint=record.required("joint"),
+        board_type=record.required("board_type"),
+        truth=record.text("truth", "defect" if label == "1" else "normal"),
+        label=int(label),
+        fill=record.number("fill"),
+        void_share=record.number("void_share"),
+        slices=int(record.number("slices") or 0),
+        roi_right=record.flag("roi_right"),
+        disputed=record.flag("disputed"),
     )

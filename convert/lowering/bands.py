@@ -35,6 +35,7 @@ from convert.lowering.layers import (
     Softmax,
     Thermometer,
     Weights,
+    single,
 )
 from convert.lowering.statistics import reaches_and_doubtful, rounding_weights
 
@@ -110,14 +111,14 @@ def _cut(reach: Numbers, fineness: Counts) -> _Cut:
 def _producing(layer: Conv | Dense, cut: _Cut) -> Layer:
     kernel = layer.kernel[..., cut.channel] * cut.scale
     bias = layer.bias[cut.channel] * cut.scale - cut.floor
-    return replace(layer, kernel=_single(kernel), bias=_single(bias), activation="relu6")
+    return replace(layer, kernel=single(kernel), bias=single(bias), activation="relu6")
 
 
 def _taking(layer: Layer, cut: _Cut) -> Layer:
     """The next layer with its weights repeated for every band, and scaled back."""
     match layer:
         case Conv():
-            return replace(layer, kernel=_single(layer.kernel[..., cut.channel, :] / cut.scale[:, np.newaxis]))
+            return replace(layer, kernel=single(layer.kernel[..., cut.channel, :] / cut.scale[:, np.newaxis]))
         case Dense() | Softmax() | Thermometer():
             return replace(layer, kernel=_rows(layer.kernel, cut))
         case Lstm(kernel=(first, *others)):
@@ -129,7 +130,7 @@ def _taking(layer: Layer, cut: _Cut) -> Layer:
 def _rows(kernel: Weights, cut: _Cut) -> Weights:
     """Flattened volumes have their channels fastest: (places * channels, out)."""
     by_place = kernel.reshape(-1, cut.channel.max() + 1, kernel.shape[-1])
-    return _single((by_place[:, cut.channel] / cut.scale[:, np.newaxis]).reshape(-1, kernel.shape[-1]))
+    return single((by_place[:, cut.channel] / cut.scale[:, np.newaxis]).reshape(-1, kernel.shape[-1]))
 
 
 def _consumer(layers: list[Layer], at: int) -> int | None:
@@ -140,7 +141,3 @@ def _consumer(layers: list[Layer], at: int) -> int | None:
         if not isinstance(layers[i], _PASSES_BANDS):
             return None
     return None
-
-
-def _single(values: Numbers) -> Weights:
-    return values.astype(np.float32)

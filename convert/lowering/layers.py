@@ -187,6 +187,11 @@ class Network:
         return replace(self, layers=tuple(layers))
 
 
+def single(values: NDArray[np.float64]) -> Weights:
+    """Weights as networks hold them, after arithmetic in double precision."""
+    return values.astype(np.float32)
+
+
 def padding(length: int, kernel: int, stride: int, *, same: bool) -> tuple[int, int]:
     """(zeros before, positions) along one axis, as TensorFlow's SAME and VALID have them."""
     if not same:

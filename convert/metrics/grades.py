@@ -66,7 +66,7 @@ def grades_of(qi: NDArray[np.floating[Any]], thresholds: Sequence[float]) -> Gra
 def recognition(found: Grades, rows: Sequence[GradedRow]) -> Recognition:
     """Compare grades (n,) with the experts' on these joints."""
     wanted = expected(rows)
-    outside = np.array([row.disputed == 0 for row in rows])
+    outside = np.array([row.disputed != 1 for row in rows])
     right, apart = found == wanted, np.abs(found - wanted)
     defects = ~_PASSES[wanted]
     called = ~_PASSES[found]

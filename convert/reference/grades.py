@@ -15,7 +15,7 @@ from convert.metrics.grades import grades_of, recognition, thresholds
 from convert.networks.neurofuzzy import spec_of
 from convert.networks.scoring import load_model, quality_index
 from convert.reference.plans import OPTICAL_LOTS, SEED
-from convert.reference.provenance import is_done, mark_done, tools
+from convert.reference.provenance import is_done, mark_done, simulated, tools
 from convert.reports import grade_drawings as drawings
 from convert.reports.history import draw_grade_history
 from convert.simulator.optical.lot import simulate_optical_lot
@@ -31,7 +31,12 @@ _PREFIX = "optical-"
 
 def make_grades(work: Path, out: Path, tell: Tell, plans: Mapping[str, LotPlan] = OPTICAL_LOTS) -> None:
     """Simulate, train, draw and record; what ships ends in ``out``. ``plans``: training, validation and test lots."""
-    lots = {name: _lot(work, f"{_PREFIX}{name}", plans, tell) for name in ("training", "validation", "test")}
+    lots = {
+        name: load_graded_lot(
+            simulated(work / f"{_PREFIX}{name}", plans[f"{_PREFIX}{name}"], simulate_optical_lot, tell), FeatureSpec()
+        )
+        for name in ("training", "validation", "test")
+    }
     made = [work / name for name in (f"{_NAME}.keras", f"{_NAME}.png", f"{_NAME}.sets.png")]
     stamp = json.dumps([lot.digest for lot in lots.values()])
     if not is_done(made[0], stamp):
@@ -55,18 +60,6 @@ def make_grades(work: Path, out: Path, tell: Tell, plans: Mapping[str, LotPlan] 
     }
     (out / f"{_NAME}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     tell(f"{_NAME}: {json.dumps(about['recognition_rate'])}")
-
-
-def _lot(work: Path, name: str, plans: Mapping[str, LotPlan], tell: Tell) -> GradedLot:
-    folder, plan = work / name, plans[name]
-    if not folder.exists():
-        tell(f"simulating {name}: {plan.joints} joints")
-        unfinished = work / f"{name}.part"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for _ in simulate_optical_lot(unfinished, plan):
-            pass
-        unfinished.rename(folder)
-    return load_graded_lot(folder, FeatureSpec())
 
 
 def _rates(path: Path, lots: Mapping[str, GradedLot]) -> dict[str, float]:

@@ -18,14 +18,14 @@ import msgspec
 from convert.evaluation.recorded import save_recorded
 from convert.lots.lot import LabelledLot
 from convert.lots.reading import load_lot
-from convert.lots.shards import LOT, read_lot_file
+from convert.lots.shards import read_lot_file
 from convert.lots.splits import balanced
 from convert.metrics.defects import auroc_interval
 from convert.networks.factorise import Ranks, factorised
 from convert.networks.scoring import load_model, score
 from convert.reference.grades import make_grades
 from convert.reference.plans import FINE_TUNING, LOTS, OPTICAL_LOTS, SEED, TRAINING
-from convert.reference.provenance import is_done, mark_done, tools
+from convert.reference.provenance import is_done, mark_done, simulated, tools
 from convert.reports.history import draw_history
 from convert.simulator.xray.lot import simulate_lot
 from convert.training import defects as train
@@ -58,15 +58,7 @@ def make_reference(work: Path, out: Path, tell: Tell) -> None:
 
 
 def _lot(work: Path, name: str, tell: Tell) -> LabelledLot:
-    plan, folder = LOTS[name], work / name
-    if not (folder / LOT).exists():
-        if folder.exists():
-            shutil.rmtree(folder)  # the remains of an interrupted simulation
-        tell(f"simulating {name}: {plan.joints} joints")
-        done = 0
-        for joints in simulate_lot(folder, plan):
-            done += joints
-            tell(f"  {done} of {plan.joints} joints")
+    plan, folder = LOTS[name], simulated(work / name, LOTS[name], simulate_lot, tell)
     if read_lot_file(folder).origin != asdict(plan):
         raise UsageError(f"{folder}: was simulated by another plan; remove it")
     return load_lot(folder, PreprocessSpec())

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from convert.simulator.plan import LotPlan
 
 _TOOLS = ("axi-edge", "tensorflow", "keras", "numpy", "scipy", "opencv-python-headless", "PyWavelets")
 
@@ -23,3 +27,19 @@ def is_done(path: Path, stamp: str) -> bool:
 
 def mark_done(path: Path, stamp: str) -> None:
     path.with_suffix(".done").write_text(stamp, "utf-8")
+
+
+def simulated(
+    folder: Path, plan: LotPlan, simulate: Callable[[Path, LotPlan], Iterator[int]], tell: Callable[[str], None]
+) -> Path:
+    """The lot of this plan, simulated unless it is there, whole: it gets its name once it is."""
+    if not folder.exists():
+        tell(f"simulating {folder.name}: {plan.joints} joints")
+        unfinished = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        done = 0
+        for joints in simulate(unfinished, plan):
+            done += joints
+            tell(f"  {done} of {plan.joints} joints")
+        unfinished.rename(folder)
+    return folder

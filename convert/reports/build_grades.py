@@ -104,6 +104,8 @@ def pictures(found: Comparison, folder: Path) -> Iterator[Picture]:
     draw_index_parity(folder / "scores.png", found.measured, between)
     yield Picture("scores.png", "Quality index of every evaluation joint: Keras against converted")
     title = f"{len(found.measured.lot.rows)} evaluation joints, converted model"
+    if any(row.solder is None for row in found.measured.lot.graded_rows):
+        return
     draw_index(folder / "index.png", found.measured.lot.graded_rows, found.measured.tflite, between, title)
     yield Picture("index.png", "Quality index against the amount of solder")
 

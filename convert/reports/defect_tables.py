@@ -18,7 +18,7 @@ def all_tables(evaluation: Evaluation) -> list[Table]:
         _summary(evaluation),
         *(_by_threshold(model) for model in evaluation.models),
         _chosen(evaluation),
-        *(_groups(evaluation, kind) for kind in ("class", "slices", "ROI", "fill", "board type")),
+        *(_groups(evaluation, kind) for kind in _kinds(evaluation)),
         *(_calibration(model) for model in evaluation.models),
     ]
 
@@ -124,8 +124,14 @@ _WHAT = {
     "slices": ("By number of slices", "slices"),
     "ROI": ("By the machine's box", "ROI"),
     "fill": ("By distance from the fill limit", "vertical fill"),
-    "board type": ("By board type, none of them seen in training", "board type"),
+    "board type": ("By board type", "board type"),
 }
+
+
+def _kinds(evaluation: Evaluation) -> list[str]:
+    """The kinds of groups that the lot's truth tells apart, in the order of ``_WHAT``."""
+    there = {group.kind for model in evaluation.models for group in model.groups}
+    return [kind for kind in _WHAT if kind in there]
 
 
 def _groups(evaluation: Evaluation, kind: str) -> Table:

@@ -36,9 +36,10 @@ def write_grade_report(found: Evaluated, out: Path) -> list[Path]:
 
 def _draw(found: Evaluated, out: Path) -> Iterator[Picture]:
     first = found.models[0]
-    title = f"{first.name}: {len(found.test.rows)} joints of unseen board types"
-    drawings.draw_index(out / "index.png", found.test.rows, first.test, first.between, title)
-    yield Picture("index.png", f"Quality index of {first.name} against the amount of solder, on the test lot")
+    if all(row.solder is not None for row in found.test.rows):
+        title = f"{first.name}: {len(found.test.rows)} joints of unseen board types"
+        drawings.draw_index(out / "index.png", found.test.rows, first.test, first.between, title)
+        yield Picture("index.png", f"Quality index of {first.name} against the amount of solder, on the test lot")
     network = next((one.network for one in found.models if one.network is not None), None)
     if network is not None:
         drawings.draw_sets(out / "sets.png", network)

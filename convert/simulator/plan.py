@@ -42,5 +42,12 @@ class LotPlan:
         if self.difficulty not in DIFFICULTIES:
             raise UsageError(f"--difficulty {self.difficulty}: use one of {', '.join(DIFFICULTIES)}")
 
+    def job_id(self, board: int) -> str:
+        return f"{self.prefix}-{board:06d}"
+
+    def type_number(self, board: int) -> int:
+        """Boards take turns in the plan's types."""
+        return self.first_type + board % self.types
+
     def joints_on(self, board: int) -> int:
         return self.joints // self.boards + (board < self.joints % self.boards)

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.lots.truth import TRUTH, TruthRow
+from convert.lots.table import TRUTH
+from convert.lots.truth import TruthRow
 from edge.core.job import Board, Job, Joint, Roi, SliceFile, Station, View, encode_manifest
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "real-bga"

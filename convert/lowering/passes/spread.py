@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.lowering.evaluate import evaluate
-from convert.lowering.layers import Dense, Layer, Lstm, Network, Softmax, Weights
+from convert.lowering.layers import Dense, Layer, Lstm, Network, Softmax, Weights, single
 
 _ROTATIONS = 64
 
@@ -39,10 +39,10 @@ def spread_factors(network: Network, sample: NDArray[np.uint8]) -> Network:
         if isinstance(layer, Dense) and layer.activation == "linear" and isinstance(after, Dense | Softmax):
             turn = best_turn(seen.of(layer.name), centred=True)
             layers[i] = replace(
-                layer, kernel=_single(layer.kernel @ turn.matrix), bias=_single(layer.bias @ turn.matrix - turn.middle)
+                layer, kernel=single(layer.kernel @ turn.matrix), bias=single(layer.bias @ turn.matrix - turn.middle)
             )
             back = turn.matrix.T @ after.kernel
-            layers[i + 1] = replace(after, kernel=_single(back), bias=_single(after.bias + turn.middle @ back))
+            layers[i + 1] = replace(after, kernel=single(back), bias=single(after.bias + turn.middle @ back))
         elif isinstance(layer, Lstm):
             kernel = _turned(layer.kernel, seen.of(f"{layer.name}/inputs"))
             recurrent = _turned(layer.recurrent, seen.of(f"{layer.name}/recurrent"))
@@ -83,7 +83,7 @@ def _turned(factors: tuple[Weights, ...], values: Values) -> tuple[Weights, ...]
         return factors
     left, right = factors
     matrix = best_turn(values, centred=False).matrix
-    return _single(left @ matrix), _single(matrix.T @ right)
+    return single(left @ matrix), single(matrix.T @ right)
 
 
 class _Seen:
@@ -98,7 +98,3 @@ class _Seen:
 
     def of(self, name: str) -> Values:
         return np.concatenate(self._parts[name]).astype(np.float64)
-
-
-def _single(values: Values) -> Weights:
-    return values.astype(np.float32)

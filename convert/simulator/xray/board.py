@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
 
 from convert.lots.truth import TruthRow
+from convert.simulator.boards import BoardView, Machine, view_of
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.board_type import BoardType, board_type
@@ -22,10 +21,9 @@ from convert.simulator.xray.view import (
     simulate_view,
     strip_height,
 )
-from edge.core.job import Board, ImageFormat, Job, Joint, MachineCall, SliceFile, Station, View
+from edge.core.job import Joint, MachineCall
 from edge.core.preprocess import Grey, PreprocessSpec, to_polarity
 
-_EPOCH = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 _CALLS = {
     Truth.MISSING: MachineCall(code=161, name="missing"),
     Truth.INSUFFICIENT: MachineCall(code=164, name="insufficient"),
@@ -34,23 +32,16 @@ _CALLS = {
 }
 
 
-@dataclass(frozen=True)
-class BoardView:
-    """One view with its file names, its joints as the machine names them, and their truth."""
-
-    view: View
-    images: tuple[Grey, ...]
-    """The slices as the machine stores them, in the order of ``view.slices``."""
-    joints: tuple[Joint, ...]
-    rows: tuple[TruthRow, ...]
-
-
 def kind_of(plan: LotPlan, board: int) -> BoardType:
-    """Boards take turns in the plan's types."""
-    return board_type(plan.seed, plan.first_type + board % plan.types)
+    return board_type(plan.seed, plan.type_number(board))
 
 
-def board_views(plan: LotPlan, board: int) -> Iterator[BoardView]:
+def machine_of(kind: BoardType) -> Machine:
+    """The machine as it is set up for a board type."""
+    return Machine("simulated AXI", "SN", "bottom", kind.polarity, kind.jpeg_quality)
+
+
+def board_views(plan: LotPlan, board: int) -> Iterator[BoardView[TruthRow]]:
     """Simulate one board, view by view; it takes as many views as its joints need."""
     rng = np.random.default_rng([plan.seed, 0xB0A2D, board])
     kind = kind_of(plan, board)
@@ -61,65 +52,28 @@ def board_views(plan: LotPlan, board: int) -> Iterator[BoardView]:
         simulated = simulate_view(
             kind, count, plan.defect_share, rng, DIFFICULTIES[plan.difficulty], (height, FRAME_PX)
         )
-        view_id = f"{board % 1000:03d}{number:03d}"
-        yield _board_view(plan, board, kind, view_id, number, done, simulated, rng)
+        yield _board_view(plan, board, kind, number, done, simulated, rng)
         done, number = done + count, number + 1
-
-
-def job_of(plan: LotPlan, board: int, views: Sequence[BoardView]) -> Job:
-    """The manifest of a board's job."""
-    kind = kind_of(plan, board)
-    return Job(
-        schema="axi-job/1",
-        job_id=job_id_of(plan, board),
-        created=(_EPOCH + timedelta(seconds=40 * board)).isoformat().replace("+00:00", "Z"),
-        station=Station(name="simulated AXI", vendor="axi-edge", software="1"),
-        board=Board(serial=f"SN{plan.seed:02d}{board:05d}", type=kind.name, revision="A", side="bottom"),
-        image=ImageFormat(polarity=kind.polarity),
-        views=tuple(one.view for one in views),
-        joints=tuple(joint for one in views for joint in one.joints),
-    )
-
-
-def job_id_of(plan: LotPlan, board: int) -> str:
-    return f"{plan.prefix}-{board:06d}"
 
 
 def _board_view(
     plan: LotPlan,
     board: int,
     kind: BoardType,
-    view_id: str,
     number: int,
     done: int,
     simulated: SimulatedView,
     rng: np.random.Generator,
-) -> BoardView:
-    suffix = ".jpg" if kind.jpeg_quality else ".png"
-    names = [f"{view_id}{index:02d}{suffix}" for index in range(len(simulated.slices))]
+) -> BoardView[TruthRow]:
+    view = view_of(board, number, len(simulated.slices), machine_of(kind).suffix)
     joints = tuple(
-        _as_joint(one, f"J{number + 1}", str(done + i + 1), view_id, rng) for i, one in enumerate(simulated.joints)
+        _as_joint(joint, f"J{number + 1}", str(done + i + 1), view.id, rng) for i, joint in enumerate(simulated.joints)
     )
-    return BoardView(
-        View(id=view_id, slices=tuple(SliceFile(index=i, file=name) for i, name in enumerate(names))),
-        simulated.slices,
-        joints,
-        tuple(
-            _as_row(one, job_id_of(plan, board), joint.id, kind, len(names))
-            for one, joint in zip(simulated.joints, joints, strict=True)
-        ),
+    rows = tuple(
+        _as_row(made, plan.job_id(board), joint.id, kind, len(view.slices))
+        for made, joint in zip(simulated.joints, joints, strict=True)
     )
-
-
-def encoded(image: Grey, kind: BoardType) -> bytes:
-    """A slice as this type's machine stores it."""
-    if kind.jpeg_quality:
-        done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, kind.jpeg_quality])
-    else:
-        done, content = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not done:
-        raise RuntimeError("the image encoder refused a slice")
-    return content.tobytes()
+    return BoardView(view, simulated.slices, joints, rows)
 
 
 def as_read(images: Sequence[Grey], kind: BoardType, spec: PreprocessSpec) -> dict[int, Grey]:
@@ -131,9 +85,8 @@ def _restored(image: Grey, kind: BoardType) -> Grey:
     """A slice as it comes back from its file: the same, but for what JPEG takes away."""
     if not kind.jpeg_quality:
         return image
-    return cv2.imdecode(np.frombuffer(encoded(image, kind), np.uint8), cv2.IMREAD_GRAYSCALE).astype(
-        np.uint8, copy=False
-    )
+    stored = np.frombuffer(machine_of(kind).encoded(image), np.uint8)
+    return cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE).astype(np.uint8, copy=False)
 
 
 def _as_joint(one: SimulatedJoint, refdes: str, pin: str, view_id: str, rng: np.random.Generator) -> Joint:

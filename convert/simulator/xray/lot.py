@@ -24,10 +24,9 @@ import numpy as np
 
 from convert.lots.shards import LOT, SHARDS, LotFile, Shard
 from convert.lots.truth import TruthRow, truth_writer
+from convert.simulator.boards import require_new, write_job
 from convert.simulator.plan import LotPlan
-from convert.simulator.xray.board import as_read, board_views, encoded, job_id_of, job_of, kind_of
-from edge.core.errors import UsageError
-from edge.core.job import encode_manifest
+from convert.simulator.xray.board import as_read, board_views, kind_of, machine_of
 from edge.core.preprocess import Patch, PreprocessSpec, prepare
 from edge.files import digest_file
 
@@ -47,8 +46,7 @@ def simulate_lot(out: Path, plan: LotPlan, workers: int | None = None) -> Iterat
 
     Raises UsageError when the folder holds something already.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: holds something already; name a new folder")
+    require_new(out)
     (out if plan.form == "jobs" else out / SHARDS).mkdir(parents=True, exist_ok=True)
     shards: list[Shard] = []
     with truth_writer(out) as write:
@@ -107,14 +105,9 @@ def _one_thread() -> None:
 def _write_job(out: Path, plan: LotPlan, _number: int, boards: range) -> _Part:
     """One board's job folder."""
     (board,) = boards
-    views = list(board_views(plan, board))
-    folder = out / job_id_of(plan, board)
-    folder.mkdir()
-    for one in views:
-        for part, image in zip(one.view.slices, one.images, strict=True):
-            (folder / part.file).write_bytes(encoded(image, kind_of(plan, board)))
-    (folder / "manifest.json").write_bytes(encode_manifest(job_of(plan, board, views)))
-    return _Part([row for one in views for row in one.rows], None)
+    kind = kind_of(plan, board)
+    rows = write_job(out, plan, board, kind.name, machine_of(kind), list(board_views(plan, board)))
+    return _Part(rows, None)
 
 
 def _write_shard(out: Path, plan: LotPlan, number: int, boards: range) -> _Part:

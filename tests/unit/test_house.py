@@ -14,7 +14,7 @@ from edge.core.schemas import json_schemas
 from edge.logs import EventFormatter
 from tests.tools.write_schemas import features_page
 
-SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 def test_the_device_side_brings_no_tensorflow_keras_or_workstation_package() -> None:

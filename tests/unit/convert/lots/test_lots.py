@@ -11,7 +11,7 @@ import pytest
 from convert.lots.reading import load_lot
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.plan import LotPlan
-from convert.simulator.xray.board import as_read, encoded
+from convert.simulator.xray.board import as_read
 from convert.simulator.xray.board_type import board_type
 from convert.simulator.xray.joint import Truth, draw_solder
 from convert.simulator.xray.lot import simulate_lot
@@ -70,7 +70,7 @@ def test_a_label_that_is_no_label_is_named(shards: Path, tmp_path: Path) -> None
     rows = (lot / "truth.csv").read_text().splitlines()
     rows[3] = rows[3].replace(",1,", ",2,", 1).replace(",0,", ",2,", 1)
     (lot / "truth.csv").write_text("\n".join(rows) + "\n")
-    with pytest.raises(UsageError, match="label 2 is neither 0"):
+    with pytest.raises(UsageError, match="line 4: label: '2' is neither 0"):
         load_lot(lot, PreprocessSpec())
 
 
@@ -119,4 +119,4 @@ def test_a_png_slice_is_read_as_it_was_written_and_jpeg_nearly() -> None:
     np.testing.assert_array_equal(read[False], image)
     again = read[True].astype(int)
     assert 0 < np.abs(again - image).max() < 40
-    assert encoded(image, kinds[True])[:2] == b"\xff\xd8"
+    assert machine_of(kinds[True]).encoded(image)[:2] == b"\xff\xd8"

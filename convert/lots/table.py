@@ -1,0 +1,114 @@
+"""``truth.csv``, a row a joint, as a table: whatever is wrong with it is named by file, line and column.
+
+The columns of each kind of lot: ``convert.lots.truth`` and ``convert.lots.graded_truth``; for people: docs/lots.md.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from edge.core.errors import UsageError
+
+TRUTH = "truth.csv"
+
+
+class OfJoint(Protocol):
+    """The truth of a joint, whatever is known of it."""
+
+    @property
+    def job_id(self) -> str: ...
+
+    @property
+    def joint(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=OfJoint)
+
+
+class Record(NamedTuple):
+    """One row. ``where``: file and line, for what is wrong with it."""
+
+    where: str
+    cells: dict[str, str]
+
+    def text(self, column: str, default: str = "") -> str:
+        return self.cells.get(column) or default
+
+    def required(self, column: str) -> str:
+        """Raises UsageError where the cell is empty."""
+        found = self.text(column)
+        if not found:
+            raise self.wrong(column, "empty; every joint needs it")
+        return found
+
+    def number(self, column: str) -> float | None:
+        """None where the lot does not know. Raises UsageError."""
+        found = self.text(column)
+        try:
+            return float(found) if found else None
+        except ValueError as error:
+            raise self.wrong(column, f"{found!r} is not a number") from error
+
+    def flag(self, column: str) -> int | None:
+        """1 or 0, None where the lot does not know. Raises UsageError."""
+        found = self.text(column)
+        if found not in {"", "0", "1"}:
+            raise self.wrong(column, f"{found!r} is neither 0 nor 1")
+        return int(found) if found else None
+
+    def wrong(self, column: str, problem: str) -> UsageError:
+        return UsageError(f"{self.where}: {column}: {problem}")
+
+
+def columns_of(lot: Path) -> list[str]:
+    """The columns that the lot's truth has; none where nothing can be read."""
+    try:
+        with (lot / TRUTH).open(newline="", encoding="utf-8-sig") as stream:
+            return next(csv.reader(stream), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def read_table(lot: Path, required: Sequence[str]) -> Iterator[Record]:
+    """Every row. Raises UsageError naming all columns that are missing, and the line of a row that is not whole."""
+    path = lot / TRUTH
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = [column for column in required if column not in (reader.fieldnames or [])]
+            if missing:
+                raise UsageError(f"{path}: columns {', '.join(missing)} are missing; docs/lots.md says what each holds")
+            for cells in reader:
+                where = f"{path}: line {reader.line_num}"
+                if None in cells or None in cells.values():
+                    raise UsageError(
+                        f"{where}: has another number of cells than the first row; quote texts with commas"
+                    )
+                yield Record(where, {name: cell.strip() for name, cell in cells.items()})
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: not readable ({error}); a lot has its truth there, as UTF-8") from error
+
+
+@contextmanager
+def write_table(lot: Path, columns: Sequence[str]) -> Iterator[Callable[[Iterable[Sequence[object]]], None]]:
+    """Write the truth of a lot, rows as they come."""
+    with (lot / TRUTH).open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        yield writer.writerows
+
+
+def by_joint(lot: Path, rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+    """(job_id, joint) -> row, in the file's order. Raises UsageError for a joint that stands there twice."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        if (row.job_id, row.joint) in found:
+            raise UsageError(
+                f"{lot / TRUTH}: joint {row.joint} of {row.job_id} stands there twice; keep one of the rows"
+            )
+        found[row.job_id, row.joint] = row
+    return found
