@@ -29,8 +29,6 @@ _PLAN_OPTIONS = (
     "balance",
     "time_limit_s",
 )
-
-
 _QUALITY_OPTIONS = ("epochs", "seed", "validation_share")
 
 

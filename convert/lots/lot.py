@@ -1,4 +1,4 @@
-"""A lot as patches and labels. Patches stay on disk and are read as they are asked for, so that memory does not grow with it."""
+"""A lot as patches and labels. Patches stay on disk and are read as they are asked for: memory does not grow."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ from convert.lots.truth import TruthRow
 from edge.core.errors import UsageError
 
 Labels = NDArray[np.int64]
-
-
 Row = TruthRow | GradedRow
 """The truth of one joint: of an X-ray lot, or of an optical one."""
-
-
 R = TypeVar("R", TruthRow, GradedRow)
 S = TypeVar("S", TruthRow, GradedRow, Row)
 

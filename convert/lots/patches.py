@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Patches = NDArray[np.uint8]
-
-
 Positions = NDArray[np.int64]
-
-
 _OPEN_FILES = 64
 
 

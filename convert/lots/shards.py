@@ -11,8 +11,6 @@ from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
 LOT = "lot.json"
-
-
 SHARDS = "shards"
 
 

@@ -24,7 +24,7 @@ def score(
     ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to.
     """
     batches = lot.batches(batch) if isinstance(lot, LabelledLot) else _chunks(lot, batch)
-    return _scores(_forward(model, plain=plain), batches)
+    return scores_in_batches(compiled(model, plain=plain), batches)
 
 
 def load_model(path: Path) -> Any:
@@ -42,11 +42,11 @@ def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]
         yield patches[start : start + size]
 
 
-def _scores(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def scores_in_batches(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     return np.concatenate([np.asarray(forward(part))[:, -1] for part in batches]).astype(np.float64)
 
 
-def _forward(model: Any, *, plain: bool = False) -> Any:
+def compiled(model: Any, *, plain: bool = False) -> Any:
     of_features = len(model.input_shape) == 2
     compute = model if plain or of_features else folded(model)
     shape = (1, 1, model.input_shape[1]) if of_features else model.input_shape[1:4]
@@ -54,13 +54,13 @@ def _forward(model: Any, *, plain: bool = False) -> Any:
 
     @tf.function(input_signature=[batch_of_patches], autograph=False)
     def forward(patches: Any) -> Any:
-        scaled = _scaled(patches)
+        scaled = as_volume(patches)
         return compute(tf.reshape(scaled, (-1, shape[-1])) if of_features else scaled, training=False)
 
     return forward
 
 
-def _scaled(patches: Any) -> Any:
+def as_volume(patches: Any) -> Any:
     """uint8 (n, size, size, channels) as the networks take them: (n, size, size, channels, 1) in [0, 1]."""
     return tf.cast(patches, tf.float32)[..., tf.newaxis] / 255.0
 

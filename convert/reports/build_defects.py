@@ -14,7 +14,7 @@ from convert.conversion.parity import Measured
 from convert.conversion.task import AtPoint, Decided
 from convert.metrics.defects import Interval, auroc_interval, flipped
 from convert.reports.pages import Picture, Table, interval, share
-from convert.reports.style import INK, _joint_rows, _Row, _write, save
+from convert.reports.style import INK, JointRow, joint_rows, save, write_png
 from edge.core.logistic import logits
 
 
@@ -116,10 +116,10 @@ def draw_flipped(path: Path, measured: Measured, positions: NDArray[np.int64]) -
     for i, patch in zip(positions, patches, strict=True):
         about, scores = measured.lot.rows[i], f"{measured.keras[i]:.4f} → {measured.tflite[i]:.4f}"
         label = f"{about.job_id}\n{about.joint}\n{about.truth}\n{scores}"
-        rows.append(_Row(patch[..., : about.slices], label))
-    figure = _joint_rows(rows, slices, (1.2 * (2 * slices + 2.4), 1.25), size=7)
+        rows.append(JointRow(patch[..., : about.slices], label))
+    figure = joint_rows(rows, slices, (1.2 * (2 * slices + 2.4), 1.25), size=7)
     figure.subplots_adjust(left=0.1, right=0.995, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
-    _write(figure, path, dpi=80)
+    write_png(figure, path, dpi=80)
 
 
 def meaning(found: Comparison) -> str:

@@ -12,7 +12,7 @@ from convert.conversion.parity import Measured
 from convert.conversion.task import Decided
 from convert.lots.graded_truth import expected
 from convert.metrics.grades import Agreement
-from convert.reports.grade_drawings import _QUIET, COLOURS, draw_index, draw_sets
+from convert.reports.grade_drawings import COLOURS, QUIET, draw_index, draw_sets
 from convert.reports.grade_tables import confusion_table, rules_table
 from convert.reports.pages import Picture, Table, share
 from convert.reports.style import save
@@ -66,8 +66,8 @@ def draw_index_parity(path: Path, measured: Measured, thresholds: Sequence[float
             measured.keras[chosen], measured.tflite[chosen], ".", color=colour, ms=3, alpha=0.6, label=in_words(grade)
         )
     for threshold in thresholds:
-        left.axhline(threshold, color=_QUIET, lw=0.8, ls="--")
-        left.axvline(threshold, color=_QUIET, lw=0.8, ls="--")
+        left.axhline(threshold, color=QUIET, lw=0.8, ls="--")
+        left.axvline(threshold, color=QUIET, lw=0.8, ls="--")
     left.set(xlabel="quality index, Keras", ylabel="quality index, converted")
     left.legend(frameon=False, markerscale=3)
     right.hist(measured.tflite - measured.keras, bins=60, color="#5c6b73")

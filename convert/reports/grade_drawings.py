@@ -23,7 +23,7 @@ from convert.simulator.optical.experts import BOUNDARIES, DISAGREEMENT_BAND
 from edge.core.grades import GRADES, in_words
 
 COLOURS = ("#d1495b", "#edae49", "#3a7d44", "#1b6ca8", "#8d6a9f")
-_QUIET = "#9aa5ab"
+QUIET = "#9aa5ab"
 _BAND = "#e9edef"
 
 
@@ -62,7 +62,7 @@ def draw_index(
         chosen = grades == i
         axes.plot(solder[chosen], qi[chosen], ".", color=colour, ms=3.5, alpha=0.7, label=in_words(grade))
     for number, threshold in enumerate(thresholds, 1):
-        axes.axhline(threshold, color=_QUIET, lw=0.9, ls="--")
+        axes.axhline(threshold, color=QUIET, lw=0.9, ls="--")
         axes.text(1.01, threshold, f"th{number}", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     axes.set(xlabel="amount of solder (simulated)", ylabel="quality index", xlim=(0, 1), ylim=(-0.02, 1.02))
     axes.legend(frameon=False, title="experts' majority", loc="upper left", markerscale=3)

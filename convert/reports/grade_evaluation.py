@@ -13,8 +13,6 @@ from convert.reports.grade_tables import confusion_table, recognition_table, rul
 from convert.reports.pages import Page, Picture, Table, write_page
 
 TITLE = "Grades of solder joints on board types unseen in training"
-
-
 DISCLAIMER = (
     "The network, its features, its experts and these images are our reconstruction and our simulation: only the last "
     "page of the paper is to be had, and its own joints are not. What is the paper's: the five classes, thresholds "

@@ -22,8 +22,6 @@ _STREAM = 0x6A12
 _BOX = "#ffd166"
 _LETTERS = "P poor, AP acceptable poor, G good, AE acceptable excessive, E excessive; ? experts disagree"
 _SHORT = ("P", "AP", "G", "AE", "E")
-
-
 PAGE = """# Gallery of simulated optical joints
 
 Drawn by `axi-convert gallery`, all from board types of seed {seed}. Simulated: no real board is shown, and light,

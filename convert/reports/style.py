@@ -23,23 +23,23 @@ INK = ("#1b6ca8", "#d1495b", "#3a7d44", "#8d6a9f", "#edae49", "#5c6b73")
 def save(figure: Any, path: Path) -> None:
     """Lay a figure of diagrams out and write it."""
     figure.tight_layout()
-    _write(figure, path, dpi=110)
+    write_png(figure, path, dpi=110)
 
 
-def _write(figure: Any, path: Path, dpi: int) -> None:
+def write_png(figure: Any, path: Path, dpi: int) -> None:
     """As PNG, the same bytes for the same figure."""
     figure.savefig(path, dpi=dpi, metadata={"Software": None})
     plt.close(figure)
 
 
-class _Row(NamedTuple):
+class JointRow(NamedTuple):
     """A joint's slices (size, size, n) and what stands to their left."""
 
     slices: NDArray[np.uint8]
     label: str
 
 
-def _joint_rows(rows: Sequence[_Row], slices: int, inches: tuple[float, float], size: int) -> Any:
+def joint_rows(rows: Sequence[JointRow], slices: int, inches: tuple[float, float], size: int) -> Any:
     """A joint a row, in two columns of rows; ``inches``: the figure's width, and a row's height."""
     half = -(-len(rows) // 2)
     figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(inches[0], inches[1] * half), squeeze=False)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib import pyplot as plt
 
-from convert.reports.style import INK, _joint_rows, _Row, _write
+from convert.reports.style import INK, JointRow, joint_rows, write_png
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.xray.board import as_read
 from convert.simulator.xray.board_type import BoardType, board_type
@@ -122,16 +122,16 @@ def draw_classes(path: Path, shown: Sequence[Shown]) -> None:
     """Joints as the network sees them, a row each, in two columns of rows."""
     slices = max(one.slices for one in shown)
     rows = [
-        _Row(
+        JointRow(
             one.patch[..., : one.slices],
             f"{one.joint.truth}\nfill {one.joint.solder.fill:.0%}\n"
             f"gas {one.joint.solder.void_share(one.kind):.0%}\n{one.kind.name}",
         )
         for one in shown
     ]
-    figure = _joint_rows(rows, slices, (1.35 * (2 * slices + 1.6), 1.38), size=8)
+    figure = joint_rows(rows, slices, (1.35 * (2 * slices + 1.6), 1.38), size=8)
     figure.subplots_adjust(left=0.09, right=0.995, top=0.995, bottom=0.005, wspace=0.04, hspace=0.04)
-    _write(figure, path, dpi=80)
+    write_png(figure, path, dpi=80)
 
 
 def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
@@ -155,4 +155,4 @@ def draw_strips(path: Path, strips: Sequence[Strip]) -> None:
     for axes in grid.T.flat[len(strips) :]:
         axes.set_axis_off()
     figure.tight_layout(pad=0.4)
-    _write(figure, path, dpi=70)
+    write_png(figure, path, dpi=70)

@@ -20,7 +20,7 @@ from convert.metrics.defects import auroc
 from convert.networks.cnn3d import cnn3d
 from convert.networks.cnn_lstm import TRUNKS, cnn_lstm
 from convert.networks.folded import folded
-from convert.networks.scoring import _forward, _scaled, _scores
+from convert.networks.scoring import as_volume, compiled, scores_in_batches
 from convert.training.checkpoint import load_checkpoint, save_checkpoint
 from convert.training.plan import Network, TrainingPlan
 
@@ -138,12 +138,12 @@ class _Run:
         @tf.function(reduce_retracing=True, autograph=False)
         def step(patches: Any, labels: Any) -> Any:
             with tf.GradientTape() as tape:
-                loss = loss_of(labels, compute(_scaled(patches), training=True))
+                loss = loss_of(labels, compute(as_volume(patches), training=True))
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
             return loss
 
         self.step = step
-        self.forward = _forward(model)
+        self.forward = compiled(model)
 
 
 def _schedule(plan: TrainingPlan, steps: int) -> Any:
@@ -176,7 +176,7 @@ def _validated(run: _Run, validation: LabelledLot | None) -> tuple[float, float]
     """Loss and AUROC."""
     if validation is None:
         return float("nan"), float("nan")
-    scores = np.clip(_scores(run.forward, validation.batches(64)), 1e-7, 1 - 1e-7)
+    scores = np.clip(scores_in_batches(run.forward, validation.batches(64)), 1e-7, 1 - 1e-7)
     labels = validation.labels
     return float(-np.mean(np.where(labels == 1, np.log(scores), np.log(1 - scores)))), auroc(scores, labels)
 

@@ -7,7 +7,5 @@ from datetime import datetime
 
 Now = Callable[[], datetime]
 """Wall clock, time-zone aware."""
-
-
 Monotonic = Callable[[], float]
 """Seconds since some moment; never steps back."""

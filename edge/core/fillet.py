@@ -21,8 +21,6 @@ from edge.core.preprocess import Grey
 
 Image = NDArray[np.uint8]
 """One joint, toe down: uint8, shape (size, size)."""
-
-
 Floats = NDArray[np.float64]
 
 
@@ -36,41 +34,19 @@ class Feature(NamedTuple):
 
 _ROWS = tuple(0.26 + 0.0775 * i for i in range(9))
 """Along the lead's axis, as shares of the side: from the middle of the foot to beyond the pad."""
-
-
 _FLANKS = (0.35, 0.55, 0.70, 0.82)
-
-
 _OFFSETS = (0.11, 0.15, 0.19)
 """Beside the axis, to the left and right alike."""
-
-
 _GRADIENTS = (0.35, 0.50, 0.65, 0.80)
-
-
 _ROW_SD, _FLANK_SD, _GRADIENT_SD = 0.035, 0.045, 0.05
-
-
 _AXIS_SD, _OFFSET_SD = 0.05, 0.02
-
-
 _LOW, _HIGH = 0.05, 0.97
 """Shares of the crop's pixels that become black, and that do not become white."""
-
-
 _TIP = (0.46, 0.80)
-
-
 _TOE = (0.55, 0.92)
-
-
 _MIDDLE = (0.25, 0.75)
 """Columns of lead, pad and side fillets; further out lie the neighbours."""
-
-
 _TIP_SOFTNESS = 0.05
-
-
 _ENERGY_FLOOR = 1e-4
 """Added to each energy, as a share of white squared: about what camera noise leaves in a band."""
 

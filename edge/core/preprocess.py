@@ -25,8 +25,6 @@ Slices = Mapping[int, Grey]
 """The slices of a view by index, all of one shape."""
 Patch = NDArray[np.uint8]
 """One joint: uint8, shape (size, size, channels), slice k in channel k."""
-
-
 LEAST_CONTRAST = 4
 """Grey levels that even the dullest slice of an X-ray joint spans; less means that nothing was exposed there."""
 

@@ -15,8 +15,6 @@ from edge.core.verdict import Call, Decision, Reason, unjudged
 
 TaskName = Literal["joint_defect", "joint_quality"]
 Probability = Annotated[float, Meta(ge=0, le=1)]
-
-
 Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -144,7 +142,5 @@ class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugen
 
 
 Head = ThermometerHead | SugenoHead
-
-
 Rule = OperatingPoint | GradeScale
 """By what a model's output becomes a verdict."""

@@ -1,4 +1,4 @@
-"""The events by which the daemon's threads wake each other. A wake-up carries no data: what there is to do is looked up."""
+"""Events by which the daemon's threads wake each other. They carry no data: what there is to do is looked up."""
 
 from __future__ import annotations
 

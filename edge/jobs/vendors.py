@@ -55,20 +55,9 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
         export.read(xml)
     except _FormatError as error:
         problems.append(str(error))
-    places: dict[tuple[str, str], Mapping[str, str]] = {}
+    places, wrong = _places(rois)
+    problems += wrong
     known: dict[tuple[str, str], str] = {}
-    if rois is None:
-        problems.append(
-            f"{ROIS}: missing; a result XML does not say where its joints lie, export their boxes beside it"
-        )
-    else:
-        try:
-            for row in _rows(rois, ROIS, ("designator", "pin", "view", *_CORNERS)):
-                pin = row["designator"], row["pin"]
-                if places.setdefault(pin, row) != row:
-                    problems.append(f"{ROIS}: {_joined(*pin)} has two boxes; export one for every joint")
-        except _FormatError as error:
-            problems.append(str(error))
     joints: dict[str, dict[str, Any]] = {}
     for indictment in export.indictments:
         pin = indictment["designator"], indictment["pin"]
@@ -93,6 +82,24 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
     )
     document["station"] = {"name": station.get("testerName", "")}
     return Reading(document, problems[0] if problems else "")
+
+
+def _places(rois: bytes | None) -> tuple[dict[tuple[str, str], Mapping[str, str]], list[str]]:
+    """(designator, pin) -> the row that says where it lies; and what is wrong with the side file."""
+    places: dict[tuple[str, str], Mapping[str, str]] = {}
+    if rois is None:
+        return places, [
+            f"{ROIS}: missing; a result XML does not say where its joints lie, export their boxes beside it"
+        ]
+    problems = []
+    try:
+        for row in _rows(rois, ROIS, ("designator", "pin", "view", *_CORNERS)):
+            pin = row["designator"], row["pin"]
+            if places.setdefault(pin, row) != row:
+                problems.append(f"{ROIS}: {_joined(*pin)} has two boxes; export one for every joint")
+    except _FormatError as error:
+        problems.append(str(error))
+    return places, problems
 
 
 def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: JobDefaults) -> Reading:

@@ -12,8 +12,6 @@ from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
 
 RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
-
-
 Kernels = Literal["fast", "exact"]
 """``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
 

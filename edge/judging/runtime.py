@@ -33,8 +33,6 @@ _KNOWN = (
     ("litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
     ("tflite-runtime", "tflite_runtime.interpreter", "tflite-runtime"),
 )
-
-
 _REMEDY = "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
 
 

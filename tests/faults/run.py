@@ -12,8 +12,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.faults import FAULTS, Fault, Stage
+from tests.faults.faults import FAULTS
 from tests.faults.rig import BaseJob, Bundles, Result, Trouble, base_jobs
+from tests.faults.stage import Fault, Stage
 from tests.support.devices import small_bundle, small_lots, small_optical_lots, small_quality_bundle
 from tests.support.mosquitto import find_mosquitto
 

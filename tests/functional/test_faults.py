@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.faults import FAULTS, Fault
+from tests.faults.faults import FAULTS
 from tests.faults.rig import BaseJob, Bundles, base_jobs
 from tests.faults.run import run_fault
+from tests.faults.stage import Fault
 from tests.support.mosquitto import find_mosquitto
 
 pytestmark = pytest.mark.broker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,14 +24,8 @@ from tests.support.training import write_recipe
 pytestmark = [pytest.mark.slow, pytest.mark.broker]
 
 
-@pytest.mark.skipif(
-    not DATA.exists(), reason="the real BGA images are not beside this checkout (../shared/data/real-bga)"
-)
-def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    spec = PreprocessSpec()
-    lots = {"train": BLOCKS[:2], "learn": BLOCKS[:1], "validate": BLOCKS[1:2], "evaluate": BLOCKS[2:]}
-    for name, blocks in lots.items():  # a build keeps its own three apart: learn is what it calibrates on
-        write_lot(tmp_path / name, blocks)
+def trained(work: Path) -> None:
+    """A network that learnt from two blocks, to ``model.keras``."""
     plan = TrainingPlan(
         epochs=12,
         batch=16,
@@ -40,7 +35,31 @@ def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, m
         balance="repeat-defects",
         seed=3,
     )
-    train("cnn3d", sides(load_lot(tmp_path / "train", spec), plan), tmp_path / "model.keras", plan, report=print)
+    train("cnn3d", sides(load_lot(work / "train", PreprocessSpec()), plan), work / "model.keras", plan, report=print)
+
+
+def judged(work: Path, bundle: Path, mosquitto: Mosquitto) -> dict[str, Any]:
+    """joint -> verdict, as a daemon published them."""
+    device, subscriber = DaemonProcess(work, bundle, mosquitto.port), Subscriber(mosquitto.port)
+    device.start()
+    for block in BLOCKS[2:]:
+        device.submit(work / "evaluate" / block)
+    subscriber.wait_for(lambda s: len(s.payloads("/board/")) == 2)
+    assert device.stop() == 0
+    verdicts = {verdict["joint"]: verdict for verdict in subscriber.payloads("/verdict/")}
+    subscriber.close()
+    return verdicts
+
+
+@pytest.mark.skipif(
+    not DATA.exists(), reason="the real BGA images are not beside this checkout (../shared/data/real-bga)"
+)
+def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    spec = PreprocessSpec()
+    lots = {"train": BLOCKS[:2], "learn": BLOCKS[:1], "validate": BLOCKS[1:2], "evaluate": BLOCKS[2:]}
+    for name, blocks in lots.items():  # a build keeps its own three apart: learn is what it calibrates on
+        write_lot(tmp_path / name, blocks)
+    trained(tmp_path)
     # Some 90 held-out balls: one flip weighs more than a percent here.
     recipe = write_recipe(
         tmp_path / "recipe.toml",
@@ -51,18 +70,9 @@ def test_voided_balls_are_told_from_good_ones_on_unseen_blocks(tmp_path: Path, m
         budget="max_auroc_drop = 0.02\nmax_recall_drop = 0.05\nmax_flipped = 0.05",
     )
     bundle = build(recipe, tmp_path / "bundles", print).bundle
-
-    device = DaemonProcess(tmp_path, bundle, mosquitto.port)
-    subscriber = Subscriber(mosquitto.port)
-    device.start()
-    for block in BLOCKS[2:]:
-        device.submit(tmp_path / "evaluate" / block)
-    subscriber.wait_for(lambda s: len(s.payloads("/board/")) == 2)
-    assert device.stop() == 0
-    verdicts = {one["joint"]: one for one in subscriber.payloads("/verdict/")}
-    subscriber.close()
+    verdicts = judged(tmp_path, bundle, mosquitto)
     assert len(verdicts) == 100
-    assert {one["reason"] for one in verdicts.values()} == {None}
+    assert {verdict["reason"] for verdict in verdicts.values()} == {None}
 
     held_out = load_lot(tmp_path / "evaluate", spec)
     assert {row.joint for row in held_out.rows} == {joint for _, joint in read_truth(tmp_path / "evaluate")}

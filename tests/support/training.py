@@ -28,8 +28,6 @@ lot = "{lots}/evaluate"
 [budget]
 {budget}
 """
-
-
 WIDE = "max_auroc_drop = 1.0\nmax_recall_drop = 1.0\nmax_flipped = 1.0"
 """Budgets that a badly trained model keeps, too."""
 

@@ -25,8 +25,6 @@ Amounts = Callable[[np.random.Generator, int], NDArray[np.float64]]
 """Solder amounts of so many joints."""
 
 _STREAM = 0x0B71CA1
-
-
 _MACHINE = Machine("simulated camera", "SO", "top", "solder_dark")
 
 

@@ -11,7 +11,7 @@ import pytest
 from convert.lots.reading import load_lot
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.plan import LotPlan
-from convert.simulator.xray.board import as_read
+from convert.simulator.xray.board import as_read, machine_of
 from convert.simulator.xray.board_type import board_type
 from convert.simulator.xray.joint import Truth, draw_solder
 from convert.simulator.xray.lot import simulate_lot
