@@ -11,22 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from convert.conversion.calibration import require_apart
-from convert.conversion.convert import (
-    Tell,
-    lower,
-    measure,
-    quantise,
-    read,
-    require_exact,
-    require_true,
-    thinned,
-)
+from convert.conversion.convert import lower, measure, quantise, read, require_exact, require_true, thinned
 from convert.conversion.findings import Findings
 from convert.conversion.gate import require_passed
 from convert.conversion.golden import golden_joints
 from convert.conversion.recipe import Recipe
 from convert.conversion.runtimes import outputs_on, thread_count
-from convert.conversion.task import Decided, Lots, Task
+from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT

@@ -6,7 +6,7 @@ found also when it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from convert.conversion.quantise import quantised_file
 from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
 from convert.conversion.recipe import Recipe
 from convert.conversion.runtimes import Run, outputs_on, supported, thread_count
-from convert.conversion.task import Lots, Scored, Task
+from convert.conversion.task import Lots, Scored, Task, Tell
 from convert.lowering.layers import Network
 from convert.lowering.lower import (
     Lowered,
@@ -50,9 +50,6 @@ from edge.core.card import Quantisation
 from edge.core.errors import ConfigError, GateRefused
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
-Tell = Callable[[str], None]
-"""Is told what is being done, a line each."""
-
 _COMPARED = 16
 """Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
 _TRACED = 8
@@ -64,8 +61,8 @@ class Source:
     """The model as it was read, and what it says: the reference that all else is held to.
 
     ``calibration``: the joints drawn to calibrate on. ``keras``: Keras' scores of the evaluation lot, ``validation`` of
-    the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must reproduce,
-    on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe factorises.
+    the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must
+    reproduce, on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe factorises.
     """
 
     runtimes: tuple[RuntimeInfo, ...]

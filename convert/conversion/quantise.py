@@ -91,7 +91,7 @@ def _partly_quantised(converter: Any, keep_float: Sequence[str]) -> bytes:
     converter._experimental_calibrate_only = True  # noqa: SLF001 - as TensorFlow's own quantisation debugger does
     calibrated = bytes(converter.convert())
     tensors = [tensor.name for operation in operations(calibrated) for tensor in operation.outputs]
-    kept = [one for one in tensors if any(covers(name, one.split(";")[0]) for name in keep_float)]
+    kept = [output for output in tensors if any(covers(name, output.split(";")[0]) for name in keep_float)]
     partly = convert.mlir_quantize(calibrated, fully_quantize=False, denylisted_nodes=kept)
     return bytes(util.modify_model_io_type(partly, tf.uint8, tf.uint8))
 

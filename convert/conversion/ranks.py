@@ -64,8 +64,8 @@ def chosen_rank(
     Raises GateRefused where none does.
     """
     reference = auroc(keras, validation.labels)
-    ranks = [one for one in tried if one.rank is not None]
-    best = next((one for one in ranks if one.auroc >= reference - budget), None)
+    ranks = [tried_rank for tried_rank in tried if tried_rank.rank is not None]
+    best = next((rank for rank in ranks if rank.auroc >= reference - budget), None)
     if best is None:
         closest = max(ranks, key=lambda one: one.auroc)
         raise GateRefused(
@@ -73,4 +73,4 @@ def chosen_rank(
             f"{validation.name}; rank {closest.rank} comes nearest with {closest.auroc:.4f}: offer larger ones in "
             "[factorisation] ranks, or fine-tune a factorised model"
         )
-    return tuple(msgspec.structs.replace(one, chosen=one is best) for one in tried)
+    return tuple(msgspec.structs.replace(tried_rank, chosen=tried_rank is best) for tried_rank in tried)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,3 +125,7 @@ class Task(Protocol):
 
     def decide(self, recipe: Recipe, lots: Lots, scored: Scored) -> Decided:
         """Thresholds, what they are worth on the evaluation lot, and the gate's lines. Raises UsageError."""
+
+
+Tell = Callable[[str], None]
+"""Is told what is being done, a line each."""

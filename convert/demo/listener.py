@@ -1,4 +1,4 @@
-"""The demo's own subscriber: what really arrived at the broker's far side."""
+"""The demo's own subscriber: what really arrived at the broker's far side, shown and kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,34 +31,38 @@ def parse_url(url: str) -> Address:
 
 
 @contextmanager
-def verdicts_from(address: Address, base: str) -> Iterator[queue.Queue[VerdictPayload]]:
-    """A queue that fills with every verdict published under ``base`` while the block runs."""
+def verdicts_from(address: Address, base: str, capture: Path) -> Iterator[queue.Queue[VerdictPayload]]:
+    """A queue that fills with every verdict published under ``base`` while the block runs.
+
+    Every message is also written to ``capture``, a line each, as ``axi-edge tail --json`` prints them.
+    """
     arrived: queue.Queue[VerdictPayload] = queue.Queue()
     subscribed = threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2)
+    with capture.open("wb") as lines:
 
-    def on_connect(client: paho.Client, *_: object) -> None:
-        client.subscribe(f"{base}/verdict/#", qos=1)
+        def on_connect(client: paho.Client, *_: object) -> None:
+            client.subscribe(f"{base}/#", qos=1)
 
-    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        arrived.put(msgspec.json.decode(message.payload, type=VerdictPayload))
+        def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+            kept = {"topic": message.topic, "payload": msgspec.Raw(message.payload)}
+            lines.write(msgspec.json.encode(kept) + b"\n")
+            if message.topic.startswith(f"{base}/verdict/"):
+                arrived.put(msgspec.json.decode(message.payload, type=VerdictPayload))
 
-    client.on_connect = on_connect
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.on_message = on_message
-    try:
-        client.connect(address.host, address.port)
-    except OSError as error:
-        raise BrokerUnavailable(
-            f"broker {address.host}:{address.port}: {error}; unset MQTT_URL to use the embedded one"
-        ) from error
-    client.loop_start()
-    try:
-        if not subscribed.wait(10):
-            raise BrokerUnavailable(
-                f"broker {address.host}:{address.port} does not let us subscribe to {base}/verdict/#"
-            )
-        yield arrived
-    finally:
-        client.disconnect()
-        client.loop_stop()
+        client.on_connect = on_connect
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_message = on_message
+        where = f"broker {address.host}:{address.port}"
+        try:
+            client.connect(address.host, address.port)
+        except OSError as error:
+            raise BrokerUnavailable(f"{where}: {error}; unset MQTT_URL to use the embedded one") from error
+        client.loop_start()
+        try:
+            if not subscribed.wait(10):
+                raise BrokerUnavailable(f"{where} does not let us subscribe to {base}/#")
+            yield arrived
+        finally:
+            client.disconnect()
+            client.loop_stop()

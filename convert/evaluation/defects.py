@@ -119,7 +119,7 @@ def evaluate(validation: LabelledLot, test: LabelledLot, models: Sequence[Scored
         require_both_classes(lot)
     require_unseen(validation, test)
     return Evaluation(
-        "axi-evaluation/1", _side(validation), _side(test), tuple(_figures(one, validation, test) for one in models)
+        "axi-evaluation/1", _side(validation), _side(test), tuple(_figures(model, validation, test) for model in models)
     )
 
 
@@ -153,7 +153,9 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
         chosen=chosen,
         groups=_groups(model.test, test, chosen[0].threshold),
         calibration=tuple(bins),
-        expected_calibration_error=sum(abs(one.mean_score - one.defects.value) * one.defects.total for one in bins)
+        expected_calibration_error=sum(
+            abs(score_bin.mean_score - score_bin.defects.value) * score_bin.defects.total for score_bin in bins
+        )
         / len(test.rows),
         roc=tuple(roc(model.test, test.labels)),
     )

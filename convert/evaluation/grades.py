@@ -10,18 +10,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from convert.conversion.convert import Tell
 from convert.conversion.parity import scores_of
 from convert.conversion.runtimes import outputs_on, supported, thread_count
+from convert.conversion.task import Tell
 from convert.lots.features import GradedLot, inputs_of, load_graded_lot
 from convert.lots.splits import require_unseen, split_by_board_type
 from convert.lowering.layers import Network
 from convert.lowering.read import read_network
 from convert.metrics.grades import Numbers, Recognition, grades_of, recognition, thresholds
-from convert.networks.neurofuzzy import spec_of
-from convert.networks.scoring import load_model, quality_index
 from convert.shipped.paths import QUALITY_MODEL
-from convert.training.grade_baselines import nearest_neighbours, plain_classifier
 from edge.bundle.format import open_bundle
 from edge.core.errors import UsageError
 from edge.core.features import MOST_OUTSIDE, FeatureSpec, fitted, levels_of, outside
@@ -88,7 +85,7 @@ def evaluate_grades(words: Sequence[str], training: Path, validation: Path | Non
     learnt, seen = (load_graded_lot(lot, FeatureSpec()) for lot in (training, test))
     require_unseen(learnt, seen)
     models = [_scored(word, training, test, learnt, seen, tell) for word in words or [str(QUALITY_MODEL)]]
-    graded = [_graded(one, learnt, seen) for one in models]
+    graded = [_graded(model, learnt, seen) for model in models]
     sides = split_by_board_type(learnt, 0.15, 0)
     if validation is not None:
         sides = learnt, load_graded_lot(validation, FeatureSpec())
@@ -128,6 +125,8 @@ def _scored(word: str, training: Path, test: Path, learnt: GradedLot, seen: Grad
         first, second = (run(levels_of(spec, _features(spec, *pair))) for pair in ((learnt, training), (seen, test)))
         note = f"{bundle.card.quantisation.scheme} on {runtime.name}, thresholds of its card"
         return _Model(bundle.path.name, note, first, second, scale.thresholds, _unfamiliar(spec, seen, test))
+    from convert.networks.scoring import load_model, quality_index
+
     model = load_model(path)
     spec = _spec_of(model, word)
     first, second = (
@@ -140,6 +139,8 @@ def _scored(word: str, training: Path, test: Path, learnt: GradedLot, seen: Grad
 
 
 def _spec_of(model: Any, word: str) -> FeatureSpec:
+    from convert.networks.neurofuzzy import spec_of
+
     try:
         return spec_of(model)
     except ValueError as error:
@@ -165,6 +166,8 @@ def _graded(one: _Model, learnt: GradedLot, seen: GradedLot) -> Graded:
 
 
 def _baselines(learnt: GradedLot, seen: GradedLot, sides: tuple[GradedLot, GradedLot], tell: Tell) -> Iterator[Graded]:
+    from convert.training.grade_baselines import nearest_neighbours, plain_classifier
+
     spec = fitted(FeatureSpec(), learnt.features)
     tell("grading with k nearest neighbours")
     neighbours = recognition(nearest_neighbours(spec, learnt, seen), seen.rows)

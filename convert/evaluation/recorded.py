@@ -33,7 +33,7 @@ class Recorded(NamedTuple):
 
 def save_recorded(path: Path, scores: Mapping[str, Scores]) -> None:
     """Write p_defect by the digest of a lot's truth, float32."""
-    arrays = {f"scores{i}": one.astype(np.float32) for i, one in enumerate(scores.values())}
+    arrays = {f"scores{i}": score.astype(np.float32) for i, score in enumerate(scores.values())}
     np.savez_compressed(path, digests=np.array(json.dumps(list(scores))), **arrays)
 
 

@@ -15,9 +15,9 @@ _REQUIRED = ("job_id", "joint", "board_type", "label")
 class TruthRow(NamedTuple):
     """What is known of one joint. ``label`` is 1 for a defect, 0 for normal.
 
-    ``truth``: its class, by the specialist; ``defect`` or ``normal`` where nobody said more. The rest only a simulator
-    knows, None elsewhere: ``fill`` and ``void_share``, ``roi_right``: 1 where the box is, ``disputed``: 1 where the fill
-    is so near the limit that specialists disagree. ``slices``: of its view, which reading the lot tells.
+    ``truth``: its class, by the specialist; ``defect`` or ``normal`` where nobody said more. ``slices``: of its view,
+    which reading the lot tells. The rest only a simulator knows, None elsewhere: ``fill`` and ``void_share``;
+    ``roi_right``, 1 where the box is; ``disputed``, 1 where the fill is so near the limit that specialists disagree.
     """
 
     job_id: str

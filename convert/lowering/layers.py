@@ -216,5 +216,5 @@ def number_of_weights(network: Network) -> int:
 
 def _sizes(value: Any) -> int:
     if isinstance(value, tuple):
-        return sum(_sizes(one) for one in value)
+        return sum(_sizes(part) for part in value)
     return value.size if isinstance(value, np.ndarray) else 0

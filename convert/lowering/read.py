@@ -180,13 +180,13 @@ def _lstm(name: str, layer: Any) -> list[Layer]:
     usual = (layer.activation.__name__, layer.recurrent_activation.__name__) == ("tanh", "sigmoid")
     if not usual or layer.return_sequences or layer.go_backwards or not layer.use_bias:
         raise ConfigError(f"layer {name!r}: only an LSTM with tanh, sigmoid, bias and its last state is lowered")
-    kernel, recurrent, bias = (np.asarray(one, np.float32) for one in layer.get_weights())
+    kernel, recurrent, bias = (np.asarray(get_weight, np.float32) for get_weight in layer.get_weights())
     return [Lstm(name, (kernel,), (recurrent,), bias)]
 
 
 def _low_rank_lstm(name: str, layer: Any) -> list[Layer]:
     parts = [layer.kernel_in, layer.kernel_out, layer.recurrent_in, layer.recurrent_out, layer.bias]
-    inward, outward, back, forth, bias = (np.asarray(one, np.float32) for one in parts)
+    inward, outward, back, forth, bias = (np.asarray(part, np.float32) for part in parts)
     return [Lstm(name, (inward, outward), (back, forth), bias)]
 
 

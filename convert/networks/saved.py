@@ -41,7 +41,7 @@ def load_saved_model(folder: Path, network: str) -> Any:
         raise ConfigError(
             f"{folder}: no SavedModel with a signature {_SIGNATURE} ({error}); export it again"
         ) from error
-    variables = {_tail(one.name): one.numpy() for one in signature.variables}
+    variables = {_tail(variable.name): variable.numpy() for variable in signature.variables}
     try:
         model = _FAMILIES[network](variables)
         _fill(model, variables)

@@ -42,7 +42,7 @@ def make_grades(work: Path, out: Path, tell: Tell, plans: Mapping[str, LotPlan] 
     if not is_done(made[0], stamp):
         tell(f"training {_NAME}: {len(lots['training'].rows)} joints, {training.EPOCHS} epochs")
         history = training.train_neurofuzzy(lots["training"], lots["validation"], made[0], SEED)
-        draw_grade_history(made[1], [(one.loss, one.validation_loss) for one in history])
+        draw_grade_history(made[1], [(epoch.loss, epoch.validation_loss) for epoch in history])
         drawings.draw_sets(made[2], read_network(load_model(made[0])))
         mark_done(made[0], stamp)
     for path in made:

@@ -86,13 +86,13 @@ def _make_network(network: Network, lots: _Lots, work: Path, out: Path, tell: Te
         draw_history(out / f"{path.stem}.png", train.read_history(history))
     judged = (lots.validation, lots.test)
     scores = {kind: [score(one, lot) for lot in judged] for kind, one in (("full", model), ("factorised", small))}
-    recorded = {lot.truth_digest: one for lot, one in zip(judged, scores["full"], strict=True)}
+    recorded = {lot.truth_digest: outputs for lot, outputs in zip(judged, scores["full"], strict=True)}
     save_recorded(out / f"{network}.scores.npz", recorded)
     about = _provenance(network, lots, {"full": full, "factorised": tuned})
     about["auroc"] = {
-        f"{kind}, {lot.name}": msgspec.to_builtins(auroc_interval(one, lot.labels))
+        f"{kind}, {lot.name}": msgspec.to_builtins(auroc_interval(found, lot.labels))
         for kind, both in scores.items()
-        for lot, one in zip(judged, both, strict=True)
+        for lot, found in zip(judged, both, strict=True)
     }
     (out / f"{network}.provenance.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     tell(f"{network}: {json.dumps(about['auroc'])}")

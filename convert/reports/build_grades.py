@@ -35,7 +35,7 @@ def agreement_table(both: Agreement, scale: GradeScale) -> Table:
         )
         for side, one in (("Keras", both.keras), ("converted", both.tflite))
     )
-    between = ", ".join(f"{one:.4f}" for one in scale.thresholds)
+    between = ", ".join(f"{threshold:.4f}" for threshold in scale.thresholds)
     return Table(
         "Grades on the evaluation lot",
         f"Thresholds th1 to th4, midway between class means of {scale.learnt_on}: {between}. {both.changed} joints "

@@ -47,13 +47,13 @@ def step_tables(found: Findings) -> Iterator[Table]:
 def _runtimes(found: Measurement) -> Table:
     rows = tuple(
         (
-            one.name,
-            f"{one.median_ms:.3g}",
-            f"{one.peak_mb:.0f}",
-            f"{one.model_mb:.0f}",
-            "yes" if one.identical else "no",
+            runtime.name,
+            f"{runtime.median_ms:.3g}",
+            f"{runtime.peak_mb:.0f}",
+            f"{runtime.model_mb:.0f}",
+            "yes" if runtime.identical else "no",
         )
-        for one in found.runtimes
+        for runtime in found.runtimes
     )
     return Table(
         "Runtimes",
@@ -68,14 +68,14 @@ def _runtimes(found: Measurement) -> Table:
 def _ranks(tried: tuple[RankTried, ...]) -> Table:
     rows = tuple(
         (
-            "whole" if one.rank is None else str(one.rank),
-            f"{one.auroc:.4f}",
-            f"{one.weights:,}",
-            f"{one.model_bytes:,}",
-            f"{one.median_ms:.3g}",
-            "chosen" if one.chosen else "",
+            "whole" if tried_rank.rank is None else str(tried_rank.rank),
+            f"{tried_rank.auroc:.4f}",
+            f"{tried_rank.weights:,}",
+            f"{tried_rank.model_bytes:,}",
+            f"{tried_rank.median_ms:.3g}",
+            "chosen" if tried_rank.chosen else "",
         )
-        for one in tried
+        for tried_rank in tried
     )
     return Table(
         "Rank of the factorised matrices",
@@ -97,7 +97,7 @@ def _lowering(found: Lowering) -> Table:
 
 def _layers(found: Measurement) -> Table:
     worst = most_costly(found.layers, _WORST)
-    rows = tuple((one.name, f"{one.logit:.4f}", f"{one.snr_db:.1f}", f"{one.cosine:.6f}") for one in worst)
+    rows = tuple((layer.name, f"{layer.logit:.4f}", f"{layer.snr_db:.1f}", f"{layer.cosine:.6f}") for layer in worst)
     return Table(
         "The layers that cost most",
         "Cost: how far the operation by itself, on the inputs that the file gave it, moves the reading (logit or "
@@ -122,8 +122,8 @@ def _calibration(found: Lowering) -> Table:
 
 def _contents(found: Quantised) -> Table:
     rows = tuple(
-        (one.name, str(one.version), str(one.number), one.types, f"{one.constant_bytes:,}")
-        for one in inventory(found.operations)
+        (kind.name, str(kind.version), str(kind.number), kind.types, f"{kind.constant_bytes:,}")
+        for kind in inventory(found.operations)
     )
     return Table(
         "What the file holds",

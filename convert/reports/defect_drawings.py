@@ -55,8 +55,8 @@ def draw_calibration(path: Path, evaluation: Evaluation) -> None:
     figure, axes = plt.subplots(figsize=(5.4, 4.8))
     for colour, model in zip(cycle(INK), evaluation.models, strict=False):
         axes.plot(
-            [one.mean_score for one in model.calibration],
-            [one.defects.value for one in model.calibration],
+            [score_bin.mean_score for score_bin in model.calibration],
+            [score_bin.defects.value for score_bin in model.calibration],
             "o-",
             color=colour,
             ms=4,

@@ -163,8 +163,13 @@ def _group_cell(group: Group) -> str:
 
 def _calibration(model: ModelFigures) -> Table:
     rows = tuple(
-        (f"{one.low:.1f} to {one.high:.1f}", f"{one.mean_score:.3f}", share(one.defects), str(one.defects.total))
-        for one in model.calibration
+        (
+            f"{score_bin.low:.1f} to {score_bin.high:.1f}",
+            f"{score_bin.mean_score:.3f}",
+            share(score_bin.defects),
+            str(score_bin.defects.total),
+        )
+        for score_bin in model.calibration
     )
     return Table(
         f"Calibration of {model.name}",

@@ -38,7 +38,7 @@ def _draw(found: Evaluated, out: Path) -> Iterator[Picture]:
         title = f"{first.name}: {len(found.test.rows)} joints of unseen board types"
         drawings.draw_index(out / "index.png", found.test.rows, first.test, first.between, title)
         yield Picture("index.png", f"Quality index of {first.name} against the amount of solder, on the test lot")
-    network = next((one.network for one in found.models if one.network is not None), None)
+    network = next((model.network for model in found.models if model.network is not None), None)
     if network is not None:
         drawings.draw_sets(out / "sets.png", network)
         yield Picture("sets.png", "What the network learnt: membership functions, and the index that rules make")

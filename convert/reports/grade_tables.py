@@ -62,17 +62,17 @@ def recognition_table(
 ) -> Table:
     """A model a column, (name, note, on training joints, on test joints, unfamiliar); the seed's figures come last."""
     tests = [test for *_, test, _ in models]
-    learnt = ["-" if one is None else _percent(one.recognised) for _, _, one, _, _ in models]
-    unfamiliar = ["-" if one is None else str(one) for *_, one in models]
+    learnt = ["-" if model is None else _percent(model.recognised) for _, _, model, _, _ in models]
+    unfamiliar = ["-" if model is None else str(model) for *_, model in models]
     rows = (
         ("training", *learnt, f"{theirs['training']:.2f}"),
-        ("test", *(_percent(one.recognised) for one in tests), f"{theirs['test']:.2f}"),
-        ("test, outside the band", *(_percent(one.outside) for one in tests), "-"),
-        ("ordinal error, grades", *(f"{one.ordinal_error:.4f}" for one in tests), "-"),
-        ("two grades off or more", *(str(one.two_off) for one in tests), "-"),
-        ("poor as good or better", *(str(one.poor_as_good) for one in tests), "-"),
-        ("recall", *(_percent(one.recall) for one in tests), "-"),
-        ("false positive rate", *(_percent(one.false_positive_rate) for one in tests), "-"),
+        ("test", *(_percent(recognition.recognised) for recognition in tests), f"{theirs['test']:.2f}"),
+        ("test, outside the band", *(_percent(recognition.outside) for recognition in tests), "-"),
+        ("ordinal error, grades", *(f"{recognition.ordinal_error:.4f}" for recognition in tests), "-"),
+        ("two grades off or more", *(str(recognition.two_off) for recognition in tests), "-"),
+        ("poor as good or better", *(str(recognition.poor_as_good) for recognition in tests), "-"),
+        ("recall", *(_percent(recognition.recall) for recognition in tests), "-"),
+        ("false positive rate", *(_percent(recognition.false_positive_rate) for recognition in tests), "-"),
         ("unfamiliar", *unfamiliar, "-"),
         ("how", *(note for _, note, *_ in models), "Acciani et al. (2009), as printed; real joints, not comparable"),
     )

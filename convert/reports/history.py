@@ -32,8 +32,8 @@ def draw_grade_history(path: Path, losses: Sequence[tuple[float, float]]) -> Non
     """Training and validation loss by epoch."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     epochs = range(1, len(losses) + 1)
-    axes.semilogy(epochs, [one for one, _ in losses], color=COLOURS[3], label="training, with the coordinate's")
-    axes.semilogy(epochs, [one for _, one in losses], "--", color=COLOURS[0], label="validation, quality index alone")
+    axes.semilogy(epochs, [loss for loss, _ in losses], color=COLOURS[3], label="training, with the coordinate's")
+    axes.semilogy(epochs, [loss for _, loss in losses], "--", color=COLOURS[0], label="validation, quality index alone")
     axes.set(xlabel="epoch", ylabel="mean squared error")
     axes.legend(frameon=False)
     axes.grid(alpha=0.25, which="both")

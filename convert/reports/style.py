@@ -45,10 +45,10 @@ def joint_rows(rows: Sequence[JointRow], slices: int, inches: tuple[float, float
     figure, grid = plt.subplots(half, 2 * slices + 1, figsize=(inches[0], inches[1] * half), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for number, one in enumerate(rows):
+    for number, joint in enumerate(rows):
         row, first = number % half, (number // half) * (slices + 1)
-        for index in range(one.slices.shape[-1]):
-            grid[row, first + index].imshow(one.slices[..., index], cmap="gray", vmin=0, vmax=255)
+        for index in range(joint.slices.shape[-1]):
+            grid[row, first + index].imshow(joint.slices[..., index], cmap="gray", vmin=0, vmax=255)
         left = grid[row, first]
-        left.text(-0.08, 0.5, one.label, transform=left.transAxes, ha="right", va="center", size=size)
+        left.text(-0.08, 0.5, joint.label, transform=left.transAxes, ha="right", va="center", size=size)
     return figure

@@ -120,14 +120,14 @@ def _row(kind: BoardType) -> str:
 
 def draw_classes(path: Path, shown: Sequence[Shown]) -> None:
     """Joints as the network sees them, a row each, in two columns of rows."""
-    slices = max(one.slices for one in shown)
+    slices = max(joint.slices for joint in shown)
     rows = [
         JointRow(
-            one.patch[..., : one.slices],
-            f"{one.joint.truth}\nfill {one.joint.solder.fill:.0%}\n"
-            f"gas {one.joint.solder.void_share(one.kind):.0%}\n{one.kind.name}",
+            joint.patch[..., : joint.slices],
+            f"{joint.joint.truth}\nfill {joint.joint.solder.fill:.0%}\n"
+            f"gas {joint.joint.solder.void_share(joint.kind):.0%}\n{joint.kind.name}",
         )
-        for one in shown
+        for joint in shown
     ]
     figure = joint_rows(rows, slices, (1.35 * (2 * slices + 1.6), 1.38), size=8)
     figure.subplots_adjust(left=0.09, right=0.995, top=0.995, bottom=0.005, wspace=0.04, hspace=0.04)

@@ -28,8 +28,8 @@ class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
     def __init__(self, root: Path, defaults: JobDefaults = NO_DEFAULTS, *, settle_s: float = 0.0) -> None:
-        """Create what is missing; ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long nothing
-        in a folder must have changed before it is claimed.
+        """Create what is missing. ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long
+        nothing in a folder must have changed before it is claimed.
 
         Raises ConfigError when the folder cannot be used.
         """

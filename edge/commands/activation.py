@@ -60,7 +60,7 @@ def _proved(settings: Settings, joint_type: str, bundle: Path) -> Bundle:
     """The bundle, verified and replayed as the daemon would use it in every place that names this link."""
     load, link = bundles_to_load(settings), settings.model.bundle_of(joint_type)
     kinds = [kind for kind in ("", *settings.model.routes) if settings.model.bundle_of(kind) == link]
-    places = [one for one in load.choices if "".join(one.joint_types) in kinds]
+    places = [choice for choice in load.choices if "".join(choice.joint_types) in kinds]
     proved = [load_model(replace(place, bundle=os.fsencode(bundle)), load).bundle for place in places]
     return proved[0]
 

@@ -57,8 +57,8 @@ def _runtime() -> Finding:
     found = installed_runtimes()
     if not found:
         return Finding("runtime", Health.FAIL, "no TFLite runtime installed; install axi-edge anew")
-    troubles = {one.name: trouble_with(one) for one in found}
-    names = ", ".join(f"{one.name} {one.version}" for one in found if not troubles[one.name])
+    troubles = {runtime.name: trouble_with(runtime) for runtime in found}
+    names = ", ".join(f"{runtime.name} {runtime.version}" for runtime in found if not troubles[runtime.name])
     said = "; ".join(trouble for trouble in troubles.values() if trouble)
     if not names:
         return Finding("runtime", Health.FAIL, said)
@@ -126,7 +126,10 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
         if not path:
             continue
         try:
-            ends = min(one.not_valid_after_utc for one in load_pem_x509_certificates(Path(path).read_bytes()))
+            ends = min(
+                load_pem_x509_certificate.not_valid_after_utc
+                for load_pem_x509_certificate in load_pem_x509_certificates(Path(path).read_bytes())
+            )
         except (OSError, ValueError) as error:
             yield Finding("certificate", Health.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
             continue

@@ -66,14 +66,16 @@ def _verdict(message: Any) -> str:
     if "grade" in message:
         score = f"  {grades.in_words(message['grade'])}, quality index {message['quality_index']:.3f}"
     why = f"  {message['reason']}" if message["reason"] else ""
-    return f"{message['board']['serial']}  {message['verdict']:<8} -> {message['route']:<10}  {message['joint']}{score}{why}"
+    serial, call, route = message["board"]["serial"], message["verdict"], message["route"]
+    return f"{serial}  {call:<8} -> {route:<10}  {message['joint']}{score}{why}"
 
 
 def _board(message: Any) -> str:
     counts = ", ".join(f"{n} {call}" for call, n in message["verdicts"].items() if n) or "no joints"
     graded = ", ".join(f"{n} {grades.in_words(grade)}" for grade, n in message.get("grades", {}).items() if n)
     counts += f" ({graded})" if graded else ""
-    return f"{message['board']['serial']}  {'REFUSED' if message['refused'] else 'finished'} job {message['job_id']}: {counts}"
+    ended = "REFUSED" if message["refused"] else "finished"
+    return f"{message['board']['serial']}  {ended} job {message['job_id']}: {counts}"
 
 
 def _alarm(message: Any) -> str:

@@ -187,7 +187,7 @@ def _scale_problems(scale: GradeScale) -> Iterator[tuple[str, str]]:
     if not _rise(scale.class_means):
         yield "grades.class_means", f"{list(scale.class_means)} do not rise"
     midway = [(low + high) / 2 for low, high in pairwise(scale.class_means)]
-    if any(abs(one - other) > _MIDWAY for one, other in zip(scale.thresholds, midway, strict=True)):
+    if any(abs(threshold - other) > _MIDWAY for threshold, other in zip(scale.thresholds, midway, strict=True)):
         yield "grades.thresholds", f"{list(scale.thresholds)} do not lie midway between the class means"
 
 

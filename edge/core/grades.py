@@ -23,5 +23,8 @@ def grade_of(quality_index: float, thresholds: Sequence[float]) -> str:
 
     An index on a threshold belongs to the grade above, but for the lowest: what might be poor is poor.
     """
-    above = sum(quality_index > thresholds[0] if i == 0 else quality_index >= one for i, one in enumerate(thresholds))
+    above = sum(
+        quality_index > thresholds[0] if i == 0 else quality_index >= threshold
+        for i, threshold in enumerate(thresholds)
+    )
     return GRADES[above]

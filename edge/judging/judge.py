@@ -76,7 +76,8 @@ class Judge:
         """One verdict for each joint, in order; the next view is decoded while the present one is scored.
 
         Every slice file is decoded once. ``progressed`` is called after each joint; the first view of ``ahead`` is
-        decoded during the last of ``batch``. Nothing about a joint or a slice makes this raise; a failing disk does (OSError).
+        decoded during the last of ``batch``. Nothing about a joint or a slice makes this raise; a failing disk does
+        (OSError).
         """
         job, folder, left, _ = batch
         begun = [self._begin(job, left[0].view, folder)] if left and not self._is_foreseen(batch) else []
@@ -171,7 +172,7 @@ class Judge:
 def _files(view: View, folder: Path) -> Sequence[tuple[int, int, int]]:
     """What tells the view's files from any that stand in their place later. Raises OSError."""
     found = ((folder / part.file).lstat() for part in view.slices)
-    return [(one.st_ino, one.st_size, one.st_ctime_ns) for one in found]
+    return [(status.st_ino, status.st_size, status.st_ctime_ns) for status in found]
 
 
 def _nothing_ahead() -> None:

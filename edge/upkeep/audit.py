@@ -48,11 +48,11 @@ def audit(
     if delivered is not None:
         events, trouble = _by_event(delivered)
         problems += [*trouble, *_delivery(held, events)]
-    verdicts = [one for job in held.values() for one in job.verdicts.values()]
+    verdicts = [verdict for job in held.values() for verdict in job.verdicts.values()]
     return Account(
         waiting=sum(1 for job, joint in _in_hand(found) if joint not in _decided(held, job.content)),
-        queued=sum(not one.acknowledged for one in verdicts),
-        acknowledged=sum(one.acknowledged for one in verdicts),
+        queued=sum(not verdict.acknowledged for verdict in verdicts),
+        acknowledged=sum(verdict.acknowledged for verdict in verdicts),
         jobs=len({*held, *(job.content for job in found)}),
         delivered=None if events is None else len(events),
         problems=tuple(problems),
@@ -96,12 +96,12 @@ def _journal(found: Sequence[FoundJob], held: Mapping[str, JobHeld]) -> Iterator
         if job.state is not JobState.OPEN and not job.forgotten and decided != job.expected:
             text = f"closed with {decided} of {job.expected} joints decided"
             yield Problem(code="job_incomplete", job_id=job.job_id, joint="", text=text)
-        for joint, one in job.verdicts.items():
-            if one.acknowledged == one.queued:
-                text = "acknowledged and queued at once" if one.queued else "neither queued nor acknowledged"
+        for joint, verdict in job.verdicts.items():
+            if verdict.acknowledged == verdict.queued:
+                text = "acknowledged and queued at once" if verdict.queued else "neither queued nor acknowledged"
                 yield Problem(code="verdict_adrift", job_id=job.job_id, joint=joint, text=text)
-            if (one.route == Route.RELEASE) != (one.verdict == Call.NORMAL):
-                text = f"verdict {one.verdict} with route {one.route}"
+            if (verdict.route == Route.RELEASE) != (verdict.verdict == Call.NORMAL):
+                text = f"verdict {verdict.verdict} with route {verdict.route}"
                 yield Problem(code="wrong_route", job_id=job.job_id, joint=joint, text=text)
 
 
@@ -112,8 +112,10 @@ Said = tuple[str, str, str, str]
 def _by_event(delivered: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Said], list[Problem]]:
     """What each event_id said; a repetition must say the same."""
     said: dict[str, set[Said]] = defaultdict(set)
-    for one in delivered:
-        said[str(one["event_id"])].add((str(one["job_id"]), str(one["joint"]), str(one["verdict"]), str(one["route"])))
+    for payload in delivered:
+        said[str(payload["event_id"])].add(
+            (str(payload["job_id"]), str(payload["joint"]), str(payload["verdict"]), str(payload["route"]))
+        )
     trouble = [
         Problem(code="event_contradicts", job_id=words[0][0], joint=words[0][1], text=f"{event} said different things")
         for event, words in ((event, sorted(words)) for event, words in said.items())
@@ -126,14 +128,14 @@ def _delivery(held: Mapping[str, JobHeld], events: Mapping[str, Said]) -> Iterat
     """What was acknowledged arrived, as decided; what arrived had been decided."""
     known = set()
     for job in held.values():
-        for joint, one in job.verdicts.items():
-            known.add(one.event_id)
-            arrived = events.get(one.event_id)
-            if arrived is None and one.acknowledged:
-                text = f"{one.event_id} was acknowledged but is not in the capture"
+        for joint, verdict_held in job.verdicts.items():
+            known.add(verdict_held.event_id)
+            arrived = events.get(verdict_held.event_id)
+            if arrived is None and verdict_held.acknowledged:
+                text = f"{verdict_held.event_id} was acknowledged but is not in the capture"
                 yield Problem(code="not_delivered", job_id=job.job_id, joint=joint, text=text)
-            if arrived is not None and arrived != (job.job_id, joint, one.verdict, one.route):
-                text = f"{one.event_id} arrived as {arrived}, decided was {one.verdict}"
+            if arrived is not None and arrived != (job.job_id, joint, verdict_held.verdict, verdict_held.route):
+                text = f"{verdict_held.event_id} arrived as {arrived}, decided was {verdict_held.verdict}"
                 yield Problem(code="delivered_otherwise", job_id=job.job_id, joint=joint, text=text)
     for event, (job_id, joint, verdict, _) in events.items():
         if event not in known:

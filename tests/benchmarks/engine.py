@@ -29,7 +29,7 @@ def _openvino(model: Path, _runtime: str, _kernels: str, threads: int, batch: in
 
     core = ov.Core()
     read = core.read_model(model)
-    rest = [one.get_length() for one in list(read.inputs[0].partial_shape)[1:]]
+    rest = [axis.get_length() for axis in list(read.inputs[0].partial_shape)[1:]]
     read.reshape({0: [batch, *rest]})
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(read, "CPU", settings)

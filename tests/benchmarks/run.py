@@ -87,7 +87,7 @@ def _say(text: str) -> None:
 
 def _own_ms(around: list[Stage], timings: Timings) -> float:
     """What a view of the replayed lot costs its stages, each by itself on one core."""
-    by_name = {one.name.split(",")[0]: one.median for one in around}
+    by_name = {stage.name.split(",")[0]: stage.median for stage in around}
     return (
         SLICES * by_name["decode 1024 x 1024 png"]
         + JOINTS * (by_name["crop and resample a joint of four slices"] + by_name["decide a joint"])
@@ -232,7 +232,7 @@ def _page(
                     f"| {at.memory_mb:.0f} | {size_of(entry):.1f} | {aurocs[entry.name]:.4f} |"
                 )
     lines += ["", "## The stages around it", "", "| stage | ms, median | middle half |", "|---|---|---|"]
-    lines += [f"| {one.name} | {one.median:.3f} | {one.low:.3f} to {one.high:.3f} |" for one in around]
+    lines += [f"| {stage.name} | {stage.median:.3f} | {stage.low:.3f} to {stage.high:.3f} |" for stage in around]
     return lines
 
 

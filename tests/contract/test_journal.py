@@ -184,7 +184,9 @@ def test_an_older_journal_is_taken_over_with_all_it_holds(path: Path, version: i
         assert unsent(again) == [make_verdict("J2")[1]]
         assert not again.fresh
         again.close()
-    states = {joint: (one.acknowledged, one.queued) for joint, one in held(path)["sha256:a"].verdicts.items()}
+    states = {
+        joint: (verdict.acknowledged, verdict.queued) for joint, verdict in held(path)["sha256:a"].verdicts.items()
+    }
     assert states == {"J1": (True, False), "J2": (False, True)}
 
 
@@ -195,7 +197,10 @@ def test_a_verdict_is_queued_until_it_is_acknowledged(path: Path) -> None:
     journal.mark_sent([journal.pending(1)[0].seq], NOW)
     job = held(path)["sha256:a"]
     assert (job.job_id, job.state, job.expected) == ("L7", "open", 2)
-    assert [(one.acknowledged, one.queued) for one in job.verdicts.values()] == [(True, False), (False, True)]
+    assert [(verdict.acknowledged, verdict.queued) for verdict in job.verdicts.values()] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_only_a_closed_job_whose_verdicts_were_all_acknowledged_is_settled_and_can_be_forgotten(path: Path) -> None:

@@ -66,7 +66,7 @@ def base_jobs(lots: Sequence[Path], bundles: Bundles) -> list[BaseJob]:
             call += ["--bundle", str(bundle)]
         lines = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
         said = [json.loads(line) for line in lines]
-        found.append(BaseJob(folder, {one["joint"]: one["verdict"] for one in said}))
+        found.append(BaseJob(folder, {payload["joint"]: payload["verdict"] for payload in said}))
     return found
 
 
@@ -172,7 +172,7 @@ class Rig:
 
     def alarm(self, code: str) -> None:
         """Wait until the device raised this alarm."""
-        self.until(lambda: code in {one["code"] for one in self.subscriber.payloads("/alarm")}, f"alarm {code}")
+        self.until(lambda: code in {payload["code"] for payload in self.subscriber.payloads("/alarm")}, f"alarm {code}")
 
     def start(self) -> None:
         """Start the device and wait until it says that it is online."""
@@ -183,7 +183,7 @@ class Rig:
             raise Trouble(f"the device did not start: {self.device.log[-2_000:]}")
 
     def _online(self) -> int:
-        return sum(one["state"] == "online" for one in self.subscriber.payloads("axi1/status"))
+        return sum(payload["state"] == "online" for payload in self.subscriber.payloads("axi1/status"))
 
     def finish(self) -> Result:
         """Let everything drain, stop, and count broken promises."""
@@ -205,8 +205,8 @@ class Rig:
         }
         events: dict[tuple[str, str], set[str]] = defaultdict(set)
         said = self.verdicts()
-        for one in said:
-            events[one["job_id"], one["joint"]].add(one["event_id"])
+        for payload in said:
+            events[payload["job_id"], payload["joint"]].add(payload["event_id"])
         wrong = [
             key
             for key, verdict in decided.items()
@@ -220,7 +220,7 @@ class Rig:
             lost=len(expected - decided.keys()) + len(account.problems),
             duplicated=sum(len(ids) > 1 for ids in events.values()),
             wrong=len(wrong),
-            repeated=len(said) - len({one["event_id"] for one in said}),
+            repeated=len(said) - len({payload["event_id"] for payload in said}),
         )
 
     def expect_unjudged(self, job: str, joints: Iterable[str]) -> None:

@@ -79,7 +79,7 @@ def test_what_the_broker_delivered_agrees_with_the_journal_and_can_be_read(
     capture.write_text("\n".join(kept[1:]))
     torn = device.command("audit", "--json", "--capture", str(capture))
     assert torn.returncode == 1
-    assert [one["code"] for one in json.loads(torn.stdout)["problems"]] == ["not_delivered"]
+    assert [load["code"] for load in json.loads(torn.stdout)["problems"]] == ["not_delivered"]
     subscriber.close()
 
 
@@ -101,8 +101,8 @@ def test_ping_status_and_reload_are_answered(tmp_path: Path, bundle: Path, mosqu
         asked.publish(f"acme/line3/axi1/cmd/{op}", b"{}")
     asked.publish("acme/line3/axi1/cmd/ping", b"{}", retain=True)
     subscriber.wait_for(lambda s: len(s.payloads("/response")) >= 5)
-    answers = {one["op"]: one for one in subscriber.payloads("/response")}
-    assert {op: one["ok"] for op, one in answers.items()} == {
+    answers = {payload["op"]: payload for payload in subscriber.payloads("/response")}
+    assert {op: answer["ok"] for op, answer in answers.items()} == {
         "ping": True,
         "status": True,
         "reload": True,
@@ -112,7 +112,7 @@ def test_ping_status_and_reload_are_answered(tmp_path: Path, bundle: Path, mosqu
     assert answers["status"]["metrics"]["backlog"] == 0
     subscriber.wait_for(lambda s: len(s.payloads("axi1/status")) == 2)
     assert device.stop() == 0
-    assert [one["state"] for one in subscriber.payloads("axi1/status")] == ["online", "online", "stopped"]
+    assert [payload["state"] for payload in subscriber.payloads("axi1/status")] == ["online", "online", "stopped"]
     device.start()
     subscriber.wait_for(lambda s: len(s.payloads("axi1/status")) == 4)
     assert device.stop() == 0
@@ -121,20 +121,24 @@ def test_ping_status_and_reload_are_answered(tmp_path: Path, bundle: Path, mosqu
     subscriber.close()
 
 
+def three_bundles(work: Path, bundle: Path) -> Path:
+    """A folder with a link ``current`` to the bundle, an ``other`` of the same model, and a ``damaged`` one."""
+    bundles = work / "bundles"
+    for name in (bundle.name, "other", "damaged"):
+        shutil.copytree(bundle, bundles / name)
+    (bundles / "current").symlink_to(bundles / bundle.name)
+    card, model = bundles / "other" / "card.json", bundles / "damaged" / "model.tflite"
+    card.write_text(card.read_text().replace('"seed":', '"seed" :'))  # the same model, another digest
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    return bundles
+
+
 def test_a_reload_switches_to_a_proved_bundle_and_keeps_the_old_one_when_the_new_is_refused(
     tmp_path: Path, bundle: Path, lots: Path, mosquitto: Mosquitto
 ) -> None:
-    bundles = tmp_path / "bundles"
-    shutil.copytree(bundle, bundles / bundle.name)
-    (bundles / "current").symlink_to(bundles / bundle.name)
-    other, damaged = bundles / "other", bundles / "damaged"
-    for copy in (other, damaged):
-        shutil.copytree(bundle, copy)
-    card = (other / "card.json").read_text()
-    (other / "card.json").write_text(card.replace('"seed":', '"seed" :'))  # the same model, another digest
-    model = bytearray((damaged / "model.tflite").read_bytes())
-    model[len(model) // 2] ^= 1
-    (damaged / "model.tflite").write_bytes(model)
+    bundles = three_bundles(tmp_path, bundle)
     device = DaemonProcess(tmp_path, bundles / "current", mosquitto.port)
     subscriber = Subscriber(mosquitto.port)
     first, second, third, _ = jobs_of(lots / "evaluate")
@@ -147,16 +151,20 @@ def test_a_reload_switches_to_a_proved_bundle_and_keeps_the_old_one_when_the_new
         (bundles / "new").rename(bundles / "current")
         device.signal(signal.SIGHUP)
 
-    point_to(damaged)
+    point_to(bundles / "damaged")
     subscriber.wait_for(lambda s: s.payloads("/alarm"))
     device.submit(second)
     subscriber.wait_for(boards(2))
-    point_to(other)
+    point_to(bundles / "other")
     subscriber.wait_for(lambda s: len(s.payloads("/status")) == 2)
     device.submit(third)
     subscriber.wait_for(boards(3))
     assert device.stop() == 0
-    digests = {one["job_id"]: one["model"]["digest"] for one in verdicts(subscriber) if isinstance(one["model"], dict)}
+    digests = {
+        verdict["job_id"]: verdict["model"]["digest"]
+        for verdict in verdicts(subscriber)
+        if isinstance(verdict["model"], dict)
+    }
     assert digests[first.name] == digests[second.name] != digests[third.name]
     (alarm,) = subscriber.payloads("/alarm")
     assert alarm["code"] == "reload_refused"

@@ -30,11 +30,11 @@ def test_a_lot_goes_in_and_a_verdict_for_every_joint_comes_out(
     subscriber.wait_for(boards(4))
     assert device.stop() == 0
     arrived = verdicts(subscriber)
-    assert {(one["job_id"], one["joint"]) for one in arrived} == set(read_truth(lots / "evaluate"))
-    assert len({one["event_id"] for one in arrived}) == len(arrived) == 40
-    assert all(one["verdict"] in {"normal", "defect"} for one in arrived)
+    assert {(verdict["job_id"], verdict["joint"]) for verdict in arrived} == set(read_truth(lots / "evaluate"))
+    assert len({verdict["event_id"] for verdict in arrived}) == len(arrived) == 40
+    assert all(verdict["verdict"] in {"normal", "defect"} for verdict in arrived)
     assert device.folders("done") == [job.name for job in jobs_of(lots / "evaluate")]
-    states = [one["state"] for one in subscriber.payloads("/status")]
+    states = [payload["state"] for payload in subscriber.payloads("/status")]
     assert states == ["online", "stopped"]
     subscriber.close()
 
@@ -55,11 +55,11 @@ def test_a_kill_in_the_middle_of_a_lot_loses_and_doubles_no_joint(
         subscriber.wait_for(lambda s, target=target: len(verdicts(s)) >= target)
         device.kill()
     device.start()
-    subscriber.wait_for(lambda s: len({one["job_id"] for one in s.payloads("/board/")}) == 12)
+    subscriber.wait_for(lambda s: len({payload["job_id"] for payload in s.payloads("/board/")}) == 12)
     assert device.stop() == 0
     events: dict[tuple[object, object], set[object]] = {}
-    for one in verdicts(subscriber):
-        events.setdefault((one["job_id"], one["joint"]), set()).add(one["event_id"])
+    for verdict in verdicts(subscriber):
+        events.setdefault((verdict["job_id"], verdict["joint"]), set()).add(verdict["event_id"])
     assert set(events) == expected
     assert all(len(ids) == 1 for ids in events.values())
     assert (device.folders("incoming"), device.folders("work")) == ([], [])
@@ -87,7 +87,9 @@ def test_the_broker_may_be_absent_at_start_and_vanish_later(
     device.submit(fourth)
     subscriber.wait_for(boards(4))
     assert device.stop() == 0
-    assert {(one["job_id"], one["joint"]) for one in verdicts(subscriber)} == set(read_truth(lots / "evaluate"))
+    assert {(verdict["job_id"], verdict["joint"]) for verdict in verdicts(subscriber)} == set(
+        read_truth(lots / "evaluate")
+    )
     subscriber.close()
 
 
@@ -118,7 +120,7 @@ def test_a_refused_job_raises_an_alarm_and_names_its_joints(
     device.submit(job)
     subscriber.wait_for(boards(3))
     assert device.stop() == 0
-    refused = [one for one in verdicts(subscriber) if one["reason"] == "job_refused"]
+    refused = [verdict for verdict in verdicts(subscriber) if verdict["reason"] == "job_refused"]
     assert len(refused) == len(manifest["joints"])
     assert {one["route"] for one in refused} == {"specialist"}
     assert device.folders("rejected") == ["BAD", "EMPTY"]
@@ -136,7 +138,7 @@ def test_a_stop_in_the_middle_leaves_nothing_half_done(device: DaemonProcess, lo
     subscriber.wait_for(verdicts)
     assert device.stop() == 0
     assert device.folders("work") == []
-    done = {one["job_id"] for one in subscriber.payloads("/board/")}
+    done = {payload["job_id"] for payload in subscriber.payloads("/board/")}
     assert set(device.folders("done")) == done
     assert len(verdicts(subscriber)) == 10 * len(done)
     assert subscriber.payloads("/status")[-1]["state"] == "stopped"
@@ -162,9 +164,11 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
     assert device.pid == pid
     assert device.worker not in {None, first}
     assert device.stop() == 0
-    assert {(one["job_id"], one["joint"]) for one in verdicts(subscriber)} == set(read_truth(lots / "evaluate"))
-    assert all(one["verdict"] in {"normal", "defect"} for one in verdicts(subscriber))
-    codes = {one["code"] for one in subscriber.payloads("/alarm")}
+    assert {(verdict["job_id"], verdict["joint"]) for verdict in verdicts(subscriber)} == set(
+        read_truth(lots / "evaluate")
+    )
+    assert all(verdict["verdict"] in {"normal", "defect"} for verdict in verdicts(subscriber))
+    codes = {payload["code"] for payload in subscriber.payloads("/alarm")}
     assert codes == ({"runtime_hung"} if blow is signal.SIGSTOP else set()), "a death at rest costs nothing"
     assert device.command("audit").returncode == 0
     subscriber.close()

@@ -39,11 +39,11 @@ def manifest(job: Path) -> Any:
 def test_one_verdict_a_joint(job: Path, bundle: Path) -> None:
     code, verdicts, _ = inspect(job, "--bundle", bundle, "--device", "bench")
     assert code == 0
-    assert [one["joint"] for one in verdicts] == [joint["id"] for joint in manifest(job)["joints"]]
-    assert {one["verdict"] for one in verdicts} <= {"normal", "defect"}
+    assert [verdict["joint"] for verdict in verdicts] == [joint["id"] for joint in manifest(job)["joints"]]
+    assert {verdict["verdict"] for verdict in verdicts} <= {"normal", "defect"}
     again = inspect(job, "--bundle", bundle, "--device", "bench")[1]
     assert [(one["event_id"], one["p_defect"]) for one in again] == [
-        (one["event_id"], one["p_defect"]) for one in verdicts
+        (verdict["event_id"], verdict["p_defect"]) for verdict in verdicts
     ]
 
 
@@ -52,7 +52,7 @@ def test_both_runtimes_print_the_same_scores(job: Path, bundle: Path) -> None:
 
     def scores(runtime: str, kernels: str) -> list[float]:
         words = ("--bundle", bundle, "--runtime", runtime, "--kernels", kernels)
-        return [one["p_defect"] for one in inspect(job, *words)[1]]
+        return [verdict["p_defect"] for verdict in inspect(job, *words)[1]]
 
     assert scores("litert", "exact") == scores("tflite-runtime", "exact")
     assert scores("litert", "fast") == pytest.approx(scores("tflite-runtime", "fast"), abs=0.02)
@@ -66,7 +66,7 @@ def test_a_wrong_type_refuses_the_job_and_names_its_joints(job: Path, bundle: Pa
     assert code == 5
     assert "manifest.json: joints[0].pin: Expected `str`, got `int`" in said
     assert len(verdicts) == len(document["joints"])
-    assert {(one["verdict"], one["reason"], one["route"]) for one in verdicts} == {
+    assert {(verdict["verdict"], verdict["reason"], verdict["route"]) for verdict in verdicts} == {
         ("unjudged", "job_refused", "specialist")
     }
 
@@ -75,7 +75,7 @@ def test_a_missing_image_costs_its_views_joints_only(job: Path, bundle: Path) ->
     (job / manifest(job)["views"][0]["slices"][0]["file"]).unlink()
     code, verdicts, said = inspect(job, "--bundle", bundle)
     assert code == 0
-    assert {(one["verdict"], one["reason"]) for one in verdicts} == {("unjudged", "slice_missing")}
+    assert {(verdict["verdict"], verdict["reason"]) for verdict in verdicts} == {("unjudged", "slice_missing")}
     assert "No such file" in said
 
 
@@ -86,7 +86,7 @@ def test_a_truncated_image_is_never_judged(job: Path, bundle: Path, share: float
     path.write_bytes(raw[: int(share * len(raw))])
     code, verdicts, _ = inspect(job, "--bundle", bundle)
     assert code == 0
-    assert {(one["verdict"], one["reason"]) for one in verdicts} == {("unjudged", "slice_unreadable")}
+    assert {(verdict["verdict"], verdict["reason"]) for verdict in verdicts} == {("unjudged", "slice_unreadable")}
 
 
 def test_a_box_may_leave_the_frame_but_not_the_picture(job: Path, bundle: Path) -> None:
@@ -163,11 +163,11 @@ def test_a_job_in_the_machines_own_words_gets_the_same_scores(job: Path, bundle:
     told(job, document)
     code, verdicts, said = inspect(job, "--bundle", bundle)
     assert code == 0, said
-    assert [one["p_defect"] for one in verdicts] == wanted
-    assert all(one["p_defect"] is not None for one in verdicts)
+    assert [verdict["p_defect"] for verdict in verdicts] == wanted
+    assert all(verdict["p_defect"] is not None for verdict in verdicts)
     for file in job.glob("*.csv"):
         file.write_text(file.read_text().replace("xmin", "left"))
     code, verdicts, said = inspect(job, "--bundle", bundle)
     assert code == 5
     assert "column 'xmin' is missing" in said
-    assert {one["reason"] for one in verdicts} == ({"job_refused"} if told is as_xml else set())
+    assert {verdict["reason"] for verdict in verdicts} == ({"job_refused"} if told is as_xml else set())

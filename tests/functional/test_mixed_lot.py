@@ -57,7 +57,7 @@ def test_each_joint_of_a_mixed_lot_is_judged_by_its_own_bundle(
     assert "for SMT       quality-test 1.0.0" in device.command("status").stdout
     assert device.stop() == 0
     told = subscriber.payloads("/verdict/")
-    arrived: dict[tuple[str, str], Any] = {(one["job_id"], one["joint"]): one for one in told}
+    arrived: dict[tuple[str, str], Any] = {(verdict["job_id"], verdict["joint"]): verdict for verdict in told}
     x_ray, optical = read_truth(lots / "evaluate"), read_graded_truth(optical_lots / "evaluate")
     assert set(arrived) == set(x_ray) | set(optical)
     for key in x_ray:
@@ -74,7 +74,9 @@ def test_each_joint_of_a_mixed_lot_is_judged_by_its_own_bundle(
         assert one["route"] == ("release" if one["grade"] in RELEASED else "specialist")
         assert truth.grade != "poor" or one["grade"] in GRADES[:2]
     for board in subscriber.payloads("/board/"):
-        grades = Counter(one["grade"] for one in told if one["job_id"] == board["job_id"] and "grade" in one)
+        grades = Counter(
+            verdict["grade"] for verdict in told if verdict["job_id"] == board["job_id"] and "grade" in verdict
+        )
         assert {grade: n for grade, n in board.get("grades", {}).items() if n} == grades
     assert subscriber.payloads("/status")[0]["routes"]["SMT"]["digest"] == open_bundle(quality_bundle).digest
     subscriber.close()
@@ -89,12 +91,14 @@ def test_metrics_show_the_index_by_board_type(device: DaemonProcess, optical_lot
         device.submit(job)
 
     def all_told(seen: Subscriber) -> bool:
-        return sum(one["joints"] for told in seen.payloads("/metrics") for one in told["quality"].values()) >= 120
+        return (
+            sum(verdict["joints"] for told in seen.payloads("/metrics") for verdict in told["quality"].values()) >= 120
+        )
 
     subscriber.wait_for(all_told)
     last = subscriber.payloads("/metrics")[-1]["quality"]
     assert set(last) == {row.board_type for row in read_graded_truth(optical_lots / "evaluate").values()}
-    assert all(0 < one["trend"] < 1 and not one["drifting"] for one in last.values())
+    assert all(0 < trend["trend"] < 1 and not trend["drifting"] for trend in last.values())
     subscriber.close()
 
 
@@ -112,7 +116,7 @@ def test_a_route_to_the_wrong_bundle_is_found_by_check_and_refused_by_reload(
     assert bad.returncode == 1
     assert "judges PTH, but [model.routes.SMT] names it" in bad.stdout
     os.kill(device.pid, signal.SIGHUP)
-    subscriber.wait_for(lambda seen: any(one["code"] == "reload_refused" for one in seen.payloads("/alarm")))
+    subscriber.wait_for(lambda seen: any(payload["code"] == "reload_refused" for payload in seen.payloads("/alarm")))
     assert device.alive
     subscriber.close()
 
@@ -148,7 +152,7 @@ def test_inspect_takes_several_bundles(bundle: Path, quality_bundle: Path, lots:
     both = inspect(*jobs, "--bundle", bundle, "--bundle", quality_bundle)
     assert both.returncode == 0, both.stderr
     told = [json.loads(line) for line in both.stdout.splitlines()]
-    assert Counter(one["model"]["name"] for one in told) == {"cnn3d-test": 10, "quality-test": 30}
+    assert Counter(verdict["model"]["name"] for verdict in told) == {"cnn3d-test": 10, "quality-test": 30}
     alone = inspect(jobs[1], "--bundle", bundle)
     assert {json.loads(line)["reason"] for line in alone.stdout.splitlines()} == {"unsupported_joint_type"}
     twice = inspect(jobs[1], "--bundle", quality_bundle, "--bundle", quality_bundle)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from tests.unit.edge.test_inspection import Line
 
 from edge.adapters.journal.store import Journal
 from edge.adapters.spool import FolderSpool
@@ -20,7 +21,6 @@ from edge.inspection.loop import MOST_DEATHS
 from edge.judging.slices import read_slice
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeScorer
-from tests.unit.edge.test_inspection import Line
 
 PROGRAM = "import sys; from tests.functional.test_poison import judge_all; judge_all(sys.argv[1])"
 
@@ -56,9 +56,11 @@ def test_a_job_that_kills_its_judge_is_set_aside_and_the_line_goes_on(tmp_path: 
     assert f"died {MOST_DEATHS} times" in reason
     assert (tmp_path / "spool" / "done" / "sound").is_dir()
     sent = [row.message for row in Journal(tmp_path / "journal.db").pending(100)]
-    verdicts = [msgspec.json.decode(one.payload, type=VerdictPayload) for one in sent if "/verdict/" in one.topic]
-    assert [(one.job_id, one.verdict, one.reason) for one in verdicts] == [
+    verdicts = [
+        msgspec.json.decode(message.payload, type=VerdictPayload) for message in sent if "/verdict/" in message.topic
+    ]
+    assert [(verdict.job_id, verdict.verdict, verdict.reason) for verdict in verdicts] == [
         *[("poison", Call.UNJUDGED, Reason.JOB_REFUSED)] * 3,
         *[("sound", Call.NORMAL, None)] * 2,
     ]
-    assert sum("/alarm" in one.topic for one in sent) == 1
+    assert sum("/alarm" in message.topic for message in sent) == 1

@@ -55,7 +55,7 @@ def test_no_board_type_is_shared_by_the_reference_lots() -> None:
     ranges = [
         set(range(plan.first_type, plan.first_type + plan.types)) for plan in (*LOTS.values(), *BUILD_LOTS.values())
     ]
-    assert sum(len(one) for one in ranges) == len(set().union(*ranges))
+    assert sum(len(board_types) for board_types in ranges) == len(set().union(*ranges))
     assert len(ranges[0]) >= 14
 
 

@@ -112,9 +112,9 @@ def test_verdicts_arrive_from_under_a_real_systemd(bundle: Path, lots: Path, mos
     expected = set(read_truth(lots / "evaluate"))
     subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= len(expected))
     arrived = subscriber.payloads("/verdict/")
-    assert {(one["job_id"], one["joint"]) for one in arrived} == expected
-    assert len({one["event_id"] for one in arrived}) == len(expected)
-    states = [state for state, _ in itertools.groupby(one["state"] for one in subscriber.payloads("/status"))]
+    assert {(verdict["job_id"], verdict["joint"]) for verdict in arrived} == expected
+    assert len({verdict["event_id"] for verdict in arrived}) == len(expected)
+    states = [state for state, _ in itertools.groupby(payload["state"] for payload in subscriber.payloads("/status"))]
     hang = ["online", "offline"]
     assert states == [*hang, *hang, "online", "stopped"], "a hang ends in the Will, a stop does not"
     subscriber.close()

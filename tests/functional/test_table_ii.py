@@ -94,14 +94,14 @@ def test_outputs_are_bit_identical_on_both_runtimes_and_any_number_of_threads(
         pytest.skip("only one TFLite runtime has a wheel for this Python")
     outputs = run_on(bundle_ii, held_out.subset(np.arange(120), "some"), "exact")
     assert len(outputs) == 4
-    assert len({hashlib.sha256(one.tobytes()).hexdigest() for one in outputs.values()}) == 1
+    assert len({hashlib.sha256(output.tobytes()).hexdigest() for output in outputs.values()}) == 1
 
 
 def test_fast_kernels_do_not_depend_on_threads_and_hardly_on_the_runtime(
     bundle_ii: Bundle, held_out: LabelledLot
 ) -> None:
     outputs = run_on(bundle_ii, held_out, "fast")
-    scores = {key: scores_of(one, bundle_ii.card.quantisation) for key, one in outputs.items()}
+    scores = {key: scores_of(output, bundle_ii.card.quantisation) for key, output in outputs.items()}
     for runtime in installed_runtimes():
         np.testing.assert_array_equal(outputs[runtime.name, 1], outputs[runtime.name, 2])
     first = scores[installed_runtimes()[0].name, 1]
@@ -145,4 +145,4 @@ def test_the_report_says_what_was_measured(bundle_ii: Bundle) -> None:
     assert report["lowering_max_difference"] <= 1e-5
     assert len(report["scores"]) == 800
     assert all(check["passed"] for check in report["gate"])
-    assert {one.metric for one in bundle_ii.card.accuracy} == {"auroc"}
+    assert {accuracy.metric for accuracy in bundle_ii.card.accuracy} == {"auroc"}

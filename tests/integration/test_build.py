@@ -215,8 +215,8 @@ def test_the_smallest_rank_within_budget_is_built(tmp_path: Path, model: Path, l
     assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "thin-1.0.0.report" / "report.json").read_text())
     small, larger, whole = report["ranks"]
-    assert [one["rank"] for one in report["ranks"]] == [2, 8, None]
-    assert [one["chosen"] for one in report["ranks"]] == [True, False, False]
+    assert [tried["rank"] for tried in report["ranks"]] == [2, 8, None]
+    assert [tried["chosen"] for tried in report["ranks"]] == [True, False, False]
     assert small["model_bytes"] < larger["model_bytes"] < whole["model_bytes"]
     assert report["model_bytes"] == small["model_bytes"]
     assert (tmp_path / "thin-1.0.0.report" / "ranks.png").stat().st_size > 1000

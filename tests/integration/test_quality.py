@@ -77,9 +77,9 @@ def test_a_quality_bundle_replays_and_grades_alike_on_both_runtimes(quality_bund
     assert len(outputs) == 2
     np.testing.assert_array_equal(*outputs)
     found = [decide(row, card.quantisation, card.rule()) for row in outputs[0]]
-    right = np.mean([one.grade == row.grade for one, row in zip(found, lot.graded_rows, strict=True)])
+    right = np.mean([verdict.grade == row.grade for verdict, row in zip(found, lot.graded_rows, strict=True)])
     assert right > 0.8, "measured: 0.93"
-    poor = [one.grade for one, row in zip(found, lot.graded_rows, strict=True) if row.grade == "poor"]
+    poor = [verdict.grade for verdict, row in zip(found, lot.graded_rows, strict=True) if row.grade == "poor"]
     assert set(poor) <= {"poor", "acceptable_poor"}
 
 
@@ -124,17 +124,17 @@ def test_training_and_evaluation_from_the_command_line(
     assert axi_convert(["train", "neurofuzzy", *words, "--out", str(tmp_path / "again.keras")]) == 0
     from convert.networks.scoring import load_model
 
-    for one, other in zip(
+    for get_weight, other in zip(
         load_model(model).get_weights(), load_model(tmp_path / "again.keras").get_weights(), strict=True
     ):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(get_weight, other)
     assert first
     out = tmp_path / "report"
     data = ["--training", learn, "--data", str(optical_lots / "evaluate"), "--out", str(out), "--json"]
     assert axi_convert(["evaluate", str(QUALITY_MODEL), *data]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["theirs"] == {"training": 96.87, "test": 95.83}
-    assert [one["name"].split(" (")[0] for one in figures["models"]] == [
+    assert [figure["name"].split(" (")[0] for figure in figures["models"]] == [
         "neurofuzzy",
         "k nearest neighbours",
         "plain MLP classifier",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.unit.edge.test_inspection import Line
 
 from edge.adapters.journal.store import Journal
 from edge.adapters.journal.view import held
@@ -16,7 +17,6 @@ from edge.core.wire import Encoder, Topics
 from edge.daemon.recovery import open_journal
 from edge.upkeep.audit import audit
 from tests.support.builders import make_job, write_job
-from tests.unit.edge.test_inspection import Line
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ENCODER = Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0"))
@@ -45,11 +45,11 @@ def inspect_all(place: Path) -> list[str]:
 
 
 def events(place: Path) -> set[str]:
-    return {one.event_id for job in held(place / "journal.db").values() for one in job.verdicts.values()}
+    return {verdict.event_id for job in held(place / "journal.db").values() for verdict in job.verdicts.values()}
 
 
 def problems(place: Path) -> list[str]:
-    return [one.code for one in audit(list(survey(place / "spool")), held(place / "journal.db"), None).problems]
+    return [problem.code for problem in audit(list(survey(place / "spool")), held(place / "journal.db"), None).problems]
 
 
 def test_a_first_start_raises_no_alarm(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_joint_without_a_verdict_is_named(place: Path) -> None:
         db.execute("DELETE FROM verdict WHERE rowid = (SELECT max(rowid) FROM verdict)")
     db.close()
     account = audit(list(survey(place / "spool")), held(place / "journal.db"), None)
-    assert [(one.code, one.job_id, one.joint) for one in account.problems] == [
+    assert [(problem.code, problem.job_id, problem.joint) for problem in account.problems] == [
         ("joint_lost", "L-3", "J0.2"),
         ("verdict_adrift", "L-1", "J0.1"),
         ("job_incomplete", "L-3", ""),

@@ -100,7 +100,7 @@ def test_a_float_operation_left_in_is_refused() -> None:
     patches = np.random.default_rng(0).integers(0, 256, (8, 128, 128, 6)).astype(np.uint8)
     content = quantised_file(lower(cnn3d(dense_units=4), patches), patches, "int8", ("dense1",))
     found = operations(content)
-    assert any("FULLY_CONNECTED" in one and "FLOAT32" in one for one in problems(found, "int8"))
+    assert any("FULLY_CONNECTED" in problem and "FLOAT32" in problem for problem in problems(found, "int8"))
     assert list(problems(found, "int8", ("dense1",))) == []
 
 

@@ -57,7 +57,7 @@ def test_a_killed_training_ends_where_an_uninterrupted_one_does(lot: Path, tmp_p
     assert axi_convert(words("cnn3d", lot, killed, 4)) == 0
     assert not state.exists()
     first, second = (load_model(path).get_weights() for path in (whole, killed))
-    assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+    assert all(np.array_equal(weight, other) for weight, other in zip(first, second, strict=True))
     losses = [[epoch.loss for epoch in read_history(path.with_suffix(".csv"))] for path in (whole, killed)]
     assert losses[0] == losses[1]
     assert len(losses[0]) == 4

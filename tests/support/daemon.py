@@ -10,27 +10,29 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-CONFIG = """
-[device]
-name = "axi1"
-[spool]
-path = "{work}/spool"
-poll_s = 0.05
-[journal]
-path = "{work}/journal.db"
-[model]
-bundle = "{bundle}"
-[inference]
-threads = 1
-[mqtt]
-base_topic = "acme/line3/axi1"
-host = "127.0.0.1"
-port = {port}
-version = "{version}"
-timeout_s = 5.0
-backoff_base_s = 0.1
-backoff_cap_s = 0.5
-"""
+from edge.toml import toml_text
+
+
+def device_toml(work: Path, bundle: Path, port: int, version: str) -> str:
+    """A device whose everything lies in one folder, quick to notice and to try again."""
+    return toml_text(
+        {
+            "device": {"name": "axi1"},
+            "spool": {"path": f"{work}/spool", "poll_s": 0.05},
+            "journal": {"path": f"{work}/journal.db"},
+            "model": {"bundle": str(bundle)},
+            "inference": {"threads": 1},
+            "mqtt": {
+                "base_topic": "acme/line3/axi1",
+                "host": "127.0.0.1",
+                "port": port,
+                "version": version,
+                "timeout_s": 5.0,
+                "backoff_base_s": 0.1,
+                "backoff_cap_s": 0.5,
+            },
+        }
+    )
 
 
 class DaemonProcess:
@@ -39,7 +41,7 @@ class DaemonProcess:
     def __init__(self, work: Path, bundle: Path, port: int, version: str = "5") -> None:
         self.work = work
         self.config = work / "axi-edge.toml"
-        self.config.write_text(CONFIG.format(work=work, bundle=bundle, port=port, version=version))
+        self.config.write_text(device_toml(work, bundle, port, version))
         self.incoming.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 

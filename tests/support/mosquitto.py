@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from convert.demo.ports import free_port, opens
 
 
 def find_mosquitto() -> str | None:
@@ -27,7 +27,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, *, extra: str = "", lasting: bool = True) -> None:
         self._folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         folder.chmod(0o777)
         self._config = folder / "mosquitto.conf"
         keep = "persistence true\nautosave_interval 1\nautosave_on_changes true\n"
@@ -43,7 +43,11 @@ class Mosquitto:
         log = (self._folder / "log").open("ab")
         self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
         log.close()
-        _wait_for_port(self.port)
+        assert opens(self.port, lambda: self.alive, 10), f"nothing listens on port {self.port}"
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         if self._process is not None:
@@ -108,21 +112,3 @@ class Subscriber:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_port(port: int, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)  # a port gives no event when it opens
-        else:
-            return
-    raise AssertionError(f"nothing listens on port {port}")

@@ -23,7 +23,9 @@ the model card gives.
 
 def features_page() -> str:
     """docs/features.md."""
-    return _INTRODUCTION + "".join(f"| `{one.name}` | {one.unit} | {one.meaning} |\n" for one in FEATURES)
+    return _INTRODUCTION + "".join(
+        f"| `{feature.name}` | {feature.unit} | {feature.meaning} |\n" for feature in FEATURES
+    )
 
 
 if __name__ == "__main__":

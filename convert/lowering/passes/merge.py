@@ -40,4 +40,6 @@ def merge_lstm_inputs(network: Network) -> Network:
 
 
 def _product(matrices: tuple[Weights, ...]) -> Weights:
-    return reduce(lambda left, right: left @ right, (one.astype(np.float64) for one in matrices)).astype(np.float32)
+    return reduce(lambda left, right: left @ right, (matrice.astype(np.float64) for matrice in matrices)).astype(
+        np.float32
+    )

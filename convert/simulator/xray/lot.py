@@ -117,10 +117,10 @@ def _write_shard(out: Path, plan: LotPlan, number: int, boards: range) -> _Part:
     patches: list[Patch] = []
     for board in boards:
         kind = kind_of(plan, board)
-        for one in board_views(plan, board):
-            slices = as_read(one.images, kind, spec)
-            patches += [prepare(spec, slices, joint.roi) for joint in one.joints]
-            rows += one.rows
+        for board_view in board_views(plan, board):
+            slices = as_read(board_view.images, kind, spec)
+            patches += [prepare(spec, slices, joint.roi) for joint in board_view.joints]
+            rows += board_view.rows
     path = out / SHARDS / f"{number:05d}.npy"
     np.save(path, np.stack(patches))
     return _Part(rows, Shard(path.name, len(rows), digest_file(path)))

@@ -86,7 +86,7 @@ def test_groups_cover_every_joint_once(evaluation: Evaluation) -> None:
     for model in evaluation.models:
         for kind in ("class", "slices", "ROI", "fill", "board type"):
             assert sum(group.joints for group in model.groups if group.kind == kind) == len(TEST.rows)
-        assert sum(one.defects.total for one in model.calibration) == len(TEST.rows)
+        assert sum(score_bin.defects.total for score_bin in model.calibration) == len(TEST.rows)
 
 
 def test_the_papers_figures_stand_in_a_column_of_their_own(evaluation: Evaluation) -> None:

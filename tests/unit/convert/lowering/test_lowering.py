@@ -62,8 +62,8 @@ def require_exact(model: object, passes: tuple[str, ...] = ALL_BUT_MERGING) -> N
     """Every pass leaves p_defect as it was, and so does flattening; the model's own plain layers are the reference."""
     inputs = patches(model.input_shape[1:])
     lowered = lower_checked(read_network(model), score(model, inputs, plain=True), inputs, passes)
-    assert [one.name for one in lowered.rewrites] == ["read", *passes, "flatten"]
-    assert all(one.difference <= 1e-5 for one in lowered.rewrites)
+    assert [rewrite.name for rewrite in lowered.rewrites] == ["read", *passes, "flatten"]
+    assert all(rewrite.difference <= 1e-5 for rewrite in lowered.rewrites)
 
 
 paddings = st.sampled_from(["valid", "same"])

@@ -44,7 +44,7 @@ def row(grade: str, *, disputed: int = 0, number: int = 0) -> GradedRow:
 def random_network(seed: int) -> Any:
     """Untrained, but with sets and rules that are not as they began, and all of the coordinate in use."""
     model, rng = neurofuzzy(SPEC, seed=seed), np.random.default_rng(seed)
-    model.set_weights([one + rng.normal(0, 0.3, one.shape) for one in model.get_weights()])
+    model.set_weights([get_weight + rng.normal(0, 0.3, get_weight.shape) for get_weight in model.get_weights()])
     return model
 
 
@@ -66,7 +66,7 @@ def test_experts_disagree_only_near_a_boundary_and_the_majority_is_what_most_say
 @given(indices, st.lists(st.floats(0.001, 0.999), min_size=4, max_size=4, unique=True).map(sorted))
 def test_grades_of_many_are_those_of_each(values: list[float], between: list[float]) -> None:
     together = grades_of(np.array(values), between)
-    assert [GRADES[one] for one in together] == [grade_of(value, between) for value in values]
+    assert [GRADES[grade] for grade in together] == [grade_of(value, between) for value in values]
 
 
 def test_what_might_be_poor_is_poor_and_on_other_thresholds_the_grade_above() -> None:

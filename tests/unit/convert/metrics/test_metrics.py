@@ -102,7 +102,7 @@ def test_the_area_under_the_corners_is_the_auroc(seed: int, ties: int) -> None:
     scores = rng.integers(0, ties, 42) / ties
     corners = roc(scores, labels)
     area = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
-    x, y = [one.false_positive_rate for one in corners], [one.recall for one in corners]
+    x, y = [corner.false_positive_rate for corner in corners], [corner.recall for corner in corners]
     assert area(y, x) == pytest.approx(auroc(scores, labels))
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
 
@@ -110,5 +110,5 @@ def test_the_area_under_the_corners_is_the_auroc(seed: int, ties: int) -> None:
 def test_calibration_bins_hold_every_joint_once() -> None:
     scores = np.array([0.0, 0.1, 0.55, 0.99, 1.0])
     bins = calibration_bins(scores, np.array([0, 0, 1, 1, 1]))
-    assert [one.defects.total for one in bins] == [1, 1, 1, 2]
+    assert [score_bin.defects.total for score_bin in bins] == [1, 1, 1, 2]
     assert bins[-1].mean_score == pytest.approx(0.995)

@@ -54,7 +54,7 @@ def test_a_failure_at_any_commit_loses_and_doubles_nothing(at: int, after: bool)
         line.run()
     except JournalError:
         line.run()
-    events = [one.event_id for one in line.verdicts()]
+    events = [verdict.event_id for verdict in line.verdicts()]
     assert len(set(events)) == len(events) == 8
     assert sum("/board/" in message.topic for message in line.messages()) == 2
     assert line.spool.finished == ["L-0", "L-1"]
@@ -93,7 +93,7 @@ def test_a_job_that_the_program_died_over_again_and_again_is_set_aside_with_its_
     line.run()
     assert f"died {MOST_DEATHS} times" in line.spool.rejected["L-1"]
     assert line.spool.finished == ["L-2"], "the next job is not held up"
-    calls = [(one.job_id, one.verdict, one.reason) for one in line.verdicts()]
+    calls = [(verdict.job_id, verdict.verdict, verdict.reason) for verdict in line.verdicts()]
     assert calls == [("L-1", Call.UNJUDGED, Reason.JOB_REFUSED)] * 3 + [("L-2", Call.NORMAL, None)]
 
 
@@ -103,7 +103,7 @@ def test_a_job_that_the_disk_kept_from_being_judged_is_never_given_up() -> None:
         with pytest.raises(OSError, match="input/output"):
             line.inspection.step()
     line.run()
-    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
+    assert [verdict.verdict for verdict in line.verdicts()] == [Call.NORMAL] * 2
     assert line.spool.finished == ["L-1"]
 
 
@@ -114,7 +114,7 @@ def test_a_job_left_for_a_shutdown_again_and_again_is_never_given_up() -> None:
         line.inspection.step()
     line.stopped = False
     line.run()
-    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
+    assert [verdict.verdict for verdict in line.verdicts()] == [Call.NORMAL] * 2
 
 
 class Fragile:
@@ -142,7 +142,7 @@ def test_a_runtime_lost_once_costs_an_attempt_and_no_verdict() -> None:
     judge = Fragile({"J1.1": 1})
     line = Line([claimed(make_job("L-1", joints=3, views=2))], judge=judge)
     line.run()
-    assert [(one.joint, one.verdict) for one in line.verdicts()] == [
+    assert [(verdict.joint, verdict.verdict) for verdict in line.verdicts()] == [
         (f"J{v}.{i}", Call.NORMAL) for v in range(2) for i in range(3)
     ]
     assert judge.asked == ["J0.0", "J0.1", "J0.2", "J1.0", "J1.1", "J1.1", "J1.2"], "what was judged is kept"
@@ -161,7 +161,7 @@ def test_a_job_that_loses_the_runtime_twice_is_set_aside_and_its_other_joints_ar
         judge=Fragile({"J0.1": 2}, reason),
     )
     line.run()
-    assert [(one.job_id, one.joint, one.verdict, one.reason) for one in line.verdicts()] == [
+    assert [(verdict.job_id, verdict.joint, verdict.verdict, verdict.reason) for verdict in line.verdicts()] == [
         ("L-1", "J0.0", Call.NORMAL, None),
         ("L-1", "J0.1", Call.UNJUDGED, reason),
         ("L-1", "J0.2", Call.UNJUDGED, reason),
@@ -189,7 +189,7 @@ def test_a_job_over_its_deadline_leaves_the_rest_to_the_specialist() -> None:
     """The clock of the tests moves a millisecond at every look."""
     line = Line([claimed(make_job("L-1", joints=30))], judge=Fragile({}), job_timeout_s=0.0205)
     line.run()
-    calls = [(one.verdict, one.reason) for one in line.verdicts()]
+    calls = [(verdict.verdict, verdict.reason) for verdict in line.verdicts()]
     judged = calls.count((Call.NORMAL, None))
     assert 0 < judged < 30
     assert calls[judged:] == [(Call.UNJUDGED, Reason.TIMEOUT)] * (30 - judged)
@@ -206,9 +206,9 @@ def test_jobs_that_would_be_late_go_to_the_specialist_until_one_is_in_time_again
     line = Line(jobs, within_s=10)
     line.run()
     late = (Call.UNJUDGED, Reason.OVERLOAD)
-    assert [(one.verdict, one.reason) for one in line.verdicts()] == [(Call.NORMAL, None)] * 2 + [late] * 4 + [
-        (Call.NORMAL, None)
-    ] * 2
+    assert [(verdict.verdict, verdict.reason) for verdict in line.verdicts()] == [(Call.NORMAL, None)] * 2 + [
+        late
+    ] * 4 + [(Call.NORMAL, None)] * 2
     assert alarms(line) == ["overload", "overload_over"]
     assert len(line.spool.finished) == 4
 

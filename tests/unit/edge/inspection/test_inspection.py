@@ -13,10 +13,10 @@ from tests.unit.edge.inspection.test_attempts import Fragile
 def test_every_joint_of_every_job_gets_one_verdict_and_the_job_ends_in_done() -> None:
     line = Line([claimed(make_job(f"L-{i}", joints=4, views=2)) for i in range(3)])
     line.run()
-    assert len({one.event_id for one in line.verdicts()}) == len(line.verdicts()) == 3 * 8
+    assert len({verdict.event_id for verdict in line.verdicts()}) == len(line.verdicts()) == 3 * 8
     assert line.spool.finished == ["L-0", "L-1", "L-2"]
     summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
-    assert [(one["joints_expected"], one["joints_decided"]) for one in summaries] == [(8, 8)] * 3
+    assert [(summary["joints_expected"], summary["joints_decided"]) for summary in summaries] == [(8, 8)] * 3
     assert line.progress == 24
 
 
@@ -33,7 +33,7 @@ def test_a_refused_job_is_rejected_with_an_alarm_and_a_verdict_for_each_joint_it
     line = Line([job])
     line.run()
     assert "joints[1].roi" in line.spool.rejected["L7"]
-    assert [(one.joint, one.reason, one.model) for one in line.verdicts()] == [
+    assert [(verdict.joint, verdict.reason, verdict.model) for verdict in line.verdicts()] == [
         (f"J0.{i}", Reason.JOB_REFUSED, None) for i in range(3)
     ]
     alarms = [json.loads(m.payload) for m in line.messages() if m.topic == "base/alarm"]
@@ -47,4 +47,4 @@ def test_a_job_id_used_again_for_other_content_is_refused_and_its_joints_have_ev
     line.run()
     assert line.spool.finished == ["L7-000123", "same"]
     assert "used before" in line.spool.rejected["again"]
-    assert len({one.event_id for one in line.verdicts()}) == 2 + 3
+    assert len({verdict.event_id for verdict in line.verdicts()}) == 2 + 3

@@ -36,7 +36,7 @@ def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one
     assert read == ["01015000.png", "01015100.png", "01015000.png"], "the third belongs to the next job"
     line.run()
     assert len(line.reader.read) == 6, "and is not read again"
-    assert len({one.event_id for one in line.verdicts()}) == len(line.verdicts()) == 12
+    assert len({verdict.event_id for verdict in line.verdicts()}) == len(line.verdicts()) == 12
     assert len(line.spool.finished) == 3
 
 
@@ -66,7 +66,7 @@ def test_a_look_ahead_that_failed_is_no_loss(tmp_path: Path) -> None:
     line.run()
     assert len(calls) == 3
     assert calls[0] == calls[2] == tmp_path
-    assert [one.verdict for one in line.verdicts()] == [Call.NORMAL] * 2
+    assert [verdict.verdict for verdict in line.verdicts()] == [Call.NORMAL] * 2
 
 
 def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:
@@ -80,7 +80,7 @@ def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:
         scorer=FakeScorer(np.zeros((1, 4), np.float32), outputs),
     )
     line.run()
-    assert [(one.verdict, one.reason) for one in line.verdicts()] == [
+    assert [(verdict.verdict, verdict.reason) for verdict in line.verdicts()] == [
         (Call.DEFECT, None),
         (Call.UNJUDGED, Reason.NOT_FINITE),
         (Call.NORMAL, None),
@@ -91,7 +91,9 @@ def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:
 def test_a_bad_slice_sends_its_views_joints_and_no_others_to_the_specialist(reason: Reason) -> None:
     line = Line([claimed(make_job(joints=2, views=2))], reader=FakeReader({"01015101.png": reason}))
     line.run()
-    assert [(one.joint[:2], one.verdict, one.reason, one.p_defect is None) for one in line.verdicts()] == [
+    assert [
+        (verdict.joint[:2], verdict.verdict, verdict.reason, verdict.p_defect is None) for verdict in line.verdicts()
+    ] == [
         ("J0", Call.NORMAL, None, False),
         ("J0", Call.NORMAL, None, False),
         ("J1", Call.UNJUDGED, reason, True),
@@ -102,7 +104,7 @@ def test_a_bad_slice_sends_its_views_joints_and_no_others_to_the_specialist(reas
 def test_slices_of_different_size_are_not_judged() -> None:
     line = Line([claimed(make_job(joints=1))], reader=FakeReader(shapes={"01015001.png": (96, 97)}))
     line.run()
-    assert [one.reason for one in line.verdicts()] == [Reason.SLICE_SIZES_DIFFER]
+    assert [verdict.reason for verdict in line.verdicts()] == [Reason.SLICE_SIZES_DIFFER]
 
 
 def test_unsupported_types_and_boxes_off_the_frame_are_not_judged() -> None:
@@ -112,7 +114,7 @@ def test_unsupported_types_and_boxes_off_the_frame_are_not_judged() -> None:
     off = msgspec.structs.replace(second, roi=second.roi._replace(xmin=196, xmax=210))
     line = Line([claimed(msgspec.structs.replace(job, joints=(odd, off, third)))])
     line.run()
-    assert [one.reason for one in line.verdicts()] == [Reason.UNSUPPORTED_JOINT_TYPE, Reason.ROI_OUTSIDE, None]
+    assert [verdict.reason for verdict in line.verdicts()] == [Reason.UNSUPPORTED_JOINT_TYPE, Reason.ROI_OUTSIDE, None]
 
 
 def of_types(job: Job, *types: str) -> Job:
@@ -132,14 +134,17 @@ def test_each_joint_is_judged_by_the_bundle_of_its_type_also_within_one_view() -
     beside = {"SMT": quality_grader((255, 255, 0, 0), (255, 10, 0, 0))}
     line = Line([claimed(job)], beside=beside, scorer=FakeScorer(DEFECT))
     line.run()
-    told = [(one.verdict, one.reason, one.p_defect is not None, one.grade or None) for one in line.verdicts()]
+    told = [
+        (verdict.verdict, verdict.reason, verdict.p_defect is not None, verdict.grade or None)
+        for verdict in line.verdicts()
+    ]
     assert told == [
         (Call.DEFECT, None, True, None),
         (Call.NORMAL, None, False, "good"),
         (Call.NORMAL, None, False, "acceptable_poor"),
         (Call.UNJUDGED, Reason.UNSUPPORTED_JOINT_TYPE, False, None),
     ]
-    assert [one.model and one.model.name for one in line.verdicts()] == ["m", "q", "q", "m"]
+    assert [verdict.model and verdict.model.name for verdict in line.verdicts()] == ["m", "q", "q", "m"]
     (summary,) = (json.loads(m.payload) for m in line.messages() if "/board/" in m.topic)
     assert {grade: n for grade, n in summary["grades"].items() if n} == {"good": 1, "acceptable_poor": 1}
     trend = line.tally.take().quality["MB-7"]
@@ -169,10 +174,13 @@ def test_what_a_network_cannot_see_rightly_is_not_judged_by_it() -> None:
     stack = of_types(make_job("L-2", joints=1, slices=2), "SMT")
     line = Line([claimed(coloured)], reader=reader, beside={"SMT": quality_grader((255, 255, 0, 0))})
     line.run()
-    assert [(one.reason, one.grade or None) for one in line.verdicts()] == [(Reason.SLICE_FORMAT, None), (None, "good")]
+    assert [(verdict.reason, verdict.grade or None) for verdict in line.verdicts()] == [
+        (Reason.SLICE_FORMAT, None),
+        (None, "good"),
+    ]
     line = Line([claimed(stack)], beside={"SMT": quality_grader((255, 255, 0, 0))})
     line.run()
-    assert [one.reason for one in line.verdicts()] == [Reason.TOO_MANY_SLICES]
+    assert [verdict.reason for verdict in line.verdicts()] == [Reason.TOO_MANY_SLICES]
 
 
 def test_a_joint_with_one_blank_slice_is_not_judged() -> None:
@@ -180,7 +188,7 @@ def test_a_joint_with_one_blank_slice_is_not_judged() -> None:
     reader.blank = {"01015001.png"}
     line = Line([claimed(make_job(joints=2))], reader=reader)
     line.run()
-    assert [one.reason for one in line.verdicts()] == [Reason.SLICE_BLANK] * 2
+    assert [verdict.reason for verdict in line.verdicts()] == [Reason.SLICE_BLANK] * 2
 
 
 @pytest.mark.parametrize(("x", "y", "judged"), [(-7, 40, True), (-8, 40, False), (88, 88, True), (90, 40, False)])
@@ -189,7 +197,7 @@ def test_a_box_may_leave_the_frame_as_long_as_its_centre_is_in_it(x: int, y: int
     moved = msgspec.structs.replace(job.joints[0], roi=Roi(x, y, x + 14, y + 14))
     line = Line([claimed(msgspec.structs.replace(job, joints=(moved,)))])
     line.run()
-    assert [one.reason for one in line.verdicts()] == [None if judged else Reason.ROI_OUTSIDE]
+    assert [verdict.reason for verdict in line.verdicts()] == [None if judged else Reason.ROI_OUTSIDE]
 
 
 def test_a_box_larger_than_the_picture_is_not_judged() -> None:
@@ -197,4 +205,4 @@ def test_a_box_larger_than_the_picture_is_not_judged() -> None:
     huge = msgspec.structs.replace(job.joints[0], roi=Roi(-1_000_000, -1_000_000, 1_000_000, 1_000_000))
     line = Line([claimed(msgspec.structs.replace(job, joints=(huge,)))])
     line.run()
-    assert [one.reason for one in line.verdicts()] == [Reason.ROI_OUTSIDE]
+    assert [verdict.reason for verdict in line.verdicts()] == [Reason.ROI_OUTSIDE]
