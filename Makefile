@@ -3,13 +3,15 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests of one module go to one process, so that what a module shares is made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 LOTS   := build/reference/calibration/lot.json build/reference/validation/lot.json build/reference/held-out/truth.csv
 OPTICAL := build/reference/optical-training/truth.csv build/reference/optical-held-out/truth.csv
 BUNDLES := $(patsubst %,build/bundles/%-1.0.0,cnn3d cnn3d-factorised cnn-lstm cnn-lstm-factorised neurofuzzy neurofuzzy-float32)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench faults reference results grades bundles gallery schemas real tableii clean
+.PHONY: help install system demo check static test bench faults docs reference results grades bundles gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -26,8 +28,8 @@ install: $(STAMP)   ## the virtual environment with everything
 system:             ## Debian packages the tests need: mosquitto, systemd-container
 	@sh tests/system-packages.sh
 
-demo: $(STAMP)      ## the main job on simulated AXI output, end to end
-	$(BIN)/python -m convert.demo
+demo: $(STAMP)      ## the main job on simulated AXI output, end to end; what it made stays in build/demo
+	$(BIN)/python -m convert.demo build/demo
 
 static: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -35,22 +37,30 @@ static: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: static       ## format, lint, types, import contracts, fast tests
-	$(BIN)/python -m pytest -q tests/unit
+check: static       ## format, lint, types, import contracts, links, fast tests
+	$(PYTEST) -q tests/unit
 
-test: system static ## everything
-	$(BIN)/python -m pytest
+test: system static ## everything, on two cores at once; ends with the ten slowest
+	$(PYTEST) --durations=10
 
 $(VENV)/.bench: $(STAMP)
 	@echo "installing the peers to compare with: OpenVINO, NNCF, ONNX Runtime"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
 
-bench: $(VENV)/.bench   ## side-by-side speed, one run, ratios
+bench: system $(VENV)/.bench   ## side-by-side speed, one run, ratios
 	$(BIN)/python -m tests.benchmarks.run
 
 faults: system $(STAMP)  ## break everything, many times: no joint lost, doubled or wrongly passed (docs/reliability.md)
 	$(BIN)/python -m tests.faults.run
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs ## the guides as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "open build/site/index.html; to search in it: $(PYTHON) -m http.server --directory build/site"
 
 reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)
 	$(BIN)/axi-convert reference --work build/reference --out convert/shipped/models

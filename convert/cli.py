@@ -24,7 +24,7 @@ _EXIT_CODES = (
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    arguments = _parser().parse_args(words)
+    arguments = parser().parse_args(words)
     set_up_logging("warning")
     try:
         return int(arguments.action(arguments))
@@ -40,16 +40,16 @@ def main(words: Sequence[str] | None = None) -> int:
         return AxiError.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    program = argparse.ArgumentParser(
         prog="axi-convert", description="Simulate, train, convert and prove.", epilog=_EXIT_CODES
     )
-    parser.add_argument("--version", action="version", version=f"axi-convert {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    program.add_argument("--version", action="version", version=f"axi-convert {__version__}")
+    program.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = program.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_simulate, add_train, add_keys, add_build, add_evaluate, add_gallery, add_reference):
         add(commands)
-    return parser
+    return program
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ _EXIT_CODES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
-    arguments = _parser().parse_args(words)
+    arguments = parser().parse_args(words)
     set_up_logging("debug" if arguments.debug else arguments.log_level)
     try:
         return int(arguments.action(arguments))
@@ -45,17 +45,17 @@ def _failed(error: Exception, code: int, *, debug: bool) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    program = argparse.ArgumentParser(
         prog="axi-edge", description="Verdicts for flagged solder joints, at the edge.", epilog=_EXIT_CODES
     )
-    parser.add_argument("--version", action="version", version=f"axi-edge {__version__}")
-    parser.add_argument("--debug", action="store_true", help="log everything, and show tracebacks")
-    parser.add_argument("--log-level", choices=["info", "warning", "error"], default="info")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    program.add_argument("--version", action="version", version=f"axi-edge {__version__}")
+    program.add_argument("--debug", action="store_true", help="log everything, and show tracebacks")
+    program.add_argument("--log-level", choices=["info", "warning", "error"], default="info")
+    commands = program.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_inspect, add_run, add_check, add_status, add_tail, add_audit, add_bundle):
         add(commands)
-    return parser
+    return program
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ class Source:
 
     ``calibration``: the joints drawn to calibrate on. ``keras``: Keras' scores of the evaluation lot, ``validation`` of
     the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must
-    reproduce, on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe factorises.
+    reproduce, on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe
+    factorises.
     """
 
     runtimes: tuple[RuntimeInfo, ...]

@@ -92,8 +92,8 @@ def grade_accuracy(both: Agreement, evaluation: Measured) -> tuple[Accuracy, ...
     data, joints = evaluation.lot.name, len(evaluation.lot.rows)
     sides = (("keras", both.keras), ("tflite", both.tflite))
     rates = tuple(
-        Accuracy(data=data, metric="recognition_rate", side=side, value=one.recognised.value, joints=joints)  # type: ignore[arg-type]
-        for side, one in sides
+        Accuracy(data=data, metric="recognition_rate", side=side, value=found.recognised.value, joints=joints)  # type: ignore[arg-type]
+        for side, found in sides
     )
     apart = both.typical_difference
     return (*rates, Accuracy(data=data, metric="quality_index_difference", side="both", value=apart, joints=joints))

@@ -80,16 +80,26 @@ def _mapped(path: Path) -> Patches:
 
 
 def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
-    reading, rows = JobReading(lot), list[Row]()
+    truth, reading, rows = read_any_truth(lot), JobReading(lot), list[Row]()
+    _require_kind(lot, spec)
     # Unlinked at once: the mapping keeps the patches on disk for as long as they are used.
     with tempfile.TemporaryFile(prefix="axi-patches-") as store:
-        for slices, joint, row in reading.joints(spec, read_any_truth(lot), tick):
+        for slices, joint, row in reading.joints(spec, truth, tick):
             store.write(spec.prepared(slices, joint.roi).patch.tobytes())
             rows.append(row)
         store.flush()
         patches = np.memmap(store, np.uint8, "r", shape=(len(rows), *spec.input_shape))
     files = PatchFiles([lambda: patches], [len(rows)])
     return LabelledLot(lot.name, reading.digest, files, np.arange(len(rows)), tuple(rows), reading.left_out)
+
+
+def _require_kind(lot: Path, spec: Spec) -> None:
+    """Raises UsageError for graded joints where defects are wanted, or the other way round."""
+    has, wanted = "graded joints", "defects and normals"
+    graded = is_graded(lot)
+    if graded != spec.takes_colour:
+        has, wanted = (has, wanted) if graded else (wanted, has)
+        raise UsageError(f"{lot / TRUTH}: of {has}; name a lot of {wanted}")
 
 
 def read_any_truth(lot: Path) -> Mapping[tuple[str, str], Row]:

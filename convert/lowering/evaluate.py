@@ -34,20 +34,20 @@ from convert.lowering.layers import (
 )
 from convert.lowering.program import ACTIVATIONS
 
-Hear = Callable[[str, Any], None]
+Observe = Callable[[str, Any], None]
 """Is told a layer's name and what it gives: a float32 tensor with the batch first and channels last.
 
 An LSTM's inner products are named ``<layer>/inputs`` and ``<layer>/recurrent``.
 """
 
 
-def _unheard(name: str, values: Any) -> None:
+def _unobserved(name: str, values: Any) -> None:
     pass
 
 
-def readings(network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard) -> NDArray[np.float64]:
+def readings(network: Network, patches: NDArray[np.uint8], observe: Observe = _unobserved) -> NDArray[np.float64]:
     """The defect logit, or the quality index, of each patch (n, height, width, slices), float64 (n,)."""
-    last, values = network.layers[-1], evaluate(network, patches, hear)
+    last, values = network.layers[-1], evaluate(network, patches, observe)
     if isinstance(last, Thermometer):
         return readings_from(last.head, values)
     found: NDArray[np.float64] = values[:, 0] if isinstance(last, Sugeno) else values[:, 1] - values[:, 0]
@@ -55,23 +55,23 @@ def readings(network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard
 
 
 def evaluate(
-    network: Network, patches: NDArray[np.uint8], hear: Hear = _unheard, batch: int = 16
+    network: Network, patches: NDArray[np.uint8], observe: Observe = _unobserved, batch: int = 16
 ) -> NDArray[np.float64]:
     """What the last layer gives for patches (n, height, width, slices), float64; a softmax gives its two logits."""
     batches = scaled_batches(patches, batch)
-    return np.concatenate([np.asarray(forward(network, inputs, hear), np.float64) for inputs in batches])
+    return np.concatenate([np.asarray(forward(network, inputs, observe), np.float64) for inputs in batches])
 
 
-def forward(network: Network, inputs: Any, hear: Hear = _unheard) -> Any:
+def forward(network: Network, inputs: Any, observe: Observe = _unobserved) -> Any:
     """What the last layer gives for ``inputs`` (n, height, width, slices) in [0, 1], as a tensor."""
     value = inputs[..., np.newaxis]
     for layer in network.layers:
-        value = _apply(layer, value, hear)
-        hear(layer.name, value)
+        value = _apply(layer, value, observe)
+        observe(layer.name, value)
     return value
 
 
-def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case a kind of layer
+def _apply(layer: Layer, value: Any, observe: Observe) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case a kind of layer
     import tensorflow as tf
 
     match layer:
@@ -93,7 +93,7 @@ def _apply(layer: Layer, value: Any, hear: Hear) -> Any:  # noqa: C901, PLR0911,
         case Dense():
             return ACTIVATIONS[layer.activation](value @ layer.kernel + layer.bias)
         case Lstm():
-            return _last_state(layer, value, hear)
+            return _last_state(layer, value, observe)
         case Softmax():
             return value @ layer.kernel + layer.bias  # its logits; the softmax itself is monotone in their difference
         case Partition():
@@ -138,24 +138,24 @@ def _pooled(layer: MaxPool, value: Any) -> Any:
     return tf.stack([tf.reduce_max(window, axis=0) for window in windows], axis=3)
 
 
-def _last_state(layer: Lstm, sequence: Any, hear: Hear) -> Any:
+def _last_state(layer: Lstm, sequence: Any, observe: Observe) -> Any:
     import tensorflow as tf
 
     hidden = tf.zeros((sequence.shape[0], layer.units))
     cell = tf.zeros_like(hidden)
     for step in tf.unstack(sequence, axis=1):
-        projected = _product(step, layer.kernel, f"{layer.name}/inputs", hear)
-        fed_back = _product(hidden, layer.recurrent, f"{layer.name}/recurrent", hear)
+        projected = _product(step, layer.kernel, f"{layer.name}/inputs", observe)
+        fed_back = _product(hidden, layer.recurrent, f"{layer.name}/recurrent", observe)
         enter, forget, candidate, leave = tf.split(projected + fed_back + layer.bias, 4, axis=-1)
         cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(candidate)
         hidden = tf.sigmoid(leave) * tf.tanh(cell)
     return hidden
 
 
-def _product(value: Any, factors: tuple[Any, ...], name: str, hear: Hear) -> Any:
-    """``value`` times all factors; ``hear`` is told what the first gives."""
+def _product(value: Any, factors: tuple[Any, ...], name: str, observe: Observe) -> Any:
+    """``value`` times all factors; ``observe`` is told what the first gives."""
     value = value @ factors[0]
-    hear(name, value)
+    observe(name, value)
     for factor in factors[1:]:
         value = value @ factor
     return value

@@ -31,11 +31,11 @@ def reaches_and_doubtful(network: Network, patches: Patches) -> tuple[ByChannel,
     """``reaches``, and the patches whose verdict is most in doubt, of one evaluation of them all."""
     found: ByChannel = {}
 
-    def hear(name: str, values: Any) -> None:
+    def observe(name: str, values: Any) -> None:
         largest = np.abs(np.asarray(values, np.float64)).reshape(-1, values.shape[-1]).max(axis=0)
         found[name] = np.maximum(found.get(name, largest), largest)
 
-    found_readings = readings(network, patches, hear)
+    found_readings = readings(network, patches, observe)
     return found, patches[np.argsort(_distance_to_doubt(network, found_readings))[:_DOUBTFUL]]
 
 
@@ -73,11 +73,11 @@ def _squared_slopes(network: Network, inputs: NDArray[np.float32]) -> Iterator[t
     def compute(patches: Any) -> tuple[list[Any], Any]:
         met: list[Any] = []
 
-        def hear(name: str, values: Any) -> None:
+        def observe(name: str, values: Any) -> None:
             names.append(name)
             met.append(values)
 
-        last = forward(network, patches, hear)
+        last = forward(network, patches, observe)
         return met, _readings(network, last)
 
     for name, (values, slopes) in zip(names, with_slopes(compute, inputs), strict=True):

@@ -85,7 +85,9 @@ def _make_network(network: Network, lots: _Lots, work: Path, out: Path, tell: Te
         shutil.copyfile(history, out / history.name)
         draw_history(out / f"{path.stem}.png", train.read_history(history))
     judged = (lots.validation, lots.test)
-    scores = {kind: [score(one, lot) for lot in judged] for kind, one in (("full", model), ("factorised", small))}
+    scores = {
+        kind: [score(network, lot) for lot in judged] for kind, network in (("full", model), ("factorised", small))
+    }
     recorded = {lot.truth_digest: outputs for lot, outputs in zip(judged, scores["full"], strict=True)}
     save_recorded(out / f"{network}.scores.npz", recorded)
     about = _provenance(network, lots, {"full": full, "factorised": tuned})

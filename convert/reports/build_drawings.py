@@ -39,7 +39,7 @@ _RANK_PANELS: dict[str, Callable[[RankTried], float]] = {
 def draw_layer_errors(path: Path, layers: Sequence[LayerError]) -> None:
     """Signal-to-noise ratio along the network, and what each operation by itself does to the logit."""
     figure, axes = plt.subplots(1, 2, figsize=(11, max(2.5, 0.2 * len(layers))), sharey=True)
-    worst = {one.name for one in most_costly(layers, 5)}
+    worst = {error.name for error in most_costly(layers, 5)}
     colours = [INK[1] if layer.name in worst else INK[0] for layer in layers]
     places = range(len(layers))
     axes[0].barh(places, [min(layer.snr_db, 80.0) for layer in layers], color=INK[0])

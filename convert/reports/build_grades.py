@@ -25,15 +25,15 @@ def agreement_table(both: Agreement, scale: GradeScale) -> Table:
     rows = tuple(
         (
             side,
-            share(one.recognised),
-            share(one.outside),
-            f"{one.ordinal_error:.4f}",
-            str(one.two_off),
-            str(one.poor_as_good),
-            share(one.recall),
-            share(one.false_positive_rate),
+            share(found.recognised),
+            share(found.outside),
+            f"{found.ordinal_error:.4f}",
+            str(found.two_off),
+            str(found.poor_as_good),
+            share(found.recall),
+            share(found.false_positive_rate),
         )
-        for side, one in (("Keras", both.keras), ("converted", both.tflite))
+        for side, found in (("Keras", both.keras), ("converted", both.tflite))
     )
     between = ", ".join(f"{threshold:.4f}" for threshold in scale.thresholds)
     return Table(

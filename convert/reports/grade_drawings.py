@@ -73,15 +73,15 @@ def draw_index(
 def draw_confusion(path: Path, parts: Sequence[tuple[str, Recognition]]) -> None:
     """Confusion matrices side by side, rows adding up to one."""
     figure, table = plt.subplots(1, len(parts), figsize=(4.8 * len(parts), 4.4), squeeze=False)
-    for axes, (title, one) in zip(table[0], parts, strict=True):
-        counts = np.array(one.confusion)
+    for axes, (title, found) in zip(table[0], parts, strict=True):
+        counts = np.array(found.confusion)
         axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
         _write_counts(axes, counts)
         names = [in_words(grade).replace(" ", "\n") for grade in GRADES]
         axes.set_xticks(range(len(GRADES)), names, fontsize=7)
         axes.set_yticks(range(len(GRADES)), names, fontsize=7)
         axes.set(xlabel="grade given", ylabel="experts' majority")
-        axes.set_title(f"{title}: {100 * one.recognised.value:.2f} %", fontsize=10)
+        axes.set_title(f"{title}: {100 * found.recognised.value:.2f} %", fontsize=10)
     save(figure, path)
 
 

@@ -43,17 +43,19 @@ def _draw(found: Evaluated, out: Path) -> Iterator[Picture]:
         drawings.draw_sets(out / "sets.png", network)
         yield Picture("sets.png", "What the network learnt: membership functions, and the index that rules make")
     graded = found.figures.models[0]
-    parts = [(name, one) for name, one in (("training", graded.training), ("test", graded.test)) if one is not None]
+    parts = [
+        (name, found) for name, found in (("training", graded.training), ("test", graded.test)) if found is not None
+    ]
     drawings.draw_confusion(out / "confusion.png", parts)
     yield Picture("confusion.png", f"Confusion matrices of {first.name}; the title gives the Recognition Rate")
 
 
 def grade_tables(found: Evaluated) -> Iterator[Table]:
     """Every table of the report."""
-    rows = [(one.name, one.note, one.training, one.test, one.unfamiliar) for one in found.figures.models]
+    rows = [(each.name, each.note, each.training, each.test, each.unfamiliar) for each in found.figures.models]
     yield recognition_table(rows, found.figures.theirs)
-    for one in found.figures.models:
-        yield confusion_table(f"Confusion matrix of {one.name} on the test lot", one.test)
+    for graded in found.figures.models:
+        yield confusion_table(f"Confusion matrix of {graded.name} on the test lot", graded.test)
     for model in found.models:
         if model.network is not None:
             yield rules_table(model.network)

@@ -78,7 +78,7 @@ def _html(page: Page) -> Iterator[str]:
         yield f'<figure><img src="{picture.file}" alt="{said}"><figcaption>{said}</figcaption></figure>'
     for table in page.tables:
         yield f'<h2>{html.escape(table.title)}</h2><p class="note">{html.escape(table.note)}</p><table><tr>'
-        yield from (f"<th>{html.escape(one)}</th>" for one in table.heading)
+        yield from (f"<th>{html.escape(cell)}</th>" for cell in table.heading)
         yield "</tr>"
         for row in table.rows:
             yield "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"

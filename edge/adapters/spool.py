@@ -17,7 +17,7 @@ from edge.core.errors import ConfigError
 from edge.core.job import salvage
 from edge.core.places import UNFINISHED, Place
 from edge.files import move_durably, write_durably
-from edge.jobs.folder import NO_DEFAULTS, ClaimedJob, arrival, open_folder
+from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
-    def __init__(self, root: Path, defaults: JobDefaults = NO_DEFAULTS, *, settle_s: float = 0.0) -> None:
+    def __init__(self, root: Path, defaults: JobDefaults = NOTHING_KNOWN, *, settle_s: float = 0.0) -> None:
         """Create what is missing. ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long
         nothing in a folder must have changed before it is claimed.
 

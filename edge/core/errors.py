@@ -7,7 +7,7 @@
     ├── JobRefused                exit 5
     ├── GateRefused               exit 6
     ├── SliceError                one slice cannot be used; its joints go to the specialist
-    ├── RuntimeLost               the process that judges hangs or died; it is started anew
+    ├── JudgeLost                 the process that judges hangs or died; it is started anew
     ├── BrokerUnavailable         no session with the broker, for now
     └── JournalError              the journal cannot be used; exit 3
         ├── JournalBlocked        no room on the disk, or read-only; goes on by itself when that is mended
@@ -64,7 +64,7 @@ class SliceError(AxiError):
         self.reason = reason
 
 
-class RuntimeLost(AxiError):
+class JudgeLost(AxiError):
     """The process that runs the model hangs, or died.
 
     ``reason`` is the stable code for joints that are given up for it: ``timeout`` or ``runtime_crashed``.

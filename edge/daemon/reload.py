@@ -71,18 +71,18 @@ class Reloader:
         *,
         now: Now,
         publish: Callable[[Message], None],
-        wake: Callable[[], None],
+        requested: Callable[[], None],
     ) -> None:
         self.serving = serving
         self._load, self._judge_of = load, judge_of
-        self._now, self._publish, self._wake = now, publish, wake
+        self._now, self._publish, self._requested = now, publish, requested
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._next: _Next | None = None
 
     def request(self) -> None:
         self._wanted.set()
-        self._wake()
+        self._requested()
 
     def step(self) -> None:
         """Do what was requested: read the configuration, start a judge with it; what fails leaves all as it is."""

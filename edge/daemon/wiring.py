@@ -121,7 +121,7 @@ def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encode
         judge_process,
         now=utc_now,
         publish=passing.publish,
-        wake=signals.upkeep_due.set,
+        requested=signals.upkeep_due.set,
     )
     spool = settings.spool
     return _Shared(

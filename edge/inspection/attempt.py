@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
-from edge.core.errors import JobRefused, RuntimeLost
+from edge.core.errors import JobRefused, JudgeLost
 from edge.core.job import Job
 from edge.core.verdict import Reason, Verdict
 from edge.inspection.ports import InUse, JobEntry, Spool
@@ -71,10 +71,11 @@ class Attempt:
                 text = f"{self._name}: not judged within {limit_s} s; the rest goes to the specialist"
                 self.records.alarm("job_overdue", text)
                 return Result(done=True)
-            except RuntimeLost as lost:
+            except JudgeLost as lost:
                 left = self._left()
                 problem, reason = f"{self._name}: {lost}", Reason(lost.reason)
-                log.error("runtime lost", extra={"job_id": self.job.job_id, "problem": str(lost), "attempt": number})  # noqa: TRY400
+                details = {"job_id": self.job.job_id, "problem": str(lost), "attempt": number}
+                log.error("judging process lost", extra=details)  # noqa: TRY400 - the problem says it all
                 self.records.alarm(f"runtime_{'hung' if reason is Reason.TIMEOUT else 'crashed'}", problem)
         self._give_up(left, reason)
         return Result(done=True, problem=f"{problem}; {MOST_TRIES} times, so its joints go to the specialist")

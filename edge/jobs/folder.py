@@ -45,10 +45,10 @@ MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
-NO_DEFAULTS = JobDefaults()
+NOTHING_KNOWN = JobDefaults()
 
 
-def open_folder(folder: Path, defaults: JobDefaults = NO_DEFAULTS) -> ClaimedJob:
+def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJob:
     """Read what a job folder says of itself, in whichever words, where it lies; claims nothing.
 
     A document that cannot be read is as good as empty.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, Pipe
 
 from edge.core.clocks import Monotonic
-from edge.core.errors import AxiError, BundleRefused, ConfigError, RuntimeLost
+from edge.core.errors import AxiError, BundleRefused, ConfigError, JudgeLost
 from edge.core.verdict import Reason, Verdict
 from edge.judging.messages import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_reply, encode, packed
 from edge.judging.ports import Batch
@@ -50,7 +50,7 @@ class JudgeProcess:
     def start(self, progressed: Callable[[], None]) -> Ready:
         """Start afresh; the bundle is verified and replayed there.
 
-        Raises BundleRefused or ConfigError as the process says, RuntimeLost when it says nothing.
+        Raises BundleRefused or ConfigError as the process says, JudgeLost when it says nothing.
         """
         self.close()
         ours, theirs = Pipe()
@@ -75,9 +75,9 @@ class JudgeProcess:
     def views(
         self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
-        """One verdict for each joint, in order. Raises RuntimeLost, and OSError when the disk fails there."""
+        """One verdict for each joint, in order. Raises JudgeLost, and OSError when the disk fails there."""
         if self.pid is None:
-            log.warning("runtime started anew")
+            log.warning("judging process started anew")
             self.start(progressed)
         places = [(part.view.id, joint.id) for part in batch.left for joint in part.joints]
         given, in_step = 0, False
@@ -115,17 +115,17 @@ class JudgeProcess:
             while not self._connection.poll(min(_TICK_S, limit_s)):
                 if self._clock() >= until:
                     self.close(grace_s=0)
-                    raise RuntimeLost(Reason.TIMEOUT, f"the runtime did not answer within {limit_s} s at {doing}")
+                    raise JudgeLost(Reason.TIMEOUT, f"the judging process did not answer within {limit_s} s at {doing}")
                 progressed()  # waiting is bounded, and so no lack of progress
             return decode_reply(self._connection.recv_bytes())
         except (EOFError, ConnectionError) as error:
             raise self._lost(doing) from error
 
-    def _lost(self, doing: str) -> RuntimeLost:
+    def _lost(self, doing: str) -> JudgeLost:
         code = self._process.wait() if self._process is not None else 0
         self.close()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime died ({how}) at {doing}")
+        return JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process died ({how}) at {doing}")
 
     def close(self, *, grace_s: float = _GOODBYE_S) -> None:
         """End the process, if there is one: it leaves by itself when the connection closes, unless it hangs."""
@@ -154,5 +154,5 @@ def _verdicts(reply: Reply, wanted: Sequence[str]) -> tuple[Verdict, ...]:
     if not isinstance(reply, Judged) or [verdict.joint.id for verdict in reply.verdicts] != list(
         wanted[: len(reply.verdicts)]
     ):
-        raise RuntimeLost(Reason.RUNTIME_CRASHED, f"the runtime answered out of turn at joint {wanted[0]}")
+        raise JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at joint {wanted[0]}")
     return reply.verdicts

@@ -70,5 +70,5 @@ class Judging(Protocol):
         """One verdict for each joint, in order. ``ahead``: what will probably be asked for next; its first view may
         be read and judged meanwhile.
 
-        Raises RuntimeLost when whoever judges hangs or died, and OSError when the disk fails.
+        Raises JudgeLost when whoever judges hangs or died, and OSError when the disk fails.
         """

@@ -23,11 +23,11 @@ class PassingMessages:
     """Metrics, alarms on the present state, answers: any thread may publish one.
 
     They are not written to the journal, so that they can be sent when the disk is full, too; when the broker stays away
-    the oldest are dropped. ``wake``: tells the reporting loop that there is one.
+    the oldest are dropped. ``queued``: tells the reporting loop that there is one.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def __init__(self, queued: Callable[[], None]) -> None:
+        self._queued = queued
         self._lock = threading.Lock()
         self._waiting: deque[Passing] = deque(maxlen=_MOST)
 
@@ -35,7 +35,7 @@ class PassingMessages:
         """Have it sent as soon as there is a session."""
         with self._lock:
             self._waiting.append(Passing(message))
-        self._wake()
+        self._queued()
 
     def take(self) -> list[Passing]:
         """All that wait, the oldest first."""

@@ -32,11 +32,11 @@ class Entry(NamedTuple):
     kernels: str = ""
 
 
-def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str], None]) -> list[Entry]:
+def ours(work: Path, calibration: Any, runtimes: list[str], report: Callable[[str], None]) -> list[Entry]:
     """The shipped recipes' int8 files: both networks, exact and factorised, on every runtime."""
     entries = []
     for name in ("cnn3d", "cnn3d-factorised", "cnn-lstm", "cnn-lstm-factorised"):
-        say(f"converting {name}")
+        report(f"converting {name}")
         recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
         network, asked = read_network(load_model(RECIPES / recipe.source.model)), recipe.quantisation
         program = lower_network(network, calibration, recipe.lowering.passes, asked.bands)
@@ -49,9 +49,9 @@ def ours(work: Path, calibration: Any, runtimes: list[str], say: Callable[[str],
     return entries
 
 
-def plain_float32(work: Path, say: Callable[[str], None]) -> Entry:
+def plain_float32(work: Path, report: Callable[[str], None]) -> Entry:
     """Table II converted as it stands: CONV_3D, and its pools spelt out since TFLite has no MaxPool3D."""
-    say("converting cnn3d to plain float32")
+    report("converting cnn3d to plain float32")
     path = work / "plain-float32.tflite"
     subprocess.run([sys.executable, "-m", "tests.benchmarks.models", str(path)], check=True, capture_output=True)
     return Entry("cnn3d", "cnn3d, plain float32, litert", "tflite", path, "litert", "fast")
@@ -101,12 +101,12 @@ def _plain(layer: Any, value: Any, large: dict[str, Any]) -> Any:
 def full_network(name: str) -> Network:
     """The shipped network with its factors multiplied out, normalisation folded: what every peer is given."""
     network = read_network(load_model(SHIPPED[f"{name}-factorised"]))
-    for one in ("merge-products", "drop-dropout", "fold-norms", "fuse-relu"):
-        network = rewritten(network, one, np.zeros((1, *network.input_shape), np.uint8))
+    for step in ("merge-products", "drop-dropout", "fold-norms", "fuse-relu"):
+        network = rewritten(network, step, np.zeros((1, *network.input_shape), np.uint8))
     return network
 
 
-def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entry]:
+def peers(work: Path, calibration: Any, report: Callable[[str], None]) -> list[Entry]:
     """OpenVINO and ONNX Runtime, float32 and their own int8, each by its makers' own tool."""
     from tests.benchmarks.onnx_export import export
 
@@ -122,7 +122,7 @@ def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entr
             Entry(network, f"{network}, ONNX Runtime float32", "onnxruntime", onnx),
         ]
         for tool, name, suffix in (("nncf", "OpenVINO + NNCF int8", "xml"), ("ort", "ONNX Runtime int8", "onnx")):
-            say(f"quantising {network} with {name}")
+            report(f"quantising {network} with {name}")
             path = work / f"{network}-{tool}.{suffix}"
             words = [
                 sys.executable,
@@ -135,7 +135,7 @@ def peers(work: Path, calibration: Any, say: Callable[[str], None]) -> list[Entr
             ]
             done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
             if done.returncode or not path.exists():
-                say(f"  not to be had: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+                report(f"  not to be had: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
                 continue
             entries.append(Entry(network, f"{network}, {name}", {"nncf": "openvino", "ort": "onnxruntime"}[tool], path))
     return entries

@@ -50,7 +50,7 @@ class Replay(NamedTuple):
         return self.own_s / self.cores / self.wall_s
 
 
-def replay(model: Path, work: Path, own_ms: Callable[[], float], say: Callable[[str], None]) -> Replay:
+def replay(model: Path, work: Path, own_ms: Callable[[], float], report: Callable[[str], None]) -> Replay:
     """Send lots through a daemon with this model. ``own_ms``: what one view costs its stages, on one core each."""
     device, broker = _device(model, work)
     broker.start()
@@ -59,17 +59,17 @@ def replay(model: Path, work: Path, own_ms: Callable[[], float], say: Callable[[
         pictures = _pictures(work / "pictures")
         _submit(device, pictures, "warm", 3)  # and so the daemon is up, and its caches are filled
         _wait(device, "warm", 3)
-        say(f"replaying {_ALONE} views, one at a time")
+        report(f"replaying {_ALONE} views, one at a time")
         alone = []
         for i in range(_ALONE):
             began = _submit(device, pictures, f"alone{i}", 1)
             _wait(device, f"alone{i}", 1)
             alone += _latencies(device, f"alone{i}", began)
-        say(f"replaying a lot of {_VIEWS} views of {JOINTS} joints")
+        report(f"replaying a lot of {_VIEWS} views of {JOINTS} joints")
         began = _submit(device, pictures, "lot", _VIEWS)
         _wait(device, "lot", _VIEWS)
         lot = _latencies(device, "lot", began)
-        say(f"replaying {_LONG * JOINTS} joints, watching memory")
+        report(f"replaying {_LONG * JOINTS} joints, watching memory")
         memory: list[float] = []
         _submit(device, pictures, "long", _LONG)
         _wait(device, "long", _LONG, lambda: memory.append(_memory_mb(device)))

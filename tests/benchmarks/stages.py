@@ -15,10 +15,9 @@ from convert.lowering.passes.head import HEAD
 from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.core.card import Quantisation
-from edge.core.decide import judge, score_of
+from edge.core.decide import decide
 from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
-from edge.core.intake import prepared
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
 from edge.core.rules import OperatingPoint, Rate
@@ -60,7 +59,7 @@ def _images() -> Iterator[Stage]:
     slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
     yield _timed("crop and resample a joint of four slices", lambda: prepare(PreprocessSpec(), slices, roi))
     spec = FeatureSpec(ranges=((0.0, 1.0),) * len(FEATURES))
-    yield _timed("crop an optical joint and measure its features", lambda: prepared(spec, {0: frame}, roi))
+    yield _timed("crop an optical joint and measure its features", lambda: spec.prepared({0: frame}, roi))
 
 
 def _decide(model: Path) -> Stage:
@@ -69,7 +68,7 @@ def _decide(model: Path) -> Stage:
     output = scorer.run(np.full(scorer.input_info.shape[1:], 128, np.uint8))
     rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)
     point = OperatingPoint(name="p", threshold=0.5, measured_on="", recall=rate, false_positive_rate=rate)
-    return _timed("decide a joint", lambda: judge(score_of(output, quantisation), point))
+    return _timed("decide a joint", lambda: decide(output, quantisation, point))
 
 
 def _journal(work: Path) -> Stage:

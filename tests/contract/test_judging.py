@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.core.errors import BundleRefused, RuntimeLost
+from edge.core.errors import BundleRefused, JudgeLost
 from edge.core.job import Job
 from edge.core.verdict import Call, Reason
 from edge.judging.client import JudgeProcess
@@ -101,7 +101,7 @@ def test_a_hang_or_a_crash_is_told_apart_and_the_next_task_finds_a_fresh_process
     bad = with_files(job, name)
     apart.start(lambda: None)
     first = apart.pid
-    with pytest.raises(RuntimeLost) as raised:
+    with pytest.raises(JudgeLost) as raised:
         list(apart.views(whole(bad, tmp_path), lambda: None))
     assert raised.value.reason == reason
     assert apart.pid is None
@@ -113,7 +113,7 @@ def test_a_hang_or_a_crash_is_told_apart_and_the_next_task_finds_a_fresh_process
 def test_what_was_judged_before_a_crash_has_been_given(apart: JudgeProcess, tmp_path: Path) -> None:
     job = with_files(make_job(joints=2, views=3), "fine.png", "fine.png", "crash.png")
     verdicts, given = apart.views(whole(job, tmp_path), lambda: None), []
-    with pytest.raises(RuntimeLost):
+    with pytest.raises(JudgeLost):
         given.extend(verdict.joint.id for verdict in verdicts)
     # The third view is decoded while the second is scored, so the crash may come as early as that.
     assert given[:2] == ["J0.0", "J0.1"]
@@ -156,5 +156,5 @@ def test_a_refused_bundle_is_refused_here_in_the_same_words() -> None:
 
 
 def test_a_bundle_that_never_finishes_loading_is_a_lost_runtime() -> None:
-    with pytest.raises(RuntimeLost, match="at loading the bundle"):
+    with pytest.raises(JudgeLost, match="at loading the bundle"):
         process(Load(choices=(Choice(bundle=b"mute"),)), start_s=0.5).start(lambda: None)

@@ -38,7 +38,7 @@ def damage_image(folder: Path, chance: random.Random) -> list[str]:
     if after is not None and after.shape == before.shape and bool((after == before).all()):
         return []
     document = json.loads((folder / "manifest.json").read_text())
-    views = [one["id"] for one in document["views"] if path.name in {part["file"] for part in one["slices"]}]
+    views = [view["id"] for view in document["views"] if path.name in {part["file"] for part in view["slices"]}]
     return [joint["id"] for joint in document["joints"] if joint["view"] in views]
 
 

@@ -60,7 +60,7 @@ def base_jobs(lots: Sequence[Path], bundles: Bundles) -> list[BaseJob]:
     """The jobs of all lots in turn, with their undisturbed verdicts, by ``axi-edge inspect``."""
     found = []
     each = [sorted(path for path in lot.iterdir() if path.is_dir()) for lot in lots]
-    for folder in (one for turn in zip(*each, strict=True) for one in turn):
+    for folder in (folder for turn in zip(*each, strict=True) for folder in turn):
         call = [sys.executable, "-m", "edge.cli", "inspect", str(folder)]
         for bundle in bundles:
             call += ["--bundle", str(bundle)]
@@ -201,7 +201,9 @@ class Rig:
         journal = {job.job_id: job for job in held(self.place / "journal.db").values()}
         expected = {(job, joint) for job, calls in self._calls.items() if job not in self._opaque for joint in calls}
         decided = {
-            (job_id, joint): one.verdict for job_id, job in journal.items() for joint, one in job.verdicts.items()
+            (job_id, joint): held_verdict.verdict
+            for job_id, job in journal.items()
+            for joint, held_verdict in job.verdicts.items()
         }
         events: dict[tuple[str, str], set[str]] = defaultdict(set)
         said = self.verdicts()

@@ -68,12 +68,12 @@ def run_fault(
 ) -> Result:
     """All rounds of one fault; raises Trouble at the first promise broken."""
 
-    def say(number: int) -> None:
+    def report(number: int) -> None:
         if not quiet and (number % 10 == 0 or rounds < 20):
             print(f"{fault.name}: round {number + 1} of {rounds}", flush=True)
 
     place = _made(work / fault.name.replace(" ", "-"))
-    stage = Stage(place, bundles, jobs, rounds, random.Random(f"{SEED} {fault.name}"), say, [])
+    stage = Stage(place, bundles, jobs, rounds, random.Random(f"{SEED} {fault.name}"), report, [])
     try:
         result = fault.run(stage)
     except Trouble as trouble:

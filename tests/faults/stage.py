@@ -22,7 +22,7 @@ class Stage(NamedTuple):
     jobs: list[BaseJob]
     rounds: int
     chance: random.Random
-    say: Callable[[int], None]
+    report: Callable[[int], None]
     rigs: list[Rig]
 
     def rig(
@@ -33,7 +33,7 @@ class Stage(NamedTuple):
 
     def each_round(self) -> Iterator[int]:
         for number in range(self.rounds):
-            self.say(number)
+            self.report(number)
             yield number
 
 

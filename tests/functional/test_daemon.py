@@ -122,7 +122,7 @@ def test_a_refused_job_raises_an_alarm_and_names_its_joints(
     assert device.stop() == 0
     refused = [verdict for verdict in verdicts(subscriber) if verdict["reason"] == "job_refused"]
     assert len(refused) == len(manifest["joints"])
-    assert {one["route"] for one in refused} == {"specialist"}
+    assert {verdict["route"] for verdict in refused} == {"specialist"}
     assert device.folders("rejected") == ["BAD", "EMPTY"]
     reason = json.loads((device.spool / "rejected" / "BAD" / "reason.json").read_text())
     assert "joints[0].roi" in reason["reason"]

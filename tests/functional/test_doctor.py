@@ -166,6 +166,8 @@ def test_a_full_disk_and_slow_kernels_are_found(device: Device) -> None:
     script = f'{mounts} && exec "$@"'
     code, found = device.check(("unshare", "--mount", "sh", "-c", script, "sh"))
     assert code == 1
-    assert found["disk spool"].startswith("fail 1 MiB free")
+    assert found["disk spool"].startswith("fail")
+    assert "spool: 1 MB and" in found["disk spool"]
+    assert "below [health] min_free_mb 256 no job is claimed" in found["disk spool"]
     assert found["kernels"].startswith("warn XNNPACK is off")
     assert "/proc/cpuinfo cannot be read" in found["kernels"]

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from tests.unit.edge.test_inspection import Line
 
 from edge.adapters.journal.store import Journal
 from edge.adapters.spool import FolderSpool
@@ -21,6 +20,7 @@ from edge.inspection.loop import MOST_DEATHS
 from edge.judging.slices import read_slice
 from tests.support.builders import make_job, write_job
 from tests.support.fakes import FakeScorer
+from tests.support.line import Line
 
 PROGRAM = "import sys; from tests.functional.test_poison import judge_all; judge_all(sys.argv[1])"
 
@@ -35,10 +35,7 @@ def judge_all(place: str) -> None:
         return read_slice(folder, *rest)
 
     scorer = FakeScorer(np.zeros((1, 4), np.uint8))
-    line = Line([], ledger=Journal(Path(place, "journal.db")), reader=read, scorer=scorer)
-    inspection = line.inspection._replace(spool=spool)
-    while inspection.step():
-        pass
+    Line([], spool=spool, ledger=Journal(Path(place, "journal.db")), reader=read, scorer=scorer).run()
 
 
 def test_a_job_that_kills_its_judge_is_set_aside_and_the_line_goes_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The unit under a real systemd, installed as the README says, against a real broker."""
+"""The unit under a real systemd, installed as the guide says, against a real broker."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_verdicts_arrive_from_under_a_real_systemd(bundle: Path, lots: Path, mos
 
 
 def _install(machine: ThrowAwayMachine, bundle: Path, lot: Path, port: int) -> None:
-    """What the README tells the IT engineer to do, inside the throw-away machine."""
+    """What the guide tells the IT engineer to do, inside the throw-away machine."""
     root = machine.root
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")

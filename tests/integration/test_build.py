@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from convert.cli import main as axi_convert
 from convert.conversion.flatfile import operations, problems
@@ -32,6 +32,18 @@ def model(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.keras"
     quick_model(lots / "learn", path, epochs=1)
     return path
+
+
+@pytest.fixture(scope="module")
+def float32(tmp_path_factory: pytest.TempPathFactory, model: Path, lots: Path) -> Path:
+    """A float32 bundle, signed with the ``key.pem`` beside it."""
+    folder = tmp_path_factory.mktemp("float32")
+    key = Ed25519PrivateKey.generate()
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    recipe = write_recipe(folder / "r.toml", model, lots, scheme="float32", name="float", budget=WIDE)
+    recipe.write_text(recipe.read_text() + '[signing]\nkey = "key.pem"\n')
+    assert axi_convert(["build", str(recipe), "--out", str(folder)]) == 0
+    return folder / "float-1.0.0"
 
 
 def test_a_bundle_replays_on_every_runtime_and_carries_its_lineage(bundle: Path) -> None:
@@ -115,17 +127,14 @@ def test_a_bad_recipe_is_named(
     assert says in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_signed_float32_bundle_opens_under_its_key_only(tmp_path: Path, model: Path, lots: Path) -> None:
-    key = Ed25519PrivateKey.generate()
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    recipe = write_recipe(tmp_path / "r.toml", model, lots, scheme="float32", name="float", budget=WIDE)
-    recipe.write_text(recipe.read_text() + '[signing]\nkey = "key.pem"\n')
-    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
-    opened = open_bundle(tmp_path / "float-1.0.0", key.public_key())
+def test_a_signed_float32_bundle_opens_under_its_key_only(float32: Path) -> None:
+    key = load_pem_private_key((float32.parent / "key.pem").read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    opened = open_bundle(float32, key.public_key())
     assert opened.signed
     assert opened.card.quantisation.input == TensorInfo(dtype="float32", shape=(1, 128, 128, 6))
     with pytest.raises(BundleRefused):
-        open_bundle(tmp_path / "float-1.0.0", Ed25519PrivateKey.generate().public_key())
+        open_bundle(float32, Ed25519PrivateKey.generate().public_key())
 
 
 def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(tmp_path: Path, model: Path, lots: Path) -> None:
@@ -185,13 +194,13 @@ def test_a_converter_that_dies_is_reported_not_followed(monkeypatch: pytest.Monk
     assert subprocess.run(["/bin/false"], check=False).returncode == 1
 
 
-def test_half_precision_runs_everywhere_and_is_half_as_large(tmp_path: Path, model: Path, lots: Path) -> None:
-    sizes = {}
-    for scheme in ("float16", "float32"):
-        recipe = write_recipe(tmp_path / f"{scheme}.toml", model, lots, scheme=scheme, name=scheme, budget=WIDE)
-        assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
-        sizes[scheme] = open_bundle(tmp_path / f"{scheme}-1.0.0").model_path.stat().st_size
-    assert sizes["float16"] < 0.6 * sizes["float32"]
+def test_half_precision_runs_everywhere_and_is_half_as_large(
+    tmp_path: Path, model: Path, lots: Path, float32: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "r.toml", model, lots, scheme="float16", name="float16", budget=WIDE)
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+    size, full = (open_bundle(path).model_path.stat().st_size for path in (tmp_path / "float16-1.0.0", float32))
+    assert size < 0.6 * full
 
 
 def test_a_file_that_one_runtime_refuses_ships_only_where_the_recipe_leaves_that_runtime_out(

@@ -61,7 +61,7 @@ def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
         (["nowhere.keras", "--data", "{lots}/evaluate"], "nowhere.keras: neither a bundle, nor a .keras file"),
         (["cnn3d", "--data", "{lots}/evaluate"], "holds no scores of the joints of evaluate"),
         (["baseline", "--data", "{lots}/evaluate", "--validation", "{lots}/evaluate"], "share board type"),
-        (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not a readable truth file"),
+        (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(

@@ -97,7 +97,7 @@ def test_an_image_bomb_is_refused(tmp_path: Path) -> None:
     """In a process of its own: the limit is read once, when the decoder is loaded."""
     (tmp_path / "bomb.png").write_bytes(cv2.imencode(".png", np.zeros((12_000, 12_000), np.uint8))[1].tobytes())
     code = (
-        "import sys; from pathlib import Path; from edge.adapters.images import read_slice;"
+        "import sys; from pathlib import Path; from edge.judging.slices import read_slice;"
         "from edge.core.job import ImageFormat, SliceFile\n"
         "try: read_slice(Path(sys.argv[1]), SliceFile(index=0, file='bomb.png'), ImageFormat())\n"
         "except Exception as error: print(type(error).__name__, error.reason)"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.unit.edge.test_inspection import Line
 
 from edge.adapters.journal.store import Journal
 from edge.adapters.journal.view import held
@@ -17,6 +16,7 @@ from edge.core.wire import Encoder, Topics
 from edge.daemon.recovery import open_journal
 from edge.upkeep.audit import audit
 from tests.support.builders import make_job, write_job
+from tests.support.line import Line
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ENCODER = Encoder("axi1", Topics("base"), "0", ModelRef(name="m", version="1.0.0", digest="sha256:0"))
@@ -36,9 +36,7 @@ def inspect_all(place: Path) -> list[str]:
     """One life of the inspection side; the topics that wait in the outbox after it."""
     spool = FolderSpool(place / "spool")
     journal = open_journal(place / "journal.db", spool, ENCODER, NOW)
-    line = Line([], ledger=journal)
-    while line.inspection._replace(spool=spool).step():
-        pass
+    Line([], spool=spool, ledger=journal).run()
     topics = [row.message.topic for row in journal.pending(1_000)]
     journal.close()
     return topics

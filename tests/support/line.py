@@ -40,7 +40,7 @@ class Line:
     """An inspection with everything around it faked."""
 
     def __init__(self, jobs: Sequence[ClaimedJob], **parts: object) -> None:
-        self.spool = FakeSpool(jobs)
+        self.spool: Any = parts.get("spool") or FakeSpool(jobs)
         self.ledger = parts.get("ledger") or FakeLedger()
         self.reader = parts.get("reader") or FakeReader()
         ticks = count()

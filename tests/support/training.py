@@ -25,6 +25,7 @@ joints = 32
 lot = "{lots}/validate"
 [evaluation]
 lot = "{lots}/evaluate"
+everywhere = 8
 [budget]
 {budget}
 """

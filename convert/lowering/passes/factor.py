@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import reduce
 
 import numpy as np
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import ArpackError, svds
 
 from convert.lowering.layers import Dense, Layer, Lstm, Network, Weights
 from edge.core.errors import ConfigError
@@ -21,10 +21,19 @@ def truncated(matrix: Weights, rank: int, seed: int = 0) -> tuple[Weights, Weigh
     """(rows, rank) and (rank, columns) whose product is nearest to ``matrix``. Raises ConfigError for no such rank."""
     if not 1 <= rank < min(matrix.shape):
         raise ConfigError(f"rank {rank} does not lie between 1 and {min(matrix.shape) - 1}; choose another")
-    left, values, right = svds(matrix.astype(np.float32), k=rank, rng=np.random.default_rng(seed))
-    order = np.argsort(values)[::-1]
+    left, values, right = _decomposed(matrix.astype(np.float32), rank, seed)
+    order = np.argsort(values)[::-1][:rank]
     root = np.sqrt(values[order])
     return (left[:, order] * root).astype(np.float32), (root[:, np.newaxis] * right[order]).astype(np.float32)
+
+
+def _decomposed(matrix: Weights, rank: int, seed: int) -> tuple[Weights, Weights, Weights]:
+    """Singular vectors and values, the ``rank`` largest or all of them, in any order."""
+    try:
+        found: tuple[Weights, Weights, Weights] = svds(matrix, k=rank, rng=np.random.default_rng(seed))
+    except ArpackError:  # the iteration may not settle, above all where the rank is near the matrix's own
+        return np.linalg.svd(matrix, full_matrices=False)
+    return found
 
 
 def factor_layers(network: Network, names: Collection[str], rank: int) -> Network:

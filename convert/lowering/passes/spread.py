@@ -32,7 +32,7 @@ def spread_factors(network: Network, sample: NDArray[np.uint8]) -> Network:
     ``sample``: patches (n, height, width, slices) that show how far the values reach.
     """
     seen = _Seen()
-    evaluate(network, sample, seen.hear)
+    evaluate(network, sample, seen.observe)
     layers: list[Layer] = list(network.layers)
     for i, layer in enumerate(layers):
         after = layers[i + 1] if i + 1 < len(layers) else None
@@ -92,7 +92,7 @@ class _Seen:
     def __init__(self) -> None:
         self._parts: dict[str, list[NDArray[np.float32]]] = {}
 
-    def hear(self, name: str, values: Any) -> None:
+    def observe(self, name: str, values: Any) -> None:
         if len(values.shape) < 4:  # not a volume
             self._parts.setdefault(name, []).append(np.asarray(values).reshape(-1, values.shape[-1]))
 

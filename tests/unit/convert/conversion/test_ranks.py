@@ -26,7 +26,7 @@ def lot(tmp_path_factory: pytest.TempPathFactory) -> LabelledLot:
 @pytest.mark.parametrize(("budget", "rank"), [(0.2, 4), (0.05, 8), (0.03, 8), (0.01, 16)])
 def test_the_smallest_within_budget_is_taken(lot: LabelledLot, budget: float, rank: int) -> None:
     perfect = lot.labels.astype(np.float64)
-    chosen = [one.rank for one in chosen_rank(TRIED, perfect, lot, budget + 1e-9) if one.chosen]
+    chosen = [tried.rank for tried in chosen_rank(TRIED, perfect, lot, budget + 1e-9) if tried.chosen]
     assert chosen == [rank]
 
 

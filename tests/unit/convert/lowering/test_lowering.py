@@ -175,7 +175,7 @@ def test_merging_gives_the_full_matrices_back() -> None:
     small_one = factorised(lstm_network(3, units=40), Ranks(lstm_input=3, lstm_recurrent=8, least_weights=10**9))
     merged = rewritten(read_network(small_one), "merge-products", patches(INPUT_SHAPE, 2))
     (lstm,) = (layer for layer in merged.layers if isinstance(layer, Lstm))
-    assert [one.shape for one in (*lstm.kernel, *lstm.recurrent)] == [(7, 160), (40, 160)]
+    assert [matrix.shape for matrix in (*lstm.kernel, *lstm.recurrent)] == [(7, 160), (40, 160)]
 
 
 @given(st.integers(1, 64))

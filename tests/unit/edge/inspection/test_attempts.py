@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.errors import JournalError, RuntimeLost
+from edge.core.errors import JournalError, JudgeLost
 from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Decision, Reason, Verdict
 from edge.core.wire import Message
@@ -134,11 +134,11 @@ class Fragile:
                 self.asked.append(joint.id)
                 if self.losses.get(joint.id, 0):
                     self.losses[joint.id] -= 1
-                    raise RuntimeLost(self.reason, f"lost at {joint.id}")
+                    raise JudgeLost(self.reason, f"lost at {joint.id}")
                 yield Verdict(joint.named, Decision(Call.NORMAL))
 
 
-def test_a_runtime_lost_once_costs_an_attempt_and_no_verdict() -> None:
+def test_a_judge_lost_once_costs_an_attempt_and_no_verdict() -> None:
     judge = Fragile({"J1.1": 1})
     line = Line([claimed(make_job("L-1", joints=3, views=2))], judge=judge)
     line.run()
