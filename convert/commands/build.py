@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convert.commands import Commands
 from convert.reports.pages import Table
 from convert.reports.terminal import plainly, show, tell
 
 if TYPE_CHECKING:
-    from convert.commands import Commands
     from convert.conversion.task import Decided
     from edge.core.rules import Rate
 

@@ -6,19 +6,16 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
 
+from convert.commands import Commands
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
 from convert.reports.terminal import console, plainly, show, tell
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
-
-if TYPE_CHECKING:
-    from convert.commands import Commands
 
 
 def add_evaluate(commands: Commands) -> None:

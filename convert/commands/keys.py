@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from convert.commands import Commands
 from edge.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from convert.commands import Commands
 
 PRIVATE, PUBLIC = "signing.pem", "signing.pub"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from convert.commands import Commands
 from convert.reference.plans import BUILD_LOTS, LOTS, OPTICAL_LOTS
 from convert.reports.terminal import bar
 from convert.simulator.difficulty import DIFFICULTIES
@@ -13,9 +14,6 @@ from convert.simulator.optical.lot import simulate_optical_lot
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from convert.commands import Commands
 
 _REFERENCE = {**LOTS, **BUILD_LOTS, **OPTICAL_LOTS}
 _OF_X_RAY = ("defect_share", "difficulty", "form")

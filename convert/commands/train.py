@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from convert.commands import Commands
 from convert.reports.terminal import bar, console, show
 from convert.training.plan import RECIPES
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
 from edge.core.preprocess import PreprocessSpec
-
-if TYPE_CHECKING:
-    from convert.commands import Commands
 
 _PLAN_OPTIONS = (
     "epochs",

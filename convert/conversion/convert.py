@@ -32,6 +32,7 @@ from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
 from convert.conversion.recipe import Recipe
 from convert.conversion.runtimes import Run, outputs_on, supported, thread_count
 from convert.conversion.task import Lots, Scored, Task, Tell
+from convert.lots.lot import LabelledLot
 from convert.lowering.layers import Network
 from convert.lowering.lower import (
     Lowered,
@@ -207,7 +208,7 @@ def measure(
     scores = {name: scores_of(run.outputs, quantisation) for name, run in runs.items()}
     preferred = scores.pop(runtimes[0].name)
 
-    def scores_on(lot: Any) -> Scores:
+    def scores_on(lot: LabelledLot) -> Scores:
         return scores_of(outputs_on(runtimes[0], "fast", model, lot.patches, thread_count()), quantisation)
 
     validation = None

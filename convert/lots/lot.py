@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -90,4 +90,5 @@ class LabelledLot:
             yield self.files.take(self.index[start : start + size])
 
     def subset(self, chosen: Positions, name: str) -> LabelledLot:
-        return LabelledLot(name, self.digest, self.files, self.index[chosen], tuple(self.rows[i] for i in chosen))
+        """Some of the joints; of the lot they come from, all that is known stays known."""
+        return replace(self, name=name, index=self.index[chosen], rows=tuple(self.rows[i] for i in chosen))

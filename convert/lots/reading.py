@@ -95,11 +95,9 @@ def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
 
 def _require_kind(lot: Path, spec: Spec) -> None:
     """Raises UsageError for graded joints where defects are wanted, or the other way round."""
-    has, wanted = "graded joints", "defects and normals"
-    graded = is_graded(lot)
+    graded, kinds = is_graded(lot), ("defects and normals", "graded joints")
     if graded != spec.takes_colour:
-        has, wanted = (has, wanted) if graded else (wanted, has)
-        raise UsageError(f"{lot / TRUTH}: of {has}; name a lot of {wanted}")
+        raise UsageError(f"{lot / TRUTH}: of {kinds[graded]}; name a lot of {kinds[not graded]}")
 
 
 def read_any_truth(lot: Path) -> Mapping[tuple[str, str], Row]:

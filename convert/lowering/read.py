@@ -180,7 +180,7 @@ def _lstm(name: str, layer: Any) -> list[Layer]:
     usual = (layer.activation.__name__, layer.recurrent_activation.__name__) == ("tanh", "sigmoid")
     if not usual or layer.return_sequences or layer.go_backwards or not layer.use_bias:
         raise ConfigError(f"layer {name!r}: only an LSTM with tanh, sigmoid, bias and its last state is lowered")
-    kernel, recurrent, bias = (np.asarray(get_weight, np.float32) for get_weight in layer.get_weights())
+    kernel, recurrent, bias = (np.asarray(weights, np.float32) for weights in layer.get_weights())
     return [Lstm(name, (kernel,), (recurrent,), bias)]
 
 

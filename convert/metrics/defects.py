@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from edge.core.logistic import probability
+from edge.core.logistic import logit, probability
 from edge.core.rules import Rate
 
 Scores = NDArray[np.float64]
@@ -57,8 +57,8 @@ def auroc_interval(scores: Scores, labels: Labels, confidence: float = 0.95) -> 
         bounds = rate(round(value * fewest), fewest, confidence)
         return Interval(value, min(value, bounds.low), max(value, bounds.high))
     reach = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(variance) / (value * (1 - value))
-    logit = math.log(value / (1 - value))
-    return Interval(value, probability(logit - reach), probability(logit + reach))
+    middle = logit(value)
+    return Interval(value, probability(middle - reach), probability(middle + reach))
 
 
 def rate(hits: int, total: int, confidence: float = 0.95) -> Rate:

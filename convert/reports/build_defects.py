@@ -15,7 +15,7 @@ from convert.conversion.task import AtPoint, Decided
 from convert.metrics.defects import Interval, auroc_interval, flipped
 from convert.reports.pages import Picture, Table, interval, share
 from convert.reports.style import INK, JointRow, joint_rows, save, write_png
-from edge.core.logistic import logits
+from edge.core.logistic import logit, logits
 
 
 def _accuracy(measured: Measured) -> Table:
@@ -88,7 +88,7 @@ def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> No
         chosen = measured.lot.labels == label
         left.plot(keras[chosen], ours[chosen], ".", color=colour, ms=3, alpha=0.6, label=name)
     for point in points:
-        at = float(np.log(point.threshold / (1 - point.threshold))) if 0 < point.threshold < 1 else 0.0
+        at = logit(point.threshold) if 0 < point.threshold < 1 else 0.0
         left.axhline(at, color="#9aa5ab", lw=0.8, ls="--")
         left.axvline(at, color="#9aa5ab", lw=0.8, ls="--")
         left.annotate(

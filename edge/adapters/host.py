@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.upkeep.ports import Free
 
 _ZONES = Path("/sys/class/thermal")
 _PLENTY = 10**9
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
 
 
 class LinuxHost:

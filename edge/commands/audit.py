@@ -5,20 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from edge.adapters.journal.view import held
 from edge.adapters.spool import survey
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import UsageError
 from edge.upkeep.audit import Account, audit
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_audit(commands: Commands) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.bundle.format import open_bundle
 from edge.bundle.signing import load_public_key
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.commands.activation import activate, rollback
 from edge.config import load_settings
 from edge.core.card import encode_card
 from edge.judging.loading import load_model
 from edge.judging.messages import Choice, Load
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_bundle(commands: Commands) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.commands.doctor import Health, examine
 from edge.config import load_settings
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_check(commands: Commands) -> None:

@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 from cryptography.x509 import load_pem_x509_certificates
 
-from edge.adapters.host import LinuxHost
+from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.view import totals
 from edge.config import Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.places import Place
 from edge.daemon.broker import try_broker
-from edge.daemon.wiring import utc_now
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.upkeep.disks import in_words, is_short
@@ -126,10 +125,8 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
         if not path:
             continue
         try:
-            ends = min(
-                load_pem_x509_certificate.not_valid_after_utc
-                for load_pem_x509_certificate in load_pem_x509_certificates(Path(path).read_bytes())
-            )
+            certificates = load_pem_x509_certificates(Path(path).read_bytes())
+            ends = min(certificate.not_valid_after_utc for certificate in certificates)
         except (OSError, ValueError) as error:
             yield Finding("certificate", Health.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
             continue

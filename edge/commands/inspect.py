@@ -8,19 +8,16 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.adapters.host import utc_now
+from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
 from edge.core.wire import Encoder, Topics, VerdictMessage
-from edge.daemon.wiring import utc_now
 from edge.jobs.folder import ClaimedJob, name_refused, open_folder, read_job
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
 from edge.judging.ports import Batch, views_of
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_inspect(commands: Commands) -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.daemon.run import run_daemon
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_run(commands: Commands) -> None:

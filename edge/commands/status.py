@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -12,14 +11,11 @@ from msgspec import Struct
 from edge.adapters.journal.view import Totals, totals
 from edge.adapters.spool import backlog
 from edge.bundle.format import open_bundle
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_status(commands: Commands) -> None:

@@ -6,18 +6,15 @@ import argparse
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from edge.adapters.mqtt import listen
-from edge.commands import add_config
+from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core import grades
 from edge.daemon.broker import broker_settings
-
-if TYPE_CHECKING:
-    from edge.commands import Commands
 
 
 def add_tail(commands: Commands) -> None:

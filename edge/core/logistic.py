@@ -24,6 +24,11 @@ def probabilities(logits: Floats) -> Floats:
     return scores
 
 
+def logit(score: float) -> float:
+    """ln(p / (1 - p)) of a probability between 0 and 1, neither of them included."""
+    return math.log(score / (1 - score))
+
+
 def logits(scores: Floats, end: float) -> Floats:
     """ln(p / (1 - p)) of many; nearer than ``end`` to 0 or 1 counts as ``end``."""
     inside = np.clip(scores, end, 1 - end)

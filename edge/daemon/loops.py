@@ -1,4 +1,4 @@
-"""The three loops, each in a thread of its own. They share nothing but the journal and events."""
+"""The three loops, each in a thread of its own. What they share is the journal, events, and values with a lock."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Daemon:
         log.info("stopped")
 
     def _watch(self, loops: list[Future[None]]) -> None:
-        """Feed the watchdog while both loops progress; return on a stop or when a loop ended."""
+        """Feed the watchdog while inspection and reporting progress; return on a stop or when a loop ended."""
         tick_s = min(1.0, (self._notifier.watchdog_s or 3.0) / 3)
         while not any(loop.done() for loop in loops):
             caught = signal.sigtimedwait(_SIGNALS, tick_s)

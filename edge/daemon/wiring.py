@@ -8,13 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from edge import __version__
 from edge.adapters.arrivals import Arrivals
-from edge.adapters.host import LinuxHost
+from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.adapters.spool import FolderSpool
@@ -43,10 +42,6 @@ from edge.upkeep.retention import Keep, Retention
 
 INSPECTION, REPORTING = "inspection", "reporting"
 _RETENTION_EVERY_S = 3_600.0
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Parts(NamedTuple):

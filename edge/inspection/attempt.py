@@ -20,7 +20,7 @@ from edge.judging.ports import Batch, ViewToJudge, views_of
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 2
-"""How often a job may cost the runtime its life before it is set aside."""
+"""How often a job may cost the judging process its life before it is set aside."""
 
 
 class _OverdueError(Exception):
@@ -55,8 +55,8 @@ class Attempt:
     def run(self) -> Result:
         """Decide every joint that is left.
 
-        A runtime that hangs or dies is started anew, and the job's remaining joints are tried once more; then they
-        go to the specialist, and the job is set aside.
+        A judging process that hangs or dies is started anew, and the job's remaining joints are tried once more; then
+        they go to the specialist, and the job is set aside.
         """
         left = self._left()
         if self._sheds(left):
@@ -109,7 +109,8 @@ class Attempt:
     def _judge_views(self, left: Sequence[ViewToJudge], until: float, *, look_ahead: bool) -> bool:
         """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest.
 
-        Without ``look_ahead`` the runtime meets no other job's images, which may have been what it was lost over.
+        Without ``look_ahead`` the judging process meets no other job's images, which may have been what it was lost
+        over.
         """
         if not left:
             return True
@@ -132,7 +133,7 @@ class Attempt:
                     raise _OverdueError
                 judged.append(next(verdicts))
         finally:
-            self.records.verdicts(self.job, self.entry, judged)  # also what was judged before the runtime was lost
+            self.records.verdicts(self.job, self.entry, judged)  # also what was judged before the judge was lost
         self.in_use.pace.note(len(judged), self.clock() - started)
 
 

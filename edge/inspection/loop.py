@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 MOST_DEATHS = 5
 """How often the whole program may die over a job, nothing judged in between, before the job is taken for the cause.
 
-More than for the runtime, which is what meets a job's images: this process dies of power cuts and of what people do.
+More than for the judging process, which meets a job's images: this one dies of power cuts and of what people do.
 """
 
 

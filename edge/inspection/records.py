@@ -13,7 +13,7 @@ from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
 from edge.inspection.ports import JobEntry, Ledger
 from edge.inspection.tally import Tally
 from edge.jobs.folder import ClaimedJob, RefusedJob
-from edge.judging.ports import ViewToJudge
+from edge.judging.ports import ViewToJudge, views_of
 
 
 class Records(NamedTuple):
@@ -27,12 +27,7 @@ class Records(NamedTuple):
 
     def left(self, job: Job, entry: JobEntry) -> list[ViewToJudge]:
         """What is not decided yet."""
-        decided = self.ledger.decided(entry)
-        views = (
-            ViewToJudge(view, tuple(joint for joint in job.joints_of(view) if joint.id not in decided))
-            for view in job.views
-        )
-        return [view for view in views if view.joints]
+        return views_of(job, self.ledger.decided(entry))
 
     def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
         """In one durable commit."""

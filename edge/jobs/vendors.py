@@ -199,7 +199,7 @@ class _Export:
 
 
 def _rows(raw: bytes, source: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Rows with names in lower case and texts stripped. Raises _WrongError at the first that cannot be read."""
+    """Rows with names in lower case and texts stripped. Raises _FormatError at the first that cannot be read."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -43,9 +43,13 @@ class ViewToJudge(NamedTuple):
     joints: tuple[Joint, ...]
 
 
-def views_of(job: Job) -> list[ViewToJudge]:
-    """All of a job's views that have joints."""
-    return [ViewToJudge(view, joints) for view in job.views if (joints := job.joints_of(view))]
+def views_of(job: Job, decided: Container[str] = ()) -> list[ViewToJudge]:
+    """A job's views that have joints, but for those ``decided`` already."""
+    views = (
+        ViewToJudge(view, tuple(joint for joint in job.joints_of(view) if joint.id not in decided))
+        for view in job.views
+    )
+    return [view for view in views if view.joints]
 
 
 class Batch(NamedTuple):

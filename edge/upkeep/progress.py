@@ -1,4 +1,4 @@
-"""Are both loops making progress?"""
+"""Are inspection and reporting making progress?"""
 
 from __future__ import annotations
 

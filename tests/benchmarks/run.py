@@ -209,7 +209,8 @@ def processor(cpuinfo: str) -> str:
     """What this ran on, from /proc/cpuinfo, with the instruction sets it has and those it lacks."""
     fields = dict(re.findall(r"^(model name|flags|Features)\s*: (.*)$", cpuinfo, re.MULTILINE))
     flags = set(fields.get("flags", fields.get("Features", "")).split())
-    has, lacks = ([name for name in DECISIVE if (name in flags) is there] for there in (True, False))
+    has = [name for name in DECISIVE if name in flags]
+    lacks = [name for name in DECISIVE if name not in flags]
     cores = len(os.sched_getaffinity(0))
     return (
         f"{fields.get('model name', 'unknown')}, {cores} cores. Instruction sets: {', '.join(has) or 'none of those'}; "

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from convert.demo.ports import free_port, opens
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
 from edge.reporting.ports import Outcome
-from tests.support.mosquitto import find_mosquitto
+from tests.support.mosquitto import Mosquitto, find_mosquitto
 
 pytestmark = pytest.mark.broker
 TEMPLATE = Path(__file__).parents[2] / "firmware_cfg" / "broker"
@@ -26,31 +25,24 @@ BASE, ELSEWHERE = "acme/penang/smt/line3/axi1", "acme/penang/smt/line3/axi2"
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """A broker configured as the guide says, with the users ``axi1`` and ``mes``; their passwords are their names."""
-    program, passwords = find_mosquitto(), shutil.which("mosquitto_passwd")
-    if program is None or passwords is None:
+    passwords = shutil.which("mosquitto_passwd")
+    if find_mosquitto() is None or passwords is None:
         pytest.skip("mosquitto is not installed here: apt-get install mosquitto")
     tmp_path.chmod(0o755)
-    port, etc = free_port(), tmp_path / "etc"
+    etc = tmp_path / "etc"
     (etc / "conf.d").mkdir(parents=True)
+    broker = Mosquitto(etc, config=DEBIAN.format(folder=etc))
     text = (TEMPLATE / "mosquitto.conf").read_text().replace("/etc/mosquitto", str(etc))
     assert "listener 1883\n" in text
-    (etc / "conf.d" / "axi.conf").write_text(text.replace("listener 1883\n", f"listener {port} 127.0.0.1\n"))
-    (etc / "mosquitto.conf").write_text(DEBIAN.format(folder=etc))
+    (etc / "conf.d" / "axi.conf").write_text(text.replace("listener 1883\n", f"listener {broker.port} 127.0.0.1\n"))
     shutil.copy(TEMPLATE / "acl.example", etc / "axi-acl")
     (etc / "axi-acl").chmod(0o600)
     for user, flag in (("axi1", "-c"), ("mes", "")):
         words = [passwords, "-b", *filter(None, [flag]), str(etc / "axi-passwords"), user, user]
         subprocess.run(words, check=True, capture_output=True)
-    broker = subprocess.Popen(
-        [program, "-c", str(etc / "mosquitto.conf")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    if not opens(port, lambda: broker.poll() is None, 10):
-        assert broker.stdout is not None
-        broker.kill()
-        pytest.fail(f"the broker does not start: {broker.stdout.read().decode()}")
-    yield port
-    broker.terminate()
-    broker.communicate(timeout=10)
+    broker.start()
+    yield broker.port
+    broker.stop()
 
 
 def session(port: int, user: str, password: str) -> MqttSession:

@@ -25,16 +25,18 @@ class Mosquitto:
     ``lasting``: sessions and retained messages survive in a file, which is written at every change.
     """
 
-    def __init__(self, folder: Path, *, extra: str = "", lasting: bool = True) -> None:
+    def __init__(self, folder: Path, *, extra: str = "", lasting: bool = True, config: str = "") -> None:
+        """``config``: what ``mosquitto.conf`` holds in place of the usual; something in it must listen on ``port``."""
         self._folder = folder
         self.port = free_port()
         folder.chmod(0o777)
         self._config = folder / "mosquitto.conf"
         keep = "persistence true\nautosave_interval 1\nautosave_on_changes true\n"
-        self._config.write_text(
+        usual = (
             f"user root\nlistener {self.port} 0.0.0.0\nallow_anonymous true\n"
             f"{f'{keep}persistence_location {folder}/' if lasting else ''}\nmax_queued_messages 0\n{extra}"
         )
+        self._config.write_text(config or usual)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

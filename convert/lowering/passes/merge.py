@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from convert.lowering.layers import Dense, Layer, Lstm, Network, Softmax, Weights
+from convert.lowering.layers import Dense, Layer, Lstm, Network, Softmax, Weights, single
 
 
 def merge_products(network: Network) -> Network:
@@ -40,6 +40,4 @@ def merge_lstm_inputs(network: Network) -> Network:
 
 
 def _product(matrices: tuple[Weights, ...]) -> Weights:
-    return reduce(lambda left, right: left @ right, (matrice.astype(np.float64) for matrice in matrices)).astype(
-        np.float32
-    )
+    return single(reduce(lambda left, right: left @ right, (matrix.astype(np.float64) for matrix in matrices)))

@@ -100,6 +100,7 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
         "2 rows of truth.csv name a joint that no job folder has, J1 of L9 first; they are left out",
         "2 joints have no row in truth.csv, J0.1 of L1 first; they are left out",
     ]
+    assert lot.subset(np.arange(1), "half").left_out == lot.left_out
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.adapters.host import utc_now
 from edge.core.wire import Message
-from edge.daemon.wiring import utc_now
 from edge.reporting.absence import Absence
 from edge.reporting.loop import Backoff, Reporting
 from edge.reporting.passing import PassingMessages
