@@ -13,7 +13,7 @@ from rich.console import Console
 from convert.commands import Commands
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
-from convert.reports.terminal import console, plainly, show, tell
+from convert.reports.terminal import console, plainly, show, tell, tell_each
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -49,29 +49,34 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
     if arguments.training:
         raise UsageError("--training: is for a lot of graded joints; leave it out")
     from convert.evaluation.defects import evaluate
-    from convert.evaluation.sources import scored, shipped_for
     from convert.lots.reading import load_lot
     from convert.lots.splits import split_by_board_type
     from convert.reports.defect_tables import all_tables, lots
     from convert.reports.evaluation import as_json, write_report
+    from convert.scorers.defects import shipped_for, source
 
+    sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
     test = load_lot(arguments.data, PreprocessSpec())
     if arguments.validation:
         validation = load_lot(arguments.validation, PreprocessSpec())
     else:
         held_back, validation = split_by_board_type(test, 0.5, 0)
         test = replace(held_back, name=f"{test.name}/test")
-    for sentence in dict.fromkeys((*validation.left_out, *test.left_out)):
-        tell(sentence)
-    words = arguments.models
-    if not words:
+        if any(len(set(side.labels.tolist())) < 2 for side in (test, validation)):
+            raise UsageError(
+                f"{arguments.data}: halved by board type, one half holds no defect or no normal joint; "
+                "name a lot to choose thresholds on with --validation"
+            )
+    tell_each((*validation.left_out, *test.left_out))
+    if not sources:
         words, unknown = shipped_for(validation, test)
         for name in unknown:
             tell(f"{name} left out: its recorded scores are of the reference lots only")
+        sources = [source(word) for word in words]
     models = []
-    for word in words:
-        tell(f"scoring {len(validation.rows) + len(test.rows)} joints with {word}")
-        models.append(scored(word, validation, test))
+    for each in sources:
+        tell(f"scoring {len(validation.rows) + len(test.rows)} joints with {each.name}")
+        models.append(each.scored(validation, test))
     evaluation = evaluate(validation, test, models)
     written = write_report(evaluation, arguments.out) if arguments.out else []
     _finish(arguments, written, as_json(evaluation), lots(evaluation), all_tables(evaluation))
@@ -81,10 +86,10 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
 def _evaluate_grades(arguments: argparse.Namespace) -> int:
     if arguments.training is None:
         raise UsageError(f"{arguments.data} holds graded joints: name the lot to learn from with --training")
-    from convert.evaluation.grades import evaluate_grades
     from convert.reports.grade_evaluation import grade_tables, write_grade_report
+    from convert.scorers.grades import grade
 
-    found = evaluate_grades(arguments.models, arguments.training, arguments.validation, arguments.data, tell)
+    found = grade(arguments.models, arguments.training, arguments.validation, arguments.data, tell)
     written = write_grade_report(found, arguments.out) if arguments.out else []
     _finish(arguments, written, msgspec.json.encode(found.figures), found.figures.lots, grade_tables(found))
     return 0

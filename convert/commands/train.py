@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.commands import Commands
-from convert.reports.terminal import bar, console, show
+from convert.reports.terminal import bar, console, show, tell_each
 from convert.training.plan import RECIPES
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
@@ -77,6 +77,7 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = replace(RECIPES[arguments.recipe], **given)
     lot = load_lot(arguments.data, PreprocessSpec())
     validation = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
+    tell_each((*lot.left_out, *(validation.left_out if validation else ())))
     data = train.sides(lot, plan, validation)
     start = load_model(arguments.start) if arguments.start else None
     if start is not None and not start.name.replace("_", "-").startswith(arguments.network):
@@ -119,6 +120,7 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
         validation = load_graded_lot(arguments.validation, FeatureSpec())
     else:
         lot, validation = split_by_board_type(lot, given.get("validation_share", 0.15), given.get("seed", 0))
+    tell_each((*lot.left_out, *validation.left_out))
     require_unseen(lot, validation)
     epochs = given.get("epochs", training.EPOCHS)
     with bar("training neurofuzzy", epochs) as progress:

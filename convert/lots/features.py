@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,12 +18,16 @@ from edge.core.fillet import Floats
 
 @dataclass(frozen=True)
 class GradedLot:
-    """Joints of an optical lot: their features, unscaled (n, features), and their truth."""
+    """Joints of an optical lot: their features, unscaled (n, features), and their truth.
+
+    ``left_out``: a sentence for what was passed over as the lot was read.
+    """
 
     name: str
     digest: str
     features: Floats
     rows: tuple[GradedRow, ...]
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def targets(self) -> NDArray[np.float32]:
@@ -45,7 +49,7 @@ class GradedLot:
         return np.array([row.board_type for row in self.rows])
 
     def subset(self, chosen: NDArray[np.int64], name: str) -> GradedLot:
-        return GradedLot(name, self.digest, self.features[chosen], tuple(self.rows[i] for i in chosen))
+        return replace(self, name=name, features=self.features[chosen], rows=tuple(self.rows[i] for i in chosen))
 
 
 def load_graded_lot(lot: Path, spec: FeatureSpec, tick: Tick = lambda _: None) -> GradedLot:
@@ -58,7 +62,7 @@ def load_graded_lot(lot: Path, spec: FeatureSpec, tick: Tick = lambda _: None) -
     for slices, joint, row in reading.joints(spec, truth, tick):
         features.append(measure(spec, cut_out(spec, slices[0], joint.roi)))
         rows.append(row)
-    return GradedLot(lot.name, reading.digest, np.stack(features), tuple(rows))
+    return GradedLot(lot.name, reading.digest, np.stack(features), tuple(rows), reading.left_out)
 
 
 def inputs_of(spec: FeatureSpec, features: Floats) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.table import Record, by_joint, columns_of, read_table, write_table
+from convert.lots.table import Record, by_joint, columns_in, read_table, write_table
 from edge.core.grades import GRADES, RELEASED
 
 _REQUIRED = ("job_id", "joint", "board_type", "grade")
@@ -57,12 +57,12 @@ class GradedRow(NamedTuple):
 
 def read_graded_truth(lot: Path) -> dict[tuple[str, str], GradedRow]:
     """(job_id, joint) -> truth, in the file's order. Raises UsageError naming file, line and column."""
-    return by_joint(lot, map(_parsed, read_table(lot, _REQUIRED)))
+    return by_joint(read_table(lot, _REQUIRED), _parsed)
 
 
 def is_graded(lot: Path) -> bool:
     """Does the lot hold graded joints, rather than defects and normals? False where nothing can be read."""
-    return "grade" in columns_of(lot)
+    return "grade" in columns_in(lot)
 
 
 @contextmanager

@@ -162,7 +162,7 @@ class JobReading:
 
         Raises UsageError for a folder that is no job or a view that cannot be judged, JobRefused for a broken manifest.
         """
-        for folder in sorted(path for path in self._lot.iterdir() if path.is_dir()):
+        for folder in sorted(path for path in self._lot.iterdir() if path.is_dir() and path.name[0] != "."):
             claimed = open_folder(folder)
             if not claimed.manifest:
                 raise UsageError(f"{folder}: holds no job that the device reads; remove it from the lot")

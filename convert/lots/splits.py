@@ -36,7 +36,9 @@ def split_by_board_type(lot: L, share: float, seed: int) -> tuple[L, L]:
     """
     types = sorted(set(lot.board_types))
     if len(types) < 2:
-        raise UsageError(f"{lot.name}: one board type only ({types[0]}); unseen-board validation needs two or more")
+        raise UsageError(
+            f"{lot.name}: one board type only ({types[0]}); name a lot of other board types with --validation"
+        )
     shuffled = np.random.default_rng(seed).permutation(types)
     held_out = shuffled[: min(len(types) - 1, max(1, round(share * len(types))))]
     inside = np.isin(lot.board_types, held_out)

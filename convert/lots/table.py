@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from edge.core.errors import UsageError
+from edge.jobs.tables import Row as TableRow
+from edge.jobs.tables import TableError, columns_of, read_rows
 
 TRUTH = "truth.csv"
 
@@ -64,12 +66,11 @@ class Record(NamedTuple):
         return UsageError(f"{self.where}: {column}: {problem}")
 
 
-def columns_of(lot: Path) -> list[str]:
+def columns_in(lot: Path) -> list[str]:
     """The columns that the lot's truth has; none where nothing can be read."""
     try:
-        with (lot / TRUTH).open(newline="", encoding="utf-8-sig") as stream:
-            return next(csv.reader(stream), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+        return columns_of((lot / TRUTH).read_bytes())
+    except (OSError, TableError):
         return []
 
 
@@ -77,20 +78,18 @@ def read_table(lot: Path, required: Sequence[str]) -> Iterator[Record]:
     """Every row. Raises UsageError naming all columns that are missing, and the line of a row that is not whole."""
     path = lot / TRUTH
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = [column for column in required if column not in (reader.fieldnames or [])]
-            if missing:
-                raise UsageError(f"{path}: columns {', '.join(missing)} are missing; docs/lots.md says what each holds")
-            for cells in reader:
-                where = f"{path}: line {reader.line_num}"
-                if None in cells or None in cells.values():
-                    raise UsageError(
-                        f"{where}: has another number of cells than the first row; quote texts with commas"
-                    )
-                yield Record(where, {name: cell.strip() for name, cell in cells.items()})
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: not readable ({error}); a lot has its truth there, as UTF-8") from error
+        for row in read_rows(path.read_bytes(), required):
+            yield Record(f"{path}: line {row.line}", _whole(row).cells)
+    except OSError as error:
+        raise UsageError(f"{path}: not readable ({error.strerror}); a lot has its truth there") from error
+    except TableError as error:
+        raise UsageError(f"{path}: {error} (docs/lots.md says what it holds)") from error
+
+
+def _whole(row: TableRow) -> TableRow:
+    if row.short:
+        raise TableError(f"line {row.line}: fewer cells than columns; leave what is not known empty")
+    return row
 
 
 @contextmanager
@@ -102,13 +101,12 @@ def write_table(lot: Path, columns: Sequence[str]) -> Iterator[Callable[[Iterabl
         yield writer.writerows
 
 
-def by_joint(lot: Path, rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+def by_joint(records: Iterable[Record], parsed: Callable[[Record], Row]) -> dict[tuple[str, str], Row]:
     """(job_id, joint) -> row, in the file's order. Raises UsageError for a joint that stands there twice."""
     found: dict[tuple[str, str], Row] = {}
-    for row in rows:
+    for record in records:
+        row = parsed(record)
         if (row.job_id, row.joint) in found:
-            raise UsageError(
-                f"{lot / TRUTH}: joint {row.joint} of {row.job_id} stands there twice; keep one of the rows"
-            )
+            raise record.wrong("joint", f"{row.joint} of {row.job_id} stands there twice; keep one of the rows")
         found[row.job_id, row.joint] = row
     return found

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from convert.lots.table import Record, by_joint, read_table, write_table
 
+NORMAL = "normal"
+"""The one class that is no defect."""
 _REQUIRED = ("job_id", "joint", "board_type", "label")
 
 
@@ -34,7 +36,7 @@ class TruthRow(NamedTuple):
 
 def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
     """(job_id, joint) -> truth, in the file's order. Raises UsageError naming file, line and column."""
-    return by_joint(lot, map(_parsed, read_table(lot, _REQUIRED)))
+    return by_joint(read_table(lot, _REQUIRED), _parsed)
 
 
 def truth_writer(lot: Path) -> AbstractContextManager[Callable[[Iterable[TruthRow]], None]]:
@@ -46,11 +48,15 @@ def _parsed(record: Record) -> TruthRow:
     label = record.required("label")
     if label not in {"0", "1"}:
         raise record.wrong("label", f"{label!r} is neither 0 (normal) nor 1 (defect)")
+    usual = "defect" if label == "1" else NORMAL
+    truth = record.text("truth", usual)
+    if (truth.casefold() == NORMAL) != (usual == NORMAL):
+        raise record.wrong("truth", f"{truth!r}, but label is {label}; correct one of the two")
     return TruthRow(
         job_id=record.required("job_id"),
         joint=record.required("joint"),
         board_type=record.required("board_type"),
-        truth=record.text("truth", "defect" if label == "1" else "normal"),
+        truth=truth,
         label=int(label),
         fill=record.number("fill"),
         void_share=record.number("void_share"),

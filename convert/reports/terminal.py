@@ -48,6 +48,12 @@ def tell(text: str) -> None:
     console.print(f"- {text}", markup=False, highlight=False)
 
 
+def tell_each(sentences: Iterable[str]) -> None:
+    """Of what several sources say, each sentence once."""
+    for sentence in dict.fromkeys(sentences):
+        tell(sentence)
+
+
 def plainly(text: str) -> None:
     """A line that is to be read or copied as it is: a path, a warning."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -8,13 +8,16 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from edge import __version__
 from edge.adapters.host import utc_now
 from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
+from edge.core.job import Polarity
 from edge.core.wire import Encoder, Topics, VerdictMessage
 from edge.jobs.folder import ClaimedJob, name_refused, open_folder, read_job
+from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
 from edge.judging.ports import Batch, views_of
@@ -40,6 +43,15 @@ def add_inspect(commands: Commands) -> None:
     )
     inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
     inspect.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
+    inspect.add_argument(
+        "--joint-type", default="", metavar="TYPE", help="of a result XML or a table that names none, as in [spool]"
+    )
+    inspect.add_argument(
+        "--polarity",
+        choices=get_args(Polarity),
+        default="solder_dark",
+        help="of a result XML or a table, as in [spool]",
+    )
     inspect.set_defaults(action=_inspect)
 
 
@@ -57,18 +69,22 @@ def _inspect(arguments: argparse.Namespace) -> int:
     )
     if not load.public_key_file:
         print("axi-edge: signature not checked; name the signer's key with --public-key", file=sys.stderr)
-    return inspect(arguments.job, load_models(load), arguments.device)
+    defaults = JobDefaults(arguments.joint_type, arguments.polarity)
+    return inspect(arguments.job, load_models(load), arguments.device, defaults)
 
 
-def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str) -> int:
-    """Print one verdict a joint; returns the exit code: 5 when any job was refused, else 0."""
+def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str, defaults: JobDefaults) -> int:
+    """Print one verdict a joint; returns the exit code: 5 when any job was refused, else 0.
+
+    ``defaults``: of jobs that come as a result XML or a table.
+    """
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"{folder}: no such folder; name job folders that hold a manifest.json")
+            raise UsageError(f"{folder}: no such folder; name job folders")
     encoder = Encoder(device, Topics("inspect"), __version__, loaded.models[0].bundle.reference, loaded.routes)
     code = 0
     for folder in folders:
-        claimed = open_folder(folder)
+        claimed = open_folder(folder, defaults)
         try:
             _print(_judged(claimed, loaded, encoder))
         except JobRefused as error:
@@ -82,6 +98,8 @@ def _judged(claimed: ClaimedJob, loaded: LoadedModels, encoder: Encoder) -> Iter
     job, unknown = read_job(claimed)
     if unknown:
         print(f"axi-edge: {claimed.folder}: unknown keys ignored: {', '.join(unknown)}", file=sys.stderr)
+    if any(joint.type == UNSAID for joint in job.joints):
+        print(f"axi-edge: {claimed.folder}: names no joint type; say it with --joint-type", file=sys.stderr)
     for verdict in loaded.judge.views(Batch(job, claimed.folder, views_of(job)), lambda: None):
         yield encoder.verdict(job, verdict, utc_now())
 

@@ -144,7 +144,10 @@ def parse_manifest(raw: bytes, *, source: str = "manifest.json") -> Manifest:
     Raises JobRefused with ``source``, the field and the remedy in its text.
     """
     if not raw:
-        raise JobRefused(f"{source}: missing, empty or no regular file; export it with the job (contract {SCHEMA})")
+        raise JobRefused(
+            f"{source}: missing, empty or no regular file; a job folder holds one (contract {SCHEMA}), or a result XML "
+            "with rois.csv, or joints.csv"
+        )
     try:
         document = msgspec.json.decode(raw)
         json.loads(raw, object_pairs_hook=_distinct)

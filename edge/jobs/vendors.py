@@ -11,16 +11,17 @@ is lost with a refused job.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from edge.core.job import SCHEMA
+from edge.jobs.tables import TableError, read_rows
 
 ROIS, TABLE = "rois.csv", "joints.csv"
+UNSAID = "unknown"
+"""The type of a joint that neither the job nor the configuration names: no bundle judges it."""
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SLICE_FILE = re.compile(r"(?P<view>.+?)(?P<slice>\d{2})\.(?:png|jpe?g|tiff?|bmp)", re.IGNORECASE)
 _DEEPEST = 64
@@ -199,31 +200,16 @@ class _Export:
 
 
 def _rows(raw: bytes, source: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Rows with names in lower case and texts stripped. Raises _FormatError at the first that cannot be read."""
+    """Raises _FormatError at the first row that cannot be read."""
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _FormatError(f"{source}: not UTF-8 text ({error}); export it as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        missing = [column for column in columns if column not in names]
-        if missing:
-            raise _FormatError(f"{source}: column {missing[0]!r} is missing; the first row must name the columns")
-        for cells in reader:
-            if len(cells) > len(names):
-                raise _FormatError(
-                    f"{source}: line {reader.line_num}: more cells than columns; quote texts with commas"
-                )
-            if any(cell.strip() for cell in cells):
-                padded = [*cells, *[""] * (len(names) - len(cells))]
-                yield {name: cell.strip() for name, cell in zip(names, padded, strict=True)}
-    except csv.Error as error:
-        raise _FormatError(f"{source}: line {reader.line_num}: {error}; export it again") from error
+        for row in read_rows(raw, columns):
+            yield row.cells
+    except TableError as error:
+        raise _FormatError(f"{source}: {error}") from error
 
 
 def _joint(name: str, refdes: str, pin: str, kind: str, call: str) -> dict[str, Any]:
-    joint: dict[str, Any] = {"id": name, "refdes": refdes, "pin": pin, "type": kind or "unknown", "view": ""}
+    joint: dict[str, Any] = {"id": name, "refdes": refdes, "pin": pin, "type": kind or UNSAID, "view": ""}
     return joint | ({"machine_call": {"name": call}} if call else {})
 
 

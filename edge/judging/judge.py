@@ -80,7 +80,9 @@ class Judge:
         (OSError).
         """
         job, folder, left, _ = batch
-        begun = [self._begin(job, left[0].view, folder)] if left and not self._is_foreseen(batch) else []
+        if not left:  # a board of which nothing was flagged, or nothing is left to judge
+            return
+        begun = [self._begin(job, left[0].view, folder)] if not self._is_foreseen(batch) else []
         for part, following in zip(left, [*left[1:], None], strict=True):
             present = begun.pop() if begun else None
             foreseen = self._ahead.judging

@@ -172,3 +172,25 @@ def test_a_job_in_the_machines_own_words_gets_the_same_scores(job: Path, bundle:
     assert code == 5
     assert "column 'xmin' is missing" in said
     assert {verdict["reason"] for verdict in verdicts} == ({"job_refused"} if told is as_xml else set())
+
+
+def test_a_board_of_which_nothing_was_flagged_is_valid_and_spoils_no_other_job(
+    job: Path, bundle: Path, tmp_path: Path
+) -> None:
+    empty = Path(shutil.copytree(job, tmp_path / "empty"))
+    (empty / "manifest.json").write_text(json.dumps({**manifest(job), "job_id": "empty", "joints": []}))
+    code, verdicts, _ = inspect(empty, job, "--bundle", bundle)
+    assert code == 0
+    assert {verdict["job_id"] for verdict in verdicts} == {manifest(job)["job_id"]}
+
+
+def test_a_table_that_names_no_type_is_judged_by_the_one_that_is_said(job: Path, bundle: Path) -> None:
+    document = manifest(job)
+    (job / "manifest.json").unlink()
+    as_table(job, document)
+    table = (job / "joints.csv").read_text()
+    (job / "joints.csv").write_text(table.replace(",type,", ",kind,"))
+    code, verdicts, said = inspect(job, "--bundle", bundle)
+    assert (code, {verdict["reason"] for verdict in verdicts}) == (0, {"unsupported_joint_type"})
+    assert "names no joint type; say it with --joint-type" in said
+    assert {verdict["reason"] for verdict in inspect(job, "--bundle", bundle, "--joint-type", "PTH")[1]} == {None}

@@ -14,8 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from convert.cli import main as axi_convert
+from convert.conversion.convert import lower as lower_step
+from convert.conversion.convert import read
 from convert.conversion.flatfile import operations, problems
 from convert.conversion.quantise import quantised_file
+from convert.conversion.task import Lots
+from convert.conversion.tasks import load_recipe
+from convert.lots.reading import load_lot
 from convert.lowering.lower import lower
 from convert.lowering.passes.head import HEAD
 from convert.networks.cnn3d import cnn3d
@@ -28,10 +33,9 @@ from tests.support.training import WIDE, quick_model, write_recipe
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory, lots: Path) -> Path:
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    quick_model(lots / "learn", path, epochs=1)
-    return path
+def model(bundle: Path) -> Path:
+    """What the shared bundle was made of."""
+    return bundle.parents[1] / "model.keras"
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +62,13 @@ def test_a_bundle_replays_on_every_runtime_and_carries_its_lineage(bundle: Path)
 
 
 def test_the_gate_refuses_by_exit_code_writes_no_bundle_and_leaves_the_report(
-    tmp_path: Path, model: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, lots: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A model that int8 ruins, though float does not mind."""
-    recipe = write_recipe(tmp_path / "r.toml", model, lots, budget="max_auroc_drop = 0.0\nmax_flipped = 0.0")
+    quick_model(lots / "learn", tmp_path / "model.keras", epochs=1)
     flat = tmp_path / "flat.keras"
-    spoil(model, flat)
-    recipe.write_text(recipe.read_text().replace(str(model), str(flat)))
+    spoil(tmp_path / "model.keras", flat)
+    recipe = write_recipe(tmp_path / "r.toml", flat, lots, budget="max_auroc_drop = 0.0\nmax_flipped = 0.0")
     code = axi_convert(["build", str(recipe), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err
     assert code == 6, said
@@ -137,23 +141,32 @@ def test_a_signed_float32_bundle_opens_under_its_key_only(float32: Path) -> None
         open_bundle(float32, Ed25519PrivateKey.generate().public_key())
 
 
-def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(tmp_path: Path, model: Path, lots: Path) -> None:
+def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(
+    tmp_path: Path, model: Path, lots: Path, bundle: Path
+) -> None:
     from convert.networks.scoring import load_model
 
     load_model(model).export(tmp_path / "saved", verbose=False)
-    recipes = [
-        write_recipe(tmp_path / f"{name}.toml", source, lots, name=name, budget=WIDE)
-        for name, source in (("of-keras", model), ("of-saved", tmp_path / "saved"))
-    ]
-    for recipe in recipes:
-        recipe.write_text(recipe.read_text().replace("[quantisation]", "[quantisation]\nbands = 0.5"))
-        assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
-    first, second = (open_bundle(tmp_path / f"{name}-1.0.0") for name in ("of-keras", "of-saved"))
+    recipe = write_recipe(tmp_path / "r.toml", tmp_path / "saved", lots, name="of-saved", budget=WIDE)
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path)]) == 0
+    first, second = open_bundle(bundle), open_bundle(tmp_path / "of-saved-1.0.0")
     assert first.model_path.read_bytes() == second.model_path.read_bytes()
     assert first.card.lineage.source_digest != second.card.lineage.source_digest
-    report = json.loads((tmp_path / "of-saved-1.0.0.report" / "report.json").read_text())
-    assert report["lowering"][-1]["name"] == "bands"
-    assert report["lowering"][-1]["weights"] > report["lowering"][-2]["weights"]
+
+
+def test_layers_grow_into_bands_where_the_recipe_lets_them(tmp_path: Path, model: Path, lots: Path) -> None:
+    from convert.networks.scoring import load_model
+
+    path = write_recipe(tmp_path / "r.toml", model, lots, budget=WIDE)
+    path.write_text(path.read_text().replace("[quantisation]", "[quantisation]\nbands = 0.5"))
+    recipe, task = load_recipe(path)
+    spec = task.spec(keras := load_model(model), recipe)
+    learn, validate, evaluate = (load_lot(lots / name, spec) for name in ("learn", "validate", "evaluate"))
+    together = Lots(learn, validate, evaluate)
+    lowering = lower_step(recipe, read(recipe, task, keras, together, print), together, print)
+    *_, flat, bands = lowering.lowered.rewrites
+    assert (flat.name, bands.name) == ("flatten", "bands")
+    assert bands.weights > flat.weights
 
 
 def test_reading_the_file_finds_what_the_converter_does_not_say(model: Path) -> None:

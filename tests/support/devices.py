@@ -60,6 +60,7 @@ lot = "{lots}/learn"
 joints = 128
 [evaluation]
 lot = "{lots}/evaluate"
+everywhere = 8
 [budget]
 {budget}
 """

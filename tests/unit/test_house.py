@@ -43,7 +43,7 @@ def test_the_convert_command_starts_without_tensorflow() -> None:
 
 
 def test_lots_metrics_and_evaluation_are_numbers_and_bring_no_tensorflow() -> None:
-    """Every module of theirs is imported; what needs TensorFlow they import where it is used."""
+    """Every module of theirs is imported; the import contract looks into functions, too."""
     code = (
         "import pkgutil, sys, convert.lots, convert.metrics, convert.evaluation\n"
         "for room in (convert.lots, convert.metrics, convert.evaluation):\n"

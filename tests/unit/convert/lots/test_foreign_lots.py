@@ -106,14 +106,30 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
 @pytest.mark.parametrize(
     ("columns", "rows", "problem"),
     [
-        ("job_id,label", [("L1", 0)], "columns joint, board_type are missing"),
+        ("job_id,label", [("L1", 0)], "columns 'joint', 'board_type' are missing; the first row"),
+        ("job_id;joint;board_type;label", [("L1;J0.0;MB-1;0",)], "missing; its columns are separated by ';'"),
+        ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1")], "line 2: fewer cells than columns"),
+        (
+            "job_id,joint,board_type,label,truth",
+            [("L1", "J0.0", "MB-1", 0, "missing")],
+            "truth: 'missing', but label is 0",
+        ),
+        (
+            "job_id,joint,board_type,label,truth",
+            [("L1", "J0.0", "MB-1", 1, "Normal")],
+            "truth: 'Normal', but label is 1",
+        ),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "")], r"line 2: label: empty"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "", 1)], r"line 2: board_type: empty"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "yes")], r"line 2: label: 'yes' is neither 0"),
-        ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", 1, 2)], r"line 2: has another number of cells"),
+        ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", 1, 2)], r"line 2: more cells than columns"),
         ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "0,5")], r"fill: '0,5' is not a number"),
         ("job_id,joint,board_type,label,disputed", [("L1", "J0.0", "MB-1", 1, 2)], r"disputed: '2' is neither 0 nor 1"),
-        ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", 1)] * 2, r"J0\.0 of L1 stands there twice"),
+        (
+            "job_id,joint,board_type,label",
+            [("L1", "J0.0", "MB-1", 1)] * 2,
+            r"line 3: joint: J0\.0 of L1 stands there twice",
+        ),
         ("job_id,joint,board_type,grade", [("L1", "J0.0", "MB-1", "fine")], r"grade: 'fine' is no grade; use poor"),
     ],
 )
@@ -142,3 +158,18 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     text = (tmp_path / "truth.csv").read_text()
     (tmp_path / "truth.csv").write_text(text, encoding="utf-8-sig")
     assert len(load_lot(tmp_path, SPEC).rows) == 1
+
+
+def test_what_spreadsheets_and_desktops_leave_behind_is_no_matter(tmp_path: Path) -> None:
+    """A byte order mark, spaces and capitals in the first row, rows of nothing but commas, hidden folders."""
+    as_manifest(tmp_path, make_job("L1", joints=1))
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "truth.csv").write_bytes("\ufeffJob_ID, Joint,board_type ,LABEL\r\nL1,J0.0,MB-1,1\r\n,,,\r\n".encode())
+    assert load_lot(tmp_path, SPEC).labels.tolist() == [1]
+
+
+def test_truth_in_another_encoding_is_named_by_its_line(tmp_path: Path) -> None:
+    as_manifest(tmp_path, make_job("L1", joints=1))
+    (tmp_path / "truth.csv").write_bytes("job_id,joint,board_type,label\nL1,J0.0,Gerät,1\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"truth\.csv: line 2: not UTF-8 text"):
+        load_lot(tmp_path, SPEC)

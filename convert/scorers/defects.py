@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from convert.conversion.parity import scores_of
+from convert.conversion.runtimes import outputs_on, thread_count
 from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
 from convert.lots.lot import LabelledLot
 from convert.metrics.defects import Scores
+from convert.networks.scoring import load_model, score
 from convert.shipped.paths import SHIPPED
 from convert.training import grey_baseline as baseline
+from edge.bundle.format import open_bundle
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
+from edge.judging.runtime import installed_runtimes
 
 _CHUNK = 512
 
@@ -30,15 +36,27 @@ def shipped_for(validation: LabelledLot, test: LabelledLot) -> tuple[list[str], 
     return known, unknown
 
 
-def scored(word: str, validation: LabelledLot, test: LabelledLot) -> Scored:
-    """Score both lots with what ``word`` names: a shipped reference model, a bundle's folder or a ``.keras`` file.
+@dataclass(frozen=True)
+class Source:
+    """A model at hand. ``note`` says how its scores come about; ``score`` gives p_defect of a lot, float64 (n,)."""
 
-    Raises UsageError for anything else, and for recorded scores of other lots.
+    name: str
+    note: str
+    score: Callable[[LabelledLot], Scores]
+
+    def scored(self, validation: LabelledLot, test: LabelledLot) -> Scored:
+        """Both lots' scores. Raises UsageError where they were recorded and are of other lots."""
+        return Scored(self.name, self.note, self.score(validation), self.score(test))
+
+
+def source(word: str) -> Source:
+    """What ``word`` names: a shipped reference model, a bundle's folder or a ``.keras`` file.
+
+    Raises UsageError for anything else, ConfigError or BundleRefused for what cannot be read.
     """
     path = SHIPPED.get(word) or Path(word)
     name = word if word in SHIPPED else path.stem if path.suffix == ".keras" else path.name
-    note, score = _scorer(word, path)
-    return Scored(name, note, score(validation), score(test))
+    return Source(name, *_scorer(word, path))
 
 
 def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
@@ -58,19 +76,12 @@ def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]
 
 
 def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
-    from convert.networks.scoring import load_model, score
-
     model = load_model(path)
     return lambda lot: score(model, lot)
 
 
 def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
     """On the preferred runtime's fast kernels, as the daemon runs it, in a process without TensorFlow."""
-    from convert.conversion.parity import scores_of
-    from convert.conversion.runtimes import outputs_on, thread_count
-    from edge.bundle.format import open_bundle
-    from edge.judging.runtime import installed_runtimes
-
     bundle = open_bundle(path)
     if bundle.card.preprocess != PreprocessSpec():
         raise UsageError(
@@ -79,8 +90,8 @@ def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
     runtime = installed_runtimes()[0]
     content = bundle.model_path.read_bytes()
 
-    def score(lot: LabelledLot) -> Scores:
+    def score_on_device(lot: LabelledLot) -> Scores:
         parts = [outputs_on(runtime, "fast", content, patches, thread_count()) for patches in lot.batches(_CHUNK)]
         return scores_of(np.concatenate(parts), bundle.card.quantisation)
 
-    return f"{bundle.card.quantisation.scheme} on {runtime.name}", score
+    return f"{bundle.card.quantisation.scheme} on {runtime.name}", score_on_device
