@@ -17,14 +17,17 @@ import convert.cli
 import edge.cli
 from convert.conversion.recipe import Recipe
 from edge.core import schemas
+from edge.core.job import parse_manifest
 from edge.core.payloads import PAYLOADS
 from edge.core.verdict import Reason
+from edge.jobs.vendors import JobDefaults, read_joint_table, read_result_xml
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guides"
 INTEGRATE, OWN_DATA, DEVELOP = (
     (GUIDES / f"{name}.md").read_text("utf-8") for name in ("integrate", "own-data", "develop")
 )
+_SHOWN = {kind: re.compile(rf"^```{kind}\n(.*?)^```", re.MULTILINE | re.DOTALL) for kind in ("xml", "csv")}
 _NEEDED = ("needed", "none")
 _EXAMPLE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -53,6 +56,23 @@ def _texts(node: ast.expr) -> Iterator[str]:
             yield text
         case ast.JoinedStr(values=[ast.Constant(value=start), ast.FormattedValue(value=ast.IfExp() as either)]):
             yield from (f"{start}{end.value}" for end in (either.body, either.orelse) if isinstance(end, ast.Constant))
+
+
+def test_the_exports_shown_are_read_as_the_guide_says() -> None:
+    """The result XML with its boxes, and the table: the manifest's joint, under the ids that are said."""
+    (xml,), (rois, table) = _SHOWN["xml"].findall(INTEGRATE), _SHOWN["csv"].findall(INTEGRATE)
+    files = ["01015400.jpg", "01015401.jpg"]
+    readings = (
+        read_result_xml(xml.encode(), rois.encode(), files, JobDefaults()),
+        read_joint_table(table.encode(), "F1", files, JobDefaults()),
+    )
+    jobs = [parse_manifest(json.dumps(reading.document).encode()).job for reading in readings]
+    assert [reading.problem for reading in readings] == ["", ""]
+    assert [job.job_id for job in jobs] == ["SN001_2026-11-21T08:15:30Z", "F1"]
+    for job in jobs:
+        (joint,), (view,) = job.joints, job.views
+        assert (joint.id, joint.type, joint.view, tuple(joint.roi)) == ("J5.12", "PTH", "010154", (412, 300, 470, 358))
+        assert [part.index for part in view.slices] == [0, 1]
 
 
 @pytest.mark.parametrize("reason", list(Reason))
