@@ -50,7 +50,7 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
         raise UsageError("--training: is for a lot of graded joints; leave it out")
     from convert.evaluation.defects import evaluate
     from convert.lots.reading import load_lot
-    from convert.lots.splits import split_by_board_type
+    from convert.lots.splits import has_both_classes, split_by_board_type
     from convert.reports.defect_tables import all_tables, lots
     from convert.reports.evaluation import as_json, write_report
     from convert.scorers.defects import shipped_for, source
@@ -62,7 +62,7 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
     else:
         held_back, validation = split_by_board_type(test, 0.5, 0)
         test = replace(held_back, name=f"{test.name}/test")
-        if any(len(set(side.labels.tolist())) < 2 for side in (test, validation)):
+        if not (has_both_classes(test) and has_both_classes(validation)):
             raise UsageError(
                 f"{arguments.data}: halved by board type, one half holds no defect or no normal joint; "
                 "name a lot to choose thresholds on with --validation"

@@ -21,6 +21,7 @@ from convert.conversion.parity import (
     Identity,
     Measured,
     RuntimeFigures,
+    device_scores,
     identity,
     readings_apart,
     require_sense,
@@ -30,7 +31,7 @@ from convert.conversion.parity import (
 from convert.conversion.quantise import quantised_file
 from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
 from convert.conversion.recipe import Recipe
-from convert.conversion.runtimes import Run, outputs_on, supported, thread_count
+from convert.conversion.runtimes import Run, supported
 from convert.conversion.task import Lots, Scored, Task, Tell
 from convert.lots.lot import LabelledLot
 from convert.lowering.layers import Network
@@ -209,7 +210,7 @@ def measure(
     preferred = scores.pop(runtimes[0].name)
 
     def scores_on(lot: LabelledLot) -> Scores:
-        return scores_of(outputs_on(runtimes[0], "fast", model, lot.patches, thread_count()), quantisation)
+        return device_scores(runtimes[0], model, lot.patches, quantisation)
 
     validation = None
     if lots.validation is not None and source.validation is not None:
@@ -234,7 +235,7 @@ def _boundary(recipe: Recipe, task: Task, source: Source, model: bytes, lowered:
     )
     if asked.scheme != "int8":
         return quantisation
-    raw = scores_of(outputs_on(runtimes[0], "fast", model, source.calibration, thread_count()), quantisation)
+    raw = device_scores(runtimes[0], model, source.calibration, quantisation)
     head = task.fitted_head(quantisation.head, raw, source.calibrated)
     return msgspec.structs.replace(quantisation, head=head)
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.conversion.runtimes import Run, run_on, thread_count
+from convert.conversion.runtimes import Run, outputs_on, run_on, thread_count
 from convert.lots.lot import LabelledLot
 from convert.metrics.defects import Scores
 from edge.core.card import Quantisation
@@ -113,6 +113,11 @@ def readings_of(outputs: NDArray[Any], quantisation: Quantisation) -> NDArray[np
 def scores_of(outputs: NDArray[Any], quantisation: Quantisation) -> Scores:
     """p_defect, or quality index, of each row of raw outputs, as the device computes it."""
     return np.array([score_of(row, quantisation) for row in outputs])
+
+
+def device_scores(runtime: RuntimeInfo, model: bytes, patches: NDArray[np.uint8], quantisation: Quantisation) -> Scores:
+    """``scores_of`` what the model gives as devices run it: on fast kernels, with every core."""
+    return scores_of(outputs_on(runtime, "fast", model, patches, thread_count()), quantisation)
 
 
 class RuntimeFigures(msgspec.Struct, frozen=True):

@@ -48,9 +48,14 @@ def split_by_board_type(lot: L, share: float, seed: int) -> tuple[L, L]:
     )
 
 
+def has_both_classes(lot: LabelledLot) -> bool:
+    """Are there defects and normals?"""
+    return len(set(lot.labels.tolist())) == 2
+
+
 def require_both_classes(lot: LabelledLot) -> None:
     """Raises UsageError for a lot of defects or of normals only: nothing can be measured on it."""
-    if len(set(lot.labels.tolist())) < 2:
+    if not has_both_classes(lot):
         raise UsageError(f"{lot.name}: holds one class only; name a lot with defects and normals")
 
 

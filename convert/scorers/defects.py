@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.conversion.parity import scores_of
-from convert.conversion.runtimes import outputs_on, thread_count
+from convert.conversion.parity import device_scores
+from convert.conversion.runtimes import supported
 from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
 from convert.lots.lot import LabelledLot
@@ -20,7 +20,6 @@ from convert.training import grey_baseline as baseline
 from edge.bundle.format import open_bundle
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
-from edge.judging.runtime import installed_runtimes
 
 _CHUNK = 512
 
@@ -87,11 +86,11 @@ def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
         raise UsageError(
             f"{path}: cuts its patches otherwise than evaluate does; only the default [preprocess] is known"
         )
-    runtime = installed_runtimes()[0]
+    runtime = supported(())[0]
     content = bundle.model_path.read_bytes()
 
     def score_on_device(lot: LabelledLot) -> Scores:
-        parts = [outputs_on(runtime, "fast", content, patches, thread_count()) for patches in lot.batches(_CHUNK)]
-        return scores_of(np.concatenate(parts), bundle.card.quantisation)
+        parts = (device_scores(runtime, content, some, bundle.card.quantisation) for some in lot.batches(_CHUNK))
+        return np.concatenate(list(parts))
 
     return f"{bundle.card.quantisation.scheme} on {runtime.name}", score_on_device

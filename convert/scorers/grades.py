@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from convert.conversion.parity import scores_of
-from convert.conversion.runtimes import outputs_on, supported, thread_count
+from convert.conversion.parity import device_scores
+from convert.conversion.runtimes import supported
 from convert.conversion.task import Tell
 from convert.evaluation.grades import Classified, Evaluated, Indexed, evaluate_grades
 from convert.lots.features import GradedLot, inputs_of, load_graded_lot
@@ -60,8 +60,7 @@ def _indexed(word: str, training: Path, test: Path, learnt: GradedLot, seen: Gra
         runtime, tflite = supported(())[0], bundle.model_path.read_bytes()
 
         def run(levels: Any) -> Numbers:
-            raw = outputs_on(runtime, "fast", tflite, levels[:, np.newaxis, np.newaxis, :], thread_count())
-            return scores_of(raw, bundle.card.quantisation)
+            return device_scores(runtime, tflite, levels[:, np.newaxis, np.newaxis, :], bundle.card.quantisation)
 
         first, second = (run(levels_of(spec, _features(spec, *pair))) for pair in ((learnt, training), (seen, test)))
         note = f"{bundle.card.quantisation.scheme} on {runtime.name}, thresholds of its card"

@@ -16,7 +16,7 @@ from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Polarity
 from edge.core.wire import Encoder, Topics, VerdictMessage
-from edge.jobs.folder import ClaimedJob, name_refused, open_folder, read_job
+from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, name_refused, open_folder, read_job
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
@@ -49,7 +49,7 @@ def add_inspect(commands: Commands) -> None:
     inspect.add_argument(
         "--polarity",
         choices=get_args(Polarity),
-        default="solder_dark",
+        default=NOTHING_KNOWN.polarity,
         help="of a result XML or a table, as in [spool]",
     )
     inspect.set_defaults(action=_inspect)

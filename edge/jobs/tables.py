@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 def columns_of(raw: bytes) -> list[str]:
     """The names in the first row, in lower case. Raises TableError for what is no text."""
-    return _names(next(_lines(raw), (0, []))[1])
+    return _names(_lines(raw))
 
 
 def read_rows(raw: bytes, needed: Sequence[str]) -> Iterator[Row]:
@@ -31,7 +31,7 @@ def read_rows(raw: bytes, needed: Sequence[str]) -> Iterator[Row]:
     Raises TableError naming every column that is missing, and at the first row that cannot be read.
     """
     lines = _lines(raw)
-    names = _names(next(lines, (0, []))[1])
+    names = _names(lines)
     missing = [column for column in needed if column not in names]
     if missing:
         raise TableError(_lacking(missing, names))
@@ -59,7 +59,9 @@ def _lines(raw: bytes) -> Iterator[tuple[int, list[str]]]:
         raise TableError(f"line {reader.line_num}: {error}; export it again") from error
 
 
-def _names(cells: Sequence[str]) -> list[str]:
+def _names(lines: Iterator[tuple[int, list[str]]]) -> list[str]:
+    """Takes the first row; none of an empty table."""
+    _, cells = next(lines, (0, []))
     return [name.strip().lower() for name in cells]
 
 

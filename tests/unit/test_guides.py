@@ -27,9 +27,8 @@ GUIDES = ROOT / "docs" / "guides"
 INTEGRATE, OWN_DATA, DEVELOP = (
     (GUIDES / f"{name}.md").read_text("utf-8") for name in ("integrate", "own-data", "develop")
 )
-_SHOWN = {kind: re.compile(rf"^```{kind}\n(.*?)^```", re.MULTILINE | re.DOTALL) for kind in ("xml", "csv")}
+_SHOWN = {kind: re.compile(rf"^```{kind}\n(.*?)^```", re.MULTILINE | re.DOTALL) for kind in ("json", "xml", "csv")}
 _NEEDED = ("needed", "none")
-_EXAMPLE = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def alarm_codes() -> set[str]:
@@ -90,7 +89,7 @@ def test_every_alarm_is_explained() -> None:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.__name__)
 def test_every_payload_has_an_example_that_its_own_reader_takes(payload: type[msgspec.Struct]) -> None:
     name = payload.__struct_defaults__[0]
-    texts = [text for text in _EXAMPLE.findall(INTEGRATE) if json.loads(text)["schema"] == name]
+    texts = [text for text in _SHOWN["json"].findall(INTEGRATE) if json.loads(text)["schema"] == name]
     assert texts, f"no example of {name}"
     for text in texts:
         read: Any = msgspec.json.decode(text, type=payload)
