@@ -69,7 +69,8 @@ class Record(NamedTuple):
 def columns_in(lot: Path) -> list[str]:
     """The columns that the lot's truth has; none where nothing can be read."""
     try:
-        return columns_of((lot / TRUTH).read_bytes())
+        with (lot / TRUTH).open("rb") as stream:
+            return columns_of(stream.readline())
     except (OSError, TableError):
         return []
 

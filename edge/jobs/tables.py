@@ -28,7 +28,8 @@ def columns_of(raw: bytes) -> list[str]:
 def read_rows(raw: bytes, needed: Sequence[str]) -> Iterator[Row]:
     """Every row that says anything; cells that a short row lacks are empty.
 
-    Raises TableError naming every column that is missing, and at the first row that cannot be read.
+    Raises TableError naming every column that is missing, one that stands there twice, or the first row that cannot be
+    read.
     """
     lines = _lines(raw)
     names = _names(lines)
@@ -60,9 +61,13 @@ def _lines(raw: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _names(lines: Iterator[tuple[int, list[str]]]) -> list[str]:
-    """Takes the first row; none of an empty table."""
+    """Takes the first row; none of an empty table. Of two columns of one name nobody can tell which is meant."""
     _, cells = next(lines, (0, []))
-    return [name.strip().lower() for name in cells]
+    names = [name.strip().lower() for name in cells]
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise TableError(f"column {twice[0]!r} stands there twice; keep one of them")
+    return names
 
 
 def _lacking(missing: Sequence[str], names: Sequence[str]) -> str:

@@ -108,6 +108,7 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
     [
         ("job_id,label", [("L1", 0)], "columns 'joint', 'board_type' are missing; the first row"),
         ("job_id;joint;board_type;label", [("L1;J0.0;MB-1;0",)], "missing; its columns are separated by ';'"),
+        ("job_id,joint,board_type,Label,label", [("L1", "J0.0", "MB-1", 1, 0)], "column 'label' stands there twice"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1")], "line 2: fewer cells than columns"),
         (
             "job_id,joint,board_type,label,truth",

@@ -131,6 +131,8 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "without ComponentXML", 1),
         (xml(rois=ROIS + "J5, 12, 010154, 1, 2, 3, 4\n"), "J5.12 has two boxes", 2),
         (table(""), "columns 'component', 'defect_type', 'image', 'xmin'", 0),
+        (table(TABLE.replace("xmax", "XMIN")), "joints.csv: column 'xmin' stands there twice", 0),
+        (xml(rois=ROIS.replace("ymax", "xmin")), "rois.csv: column 'xmin' stands there twice", 2),
         (table(TABLE.replace(",", ";")), "are missing; its columns are separated by ';'", 0),
         (table(TABLE.replace("01015500.JPG", "left.JPG")), "<view><two-digit slice>", 3),
         (table(TABLE + 'J8,"open'), "line 6", 3),
