@@ -13,12 +13,11 @@ from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError
+from edge.daemon.caught import Caught, catch_signals
 from edge.daemon.wiring import Parts, judge_process, wire
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
-
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 def lock_path(settings: Settings) -> Path:
@@ -33,10 +32,9 @@ def run_daemon(path: Path) -> None:
     """
     settings = load_settings(path)
     with _own_lock(lock_path(settings)), closing(judge_process(settings)) as judge:
-        ready = judge.start(lambda: None)
+        ready = judge.start(lambda: None)  # until here a signal ends the process: nothing is in hand yet
         parts = wire(path, settings, judge, ready)
-        # Blocked here and waited for in the main loop: no handler runs, so none can deadlock on a lock held below it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        caught = catch_signals()
         inference = settings.inference
         started = {
             "version": __version__,
@@ -48,7 +46,7 @@ def run_daemon(path: Path) -> None:
         log.info("started", extra=started)
         for bundle in ready.bundles:
             log.info("serving", extra=bundle.about())
-        Daemon(parts, Notifier(), stall_s=settings.health.stall_s).run()
+        Daemon(parts, Notifier(), caught, stall_s=settings.health.stall_s).run()
 
 
 @contextmanager
@@ -68,8 +66,8 @@ def _own_lock(lock: Path) -> Iterator[None]:
 class Daemon:
     """Runs the loops in threads and watches over them from the main one."""
 
-    def __init__(self, parts: Parts, notifier: Notifier, *, stall_s: float) -> None:
-        self._parts, self._notifier, self._stall_s = parts, notifier, stall_s
+    def __init__(self, parts: Parts, notifier: Notifier, caught: Caught, *, stall_s: float) -> None:
+        self._parts, self._notifier, self._caught, self._stall_s = parts, notifier, caught, stall_s
 
     def run(self) -> None:
         """Blocks until stopped; raises what a loop died of."""
@@ -90,12 +88,12 @@ class Daemon:
         """Feed the watchdog while inspection and reporting progress; return on a stop or when a loop ended."""
         tick_s = min(1.0, (self._notifier.watchdog_s or 3.0) / 3)
         while not any(loop.done() for loop in loops):
-            caught = signal.sigtimedwait(_SIGNALS, tick_s)
-            if caught is not None and caught.si_signo == signal.SIGHUP:
+            caught = self._caught.wait(tick_s)
+            if caught is signal.SIGHUP:
                 log.info("reload requested")
                 self._parts.reloader.request()
             elif caught is not None:
-                log.info("stopping", extra={"signal": signal.Signals(caught.si_signo).name})
+                log.info("stopping", extra={"signal": caught.name})
                 return
             stalled = self._parts.progress.stalled(self._stall_s)
             if stalled:
