@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
 from convert.commands import Commands
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
-from convert.reports.terminal import console, plainly, show, tell, tell_each
+from convert.reports.terminal import plainly, show, tell, tell_each, wide_results
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -108,7 +107,7 @@ def _finish(
     if arguments.json:
         print(as_json.decode())
         return
-    wide = Console(width=max(console.width, 200), highlight=False)
+    results = wide_results()
     for line in lines:
-        wide.print(line)
-    show(tables, wide)
+        results.print(line)
+    show(tables, results)

@@ -152,5 +152,5 @@ def _positive(text: str) -> int:
 def _reference(arguments: argparse.Namespace) -> int:
     from convert.reference.make import make_reference
 
-    make_reference(arguments.work, arguments.out, lambda text: console.print(text, markup=False, highlight=False))
+    make_reference(arguments.work, arguments.out, lambda text: console.print(text, highlight=False))
     return 0

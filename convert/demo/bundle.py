@@ -75,7 +75,7 @@ def make_bundle(work: Path) -> Path:
 @contextmanager
 def _meanwhile(words: str) -> Iterator[None]:
     """Run a command beside the block, quietly; it must end well."""
-    console.print(f"[bold]$ axi-convert {words} &[/bold]", soft_wrap=True, highlight=False)
+    console.print(f"[bold]$ axi-convert {words} &[/bold]", soft_wrap=True, markup=True, highlight=False)
     process = subprocess.Popen([sys.executable, "-m", "convert.cli", *words.split()], stderr=subprocess.DEVNULL)
     try:
         yield
@@ -86,7 +86,7 @@ def _meanwhile(words: str) -> Iterator[None]:
 
 
 def _command(words: str) -> None:
-    console.print(f"[bold]$ axi-convert {words}[/bold]", soft_wrap=True, highlight=False)
+    console.print(f"[bold]$ axi-convert {words}[/bold]", soft_wrap=True, markup=True, highlight=False)
     code = axi_convert(words.split())
     if code:
         raise SystemExit(code)

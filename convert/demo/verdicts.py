@@ -24,13 +24,15 @@ def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) ->
     """Print each new verdict until all are there, or the line falls silent."""
     verdicts: dict[str, VerdictPayload] = {}
     console.print(
-        "[bold]job       joint machine      p_defect verdict  route      truth            ms[/bold]", highlight=False
+        "[bold]job       joint machine      p_defect verdict  route      truth            ms[/bold]",
+        markup=True,
+        highlight=False,
     )
     while len(verdicts) < len(truth):
         try:
             payload = arrived.get(timeout=_SILENCE_S)
         except queue.Empty:
-            console.print(f"[red]no verdict for {_SILENCE_S:.0f} s[/red]")
+            console.print(f"[red]no verdict for {_SILENCE_S:.0f} s[/red]", markup=True)
             break
         if payload.event_id in verdicts:
             continue
@@ -48,6 +50,7 @@ def _print(payload: VerdictPayload, row: TruthRow) -> None:
     console.print(
         f"{payload.job_id} {payload.joint:<6}{called:<13}{score} {verdict}{payload.route:<11}{row.truth:<13}"
         f"{payload.latency_ms:6.1f} {_note(payload, row)}",
+        markup=True,
         highlight=False,
         soft_wrap=True,
     )

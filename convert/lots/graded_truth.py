@@ -61,7 +61,7 @@ def read_graded_truth(lot: Path) -> dict[tuple[str, str], GradedRow]:
 
 
 def is_graded(lot: Path) -> bool:
-    """Does the lot hold graded joints, rather than defects and normals? False where nothing can be read."""
+    """Does the lot hold graded joints, rather than defects and normals? Raises UsageError."""
     return "grade" in columns_in(lot)
 
 
@@ -80,7 +80,7 @@ def _parsed(record: Record) -> GradedRow:
         board_type=record.required("board_type"),
         grade=_grade(record, "grade", record.required("grade")),
         solder=record.number("solder"),
-        votes=tuple(_grade(record, "votes", vote) for vote in votes.split(_BETWEEN_VOTES)) if votes else (),
+        votes=tuple(_grade(record, "votes", vote.strip()) for vote in votes.split(_BETWEEN_VOTES)) if votes else (),
         disputed=record.flag("disputed"),
     )
 

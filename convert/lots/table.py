@@ -6,6 +6,7 @@ The columns of each kind of lot: ``convert.lots.truth`` and ``convert.lots.grade
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +49,24 @@ class Record(NamedTuple):
         return found
 
     def number(self, column: str) -> float | None:
-        """None where the lot does not know. Raises UsageError."""
+        """None where the lot does not know. Raises UsageError for what is not finite, too."""
         found = self.text(column)
+        if not found:
+            return None
         try:
-            return float(found) if found else None
-        except ValueError as error:
-            raise self.wrong(column, f"{found!r} is not a number") from error
+            number = float(found)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.wrong(column, f"{found!r} is not a number; leave it empty where it is not known")
+        return number
+
+    def count(self, column: str) -> int:
+        """0 where the lot does not know. Raises UsageError."""
+        found = self.number(column) or 0.0
+        if found < 0 or found != int(found):
+            raise self.wrong(column, f"{self.text(column)!r} is not a whole number")
+        return int(found)
 
     def flag(self, column: str) -> int | None:
         """1 or 0, None where the lot does not know. Raises UsageError."""
@@ -67,20 +80,25 @@ class Record(NamedTuple):
 
 
 def columns_in(lot: Path) -> list[str]:
-    """The columns that the lot's truth has; none where nothing can be read."""
-    try:
-        with (lot / TRUTH).open("rb") as stream:
-            return columns_of(stream.readline())
-    except (OSError, TableError):
-        return []
+    """The columns that the lot's truth has. Raises UsageError."""
+    path = lot / TRUTH
+    with _named(path), path.open("rb") as stream:
+        return columns_of(stream.readline())
 
 
 def read_table(lot: Path, required: Sequence[str]) -> Iterator[Record]:
     """Every row. Raises UsageError naming all columns that are missing, and the line of a row that is not whole."""
     path = lot / TRUTH
-    try:
+    with _named(path):
         for row in read_rows(path.read_bytes(), required):
             yield Record(f"{path}: line {row.line}", _whole(row).cells)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Raises UsageError naming the file, for what is wrong with it."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{path}: not readable ({error.strerror}); a lot has its truth there") from error
     except TableError as error:

@@ -11,6 +11,8 @@ from convert.lots.table import Record, by_joint, read_table, write_table
 
 NORMAL = "normal"
 """The one class that is no defect."""
+_OTHER_NAMES = {"good", "ok", "pass"}
+"""Of the same, in other people's tables."""
 _REQUIRED = ("job_id", "joint", "board_type", "label")
 
 
@@ -49,9 +51,11 @@ def _parsed(record: Record) -> TruthRow:
     if label not in {"0", "1"}:
         raise record.wrong("label", f"{label!r} is neither 0 (normal) nor 1 (defect)")
     usual = "defect" if label == "1" else NORMAL
-    truth = record.text("truth", usual)
-    if (truth.casefold() == NORMAL) != (usual == NORMAL):
-        raise record.wrong("truth", f"{truth!r}, but label is {label}; correct one of the two")
+    written = record.text("truth", usual)
+    truth = NORMAL if written.casefold() in {NORMAL, *_OTHER_NAMES} else written
+    if (truth == NORMAL) != (usual == NORMAL):
+        remedy = "a joint of label 0 is normal, one of label 1 is not; correct one of the two"
+        raise record.wrong("truth", f"{written!r}, but label is {label}: {remedy}")
     return TruthRow(
         job_id=record.required("job_id"),
         joint=record.required("joint"),
@@ -60,7 +64,7 @@ def _parsed(record: Record) -> TruthRow:
         label=int(label),
         fill=record.number("fill"),
         void_share=record.number("void_share"),
-        slices=int(record.number("slices") or 0),
+        slices=record.count("slices"),
         roi_right=record.flag("roi_right"),
         disputed=record.flag("disputed"),
     )

@@ -64,7 +64,7 @@ def _markdown(page: Page) -> Iterator[str]:
         yield "| " + " | ".join(table.heading) + " |"
         yield "|" + "---|" * len(table.heading)
         for row in table.rows:
-            yield "| " + " | ".join(row) + " |"
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
 def _html(page: Page) -> Iterator[str]:

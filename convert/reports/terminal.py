@@ -11,8 +11,13 @@ from rich.table import Table
 
 from convert.reports import pages
 
-console = Console(stderr=True)
-"""Progress and reports; results meant for a pipe go to stdout."""
+console = Console(stderr=True, markup=False)
+"""Progress and reports; results meant for a pipe go to stdout. Brackets are text: names of users may hold them."""
+
+
+def wide_results() -> Console:
+    """Stdout for results: wide enough for the widest table, into a pipe too."""
+    return Console(width=max(console.width, 200), markup=False, highlight=False)
 
 
 class Bar:
@@ -29,23 +34,23 @@ class Bar:
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Bar]:
+def bar(title: str, total: int, to: Console = console) -> Iterator[Bar]:
     """A progress bar for the length of the block."""
     columns = (
-        TextColumn("{task.description:<26}"),
+        TextColumn("{task.description:<26}", markup=False),
         BarColumn(bar_width=32),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=to) as progress:
         yield Bar(progress, progress.add_task(title, total=total, note=""))
 
 
 def tell(text: str) -> None:
     """What is being done, a line each."""
-    console.print(f"- {text}", markup=False, highlight=False)
+    console.print(f"- {text}", highlight=False)
 
 
 def tell_each(sentences: Iterable[str]) -> None:
@@ -56,7 +61,7 @@ def tell_each(sentences: Iterable[str]) -> None:
 
 def plainly(text: str) -> None:
     """A line that is to be read or copied as it is: a path, a warning."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def show(tables: Iterable[pages.Table], to: Console = console) -> None:

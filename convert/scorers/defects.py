@@ -76,6 +76,11 @@ def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]
 
 def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
     model = load_model(path)
+    expected = (None, *PreprocessSpec().input_shape, 1)
+    if model.input_shape != expected:
+        raise UsageError(
+            f"{path}: takes {model.input_shape}, not {expected} as networks that find defects do; name one of those"
+        )
     return lambda lot: score(model, lot)
 
 

@@ -43,6 +43,8 @@ def grade(words: Sequence[str], training: Path, validation: Path | None, test: P
     sides = split_by_board_type(learnt, 0.15, 0)
     if validation is not None:
         sides = learnt, load_graded_lot(validation, FeatureSpec())
+        for sentence in sides[1].left_out:
+            tell(sentence)
         require_unseen(*sides)
     models = [_indexed(word, training, test, learnt, seen, tell) for word in words or [str(QUALITY_MODEL)]]
     return evaluate_grades(learnt, seen, models, tuple(_baselines(learnt, seen, sides, tell)))

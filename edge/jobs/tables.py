@@ -55,9 +55,13 @@ def _lines(raw: bytes) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
+            if any("\0" in cell for cell in cells):
+                raise TableError(f"line {reader.line_num}: a zero byte, as in UTF-16 text; export it as UTF-8")
             yield reader.line_num, cells
     except csv.Error as error:
-        raise TableError(f"line {reader.line_num}: {error}; export it again") from error
+        raise TableError(
+            f"line {reader.line_num}: {error}; quote texts from comma to comma, or export it again"
+        ) from error
 
 
 def _names(lines: Iterator[tuple[int, list[str]]]) -> list[str]:

@@ -56,8 +56,8 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
         export.read(xml)
     except _FormatError as error:
         problems.append(str(error))
-    places, wrong = _places(rois)
-    problems += wrong
+    places, wrong = _places(rois) if export.indictments else ({}, [])
+    problems += [f"{ROIS}: {problem}" for problem in wrong]
     known: dict[tuple[str, str], str] = {}
     joints: dict[str, dict[str, Any]] = {}
     for indictment in export.indictments:
@@ -70,13 +70,13 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
         if place is None:
             problems.append(f"{ROIS}: no row for {name}; export the box of every joint that is indicted")
             continue
-        problems += _placed(joints[name], place["view"], place, ROIS)
+        problems += [f"{ROIS}: {problem}" for problem in _placed(joints[name], place["view"], place)]
     board, station = export.board, export.station
-    created = export.root.get("testTime", "")
+    serial, created = board.get("serialNumber", ""), export.root.get("testTime", "")
     document = _document(
-        f"{board.get('serialNumber', '')}_{created}" if board.get("serialNumber") else "",
+        f"{serial}_{created}" if serial and created else "",
         created,
-        {"serial": board.get("serialNumber", ""), "type": board.get("boardType", "")},
+        {"serial": serial, "type": board.get("boardType", "")},
         joints,
         files,
         defaults,
@@ -89,15 +89,13 @@ def _places(rois: bytes | None) -> tuple[dict[tuple[str, str], Mapping[str, str]
     """(designator, pin) -> the row that says where it lies; and what is wrong with the side file."""
     places: dict[tuple[str, str], Mapping[str, str]] = {}
     if rois is None:
-        return places, [
-            f"{ROIS}: missing; a result XML does not say where its joints lie, export their boxes beside it"
-        ]
+        return places, ["missing; a result XML does not say where its joints lie, export their boxes beside it"]
     problems = []
     try:
-        for row in _rows(rois, ROIS, ("designator", "pin", "view", *_CORNERS)):
+        for row in _rows(rois, ("designator", "pin", "view", *_CORNERS)):
             pin = row["designator"], row["pin"]
             if places.setdefault(pin, row) != row:
-                problems.append(f"{ROIS}: {_joined(*pin)} has two boxes; export one for every joint")
+                problems.append(f"{_joined(*pin)} has two boxes; export one for every joint")
     except _FormatError as error:
         problems.append(str(error))
     return places, problems
@@ -114,7 +112,7 @@ def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: Jo
     first: Mapping[str, str] = {}
     named: set[str] = set()  # also what is not there: a slice that is missing must be seen to be
     try:
-        for row in _rows(table, TABLE, ("component", "defect_type", "image", *_CORNERS)):
+        for row in _rows(table, ("component", "defect_type", "image", *_CORNERS)):
             first = first or row
             named.add(row["image"])
             found = _SLICE_FILE.fullmatch(row["image"])
@@ -128,10 +126,8 @@ def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: Jo
                 joint, component, pin, row.get("type", "") or defaults.joint_type, row["defect_type"]
             )
             if found is None:
-                problems.append(
-                    f"{TABLE}: image: {row['image']!r} is not <view><two-digit slice>.<extension>; rename it"
-                )
-            problems += _placed(joints[joint], view, row, TABLE)
+                problems.append(f"image: {row['image']!r} is not <view><two-digit slice>.<extension>; rename it")
+            problems += _placed(joints[joint], view, row)
     except _FormatError as error:
         problems.append(str(error))
     board = {"serial": first.get("serial", "") or name, "type": first.get("board_type", "")}
@@ -164,6 +160,8 @@ class _Export:
             raise _FormatError(f"not well-formed XML ({error}); export it again") from error
         if not self.board.get("serialNumber"):
             raise _FormatError("BoardXML serialNumber: missing; export the board's serial number")
+        if not self.root.get("testTime"):  # else a board's second inspection would pass for its first
+            raise _FormatError("BoardTestXMLExport testTime: missing; export when the board was inspected")
 
     def _refuse_doctype(self, *_: object) -> None:
         # Entities are how a small XML file grows without end, or reads other files.
@@ -199,13 +197,13 @@ class _Export:
             raise _FormatError("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
 
 
-def _rows(raw: bytes, source: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+def _rows(raw: bytes, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     """Raises _FormatError at the first row that cannot be read."""
     try:
         for row in read_rows(raw, columns):
             yield row.cells
     except TableError as error:
-        raise _FormatError(f"{source}: {error}") from error
+        raise _FormatError(str(error)) from error
 
 
 def _joint(name: str, refdes: str, pin: str, kind: str, call: str) -> dict[str, Any]:
@@ -213,14 +211,14 @@ def _joint(name: str, refdes: str, pin: str, kind: str, call: str) -> dict[str, 
     return joint | ({"machine_call": {"name": call}} if call else {})
 
 
-def _placed(joint: dict[str, Any], view: str, row: Mapping[str, str], source: str) -> list[str]:
+def _placed(joint: dict[str, Any], view: str, row: Mapping[str, str]) -> list[str]:
     """Write view and box into the joint; what is wrong with them."""
     joint["view"] = view
     try:
         joint["roi"] = [int(row[corner]) for corner in _CORNERS]
     except ValueError:
         box = ", ".join(row[corner] for corner in _CORNERS)
-        return [f"{source}: box of {joint['id']}: ({box}) are not whole numbers of pixels; export pixels"]
+        return [f"box of {joint['id']}: ({box}) are not whole numbers of pixels; export pixels"]
     return []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convert.cli import main as axi_convert
-from convert.shipped.paths import SHIPPED
+from convert.shipped.paths import QUALITY_MODEL, SHIPPED
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +62,8 @@ def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
         (["cnn3d", "--data", "{lots}/evaluate"], "holds no scores of the joints of evaluate"),
         (["baseline", "--data", "{lots}/evaluate", "--validation", "{lots}/evaluate"], "share board type"),
         (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
+        (["--training", "{lots}/validate", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
+        ([str(QUALITY_MODEL), "--data", "{lots}/evaluate"], "neurofuzzy.keras: takes (None, 40), not (None, 128, 128,"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convert.lots.graded_truth import read_graded_truth
 from convert.lots.reading import load_lot
 from convert.lots.splits import split_by_board_type
 from edge.core.errors import UsageError
@@ -87,8 +88,9 @@ def test_job_joint_type_and_label_are_enough_and_more_is_kept(tmp_path: Path) ->
     rows = load_lot(tmp_path, SPEC).defect_rows
     assert [row.truth for row in rows] == ["normal", "defect"]
     assert {row.fill for row in rows} == {row.roi_right for row in rows} == {row.disputed for row in rows} == {None}
-    write_truth(tmp_path, [("L1", "J0.1", "MB-1", 1, "short", "r17")], "job_id,joint,board_type,label,truth,reviewer")
-    assert [row.truth for row in load_lot(tmp_path, SPEC).defect_rows] == ["short"]
+    reviewed = [("L1", "J0.0", "MB-1", 0, "OK", "r17"), ("L1", "J0.1", "MB-1", 1, "short", "r17")]
+    write_truth(tmp_path, reviewed, "job_id,joint,board_type,label,truth,reviewer")
+    assert [row.truth for row in load_lot(tmp_path, SPEC).defect_rows] == ["normal", "short"]
 
 
 def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: Path) -> None:
@@ -117,14 +119,17 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
         ),
         (
             "job_id,joint,board_type,label,truth",
-            [("L1", "J0.0", "MB-1", 1, "Normal")],
-            "truth: 'Normal', but label is 1",
+            [("L1", "J0.0", "MB-1", 1, "Good")],
+            "truth: 'Good', but label is 1",
         ),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "")], r"line 2: label: empty"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "", 1)], r"line 2: board_type: empty"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "yes")], r"line 2: label: 'yes' is neither 0"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", 1, 2)], r"line 2: more cells than columns"),
         ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "0,5")], r"fill: '0,5' is not a number"),
+        ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "nan")], r"fill: 'nan' is not a number"),
+        ("job_id,joint,board_type,label,slices", [("L1", "J0.0", "MB-1", 1, "inf")], r"slices: 'inf' is not a number"),
+        ("job_id,joint,board_type,label,slices", [("L1", "J0.0", "MB-1", 1, "2.5")], r"slices: '2\.5' is not a whole"),
         ("job_id,joint,board_type,label,disputed", [("L1", "J0.0", "MB-1", 1, 2)], r"disputed: '2' is neither 0 nor 1"),
         (
             "job_id,joint,board_type,label",
@@ -174,3 +179,9 @@ def test_truth_in_another_encoding_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_bytes("job_id,joint,board_type,label\nL1,J0.0,Gerät,1\n".encode("latin-1"))
     with pytest.raises(UsageError, match=r"truth\.csv: line 2: not UTF-8 text"):
         load_lot(tmp_path, SPEC)
+
+
+def test_votes_may_have_spaces_around_them(tmp_path: Path) -> None:
+    write_truth(tmp_path, [("L1", "J0.0", "MB-1", "good", "good | poor|good")], "job_id,joint,board_type,grade,votes")
+    ((_, row),) = read_graded_truth(tmp_path).items()
+    assert row.votes == ("good", "poor", "good")

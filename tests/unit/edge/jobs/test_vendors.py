@@ -80,6 +80,7 @@ def test_a_result_xml_and_its_boxes_make_a_job() -> None:
 def test_a_board_without_indictments_is_a_job_without_joints() -> None:
     start, end = XML.index("  <ns1:TestXML"), XML.index("</ns1:BoardTestXMLExport>")
     assert job_of(xml(XML[:start] + XML[end:])).joints == ()
+    assert job_of(xml(XML[:start] + XML[end:], rois=None)).joints == (), "no joint, no box"
 
 
 def test_a_table_of_joints_makes_a_job() -> None:
@@ -125,17 +126,20 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (xml(XML.replace("<ns1:Board", BOMB + "<ns1:Board", 1)), "document type declaration", 0),
         (xml("<a>" * 100), "nested deeper", 0),
         (xml(XML.replace("serialNumber", "serial")), "serialNumber: missing", 2),
+        (xml(XML.replace("testTime", "time")), "testTime: missing", 2),
         (xml(""), "not well-formed XML", 0),
         (xml(XML.replace("UTF-8", "GB2312")), "not well-formed XML", 0),
         (xml(XML.replace("UTF-8", "no-such")), "not well-formed XML", 0),
         (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "without ComponentXML", 1),
         (xml(rois=ROIS + "J5, 12, 010154, 1, 2, 3, 4\n"), "J5.12 has two boxes", 2),
         (table(""), "columns 'component', 'defect_type', 'image', 'xmin'", 0),
-        (table(TABLE.replace("xmax", "XMIN")), "joints.csv: column 'xmin' stands there twice", 0),
+        (table(TABLE.replace("xmax", "XMIN")), "column 'xmin' stands there twice", 0),
         (xml(rois=ROIS.replace("ymax", "xmin")), "rois.csv: column 'xmin' stands there twice", 2),
         (table(TABLE.replace(",", ";")), "are missing; its columns are separated by ';'", 0),
         (table(TABLE.replace("01015500.JPG", "left.JPG")), "<view><two-digit slice>", 3),
         (table(TABLE + 'J8,"open'), "line 6", 3),
+        (table(TABLE.replace("J7", '"J7" 1')), "quote texts from comma to comma", 2),
+        (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte", 2),
         (table(TABLE.replace("J7,normal,1", "J7,normal,one")), "not whole numbers", 3),
     ],
 )
