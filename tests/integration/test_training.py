@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def lot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("patches") / "lot"
-    list(simulate_lot(folder, LotPlan(boards=8, joints=160, seed=5, types=4, defect_share=0.5, form="patches"), 2))
+    list(simulate_lot(folder, LotPlan(boards=8, joints=80, seed=5, types=4, defect_share=0.5, form="patches"), 2))
     return folder
 
 
@@ -143,7 +143,7 @@ def test_patches_are_read_as_they_are_needed_not_held(lot: Path) -> None:
     opened = load_lot(lot, PreprocessSpec())
     assert isinstance(opened.files._open(0), np.memmap)
     assert len(next(opened.batches(7))) == 7
-    assert sum(len(batch) for batch in opened.batches(7)) == 160
+    assert sum(len(batch) for batch in opened.batches(7)) == 80
 
 
 @pytest.mark.parametrize("words", [("--dropout", "1.5"), ("--seed", "-1"), ("--learning-rate", "nan")])
