@@ -20,6 +20,9 @@ _EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 6 gate refused, 70 internal"
 )
 
+_INTERRUPTED = 130
+"""As shells have it for SIGINT."""
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
@@ -33,6 +36,9 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         print(f"axi-convert: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("axi-convert: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except OSError as error:
         if arguments.debug:
             raise

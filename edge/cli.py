@@ -22,6 +22,9 @@ _EXIT_CODES = (
     "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal"
 )
 
+_INTERRUPTED = 130
+"""As shells have it for SIGINT."""
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
@@ -31,6 +34,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return int(arguments.action(arguments))
     except AxiError as error:
         return _failed(error, error.exit_code, debug=arguments.debug)
+    except KeyboardInterrupt:
+        print("axi-edge: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
         sys.stderr.close()
         return 0

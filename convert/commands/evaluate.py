@@ -41,6 +41,8 @@ def add_evaluate(commands: Commands) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.out and arguments.out.exists() and not arguments.out.is_dir():
+        raise UsageError(f"--out {arguments.out}: is a file; name a folder")
     return _evaluate_grades(arguments) if is_graded(arguments.data) else _evaluate_defects(arguments)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.commands import Commands
 from convert.reports.terminal import bar, console, show, tell_each
-from convert.training.plan import RECIPES
+from convert.training.plan import NEUROFUZZY, RECIPES
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
 from edge.core.preprocess import PreprocessSpec
@@ -70,6 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
     from convert.lots.reading import load_lot
+    from convert.lowering.read import read_network
     from convert.networks.scoring import load_model
     from convert.reports.history import draw_history
     from convert.training import defects as train
@@ -80,8 +81,8 @@ def _train(arguments: argparse.Namespace) -> int:
     tell_each((*lot.left_out, *(validation.left_out if validation else ())))
     data = train.sides(lot, plan, validation)
     start = load_model(arguments.start) if arguments.start else None
-    if start is not None and not start.name.replace("_", "-").startswith(arguments.network):
-        raise UsageError(f"--start {arguments.start}: is a {start.name}; name a {arguments.network}, or train that one")
+    if start is not None and read_network(start).sequential != (arguments.network == "cnn-lstm"):
+        raise UsageError(f"--start {arguments.start}: is no {arguments.network}; name one, or train what it is")
     with bar(f"training {arguments.network}", train.steps_per_epoch(data, plan) * plan.epochs) as progress:
 
         def on_step(loss: float) -> None:
@@ -106,6 +107,9 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if unknown or arguments.start or arguments.recipe != "small-machine":
         option = unknown[0].replace("_", "-") if unknown else "start" if arguments.start else "recipe"
         raise UsageError(f"--{option}: means nothing to neurofuzzy; leave it out")
+    plan = replace(NEUROFUZZY, **given)
+    if not arguments.validation and not plan.validation_share:
+        raise UsageError("--validation-share 0: neurofuzzy chooses its best epoch on board types that are held out")
     from convert.lots.features import load_graded_lot
     from convert.lots.splits import require_unseen, split_by_board_type
     from convert.lowering.read import read_network
@@ -119,18 +123,16 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if arguments.validation:
         validation = load_graded_lot(arguments.validation, FeatureSpec())
     else:
-        lot, validation = split_by_board_type(lot, given.get("validation_share", 0.15), given.get("seed", 0))
+        lot, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
     tell_each((*lot.left_out, *validation.left_out))
     require_unseen(lot, validation)
-    epochs = given.get("epochs", training.EPOCHS)
-    with bar("training neurofuzzy", epochs) as progress:
+    with bar("training neurofuzzy", plan.epochs) as progress:
 
         def on_epoch(epoch: training.GradeEpoch) -> None:
             progress.advance()
             progress.tell(f"loss {epoch.loss:.5f}, validation {epoch.validation_loss:.5f}")
 
-        seed = given.get("seed", 0)
-        history = training.train_neurofuzzy(lot, validation, arguments.out, seed, epochs, on_epoch)
+        history = training.train_neurofuzzy(lot, validation, arguments.out, plan.seed, plan.epochs, on_epoch)
     network = read_network(load_model(arguments.out))
     stem = arguments.out.with_suffix("")
     draw_grade_history(stem.with_suffix(".png"), [(epoch.loss, epoch.validation_loss) for epoch in history])
@@ -143,10 +145,9 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _reference(arguments: argparse.Namespace) -> int:

@@ -82,14 +82,14 @@ class Source:
 def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Source:
     """Read and score a Keras model, and try the recipe's ranks. Raises ConfigError, GateRefused."""
     runtimes = supported(recipe.quantisation.runtimes)
+    network = read_network(model)  # first: what is not known there cannot be scored rightly either
+    if network.task != task.name or network.sequential != (recipe.source.network == "cnn-lstm"):
+        raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
     keras = score(model, lots.evaluation)
     drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
     calibration = lots.calibration.take(drawn)
     task.require_calibration(calibration, lots.calibration.name)
     before = score(model, calibration[:_COMPARED], plain=True)
-    network = read_network(model)
-    if network.task != task.name:
-        raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
     validation = None if lots.validation is None else score(model, lots.validation)
     ranks: tuple[RankTried, ...] = ()
     if recipe.factorisation.layers and lots.validation is not None:

@@ -44,4 +44,6 @@ def load_recorded(path: Path) -> Recorded:
             digests = json.loads(str(stored["digests"]))
             return Recorded(path, {key: stored[f"scores{i}"].astype(np.float64) for i, key in enumerate(digests)})
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ConfigError(f"{path}: not readable ({error}); make the reference models anew") from error
+        raise ConfigError(
+            f"{path}: not readable as recorded scores ({error}); name a model, or make the reference models anew"
+        ) from error

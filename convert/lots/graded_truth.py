@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.table import Record, by_joint, columns_in, read_table, write_table
+from convert.lots.table import TRUTH, Record, by_joint, columns_in, read_table, write_table
+from edge.core.errors import UsageError
 from edge.core.grades import GRADES, RELEASED
 
 _REQUIRED = ("job_id", "joint", "board_type", "grade")
@@ -62,7 +63,10 @@ def read_graded_truth(lot: Path) -> dict[tuple[str, str], GradedRow]:
 
 def is_graded(lot: Path) -> bool:
     """Does the lot hold graded joints, rather than defects and normals? Raises UsageError."""
-    return "grade" in columns_in(lot)
+    columns = columns_in(lot)
+    if {"grade", "label"} <= set(columns):
+        raise UsageError(f"{lot / TRUTH}: has both 'label' and 'grade'; keep the one that is meant")
+    return "grade" in columns
 
 
 @contextmanager
@@ -73,16 +77,23 @@ def graded_truth_writer(lot: Path) -> Iterator[Callable[[Iterable[GradedRow]], N
 
 
 def _parsed(record: Record) -> GradedRow:
-    votes = record.text("votes")
+    grade, votes = _grade(record, "grade", record.required("grade")), _votes(record)
+    if votes and grade not in votes:
+        raise record.wrong("grade", f"{grade!r} is none of the votes; correct one of the two")
     return GradedRow(
         job_id=record.required("job_id"),
         joint=record.required("joint"),
         board_type=record.required("board_type"),
-        grade=_grade(record, "grade", record.required("grade")),
-        solder=record.number("solder"),
-        votes=tuple(_grade(record, "votes", vote.strip()) for vote in votes.split(_BETWEEN_VOTES)) if votes else (),
+        grade=grade,
+        solder=record.share("solder"),
+        votes=votes,
         disputed=record.flag("disputed"),
     )
+
+
+def _votes(record: Record) -> tuple[str, ...]:
+    written = record.text("votes")
+    return tuple(_grade(record, "votes", vote.strip()) for vote in written.split(_BETWEEN_VOTES)) if written else ()
 
 
 def _grade(record: Record, column: str, grade: str) -> str:

@@ -105,6 +105,10 @@ def read_any_truth(lot: Path) -> Mapping[tuple[str, str], Row]:
     return read_graded_truth(lot) if is_graded(lot) else read_truth(lot)
 
 
+_Name = tuple[str, str]
+"""job_id and joint."""
+
+
 class JobView(NamedTuple):
     """A view of a job in a lot. ``slices``: read as a spec wants them when they are asked for."""
 
@@ -133,25 +137,30 @@ class JobReading:
 
         Raises as ``views`` does, and UsageError where no joint has truth.
         """
-        used, without = set[tuple[str, str]](), list[tuple[str, str]]()
+        used, without, outside = set[_Name](), list[_Name](), list[_Name]()
         for view in self.views(spec):
             names = {joint.id: (view.job.job_id, joint.id) for joint in view.joints}
             known = [joint for joint in view.joints if names[joint.id] in truth]
             without += [name for name in names.values() if name not in truth]
-            if known:
+            for joint in known:
                 slices = view.slices()
-                for joint in known:
+                if spec.shows(joint.roi, next(iter(slices.values()))):
                     yield slices, joint, with_slices(truth[names[joint.id]], len(slices))
+                else:
+                    outside.append(names[joint.id])
             used |= {names[joint.id] for joint in known}
             tick(len(known))
         if not used:
             raise UsageError(f"{self._lot}: no joint of its job folders appears in {TRUTH}; name a whole lot")
-        self.left_out = tuple(self._left_out([name for name in truth if name not in used], without))
+        if len(used) == len(outside):
+            raise UsageError(f"{self._lot}: every joint lies outside its picture; correct the boxes")
+        self.left_out = tuple(self._left_out([name for name in truth if name not in used], without, outside))
 
-    def _left_out(self, rows: Sequence[tuple[str, str]], joints: Sequence[tuple[str, str]]) -> Iterator[str]:
+    def _left_out(self, rows: Sequence[_Name], joints: Sequence[_Name], outside: Sequence[_Name]) -> Iterator[str]:
         for names, problem in (
             (rows, f"rows of {TRUTH} name a joint that no job folder has"),
             (joints, f"joints have no row in {TRUTH}"),
+            (outside, "joints lie outside their pictures, where the device judges none"),
         ):
             if names:
                 job, joint = names[0]
@@ -162,12 +171,16 @@ class JobReading:
 
         Raises UsageError for a folder that is no job or a view that cannot be judged, JobRefused for a broken manifest.
         """
+        folders: dict[str, Path] = {}
         for folder in sorted(path for path in self._lot.iterdir() if path.is_dir() and path.name[0] != "."):
             claimed = open_folder(folder)
             if not claimed.manifest:
                 raise UsageError(f"{folder}: holds no job that the device reads; remove it from the lot")
             self._digest.update(claimed.manifest)
             job, _ = read_job(claimed)
+            first = folders.setdefault(job.job_id, folder)
+            if first != folder:
+                raise UsageError(f"{folder}: job_id {job.job_id!r} is that of {first.name}, too; keep one of them")
             for view in job.views:
                 yield JobView(job, job.joints_of(view), cache(partial(_slices, job, view, folder, spec)))
 

@@ -48,6 +48,13 @@ class Record(NamedTuple):
             raise self.wrong(column, "empty; every joint needs it")
         return found
 
+    def share(self, column: str) -> float | None:
+        """From 0 to 1, None where the lot does not know. Raises UsageError."""
+        found = self.number(column)
+        if found is not None and not 0 <= found <= 1:
+            raise self.wrong(column, f"{self.text(column)!r} is not from 0 to 1")
+        return found
+
     def number(self, column: str) -> float | None:
         """None where the lot does not know. Raises UsageError for what is not finite, too."""
         found = self.text(column)
@@ -61,11 +68,11 @@ class Record(NamedTuple):
             raise self.wrong(column, f"{found!r} is not a number; leave it empty where it is not known")
         return number
 
-    def count(self, column: str) -> int:
+    def whole_number(self, column: str, most: int) -> int:
         """0 where the lot does not know. Raises UsageError."""
         found = self.number(column) or 0.0
-        if found < 0 or found != int(found):
-            raise self.wrong(column, f"{self.text(column)!r} is not a whole number")
+        if not 0 <= found <= most or found != int(found):
+            raise self.wrong(column, f"{self.text(column)!r} is not a whole number up to {most}")
         return int(found)
 
     def flag(self, column: str) -> int | None:

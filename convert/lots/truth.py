@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convert.lots.table import Record, by_joint, read_table, write_table
+from edge.core.job import MAX_SLICES
 
 NORMAL = "normal"
 """The one class that is no defect."""
@@ -62,9 +63,9 @@ def _parsed(record: Record) -> TruthRow:
         board_type=record.required("board_type"),
         truth=truth,
         label=int(label),
-        fill=record.number("fill"),
-        void_share=record.number("void_share"),
-        slices=record.count("slices"),
+        fill=record.share("fill"),
+        void_share=record.share("void_share"),
+        slices=record.whole_number("slices", MAX_SLICES),
         roi_right=record.flag("roi_right"),
         disputed=record.flag("disputed"),
     )

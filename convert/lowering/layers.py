@@ -172,6 +172,11 @@ class Network:
         """What the network is for, which its last layer shows."""
         return self._last.task
 
+    @property
+    def sequential(self) -> bool:
+        """Whether it takes slices one after the other, remembering."""
+        return any(isinstance(layer, Lstm) for layer in self.layers)
+
     def scores_from(self, readings: NDArray[np.float64]) -> NDArray[np.float64]:
         """p_defect, or the quality index, of readings."""
         return self._last.scores_from(readings)

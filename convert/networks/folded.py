@@ -17,17 +17,19 @@ from convert.networks.lowrank import LowRankLSTM
 
 
 def folded(model: Any, *, rounded: bool = False) -> Callable[..., Any]:
-    """A function (inputs, training) -> outputs that computes a Sequential ``model``.
+    """A function (inputs, training) -> outputs that computes a ``model`` that is a chain.
 
     Inputs are as the model's: (n, height, width, depth, 1). Layers that know nothing of depth are called as they are.
     ``rounded``: in training, what passes between layers is rounded to 256 levels, as int8 will round it (gradients pass
     unchanged; Jacob et al. 2018), so that the weights learn to bear it.
     """
 
+    chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+
     def run(inputs: Any, *, training: bool) -> Any:
         value = ops.transpose(inputs, (3, 0, 1, 2, 4))  # depth, n, height, width, channels
-        for layer in model.layers:
-            rounding = rounded and training and layer is not model.layers[-1]
+        for layer in chain:
+            rounding = rounded and training and layer is not chain[-1]
             if rounding and isinstance(layer, LowRankLSTM):
                 value = layer(ops.transpose(value, (1, 0, 2)), rounding=_to_8_bits)
                 continue

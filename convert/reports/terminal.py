@@ -11,13 +11,13 @@ from rich.table import Table
 
 from convert.reports import pages
 
-console = Console(stderr=True, markup=False)
-"""Progress and reports; results meant for a pipe go to stdout. Brackets are text: names of users may hold them."""
+console = Console(stderr=True, markup=False, emoji=False)
+"""Progress and reports; results meant for a pipe go to stdout. Names of users may hold brackets and colons: as text."""
 
 
 def wide_results() -> Console:
     """Stdout for results: wide enough for the widest table, into a pipe too."""
-    return Console(width=max(console.width, 200), markup=False, highlight=False)
+    return Console(width=max(console.width, 200), markup=False, emoji=False, highlight=False)
 
 
 class Bar:

@@ -13,6 +13,7 @@ from convert.conversion.runtimes import supported
 from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
 from convert.lots.lot import LabelledLot
+from convert.lowering.read import read_network
 from convert.metrics.defects import Scores
 from convert.networks.scoring import load_model, score
 from convert.shipped.paths import SHIPPED
@@ -81,6 +82,7 @@ def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
         raise UsageError(
             f"{path}: takes {model.input_shape}, not {expected} as networks that find defects do; name one of those"
         )
+    read_network(model)  # what is not known there would be scored otherwise than Keras scores it
     return lambda lot: score(model, lot)
 
 

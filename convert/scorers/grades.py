@@ -21,6 +21,7 @@ from convert.networks.neurofuzzy import spec_of
 from convert.networks.scoring import load_model, quality_index
 from convert.shipped.paths import QUALITY_MODEL
 from convert.training.grade_baselines import nearest_neighbours, plain_classifier
+from convert.training.plan import NEUROFUZZY
 from edge.bundle.format import open_bundle
 from edge.core.errors import UsageError
 from edge.core.features import MOST_OUTSIDE, FeatureSpec, fitted, levels_of, outside
@@ -40,7 +41,7 @@ def grade(words: Sequence[str], training: Path, validation: Path | None, test: P
     tell(f"measuring the joints of {training.name} and {test.name}")
     learnt, seen = (load_graded_lot(lot, FeatureSpec()) for lot in (training, test))
     require_unseen(learnt, seen)  # before anything is computed on them
-    sides = split_by_board_type(learnt, 0.15, 0)
+    sides = split_by_board_type(learnt, NEUROFUZZY.validation_share, NEUROFUZZY.seed)
     if validation is not None:
         sides = learnt, load_graded_lot(validation, FeatureSpec())
         for sentence in sides[1].left_out:

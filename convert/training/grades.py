@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from convert.lots.features import GradedLot, inputs_of
 from convert.networks.neurofuzzy import COORDINATE, neurofuzzy
 from convert.networks.scoring import quality_index
+from convert.training.plan import NEUROFUZZY
 from edge.core.features import FeatureSpec, fitted
 
 Tick = Callable[[int], None]
-EPOCHS = 60
+EPOCHS = NEUROFUZZY.epochs
 _BATCH = 64
 _RATE = 3e-3
 _WEIGHT_DECAY = 0.03

@@ -71,4 +71,6 @@ PAPER = TrainingPlan(epochs=100, batch=32, learning_rate=1e-5, decay=1e-6, patie
 """Zhang et al., section V; batch 32 is that of the authors' earlier public code."""
 SMALL_MACHINE = TrainingPlan(epochs=6, batch=64, learning_rate=5e-4, cosine=True, patience=3)
 """Converges on some 20,000 joints on two cores; how the reference models are trained: ``reference.plans``."""
+NEUROFUZZY = TrainingPlan(epochs=60, validation_share=0.15)
+"""Of the network that grades. Of the rest of a plan only the seed means anything to it."""
 RECIPES: dict[str, TrainingPlan] = {"paper": PAPER, "small-machine": SMALL_MACHINE}

@@ -10,6 +10,8 @@ import queue
 import signal
 from types import FrameType
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 class Caught:
     """Signals in the order in which they came. The handler only queues, without a lock: it cannot deadlock."""
@@ -30,8 +32,14 @@ class Caught:
 
 
 def catch_signals() -> Caught:
-    """Catch them from now until the process ends. Main thread only."""
+    """Catch them from now on. Main thread only."""
     caught = Caught()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, caught.put)
     return caught
+
+
+def ignore_signals() -> None:
+    """From now on none changes how the process ends. Main thread only."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

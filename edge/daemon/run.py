@@ -13,7 +13,7 @@ from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError
-from edge.daemon.caught import Caught, catch_signals
+from edge.daemon.caught import Caught, catch_signals, ignore_signals
 from edge.daemon.wiring import Parts, judge_process, wire
 from edge.files import exclusive_lock
 
@@ -80,6 +80,7 @@ class Daemon:
                 self._parts.signals.end()
                 self._notifier.stopping()
         self._parts.close()
+        ignore_signals()  # the interpreter, as it ends, would let them kill it
         for loop in loops:
             loop.result()
         log.info("stopped")

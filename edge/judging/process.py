@@ -44,7 +44,11 @@ _HAND_OVER_EVERY_S = 0.1
 
 def main(log_level: str, descriptor: int) -> None:
     """Serve the daemon at the other end of ``descriptor`` until it closes."""
-    for stop in (signal.SIGTERM, signal.SIGINT):  # sent to the whole group; the daemon says when it is over
+    for stop in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # sent to the whole group; the daemon says when it is over
         signal.signal(stop, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     Path("/proc/self/oom_score_adj").write_text(_KILL_ME_FIRST)

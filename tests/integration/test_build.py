@@ -113,6 +113,7 @@ def spoil(model: Path, out: Path) -> None:
         (("[source]", "[sorce]"), 3, "nearest valid name is 'source'"),
         (('version = "1.0.0"', 'version = "1"'), 3, "[bundle] version"),
         (("learn", "nowhere"), 3, "[calibration] lot: "),
+        (("[source]", '[source]\nnetwork = "cnn-lstm"'), 3, "[source] network: the model is no cnn-lstm"),
         (("evaluate", "validate"), 3, "[evaluation] lot: validate shares a joint with [validation]"),
     ],
 )

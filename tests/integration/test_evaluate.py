@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import keras
 import pytest
 
 from convert.cli import main as axi_convert
@@ -70,4 +71,20 @@ def test_what_cannot_be_evaluated_is_named(
     words: list[str], says: str, lots: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert axi_convert(["evaluate", *(word.format(lots=lots) for word in words)]) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ([keras.layers.AveragePooling3D((4, 4, 2)), keras.layers.Flatten()], "AveragePooling3D, which no lowering"),
+        ([keras.layers.GlobalAveragePooling3D()], "GlobalAveragePooling3D, which no lowering rule knows"),
+    ],
+)
+def test_a_network_that_would_be_scored_otherwise_than_keras_scores_it_is_refused(
+    layers: list[keras.Layer], says: str, lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = keras.Sequential([keras.Input((128, 128, 6, 1)), *layers, keras.layers.Dense(2, activation="softmax")])
+    network.save(tmp_path / "n.keras")
+    assert axi_convert(["evaluate", str(tmp_path / "n.keras"), "--data", str(lots / "evaluate")]) == 3
     assert says in " ".join(capsys.readouterr().err.split())

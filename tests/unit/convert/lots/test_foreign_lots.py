@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from convert.lots.graded_truth import read_graded_truth
 from convert.lots.reading import load_lot
 from convert.lots.splits import split_by_board_type
 from edge.core.errors import UsageError
-from edge.core.job import Job
+from edge.core.job import Job, Roi
 from edge.core.preprocess import PreprocessSpec
 from tests.support.builders import make_job, write_job
 
@@ -129,6 +131,14 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
         ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "0,5")], r"fill: '0,5' is not a number"),
         ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "nan")], r"fill: 'nan' is not a number"),
         ("job_id,joint,board_type,label,slices", [("L1", "J0.0", "MB-1", 1, "inf")], r"slices: 'inf' is not a number"),
+        ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "7.5")], r"fill: '7\.5' is not from 0 to 1"),
+        ("job_id,joint,board_type,label,slices", [("L1", "J0.0", "MB-1", 1, "7")], r"slices: '7' is not a whole"),
+        ("job_id,joint,board_type,label,grade", [("L1", "J0.0", "MB-1", 1, "good")], "has both 'label' and 'grade'"),
+        (
+            "job_id,joint,board_type,grade,votes",
+            [("L1", "J0.0", "MB-1", "good", "poor|poor")],
+            "grade: 'good' is none of the votes",
+        ),
         ("job_id,joint,board_type,label,slices", [("L1", "J0.0", "MB-1", 1, "2.5")], r"slices: '2\.5' is not a whole"),
         ("job_id,joint,board_type,label,disputed", [("L1", "J0.0", "MB-1", 1, 2)], r"disputed: '2' is neither 0 nor 1"),
         (
@@ -178,6 +188,27 @@ def test_truth_in_another_encoding_is_named_by_its_line(tmp_path: Path) -> None:
     as_manifest(tmp_path, make_job("L1", joints=1))
     (tmp_path / "truth.csv").write_bytes("job_id,joint,board_type,label\nL1,J0.0,Gerät,1\n".encode("latin-1"))
     with pytest.raises(UsageError, match=r"truth\.csv: line 2: not UTF-8 text"):
+        load_lot(tmp_path, SPEC)
+
+
+def test_a_job_that_lies_there_twice_refuses_the_lot_by_both_names(tmp_path: Path) -> None:
+    as_manifest(tmp_path, make_job("L1"))
+    shutil.copytree(tmp_path / "L1", tmp_path / "copy")
+    write_truth(tmp_path, [("L1", "J0.0", "MB-1", 1)])
+    with pytest.raises(UsageError, match="copy: job_id 'L1' is that of L1, too"):
+        load_lot(tmp_path, SPEC)
+
+
+def test_joints_that_the_device_judges_nowhere_are_left_out_and_said(tmp_path: Path) -> None:
+    job = make_job("L1", joints=2)
+    outside = msgspec.structs.replace(job.joints[1], roi=Roi(90_000, 90_000, 90_060, 90_060))
+    as_manifest(tmp_path, msgspec.structs.replace(job, joints=(job.joints[0], outside)))
+    write_truth(tmp_path, [("L1", "J0.0", "MB-1", 1), ("L1", "J0.1", "MB-1", 1)])
+    lot = load_lot(tmp_path, SPEC)
+    assert [row.joint for row in lot.rows] == ["J0.0"]
+    assert "1 joints lie outside their pictures" in lot.left_out[0]
+    write_truth(tmp_path, [("L1", "J0.1", "MB-1", 1)])
+    with pytest.raises(UsageError, match="every joint lies outside its picture"):
         load_lot(tmp_path, SPEC)
 
 

@@ -71,6 +71,13 @@ def test_folding_depth_into_the_batch_changes_nothing(model: Any) -> None:
     np.testing.assert_allclose(folded(model)(inputs, training=False), model(inputs, training=False), atol=2e-6)
 
 
+def test_a_functional_model_that_is_a_chain_is_folded_like_a_sequential_one() -> None:
+    sequential = cnn3d(dense_units=8)
+    functional = keras.Model(sequential.inputs, sequential.outputs)
+    inputs = some_inputs()
+    np.testing.assert_allclose(folded(functional)(inputs, training=False), sequential(inputs), atol=2e-6)
+
+
 @pytest.mark.parametrize(
     "layer",
     [

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from convert.reports import pages, terminal
 
-NAMES = ("[cold]", "a[/x]", "[bold]J5[/bold]", "J5|6", "<b>J5</b>")
+NAMES = ("[cold]", ":bug:", "a[/x]", "[bold]J5[/bold]", "J5|6", "<b>J5</b>")
 
 
 def table_of(name: str) -> pages.Table:
