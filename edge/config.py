@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from edge.core.errors import ConfigError
 from edge.core.job import Polarity
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Kernels, RuntimeChoice
+from edge.judging.ports import Kernels, RuntimeChoice, Unchecked
 from edge.toml import load_toml
 
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
@@ -34,6 +34,8 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
     until it is older than ``keep_days`` or, the oldest first, finished jobs take more than ``keep_gb``. ``settle_s``:
     for machines that write in place instead of renaming, how long nothing in a folder must have changed before it is
     claimed. ``joint_type`` and ``polarity``: of jobs that come as a result XML or a table, which do not say.
+    ``unchecked``: what becomes of slices of which nothing proves the pixels, neither the file's own check sums (PNG)
+    nor a sha256 in the manifest.
     """
 
     path: str = "/var/spool/axi-edge"
@@ -43,6 +45,7 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
     settle_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
     joint_type: Annotated[str, Meta(max_length=256)] = ""
     polarity: Polarity = "solder_dark"
+    unchecked: Unchecked = "judge"
 
 
 class JournalSettings(Struct, frozen=True, kw_only=True):
@@ -163,6 +166,7 @@ def bundles_to_load(settings: Settings) -> Load:
         runtime=inference.runtime,
         threads=inference.threads,
         kernels=inference.kernels,
+        unchecked=settings.spool.unchecked,
     )
 
 

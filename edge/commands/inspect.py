@@ -20,7 +20,7 @@ from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, name_refused, open_folde
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Batch, views_of
+from edge.judging.ports import Batch, Unchecked, views_of
 
 
 def add_inspect(commands: Commands) -> None:
@@ -52,6 +52,12 @@ def add_inspect(commands: Commands) -> None:
         default=NOTHING_KNOWN.polarity,
         help="of a result XML or a table, as in [spool]",
     )
+    inspect.add_argument(
+        "--unchecked",
+        choices=get_args(Unchecked),
+        default="judge",
+        help="slices of which nothing proves the pixels, as in [spool]",
+    )
     inspect.set_defaults(action=_inspect)
 
 
@@ -66,6 +72,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
         runtime=arguments.runtime,
         threads=arguments.threads,
         kernels=arguments.kernels,
+        unchecked=arguments.unchecked,
     )
     if not load.public_key_file:
         print("axi-edge: signature not checked; name the signer's key with --public-key", file=sys.stderr)

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SLICE_MISSING = "slice_missing"
     SLICE_UNREADABLE = "slice_unreadable"
     SLICE_CORRUPT = "slice_corrupt"
+    SLICE_UNCHECKED = "slice_unchecked"
     SLICE_FORMAT = "slice_format"
     SLICE_BLANK = "slice_blank"
     SLICE_SIZES_DIFFER = "slice_sizes_differ"

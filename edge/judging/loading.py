@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,4 +86,5 @@ def together(load: Load, models: tuple[LoadedModel, ...]) -> LoadedModels:
                 raise BundleRefused(f"{model.bundle.path}: joint type {kind} is another bundle's already; name one")
             deciders[kind.casefold()] = model.decider
     pool = ThreadPoolExecutor(load.threads, "judge")
-    return LoadedModels(models, served, Judge(deciders, read_slice, time.monotonic, pool, load.threads))
+    read = partial(read_slice, unchecked=load.unchecked)
+    return LoadedModels(models, served, Judge(deciders, read, time.monotonic, pool, load.threads))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from edge.core.job import Job
 from edge.core.payloads import ModelRef
 from edge.core.verdict import Verdict
-from edge.judging.ports import Batch, Kernels, RuntimeChoice, ViewToJudge
+from edge.judging.ports import Batch, Kernels, RuntimeChoice, Unchecked, ViewToJudge
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -34,6 +34,7 @@ class Load(Struct, frozen=True, tag=True, kw_only=True):
     runtime: RuntimeChoice = "auto"
     threads: int = 1
     kernels: Kernels = "fast"
+    unchecked: Unchecked = "judge"
 
 
 class Sent(Struct, frozen=True, kw_only=True):

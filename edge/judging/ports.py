@@ -12,6 +12,8 @@ from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
 
 RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
+Unchecked = Literal["judge", "specialist"]
+"""What becomes of slices of which nothing proves the pixels."""
 Kernels = Literal["fast", "exact"]
 """``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
 

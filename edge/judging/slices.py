@@ -4,83 +4,128 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import struct
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(64 * 1024 * 1024))  # read once, when cv2 is imported
+from edge.judging.containers import bmp, jpeg, png, tiff
+from edge.judging.containers.facts import MOST_PIXELS, DamagedError, Facts, NotOnePictureError
+
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # read once, when cv2 is imported
 
 import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
+from PIL.TiffImagePlugin import TiffImageFile
 
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Picture, luminance, to_grey8
 from edge.core.verdict import Reason
 from edge.files import read_regular
+from edge.judging.ports import Unchecked
+
+# What Pillow merely warns of is damage.
+warnings.filterwarnings("error", category=UserWarning, module=r"PIL\.")
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 MAX_FILE_BYTES = 256 * 1024 * 1024
-_TIFF = (b"II*\0", b"MM\0*")
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", *_TIFF)
-_PHOTOMETRIC, _MIN_IS_WHITE = 262, 0
 _REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSING, errno.EFBIG: Reason.SLICE_FORMAT}
 
 
-def read_slice(folder: Path, part: SliceFile, image: ImageFormat) -> Picture:
+def read_slice(folder: Path, part: SliceFile, image: ImageFormat, unchecked: Unchecked = "judge") -> Picture:
     """Read one slice as uint8 (height, width), in its stored polarity.
 
-    PNG, JPEG, TIFF and BMP; grey, or at 8 bits colour, of which the luminance is taken. A file cut short does not
-    decode; other damage is found by PNG's own check sums, or by ``sha256`` in the manifest for the other formats.
-    Raises SliceError with the stable reason.
+    PNG, JPEG, TIFF and BMP of one upright picture; grey, or at 8 bits colour, of which the luminance is taken. Damage
+    is found by PNG's own check sums, by a decoder that notices it, or by ``sha256`` in the manifest. ``unchecked``:
+    what becomes of a slice of which neither container nor manifest proves the pixels. Raises SliceError with the
+    stable reason.
     """
     path = folder / part.file
     raw = _bytes_of(path)
     if part.sha256 is not None and hashlib.sha256(raw).hexdigest() != part.sha256:
         raise SliceError(Reason.SLICE_CORRUPT, f"{path}: sha256 differs from the manifest's; export the slice again")
-    try:
-        decoded = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        decoded = None
-    if decoded is None:
-        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a whole PNG, JPEG, TIFF or BMP; export it again")
-    if decoded.dtype == np.uint16 and raw.startswith(_TIFF) and _photometric(raw) == _MIN_IS_WHITE:
-        decoded = np.bitwise_not(decoded)  # with white as zero; at 8 bits the decoder has done so itself
-    grey, colour = _single_channel(decoded, path)  # type: ignore[arg-type]
+    facts, decoded = _decoded(raw, path)
+    if unchecked == "specialist" and not facts.proved and part.sha256 is None:
+        remedy = "send its sha256 in the manifest, or PNG"
+        raise SliceError(Reason.SLICE_UNCHECKED, f"{path}: nothing proves its pixels ([spool] unchecked); {remedy}")
+    grey, colour = _single_channel(decoded, path)
     expected = np.uint8 if image.bit_depth == 8 else np.uint16
     if grey.dtype != expected:
-        raise SliceError(
-            Reason.SLICE_FORMAT,
-            f"{path}: {grey.dtype} pixels, but image.bit_depth says {image.bit_depth}; correct the manifest",
-        )
+        bits = 8 * grey.dtype.itemsize
+        text = f"{bits} bits a pixel, but image.bit_depth says {image.bit_depth}; make the two agree"
+        raise SliceError(Reason.SLICE_FORMAT, f"{path}: {text}")
     return Picture(to_grey8(grey, image.window), colour)
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        raw = read_regular(path, MAX_FILE_BYTES)
+        return read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, Reason.SLICE_UNREADABLE)
         raise SliceError(reason, f"{path}: {error.strerror}; export the slice with its job, whole") from error
-    if not raw.startswith(_SIGNATURES):
+
+
+class _Container(NamedTuple):
+    signatures: tuple[bytes, ...]
+    examine: Callable[[bytes], Facts]
+    decode: Callable[[bytes], Pixels | None]
+
+
+def _decoded(raw: bytes, path: Path) -> tuple[Facts, Pixels]:
+    """What the file says of itself, and its pixels as they are stored. Raises SliceError."""
+    container = next((found for found in _CONTAINERS if raw.startswith(found.signatures)), None)
+    if container is None:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
-    return raw
-
-
-def _photometric(raw: bytes) -> int | None:
-    """The PhotometricInterpretation of a TIFF's first image; None when the file does not say."""
-    order = "<" if raw[:2] == b"II" else ">"
     try:
-        (offset,) = struct.unpack_from(order + "I", raw, 4)
-        (count,) = struct.unpack_from(order + "H", raw, offset)
-        for i in range(count):
-            tag, _, _, value = struct.unpack_from(order + "HHIHxx", raw, offset + 2 + 12 * i)
-            if tag == _PHOTOMETRIC:
-                return int(value)
-    except struct.error:  # cut short; the decoder will say so
-        return None
-    return None
+        facts = container.examine(raw)
+        decoded = container.decode(raw)
+    except NotOnePictureError as error:
+        raise SliceError(Reason.SLICE_FORMAT, f"{path}: {error}") from error
+    except _DAMAGED as error:
+        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: damaged ({error}); export it again") from error
+    if decoded is None:
+        raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: damaged; export it again")
+    return facts, decoded
+
+
+def _by_opencv(raw: bytes) -> Pixels | None:
+    decoded: Pixels | None = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)  # type: ignore[assignment]
+    return decoded
+
+
+def _tiff(raw: bytes) -> Pixels:
+    """By Pillow: OpenCV reads 8-bit TIFF through an interface of libtiff that conceals what is damaged."""
+    with TiffImageFile(io.BytesIO(raw)) as picture:
+        pixels = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
+    if pixels.ndim == 3:
+        return np.ascontiguousarray(pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]])  # blue first, as all others
+    if pixels.dtype.itemsize == 2:
+        grey = pixels.astype(np.uint16)  # out of the file's byte order
+        return np.bitwise_not(grey) if tiff.first_page(raw).white_is_zero else grey  # Pillow turns 8 bits by itself
+    return pixels
+
+
+def _jpeg(raw: bytes) -> Pixels:
+    """By a decoder that refuses what libjpeg merely warns of. Raises ValueError."""
+    components = jpeg.components(raw)
+    decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(raw, "GRAY" if components == 1 else "BGR")
+    return decoded[..., 0] if components == 1 else decoded
+
+
+_DAMAGED = (DamagedError, ValueError, TypeError, KeyError, SyntaxError, OSError, UserWarning, struct.error, cv2.error)
+"""What decoders raise over damaged files. None of these reads a disk."""
+_CONTAINERS = (
+    _Container((png.SIGNATURE,), png.examine, _by_opencv),
+    _Container((jpeg.SIGNATURE,), jpeg.examine, _jpeg),
+    _Container((*tiff.SIGNATURES, *tiff.BIG_SIGNATURES), tiff.examine, _tiff),
+    _Container((bmp.SIGNATURE,), bmp.examine, _by_opencv),
+)
 
 
 def _single_channel(image: Pixels, path: Path) -> tuple[Pixels, bool]:

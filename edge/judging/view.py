@@ -31,6 +31,11 @@ def decoded_view(job: Job, view: View, decoded: Sequence[Callable[[], Picture]])
     """The pictures of what ``decoded`` gives for the view's slices, in order. Raises OSError when the disk fails."""
     stored = job.image.polarity
     slices: dict[int, Grey] = {}
+    hole = _hole_in(view)
+    if hole is not None:
+        text = f"slices {sorted(part.index for part in view.slices)}: number {hole} is missing; export all, from 0 up"
+        log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": text})
+        return Pictures({}, stored, trouble=Reason.SLICE_MISSING)
     colour = False
     for part, picture in zip(view.slices, decoded, strict=True):
         try:
@@ -42,6 +47,12 @@ def decoded_view(job: Job, view: View, decoded: Sequence[Callable[[], Picture]])
     if len({grey.shape for grey in slices.values()}) > 1:
         return Pictures({}, stored, trouble=Reason.SLICE_SIZES_DIFFER)
     return Pictures(slices, stored, colour)
+
+
+def _hole_in(view: View) -> int | None:
+    """The first slice that the view lacks though it has later ones: judged, it would be a black picture."""
+    indices = {part.index for part in view.slices}
+    return next((index for index in range(max(indices)) if index not in indices), None)
 
 
 def as_wanted(spec: Spec, pictures: Pictures) -> tuple[Slices, Reason | None]:

@@ -1,0 +1,76 @@
+"""JPEG (ITU-T T.81): markers with their segments, up to the first scan."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from edge.judging.containers import tiff
+from edge.judging.containers.facts import DamagedError, Facts, NotOnePictureError, require_size, require_upright
+
+SIGNATURE = b"\xff\xd8\xff"
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+_SCAN, _END, _APP1, _APP2 = 0xDA, 0xD9, 0xE1, 0xE2
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_DECODED = {0xC0, 0xC1, 0xC2}
+"""Baseline, extended and progressive, of Huffman codes: what is found in files."""
+_EXIF, _SEVERAL = b"Exif\0\0", b"MPF\0"
+
+
+def examine(raw: bytes) -> Facts:
+    """Nothing in a JPEG proves its pixels. Raises DamagedError or NotOnePictureError."""
+    frames = 0
+    for marker, content in _segments(raw):
+        if marker in _FRAMES:
+            frames += 1
+            _require_frame(marker, content)
+        elif marker == _APP1 and content.startswith(_EXIF):
+            require_upright(tiff.orientation(content[len(_EXIF) :]))
+        elif marker == _APP2 and content.startswith(_SEVERAL):
+            raise NotOnePictureError("several pictures in one file; export each as a file of its own")
+    if frames != 1:
+        raise DamagedError(f"{frames} frames before its first scan")
+    return Facts(proved=False)
+
+
+def components(raw: bytes) -> int:
+    """Of a file that was examined."""
+    return next(content[5] for marker, content in _segments(raw) if marker in _FRAMES)
+
+
+def _require_frame(marker: int, content: bytes) -> None:
+    try:
+        bits, height, width, components = struct.unpack_from(">BHHB", content)
+    except struct.error as error:
+        raise DamagedError("its frame header is too short") from error
+    if marker not in _DECODED or bits != 8:
+        raise NotOnePictureError(f"a JPEG of kind {marker - 0xC0} with {bits} bits; export a common one of 8 bits")
+    if components not in {1, 3}:
+        raise NotOnePictureError(f"{components} colour components; export grey, or three colours")
+    require_size(width, height)
+
+
+def _segments(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment before the first scan."""
+    place = 2
+    while True:
+        if raw[place : place + 1] != b"\xff":
+            raise DamagedError("cut short, or no marker where one must be")
+        while raw[place : place + 1] == b"\xff":  # any number of fill bytes
+            place += 1
+        if place >= len(raw):
+            raise DamagedError("cut short")
+        marker = raw[place]
+        place += 1
+        if marker in _ALONE:
+            continue
+        if marker == _END:
+            raise DamagedError("ends before its first scan")
+        length = int.from_bytes(raw[place : place + 2], "big")
+        content = raw[place + 2 : place + length]
+        if length < 2 or len(content) < length - 2:
+            raise DamagedError("cut short")
+        if marker == _SCAN:
+            return
+        yield marker, content
+        place += length

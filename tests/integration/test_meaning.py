@@ -1,0 +1,143 @@
+"""Files whose pixels lie elsewhere, or mean something else, than those of one upright grey picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge.core.errors import SliceError
+from edge.core.job import ImageFormat, SliceFile
+from edge.core.verdict import Reason
+from edge.judging.slices import read_slice
+
+GREY = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
+
+
+def refusal(folder: Path, raw: bytes, image: ImageFormat = ImageFormat()) -> SliceError:  # noqa: B008 - frozen
+    (folder / "slice").write_bytes(raw)
+    with pytest.raises(SliceError) as refused:
+        read_slice(folder, SliceFile(index=0, file="slice"), image)
+    return refused.value
+
+
+def read(folder: Path, raw: bytes) -> np.ndarray:
+    (folder / "slice").write_bytes(raw)
+    return read_slice(folder, SliceFile(index=0, file="slice"), ImageFormat()).grey
+
+
+def saved(picture: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = orientation
+    return exif
+
+
+def tiff(*pages: tuple[Mapping[int, tuple[int, ...]], bytes]) -> bytes:
+    """A TIFF of pages of one strip, with these tags on top of what 8-bit grey of 8 x 8 pixels has."""
+    raw, link = bytearray(b"II*\0" + bytes(4)), 4
+    for tags, data in pages:
+        entries = {256: (8,), 257: (8,), 258: (8,), 259: (1,), 262: (1,), 277: (1,), 278: (8,), 279: (len(data),)}
+        entries |= {273: (len(raw),), **tags}
+        raw += data
+        fields = b""
+        for tag, values in sorted(entries.items()):
+            packed = struct.pack(f"<{len(values)}H", *values)
+            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", len(raw))
+            raw += packed if len(packed) > 4 else b""
+            fields += struct.pack("<HHI", tag, 3, len(values)) + place
+        struct.pack_into("<I", raw, link, len(raw))
+        raw += struct.pack("<H", len(entries)) + fields
+        link = len(raw)
+        raw += bytes(4)
+    return bytes(raw)
+
+
+def grey_page(level: int, **tags: tuple[int, ...]) -> tuple[dict[int, tuple[int, ...]], bytes]:
+    return {int(tag[1:]): values for tag, values in tags.items()}, bytes([level]) * 64
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_picture_that_is_to_be_turned_first_is_refused(kind: str, orientation: int, tmp_path: Path) -> None:
+    """A box refers to the picture as it is shown: read as it is stored, it would lie on another joint."""
+    options: dict[str, Any] = {"tiffinfo": {274: orientation}} if kind == "TIFF" else {"exif": turned(orientation)}
+    error = refusal(tmp_path, saved(GREY, kind, **options))
+    assert error.reason == Reason.SLICE_FORMAT
+    assert f"orientation {orientation} says to turn it; export it upright" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_an_upright_picture_that_says_so_is_read(kind: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"tiffinfo": {274: 1}} if kind == "TIFF" else {"exif": turned(1)}
+    assert read(tmp_path, saved(GREY, kind, **options)).shape == GREY.shape
+
+
+def test_the_tiff_that_the_others_are_made_of_is_read(tmp_path: Path) -> None:
+    assert (read(tmp_path, tiff(({}, bytes(range(64))))).ravel() == np.arange(64)).all()
+
+
+PAGES = [Image.fromarray(np.full((64, 80), level, np.uint8)) for level in (10, 90)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (tiff(({258: (1,)}, bytes(8))), "1 bits a sample; export 8 or 16"),
+        (tiff(({258: (10,)}, bytes(80))), "10 bits a sample; export 8 or 16"),
+        (tiff(({258: (12,)}, bytes(96))), "12 bits a sample; export 8 or 16"),
+        (tiff(({258: (14,)}, bytes(112))), "14 bits a sample; export 8 or 16"),
+        (tiff(({258: (16,), 339: (2,)}, bytes(128))), "signed or floating-point samples; export unsigned"),
+        (tiff(({258: (8, 8), 277: (2,)}, bytes(128))), "2 samples a pixel of photometric kind 1; export grey alone"),
+        (tiff(({262: (5,), 258: (8,) * 4, 277: (4,)}, bytes(256))), "photometric kind 5; export grey alone"),
+        (tiff(({266: (2,)}, bytes(64))), "FillOrder 2"),
+        (tiff(({259: (7,)}, bytes(64))), "compression 7; export Deflate"),
+        (tiff(({256: (60_000,), 257: (60_000,)}, bytes(64))), "60000 x 60000 pixels, more than 64 megapixels"),
+        (saved(GREY.astype(np.float32), "TIFF"), "32 bits a sample"),
+        (saved(Image.fromarray(GREY > 9), "TIFF"), "1 bits a sample"),
+        (saved(GREY, "TIFF", big_tiff=True), "a BigTIFF; export a classic TIFF"),
+        (saved(PAGES[0], "TIFF", save_all=True, append_images=PAGES[1:]), "2 pictures in one file; export each"),
+        (saved(PAGES[0], "PNG", save_all=True, append_images=PAGES[1:]), "an animation; export each picture"),
+        (saved(Image.fromarray(GREY > 9), "PNG"), "1 bits a sample"),
+        (saved(Image.fromarray(GREY > 9), "BMP"), "1 bits a pixel"),
+        (saved(Image.fromarray(GREY).convert("CMYK"), "JPEG"), "4 colour components; export grey"),
+        (saved(PAGES[0], "MPO", save_all=True, append_images=PAGES[1:]), "several pictures in one file"),
+    ],
+)
+def test_what_is_not_one_grey_picture_is_refused_with_a_remedy(raw: bytes, says: str, tmp_path: Path) -> None:
+    error = refusal(tmp_path, raw)
+    assert error.reason == Reason.SLICE_FORMAT
+    assert says in str(error)
+
+
+@pytest.mark.parametrize("aside", [{"t254": (1,)}, {"t255": (2,)}, {"t254": (4,)}])
+def test_a_preview_or_a_mask_is_not_taken_for_the_picture(aside: dict[str, tuple[int, ...]], tmp_path: Path) -> None:
+    error = refusal(tmp_path, tiff(grey_page(10, **aside), grey_page(90)))
+    assert error.reason == Reason.SLICE_FORMAT
+    assert "its first page is a preview; export the picture alone" in str(error)
+    assert (read(tmp_path, tiff(grey_page(90), grey_page(10, **aside))) == 90).all()
+
+
+def test_pages_that_run_in_circles_end(tmp_path: Path) -> None:
+    raw = bytearray(tiff(grey_page(10)))
+    raw[-4:] = raw[4:8]
+    assert refusal(tmp_path, bytes(raw)).reason == Reason.SLICE_UNREADABLE
+
+
+def test_an_exif_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    whole = bytes(cv2.imencode(".jpg", GREY)[1].tobytes())
+    exif = b"Exif\0\0nonsense"
+    error = refusal(tmp_path, whole[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + whole[2:])
+    assert "its EXIF cannot be read" in str(error)
