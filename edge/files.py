@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_LONGEST_NAME = 255
+"""Bytes (Linux)."""
+
 
 def sync_folder(folder: Path) -> None:
     """Make the folder's entries (renames, creations) durable."""
@@ -70,6 +73,23 @@ def move_durably(source: Path, target: Path) -> None:
     sync_folder(target.parent)
     if source.parent != target.parent:
         sync_folder(source.parent)
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or ``path.2``, ``path.3`` ... when taken: nothing is ever overwritten."""
+    candidate, n = path, 1
+    while os.path.lexists(candidate):
+        n += 1
+        candidate = path.with_name(lengthened(path.name, after=f".{n}"))
+    return candidate
+
+
+def lengthened(name: str, *, before: str = "", after: str = "") -> str:
+    """A file name with something added; cut where it would be longer than a name may be."""
+    room = _LONGEST_NAME - len(os.fsencode(before + after))
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return before + name + after
 
 
 def digest_bytes(content: bytes) -> str:

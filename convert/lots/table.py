@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from edge.core.errors import UsageError
-from edge.jobs.tables import Row as TableRow
-from edge.jobs.tables import TableError, columns_of, read_rows
+from edge.jobs import tables
 
 TRUTH = "truth.csv"
+_HEAD_BYTES = 65_536
+"""Enough for the first row."""
 
 
 class OfJoint(Protocol):
@@ -90,32 +91,30 @@ def columns_in(lot: Path) -> list[str]:
     """The columns that the lot's truth has. Raises UsageError."""
     path = lot / TRUTH
     with _named(path), path.open("rb") as stream:
-        return columns_of(stream.readline())
+        return tables.read_table(stream.read(_HEAD_BYTES)).columns
 
 
 def read_table(lot: Path, required: Sequence[str]) -> Iterator[Record]:
     """Every row. Raises UsageError naming all columns that are missing, and the line of a row that is not whole."""
     path = lot / TRUTH
     with _named(path):
-        for row in read_rows(path.read_bytes(), required):
-            yield Record(f"{path}: line {row.line}", _whole(row).cells)
+        table = tables.read_table(path.read_bytes(), required)
+    if table.problem:
+        raise UsageError(f"{path}: {table.problem} (docs/lots.md says what it holds)")
+    for row in table.rows:
+        short = "fewer cells than columns; leave what is not known empty" if row.short else ""
+        if row.problem or short:
+            raise UsageError(f"{path}: line {row.line}: {row.problem or short} (docs/lots.md says what it holds)")
+        yield Record(f"{path}: line {row.line}", row.cells)
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Raises UsageError naming the file, for what is wrong with it."""
+    """Raises UsageError naming the file, where it cannot be read."""
     try:
         yield
     except OSError as error:
         raise UsageError(f"{path}: not readable ({error.strerror}); a lot has its truth there") from error
-    except TableError as error:
-        raise UsageError(f"{path}: {error} (docs/lots.md says what it holds)") from error
-
-
-def _whole(row: TableRow) -> TableRow:
-    if row.short:
-        raise TableError(f"line {row.line}: fewer cells than columns; leave what is not known empty")
-    return row
 
 
 @contextmanager

@@ -9,31 +9,54 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from edge.adapters.settling import Settling
+from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
-from edge.core.job import salvage
 from edge.core.places import UNFINISHED, Place
-from edge.files import move_durably, write_durably
-from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder
+from edge.core.salvage import salvage
+from edge.files import free_name, lengthened, move_durably, write_durably
+from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
 
 log = logging.getLogger(__name__)
 
+_DISCARDED = ".discarded"
+_OWN_FAULTS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_OWN_FAULTS |= {errno.EBUSY, errno.ENOTEMPTY, errno.EEXIST, errno.EXDEV, errno.EINVAL, errno.ESTALE}
+"""What is wrong with one folder, not with the disk."""
+Left = Callable[[str, str | None], None]
+
+
+def _said_in_the_log(entry: str, problem: str | None) -> None:
+    if problem is not None:
+        log.error("left in the spool", extra={"entry": entry, "problem": problem})
+
 
 class FolderSpool:
     """A spool folder with ``incoming``, ``work``, ``done`` and ``rejected`` on one file system."""
 
-    def __init__(self, root: Path, defaults: JobDefaults = NOTHING_KNOWN, *, settle_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        defaults: JobDefaults = NOTHING_KNOWN,
+        *,
+        settle_s: float = 0.0,
+        clock: Monotonic = time.monotonic,
+        left: Left = _said_in_the_log,
+    ) -> None:
         """Create what is missing. ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long
-        nothing in a folder must have changed before it is claimed.
+        nothing in a folder must have changed before it is claimed. ``left`` is told of each entry that is left where
+        it lies, and why, once; and again, without a reason, when it is gone.
 
         Raises ConfigError when the folder cannot be used.
         """
-        self._root, self._defaults, self._settle_s = root, defaults, settle_s
+        self._root, self._defaults, self._left = root, defaults, left
+        self._settling = Settling(settle_s, clock)
         self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
@@ -44,6 +67,7 @@ class FolderSpool:
             raise ConfigError(f"[spool] path: {error}; give the daemon's user a writable folder") from error
         self._waiting: deque[Path] = deque()
         self._ignored: set[str] = set()
+        self._stuck: set[str] = set()
 
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what a crash or a failed attempt left in work, then the oldest incoming one.
@@ -51,25 +75,43 @@ class FolderSpool:
         For one consumer: whatever lies in work when the next job is asked for was not finished.
         """
         for folder in sorted(self.work.iterdir()):
-            if folder.is_dir():
-                return open_folder(folder, self._defaults)
+            if folder.name not in self._stuck and folder.is_dir() and (job := self._opened(folder)) is not None:
+                return job
         if not self._waiting:
             self._waiting = deque(self._arrived())
         while self._waiting:
             folder = self._waiting.popleft()
-            target = _free_name(self.work / folder.name)
+            target = free_name(self.work / folder.name)
             try:
+                require_readable(folder)
                 move_durably(folder, target)
             except FileNotFoundError:
                 continue  # taken back by its sender since the folder was listed
             except PermissionError as error:
                 self._say_once(
                     folder.name,
-                    f"{error}; a job folder must be writable for the daemon's group (the sender's umask: 002)",
+                    f"{error}; a job folder and what lies in it must be readable, and the folder writable, for the "
+                    "daemon's group (the sender's umask: 002)",
                 )
                 continue
-            return open_folder(target, self._defaults)
+            if (job := self._opened(target)) is not None:
+                return job
         return None
+
+    def _opened(self, folder: Path) -> ClaimedJob | None:
+        """The job in a folder of ours; one that cannot be looked into is left where it lies, and holds up no other."""
+        try:
+            return open_folder(folder, self._defaults)
+        except OSError as error:
+            self._stick(folder, error)
+            return None
+
+    def _stick(self, folder: Path, error: OSError) -> None:
+        """Leave a folder in work until the next start. Raises what is not the folder's own fault."""
+        if error.errno not in _OWN_FAULTS:
+            raise error
+        self._stuck.add(folder.name)
+        self._say_once(folder.name, f"{error}; it stays in work until the next start: mend it, then restart the daemon")
 
     def peek(self) -> ClaimedJob | None:
         """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
@@ -79,17 +121,25 @@ class FolderSpool:
             return None
 
     def finish(self, job: ClaimedJob) -> None:
-        """Move a decided job to done."""
-        move_durably(job.folder, _free_name(self.done / job.folder.name))
+        """Move a decided job to done; one that cannot be moved stays in work, and holds up no other."""
+        self._file(job.folder, self.done)
 
     def reject(self, job: ClaimedJob, reason: str) -> None:
-        """Move a refused job to rejected, with reason.json."""
+        """Move a refused job to rejected, with reason.json; one that cannot be moved stays in work."""
         document = {"schema": "axi-rejection/1", "job": job.folder.name, "reason": reason}
         try:
             write_durably(job.folder / "reason.json", json.dumps(document, indent=1).encode() + b"\n")
-        except (IsADirectoryError, PermissionError) as error:  # the sender's doing; the job must leave the queue
+        except OSError as error:  # the sender's doing, where it is the folder's: the job must leave the queue
+            if error.errno not in _OWN_FAULTS:
+                raise
             log.warning("no reason.json written", extra={"job": str(job.folder), "problem": str(error)})
-        move_durably(job.folder, _free_name(self.rejected / job.folder.name))
+        self._file(job.folder, self.rejected)
+
+    def _file(self, folder: Path, place: Path) -> None:
+        try:
+            move_durably(folder, free_name(place / folder.name))
+        except OSError as error:
+            self._stick(folder, error)
 
     def waiting(self) -> Backlog:
         """What is still to be inspected."""
@@ -99,7 +149,7 @@ class FolderSpool:
         """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
         filed = [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]
         for folder in filed:
-            move_durably(folder, _free_name(self.incoming / folder.name))
+            move_durably(folder, free_name(self.incoming / folder.name))
         return len(filed)
 
     def finished(self) -> list[FinishedJob]:
@@ -107,51 +157,47 @@ class FolderSpool:
         found = []
         for place in (self.done, self.rejected):
             for folder in _job_folders(place):
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError, PermissionError):
                     size = sum(part.lstat().st_size for part in folder.rglob("*"))
                     found.append(FinishedJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
         return sorted(found, key=lambda job: job.filed)
 
     def discard(self, folder: Path) -> None:
         """Delete a finished job's folder: it is out of the way at once, whatever interrupts the deleting."""
-        doomed = folder.with_name(f".{folder.name}.discarded")
+        doomed = folder.with_name(lengthened(folder.name, before=".", after=_DISCARDED))
+        if doomed.exists():  # of a name that was cut
+            shutil.rmtree(doomed, ignore_errors=True)
         folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
     def sweep(self) -> None:
         """Finish the deleting that was interrupted."""
         for place in (self.done, self.rejected):
-            for doomed in place.glob(".*.discarded"):
+            for doomed in place.glob(f".*{_DISCARDED}"):
                 shutil.rmtree(doomed, ignore_errors=True)
-
-    def _settled(self, folder: Path) -> bool:
-        """Has nothing in the folder changed for a while, by this machine's clock?"""
-        try:
-            newest = max(path.lstat().st_ctime for path in (folder, *folder.iterdir()))
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True  # not ours to look into: claiming it says so
-        return not 0 <= time.time() - newest < self._settle_s
 
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
             self._ignored.add(entry)
-            log.error("left in incoming", extra={"entry": entry, "problem": problem})
+            self._left(entry, problem)
 
     def _arrived(self) -> list[Path]:
         """Complete job folders, oldest first. ``*.tmp`` is still being written; stray files are not jobs."""
-        found = []
+        found, there = [], set[str]()
         with os.scandir(self.incoming) as entries:
             for entry in entries:
-                if entry.name.endswith(".tmp") or entry.name.startswith("."):
+                there.add(entry.name)
+                if is_unfinished(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if self._settle_s and not self._settled(Path(entry.path)):
-                        continue
-                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+                    if self._settling.settled(Path(entry.path)):
+                        found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
                 else:
-                    self._say_once(entry.name, "not a job folder")
+                    self._say_once(entry.name, "not a job folder; jobs come as folders, renamed when they are whole")
+        self._settling.forget_all_but(there)
+        for gone in self._ignored - there - self._stuck:
+            self._ignored.discard(gone)
+            self._left(gone, None)
         return [self.incoming / name for _, name in sorted(found)]
 
 
@@ -172,22 +218,17 @@ def survey(root: Path) -> Iterator[FoundJob]:
         for folder in sorted(_job_folders(root / place)):
             with suppress(FileNotFoundError):
                 job = open_folder(folder)
-                yield FoundJob(place, folder.name, job.content, salvage(job.manifest))
+                yield FoundJob(place, folder.name, job.content, salvage(job.manifest), job.unread)
 
 
 def _job_folders(place: Path) -> Iterator[Path]:
     if not place.is_dir():
         return
     for folder in place.iterdir():
-        hidden = folder.name.startswith(".") or folder.name.endswith(".tmp")
-        if not hidden and folder.is_dir() and not folder.is_symlink():
+        if not is_unfinished(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield folder
 
 
-def _free_name(path: Path) -> Path:
-    """``path``, or ``path.2``, ``path.3`` ... when taken: a folder never overwrites another."""
-    candidate, n = path, 1
-    while candidate.exists():
-        n += 1
-        candidate = path.with_name(f"{path.name}.{n}")
-    return candidate
+def is_unfinished(name: str) -> bool:
+    """Of a folder that its sender still writes, or that is being deleted."""
+    return name.startswith(".") or name.casefold().endswith(".tmp")

@@ -126,14 +126,6 @@ class NamedJoint(NamedTuple):
     machine_call: MachineCall | None = None
 
 
-class Salvage(NamedTuple):
-    """What can be read from a manifest that was refused: enough to name its joints to the specialist."""
-
-    job_id: str | None
-    serial: str | None
-    joints: tuple[NamedJoint, ...]
-
-
 # ValidationError is a DecodeError; RecursionError is what nesting thousands deep ends in.
 _UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
@@ -163,35 +155,9 @@ def encode_manifest(job: Job) -> bytes:
     return msgspec.json.format(msgspec.json.encode(job), indent=1) + b"\n"
 
 
-def salvage(raw: bytes) -> Salvage:
-    """Name every joint that a refused manifest still names; never raises."""
-    try:
-        document = json.loads(raw, object_pairs_hook=_merged)
-    except (ValueError, RecursionError):
-        return Salvage(None, None, ())
-    if not isinstance(document, dict):
-        return Salvage(None, None, ())
-    board = document.get("board")
-    serial = _text(board.get("serial")) if isinstance(board, dict) else None
-    joints = document.get("joints")
-    named: dict[str, NamedJoint] = {}
-    for entry in joints if isinstance(joints, list) else []:
-        name = _text(entry.get("id")) if isinstance(entry, dict) else None
-        if name is not None:
-            named.setdefault(name, NamedJoint(name, _text(entry.get("refdes")) or "", _text(entry.get("pin")) or ""))
-    return Salvage(_text(document.get("job_id")), serial, tuple(named.values()))
-
-
 def printable(name: str) -> str:
     """A folder name as text that can be sent: bytes that are no UTF-8 are written out."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _text(value: object) -> str | None:
-    """A usable name: a non-empty string, or a number that a careless exporter left unquoted."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value).encode("utf-8", "replace").decode()[:256] or None
 
 
 class _RepeatedKeyError(ValueError):
@@ -204,15 +170,6 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
         if key in seen:
             raise _RepeatedKeyError(f"key {key!r} appears twice in one object")
         seen.add(key)
-
-
-def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep every joint of a key that appears twice."""
-    merged: dict[str, Any] = {}
-    for key, value in pairs:
-        before = merged.get(key)
-        merged[key] = before + value if isinstance(before, list) and isinstance(value, list) else value
-    return merged
 
 
 def _plain(source: str, problem: str) -> str:

@@ -52,7 +52,8 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
 class BoardPayload(Struct, frozen=True, kw_only=True):
     """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``.
 
-    ``grades``: joints by grade, where any was graded.
+    ``grades``: joints by grade, where any was graded. ``unread``: only of a refused job that may hold more joints than
+    could be read, and why.
     """
 
     schema: Literal["axi-board/1"] = "axi-board/1"
@@ -67,6 +68,7 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
     refused: bool
     duration_ms: float
     grades: dict[str, int] | UnsetType = UNSET
+    unread: str | UnsetType = UNSET
 
 
 State = Literal["online", "stopped", "offline"]

@@ -107,7 +107,10 @@ class VerdictMessage(NamedTuple):
 
 
 class BoardOutcome(NamedTuple):
-    """How a job ended. ``calls``: (verdict, route) of every decided joint; ``grades`` counts those graded."""
+    """How a job ended. ``calls``: (verdict, route) of every decided joint; ``grades`` counts those graded.
+
+    ``unread``: why the job may hold joints that nobody could read.
+    """
 
     job_id: str
     board: BoardRef
@@ -116,6 +119,7 @@ class BoardOutcome(NamedTuple):
     expected: int
     refused: bool
     duration_ms: float
+    unread: str = ""
 
 
 class Encoder(NamedTuple):
@@ -193,6 +197,7 @@ class Encoder(NamedTuple):
             refused=job.refused,
             duration_ms=round(job.duration_ms, 3),
             grades={grade: job.grades.get(grade, 0) for grade in GRADES} if job.grades else UNSET,
+            unread=job.unread or UNSET,
         )
         return Message(self.topics.board(job.board.serial), encode(payload))
 

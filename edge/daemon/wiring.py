@@ -18,6 +18,7 @@ from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
+from edge.core.job import printable
 from edge.core.wire import Encoder, Topics
 from edge.daemon.broker import broker_settings
 from edge.daemon.loops import Duty, InspectionLoop, ReportingLoop, UpkeepLoop
@@ -118,18 +119,33 @@ def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encode
         publish=passing.publish,
         requested=signals.upkeep_due.set,
     )
-    spool = settings.spool
+    spool, alarms = settings.spool, Alarms(encoder, utc_now, passing.publish)
     return _Shared(
         settings=settings,
-        spool=FolderSpool(Path(spool.path), JobDefaults(spool.joint_type, spool.polarity), settle_s=spool.settle_s),
+        spool=FolderSpool(
+            Path(spool.path),
+            JobDefaults(spool.joint_type, spool.polarity),
+            settle_s=spool.settle_s,
+            left=_left_behind(alarms),
+        ),
         reloader=reloader,
         signals=signals,
         progress=Progress(time.monotonic, (INSPECTION, REPORTING)),
         passing=passing,
         absence=Absence(time.monotonic),
-        alarms=Alarms(encoder, utc_now, passing.publish),
+        alarms=alarms,
         tally=Tally(),
     )
+
+
+def _left_behind(alarms: Alarms) -> Callable[[str, str | None], None]:
+    """An alarm for each entry of the spool that is left where it lies, and its end when it is gone."""
+
+    def left(entry: str, problem: str | None) -> None:
+        name = printable(entry)
+        alarms.set("job_left", f"{name}: {problem or 'gone'}", on=problem is not None, about=name)
+
+    return left
 
 
 def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals) -> InspectionLoop:

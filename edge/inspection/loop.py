@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge.core.clocks import Monotonic, Now
 from edge.core.errors import AxiError, JobRefused
-from edge.core.job import printable
+from edge.core.job import Job, printable
 from edge.core.payloads import BoardRef
 from edge.inspection.attempt import Attempt
 from edge.inspection.ports import InUse, JobEntry, Ledger, Spool
@@ -96,12 +96,20 @@ class Inspection:
                 self._ledger.leave_job(entry)
                 log.info("job left in work for the next start", extra={"job_id": job.job_id})
                 return
+            self._note_slices(job)
             board = BoardRef(serial=job.board.serial, type=job.board.type)
             self._records.close(entry, job.job_id, board, len(job.joints), self._clock() - started)
         if problem is None:
             self._spool.finish(claimed)
         else:
             self._spool.reject(claimed, problem)
+
+    def _note_slices(self, job: Job) -> None:
+        """Fewer slices than usual are judged, but somebody should know: a machine may be losing them."""
+        for view in job.views if job.board.type else ():
+            text = self._records.tally.fewer_slices(job.board.type, view.id, len(view.slices))
+            if text:
+                self._records.alarm("fewer_slices", f"{job.job_id}: {text}", "warning")
 
     def _refuse(self, claimed: ClaimedJob, reason: str) -> None:
         """The whole job goes to rejected; each joint that can be named goes to the specialist."""
@@ -112,7 +120,15 @@ class Inspection:
         if not entry.closed:
             self._records.refused(job, entry, claimed)
             board = BoardRef(serial=job.serial)
-            self._records.close(entry, job.job_id, board, len(job.joints), self._clock() - started, refusal=reason)
+            self._records.close(
+                entry,
+                job.job_id,
+                board,
+                len(job.joints),
+                self._clock() - started,
+                refusal=reason,
+                unread=claimed.unread,
+            )
         self._spool.reject(claimed, reason)
 
 

@@ -58,8 +58,12 @@ class Records(NamedTuple):
         expected: int,
         duration_s: float,
         refusal: str | None = None,
+        unread: str = "",
     ) -> None:
-        """The job is decided; its summary, and an alarm where it was refused, are queued in the same commit."""
+        """The job is decided; its summary, and an alarm where it was refused, are queued in the same commit.
+
+        ``unread``: why joints of a refused job may be missing.
+        """
         outcome = BoardOutcome(
             job_id=job_id,
             board=board,
@@ -68,6 +72,7 @@ class Records(NamedTuple):
             expected=expected,
             refused=refusal is not None,
             duration_ms=1e3 * duration_s,
+            unread=printable(unread),
         )
         messages = [self.encoder.board(outcome, self.now())]
         if refusal is not None:

@@ -69,6 +69,17 @@ class Tally:
         self._joints: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._trends: OrderedDict[str, _Board] = OrderedDict()
+        self._slices: OrderedDict[str, tuple[int, bool]] = OrderedDict()
+
+    def fewer_slices(self, board_type: str, view: str, slices: int) -> str:
+        """What to say where a view has fewer slices than its board type had before, the first time; else nothing."""
+        with self._lock:
+            most, said = self._slices.pop(board_type, (0, False))
+            fewer = slices < most
+            self._slices[board_type] = max(most, slices), fewer
+            if len(self._slices) > _BOARD_TYPES:
+                self._slices.popitem(last=False)
+        return f"board type {board_type}: view {view} has {slices} slices, others had {most}" if fewer > said else ""
 
     def note(self, verdicts: Sequence[Verdict], board_type: str = "") -> None:
         """Count the verdicts on a view of a board of this type."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.errors import JobRefused
-from edge.core.job import Manifest, NamedJoint, parse_manifest, printable, salvage
+from edge.core.job import Manifest, NamedJoint, parse_manifest, printable
+from edge.core.salvage import salvage
 from edge.files import read_regular
-from edge.jobs.vendors import ROIS, TABLE, JobDefaults, Reading, read_joint_table, read_result_xml
+from edge.jobs.joint_table import TABLE, read_joint_table
+from edge.jobs.result_xml import ROIS, read_result_xml
+from edge.jobs.vendors import JobDefaults, Reading
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,8 @@ class ClaimedJob(NamedTuple):
     """A job folder that is ours.
 
     ``manifest``: the document of contract axi-job/1, as it was sent or as it was read from ``source``; ``problem``: why
-    it could not be read whole. ``content`` digests what was sent. ``arrived``: when, in seconds since the epoch.
+    it could not be read whole; ``unread``: why joints may be missing from it. ``content`` digests what was sent.
+    ``arrived``: when, in seconds since the epoch.
     """
 
     folder: Path
@@ -34,6 +39,7 @@ class ClaimedJob(NamedTuple):
     inode: int = 0
     source: str = "manifest.json"
     problem: str = ""
+    unread: str = ""
 
     @property
     def key(self) -> str:
@@ -46,6 +52,7 @@ MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
 NOTHING_KNOWN = JobDefaults()
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJob:
@@ -54,33 +61,66 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
     A document that cannot be read is as good as empty.
     """
     names = _names(folder)
-    manifest = _read(folder / MANIFEST)
+    manifest, table = _as_named(names, MANIFEST), _as_named(names, TABLE)
     results = [name for name in names if name.lower().endswith(".xml")]
-    if manifest or MANIFEST in names or not (results or TABLE in names):
-        sent, reading, source = [manifest], Reading({}, ""), MANIFEST
+    if manifest is not None or not (results or table):
+        source, sent = manifest or MANIFEST, [_read(folder / (manifest or MANIFEST))]
+        document = as_utf8(sent[0])
+        reading = Reading({}, "", "" if salvage(document).whole else "it cannot be read to its end")
     elif results:
-        source = results[0]
-        xml, rois = _read(folder / source), _read(folder / ROIS)
-        sent, reading = [xml, rois], read_result_xml(xml, rois if ROIS in names else None, names, defaults)
+        source, rois = results[0], _as_named(names, ROIS)
+        sent = [_read(folder / source), _read(folder / (rois or ROIS))]
+        reading = read_result_xml(sent[0], sent[1] if rois else None, names, defaults)
         if len(results) > 1:
-            reading = reading._replace(problem=f"{results[1]} lies beside it; a job folder holds one result")
+            problem = f"{results[1]} lies beside it; a job folder holds one result"
+            reading = reading._replace(problem=problem, unread=problem)
+        document = json.dumps(reading.document).encode()
     else:
-        source = TABLE
-        table = _read(folder / TABLE)
+        source = table or TABLE
         # A table need not name its board, so boards that are alike are told apart by their pictures.
-        sent, reading = (
-            [table, *_pictures(folder, names)],
-            read_joint_table(table, printable(folder.name), names, defaults),
-        )
-    if source != MANIFEST:
-        manifest = json.dumps(reading.document).encode()
+        sent = [_read(folder / source), *_pictures(folder, [name for name in names if name != source])]
+        reading = read_joint_table(sent[0], printable(folder.name), names, defaults)
+        document = json.dumps(reading.document).encode()
     # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
     # joints. Without any, the folder's name is all there is.
     identity = b"\0".join(sent) if any(sent) else os.fsencode(folder.name)
-    content = "sha256:" + hashlib.sha256(identity).hexdigest()
     return ClaimedJob(
-        folder, manifest, content, arrival(folder), folder.stat().st_ino, source=source, problem=reading.problem
+        folder,
+        document,
+        "sha256:" + hashlib.sha256(identity).hexdigest(),
+        arrival(folder),
+        folder.stat().st_ino,
+        source=source,
+        problem=reading.problem,
+        unread=reading.unread,
     )
+
+
+def as_utf8(raw: bytes) -> bytes:
+    """JSON that begins with a byte order mark, without it, and out of UTF-16; any other as it is."""
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            with suppress(UnicodeDecodeError):
+                return raw.decode(encoding).encode()
+    return raw
+
+
+def _as_named(names: Sequence[str], wanted: str) -> str | None:
+    """How a document is really called: names are compared without regard to case."""
+    if wanted in names:
+        return wanted
+    return next((name for name in names if name.casefold() == wanted), None)
+
+
+def require_readable(folder: Path) -> None:
+    """Raises PermissionError naming the folder or the document in it that this user may not read."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "not readable", str(folder))
+    for name in _names(folder):
+        document = name.casefold() in {MANIFEST, TABLE, ROIS} or name.lower().endswith(".xml")
+        path = folder / name
+        if document and not path.is_symlink() and path.exists() and not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, "not readable", str(path))
 
 
 def read_job(claimed: ClaimedJob) -> Manifest:
@@ -108,7 +148,7 @@ def name_refused(claimed: ClaimedJob) -> RefusedJob:
 def _pictures(folder: Path, names: Sequence[str]) -> Iterator[bytes]:
     """Name, size and time of every file besides the table: the same wherever the folder is moved."""
     for name in names:
-        if name not in {TABLE, "reason.json"}:
+        if name != "reason.json":
             found = (folder / name).lstat()
             yield f"{name} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
 

@@ -1,77 +1,119 @@
-"""Comma-separated tables of people and machines: what is wrong with one is said by line, with a remedy."""
+"""Comma-separated tables of people and machines: what is wrong with one is said by line, with a remedy.
+
+A row that cannot be read rightly hides none of the others: each is given, with what is wrong with it.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-
-class TableError(ValueError):
-    """What is wrong with a table, in plain words; the file is the caller's to name."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NO_CHARACTER = "\ufffd"
 
 
 class Row(NamedTuple):
-    """One row. ``line``: its last; ``cells``: texts by column, stripped. ``short``: it has fewer cells than columns."""
+    """One row. ``line``: its last; ``cells``: texts by column, stripped. ``short``: it has fewer cells than columns;
+    those that it lacks are empty. ``problem``: why the cells may not be what is meant.
+    """
 
     line: int
     cells: dict[str, str]
-    short: bool
+    short: bool = False
+    problem: str = ""
 
 
-def columns_of(raw: bytes) -> list[str]:
-    """The names in the first row, in lower case. Raises TableError for what is no text."""
-    return _names(_lines(raw))
+class Table(NamedTuple):
+    """``columns``: the names in the first row, in lower case. ``problem``: what is wrong with them.
 
-
-def read_rows(raw: bytes, needed: Sequence[str]) -> Iterator[Row]:
-    """Every row that says anything; cells that a short row lacks are empty.
-
-    Raises TableError naming every column that is missing, one that stands there twice, or the first row that cannot be
-    read.
+    ``rows``: every row that says anything, once.
     """
-    lines = _lines(raw)
-    names = _names(lines)
-    missing = [column for column in needed if column not in names]
-    if missing:
-        raise TableError(_lacking(missing, names))
-    for number, cells in lines:
-        if len(cells) > len(names):
-            raise TableError(f"line {number}: more cells than columns; quote texts with commas")
+
+    columns: list[str]
+    rows: Iterator[Row]
+    problem: str = ""
+
+
+def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:
+    """A table in UTF-8, with or without a byte order mark, or in UTF-16 with one.
+
+    ``problem`` names every column of ``needed`` that is missing, or one that stands there twice.
+    """
+    text, damaged = _text(raw)
+    records = _records(text, damaged=damaged)
+    first = next(records, _Record(0, [], ""))
+    names = [name.strip().lower() for name in first.cells]
+    return Table(names, _rows(records, names), _wrong_columns(first, names, needed))
+
+
+class _Record(NamedTuple):
+    line: int
+    cells: list[str]
+    problem: str
+
+
+def _text(raw: bytes) -> tuple[str, bool]:
+    """The text, and whether some of it could not be read."""
+    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+    try:
+        return raw.decode(encoding), False
+    except UnicodeDecodeError:
+        return raw.decode(encoding, "replace"), True
+
+
+def _records(text: str, *, damaged: bool) -> Iterator[_Record]:
+    """Rows as they stand, empty ones, too. One that is quoted wrongly is taken to be a line long."""
+    lines = list(io.StringIO(text, newline=""))
+    done = 0
+    while done < len(lines):
+        start = done
+        reader = csv.reader((lines[i] for i in range(start, len(lines))), strict=True)
+        try:
+            for cells in reader:
+                done = start + reader.line_num
+                yield _Record(done, cells, _wrong_text(cells, damaged=damaged))
+        except csv.Error as error:
+            problem = f"{error}; quote texts from comma to comma, or export it again"
+            yield _Record(done + 1, _loosely(lines[done]), problem)
+            done += 1
+
+
+def _loosely(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # a cell that is longer than a cell may be
+        return line.split(",")
+
+
+def _wrong_text(cells: Iterable[str], *, damaged: bool) -> str:
+    if any("\0" in cell for cell in cells):
+        return "a zero byte, as in UTF-16 text; export it as UTF-8"
+    if damaged and any(_NO_CHARACTER in cell for cell in cells):
+        return "not UTF-8 text; export it as UTF-8"
+    return ""
+
+
+def _rows(records: Iterable[_Record], names: Sequence[str]) -> Iterator[Row]:
+    for line, cells, problem in records:
         if any(cell.strip() for cell in cells):
             padded = [*cells, *[""] * (len(names) - len(cells))]
-            named = {name: cell.strip() for name, cell in zip(names, padded, strict=True)}
-            yield Row(number, named, len(cells) < len(names))
+            named = {name: cell.strip() for name, cell in zip(names, padded, strict=False)}
+            extra = "more cells than columns; quote texts with commas" if len(cells) > len(names) else ""
+            yield Row(line, named, len(cells) < len(names), problem or extra)
 
 
-def _lines(raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Number of its last line and cells, of each row."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise TableError(f"line {line}: not UTF-8 text ({error.reason}); export it as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for cells in reader:
-            if any("\0" in cell for cell in cells):
-                raise TableError(f"line {reader.line_num}: a zero byte, as in UTF-16 text; export it as UTF-8")
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise TableError(
-            f"line {reader.line_num}: {error}; quote texts from comma to comma, or export it again"
-        ) from error
-
-
-def _names(lines: Iterator[tuple[int, list[str]]]) -> list[str]:
-    """Takes the first row; none of an empty table. Of two columns of one name nobody can tell which is meant."""
-    _, cells = next(lines, (0, []))
-    names = [name.strip().lower() for name in cells]
+def _wrong_columns(first: _Record, names: Sequence[str], needed: Sequence[str]) -> str:
+    """Of two columns of one name nobody can tell which is meant."""
+    if first.problem:
+        return f"line {first.line}: {first.problem}"
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
-        raise TableError(f"column {twice[0]!r} stands there twice; keep one of them")
-    return names
+        return f"column {twice[0]!r} stands there twice; keep one of them"
+    missing = [column for column in needed if column not in names]
+    return _lacking(missing, names) if missing else ""
 
 
 def _lacking(missing: Sequence[str], names: Sequence[str]) -> str:
@@ -81,6 +123,6 @@ def _lacking(missing: Sequence[str], names: Sequence[str]) -> str:
     remedy = (
         f"its columns are separated by {separator!r}, export it with commas"
         if separator
-        else ("the first row must name the columns")
+        else "the first row must name the columns"
     )
     return f"{what} missing; {remedy}"

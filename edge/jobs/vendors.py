@@ -1,30 +1,23 @@
-"""Jobs as machines hand them over in words of their own, as a document of contract axi-job/1.
+"""Jobs as machines hand them over in words of their own, as a document of contract axi-job/1: what all kinds share.
 
-Two kinds. A *result XML* as ViTrox' V810 exports it (``BoardTestXMLExport``), which names what the machine indicts but
-not where it lies, with a side file ``rois.csv``. And a *table of joints*, ``joints.csv``, one row a joint and image, as
-in the data sets of the seeds' lineage. In both, slices are files named ``<view><two-digit slice>.<extension>``.
-
-Element and attribute names of the XML follow public programs that read such exports; the side file is our own addition.
-Whatever is wrong is said in ``problem``, and the document still names every joint that could be made out, so that none
-is lost with a refused job.
+Slices are files named ``<view><two-digit slice>.<extension>``. Whatever is wrong is said in ``problem``, and the
+document still names every joint that could be made out, so that none is lost with a refused job.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from xml.parsers import expat
 
-from edge.core.job import SCHEMA
-from edge.jobs.tables import TableError, read_rows
+from edge.core.job import COORDINATE_LIMIT_PX, SCHEMA
 
-ROIS, TABLE = "rois.csv", "joints.csv"
 UNSAID = "unknown"
 """The type of a joint that neither the job nor the configuration names: no bundle judges it."""
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SLICE_FILE = re.compile(r"(?P<view>.+?)(?P<slice>\d{2})\.(?:png|jpe?g|tiff?|bmp)", re.IGNORECASE)
-_DEEPEST = 64
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
+_LONGEST_CALL = 256
 
 
 class JobDefaults(NamedTuple):
@@ -37,217 +30,112 @@ class JobDefaults(NamedTuple):
 class Reading(NamedTuple):
     """What a job folder says, as a document of ours.
 
-    ``problem`` is empty, or says which file and what in it keeps the job from being judged.
+    ``problem`` is empty, or says which file and what in it keeps the job from being judged. ``unread``: why joints may
+    be missing from the document; empty where all that was sent is named.
     """
 
     document: dict[str, Any]
     problem: str
+    unread: str = ""
 
 
-class _FormatError(ValueError):
-    """A problem in plain words."""
+class Joints:
+    """Joints in the making, each under a name of its own, and what is wrong with them."""
+
+    def __init__(self, defaults: JobDefaults) -> None:
+        self.by_id: dict[str, dict[str, Any]] = {}
+        self.problems: list[str] = []
+        self._defaults = defaults
+
+    def add(self, refdes: str, pin: str, kind: str, call: str, *, name: str = "") -> dict[str, Any]:
+        """A joint without a place. ``name``: where designator and pin give none."""
+        joint_id = _unused(joined(refdes, pin) or name, self.by_id)
+        joint = {
+            "id": joint_id,
+            "refdes": refdes,
+            "pin": pin,
+            "type": kind or self._defaults.joint_type or UNSAID,
+            "view": "",
+        }
+        self.by_id[joint_id] = joint | ({"machine_call": {"name": call}} if call else {})
+        return self.by_id[joint_id]
+
+    def also(self, joint: dict[str, Any], kind: str, call: str, where: str) -> None:
+        """The machine says something of the joint again: calls are gathered, and types must agree."""
+        before = joint.get("machine_call", {}).get("name", "")
+        if call and call not in before.split(", "):
+            joint["machine_call"] = {"name": f"{before}, {call}".strip(", ")[:_LONGEST_CALL]}
+        if (kind or self._defaults.joint_type or UNSAID) != joint["type"]:
+            self.problems.append(f"{where}: {joint['id']} is of two types, {joint['type']} and {kind}; export one")
+
+    def place(self, joint: dict[str, Any], view: str, row: Mapping[str, str], where: str) -> None:
+        """Write view and box into the joint; what is wrong with the box is kept."""
+        joint["view"] = view
+        corners = [row.get(corner, "") for corner in CORNERS]
+        said = f"{where}: box of {joint['id']}: ({', '.join(corners)})"
+        if not all(_WHOLE.fullmatch(corner) for corner in corners):
+            self.problems.append(f"{said} are not whole numbers of pixels; export pixels")
+            return
+        box = [int(corner) for corner in corners]
+        if box[0] >= box[2] or box[1] >= box[3]:
+            self.problems.append(f"{said} is empty; export xmin below xmax and ymin below ymax")
+        elif max(map(abs, box)) > COORDINATE_LIMIT_PX:
+            self.problems.append(f"{said} lies too far out; export pixels of the picture")
+        else:
+            joint["roi"] = box
 
 
-def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaults: JobDefaults) -> Reading:
-    """A result XML with its side file of ROIs; ``files``: the names in the folder."""
-    export = _Export()
-    problems: list[str] = []
-    try:
-        export.read(xml)
-    except _FormatError as error:
-        problems.append(str(error))
-    places, wrong = _places(rois) if export.indictments else ({}, [])
-    problems += [f"{ROIS}: {problem}" for problem in wrong]
-    known: dict[tuple[str, str], str] = {}
-    joints: dict[str, dict[str, Any]] = {}
-    for indictment in export.indictments:
-        pin = indictment["designator"], indictment["pin"]
-        if pin in known:
-            continue
-        name = known[pin] = _unused(_joined(*pin), joints)
-        joints[name] = _joint(name, *pin, indictment["jointType"] or defaults.joint_type, indictment["call"])
-        place = places.get(pin)
-        if place is None:
-            problems.append(f"{ROIS}: no row for {name}; export the box of every joint that is indicted")
-            continue
-        problems += [f"{ROIS}: {problem}" for problem in _placed(joints[name], place["view"], place)]
-    board, station = export.board, export.station
-    serial, created = board.get("serialNumber", ""), export.root.get("testTime", "")
-    document = _document(
-        f"{serial}_{created}" if serial and created else "",
-        created,
-        {"serial": serial, "type": board.get("boardType", "")},
-        joints,
-        files,
-        defaults,
-    )
-    document["station"] = {"name": station.get("testerName", "")}
-    return Reading(document, problems[0] if problems else "")
-
-
-def _places(rois: bytes | None) -> tuple[dict[tuple[str, str], Mapping[str, str]], list[str]]:
-    """(designator, pin) -> the row that says where it lies; and what is wrong with the side file."""
-    places: dict[tuple[str, str], Mapping[str, str]] = {}
-    if rois is None:
-        return places, ["missing; a result XML does not say where its joints lie, export their boxes beside it"]
-    problems = []
-    try:
-        for row in _rows(rois, ("designator", "pin", "view", *_CORNERS)):
-            pin = row["designator"], row["pin"]
-            if places.setdefault(pin, row) != row:
-                problems.append(f"{_joined(*pin)} has two boxes; export one for every joint")
-    except _FormatError as error:
-        problems.append(str(error))
-    return places, problems
-
-
-def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: JobDefaults) -> Reading:
-    """A table of joints in a folder called ``name``; ``files``: the names in the folder.
-
-    Rows of one component, pin and box are one joint, seen in several slices.
-    """
-    problems: list[str] = []
-    joints: dict[str, dict[str, Any]] = {}
-    known: dict[tuple[str, ...], str] = {}
-    first: Mapping[str, str] = {}
-    named: set[str] = set()  # also what is not there: a slice that is missing must be seen to be
-    try:
-        for row in _rows(table, ("component", "defect_type", "image", *_CORNERS)):
-            first = first or row
-            named.add(row["image"])
-            found = _SLICE_FILE.fullmatch(row["image"])
-            view = found["view"] if found else row["image"]
-            component, pin = row["component"], row.get("pin", "")
-            box = (component, pin, view, *(row[corner] for corner in _CORNERS))
-            if box in known:
-                continue
-            joint = known[box] = _unused(_joined(component, pin), joints)
-            joints[joint] = _joint(
-                joint, component, pin, row.get("type", "") or defaults.joint_type, row["defect_type"]
-            )
-            if found is None:
-                problems.append(f"image: {row['image']!r} is not <view><two-digit slice>.<extension>; rename it")
-            problems += _placed(joints[joint], view, row)
-    except _FormatError as error:
-        problems.append(str(error))
-    board = {"serial": first.get("serial", "") or name, "type": first.get("board_type", "")}
-    document = _document(name, "", board, joints, sorted({*files, *named}), defaults)
-    return Reading(document, problems[0] if problems else "")
-
-
-class _Export:
-    """What a result XML says, gathered as it is read: a broken end does not lose what came before."""
-
-    def __init__(self) -> None:
-        self.root: dict[str, str] = {}
-        self.board: dict[str, str] = {}
-        self.station: dict[str, str] = {}
-        self.indictments: list[dict[str, str]] = []
-        self._open: list[str] = []
-        self._indicted: dict[str, str] = {}
-        self._named = True
-
-    def read(self, xml: bytes) -> None:
-        parser = expat.ParserCreate()
-        parser.StartDoctypeDeclHandler = self._refuse_doctype
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        try:
-            parser.Parse(xml, True)  # noqa: FBT003 - expat's own signature
-        except _FormatError:
-            raise
-        except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two: an encoding expat cannot read
-            raise _FormatError(f"not well-formed XML ({error}); export it again") from error
-        if not self.board.get("serialNumber"):
-            raise _FormatError("BoardXML serialNumber: missing; export the board's serial number")
-        if not self.root.get("testTime"):  # else a board's second inspection would pass for its first
-            raise _FormatError("BoardTestXMLExport testTime: missing; export when the board was inspected")
-
-    def _refuse_doctype(self, *_: object) -> None:
-        # Entities are how a small XML file grows without end, or reads other files.
-        raise _FormatError("a document type declaration; export plain XML without one")
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._open.append(name.rpartition(":")[2])
-        if len(self._open) > _DEEPEST:
-            raise _FormatError(f"nested deeper than {_DEEPEST}; this is no BoardTestXMLExport")
-        match self._open[-1]:
-            case "BoardTestXMLExport":
-                self.root = attributes
-            case "BoardXML":
-                self.board = attributes
-            case "StationXML":
-                self.station = attributes
-            case "IndictmentXML":
-                self._indicted = attributes
-                self._named = False
-            case "ComponentXML" if "IndictmentXML" in self._open:
-                self._named = True
-                self.indictments.append(
-                    {
-                        "designator": attributes.get("designator", ""),
-                        "pin": attributes.get("pin", ""),
-                        "jointType": self._indicted.get("jointType", ""),
-                        "call": self._indicted.get("indictmentType", ""),
-                    }
-                )
-
-    def _end(self, _: str) -> None:
-        if self._open.pop() == "IndictmentXML" and not self._named:
-            raise _FormatError("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
-
-
-def _rows(raw: bytes, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Raises _FormatError at the first row that cannot be read."""
-    try:
-        for row in read_rows(raw, columns):
-            yield row.cells
-    except TableError as error:
-        raise _FormatError(str(error)) from error
-
-
-def _joint(name: str, refdes: str, pin: str, kind: str, call: str) -> dict[str, Any]:
-    joint: dict[str, Any] = {"id": name, "refdes": refdes, "pin": pin, "type": kind or UNSAID, "view": ""}
-    return joint | ({"machine_call": {"name": call}} if call else {})
-
-
-def _placed(joint: dict[str, Any], view: str, row: Mapping[str, str]) -> list[str]:
-    """Write view and box into the joint; what is wrong with them."""
-    joint["view"] = view
-    try:
-        joint["roi"] = [int(row[corner]) for corner in _CORNERS]
-    except ValueError:
-        box = ", ".join(row[corner] for corner in _CORNERS)
-        return [f"box of {joint['id']}: ({box}) are not whole numbers of pixels; export pixels"]
-    return []
-
-
-def _document(
+def document(
     job_id: str,
     created: str,
     board: dict[str, str],
-    joints: dict[str, dict[str, Any]],
-    files: Sequence[str],
+    joints: Joints,
+    files: Iterable[str],
     defaults: JobDefaults,
 ) -> dict[str, Any]:
-    views: dict[str, list[dict[str, Any]]] = {joint["view"]: [] for joint in joints.values() if joint["view"]}
-    for name in sorted(files):
-        found = _SLICE_FILE.fullmatch(name)
-        if found and found["view"] in views:
-            views[found["view"]].append({"index": int(found["slice"]), "file": name})
+    """The document; a view without pictures, or with two of one slice, is added to the problems."""
+    views: dict[str, dict[int, str]] = {joint["view"]: {} for joint in joints.by_id.values() if joint["view"]}
+    for view, index, name in _slices(files):
+        if view in views and views[view].setdefault(index, name) != name:
+            joints.problems.append(f"{views[view][index]} and {name} are the same slice; keep one of them")
+    for view, slices in views.items():
+        if not slices:
+            joints.problems.append(f"view {view}: no picture is named {view}00.png or so; export its slices")
     return {
         "schema": SCHEMA,
         "job_id": job_id,
         "created": created,
         "board": board,
         "image": {"polarity": defaults.polarity},
-        "views": [{"id": view, "slices": slices} for view, slices in views.items()],
-        "joints": list(joints.values()),
+        "views": [
+            {"id": view, "slices": [{"index": index, "file": name} for index, name in sorted(slices.items())]}
+            for view, slices in views.items()
+        ],
+        "joints": list(joints.by_id.values()),
     }
 
 
-def _joined(refdes: str, pin: str) -> str:
+def view_of(file: str) -> str | None:
+    """The view that a slice's file name says; None for another kind of name."""
+    found = _SLICE_FILE.fullmatch(file)
+    return found["view"] if found else None
+
+
+def one_board(serials: Iterable[str], where: str) -> list[str]:
+    """What is wrong where more than one board is named: a verdict must not go to the wrong one."""
+    named = list(dict.fromkeys(serial for serial in serials if serial))
+    return [f"{where}: boards {', '.join(named)} in one job; export a folder for each"] if len(named) > 1 else []
+
+
+def joined(refdes: str, pin: str) -> str:
     return f"{refdes}.{pin}" if pin else refdes
+
+
+def _slices(files: Iterable[str]) -> Iterator[tuple[str, int, str]]:
+    for name in sorted(files):
+        found = _SLICE_FILE.fullmatch(name)
+        if found:
+            yield found["view"], int(found["slice"]), name
 
 
 def _unused(name: str, taken: Mapping[str, object]) -> str:
@@ -257,3 +145,7 @@ def _unused(name: str, taken: Mapping[str, object]) -> str:
         number += 1
         candidate = f"{name}#{number}"
     return candidate
+
+
+def first_of(problems: Sequence[str]) -> str:
+    return problems[0] if problems else ""

@@ -80,6 +80,9 @@ def _filed(found: Sequence[FoundJob], held: Mapping[str, JobHeld]) -> Iterator[P
             yield Problem(code="job_unknown", job_id=job_id, joint="", text=f"{where}: the journal does not know it")
         elif entry.state is JobState.OPEN:
             yield Problem(code="job_not_closed", job_id=job_id, joint="", text=f"{where}: not closed in the journal")
+        if job.unread:
+            text = f"{where}: {job.unread}; ask the machine for the board, then remove the folder"
+            yield Problem(code="joints_unread", job_id=job_id, joint="", text=text)
         for joint in job.found.joints if entry is None or not entry.forgotten else ():
             if joint.id not in _decided(held, job.content):
                 yield Problem(code="joint_lost", job_id=job_id, joint=joint.id, text=f"{where}: no verdict")

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from edge.core.job import Salvage
 from edge.core.places import JobState, Place
+from edge.core.salvage import Salvage
 
 
 class FinishedJob(NamedTuple):
@@ -82,12 +82,16 @@ class Host(Protocol):
 
 
 class FoundJob(NamedTuple):
-    """A job folder found while looking around. ``place``: incoming, work, done or rejected."""
+    """A job folder found while looking around. ``place``: incoming, work, done or rejected.
+
+    ``unread``: why joints may be missing from what was found in it.
+    """
 
     place: Place
     name: str
     content: str
     found: Salvage
+    unread: str = ""
 
 
 class JobHeld(NamedTuple):

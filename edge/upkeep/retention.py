@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.clocks import Now
@@ -35,8 +36,7 @@ class Retention:
         for job in finished:
             if job.filed >= cutoff.timestamp() and too_much <= 0:
                 break
-            if self._journal.settled(job.content):
-                self._spool.discard(job.folder)
+            if self._journal.settled(job.content) and self._discarded(job.folder):
                 gone.append(job.content)
                 too_much -= job.size
         kept = {job.content for job in (self._spool.finished() if gone else finished)}
@@ -44,3 +44,12 @@ class Retention:
         self._journal.forget([*(content for content in gone if content not in kept), *(set(old) - kept)])
         if gone:
             log.info("finished jobs discarded", extra={"jobs": len(gone)})
+
+    def _discarded(self, folder: Path) -> bool:
+        """One that cannot be deleted keeps none of the others."""
+        try:
+            self._spool.discard(folder)
+        except OSError as error:
+            log.warning("finished job not discarded", extra={"job": folder.name, "problem": str(error)})
+            return False
+        return True

@@ -223,28 +223,3 @@ def test_boards_with_the_same_table_are_told_apart_by_their_pictures(tmp_path: P
         spool.finish(job)
     assert contents[0] != contents[1]
     assert [found.content for found in survey(tmp_path)] == contents
-
-
-def test_a_folder_that_cannot_be_looked_into_hides_no_other(tmp_path: Path) -> None:
-    spool = FolderSpool(tmp_path, settle_s=1e-9)
-    write_job(tmp_path / "incoming", make_job("L-1"), side=16)
-    (tmp_path / "incoming" / "L-0").mkdir()
-    (tmp_path / "incoming" / "L-0" / "manifest.json").symlink_to("manifest.json")
-    assert spool.waiting().jobs == 2
-    found = []
-    while (job := spool.claim()) is not None:
-        found.append(job.folder.name)
-        spool.finish(job)
-    assert sorted(found) == ["L-0", "L-1"]
-
-
-def test_a_folder_that_is_still_written_to_is_let_be_where_machines_do_not_rename(tmp_path: Path) -> None:
-    spool = FolderSpool(tmp_path, settle_s=0.4)
-    folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)
-    for _ in range(3):
-        (folder / "more").write_text("x")
-        assert spool.claim() is None
-    time.sleep(0.5)  # it is the passing of time without an event that is tested
-    job = spool.claim()
-    assert job is not None
-    assert job.folder.name == "L-1"

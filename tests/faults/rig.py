@@ -15,10 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from edge.adapters.journal.view import held
 from edge.adapters.spool import survey
 from edge.core.verdict import Call
-from edge.upkeep.audit import Account, audit
+from edge.upkeep.audit import Account, Problem, audit
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
 
@@ -136,10 +138,17 @@ class Rig:
         return self.subscriber.payloads("/verdict/")
 
     def account(self) -> Account:
-        """Audit against everything that was delivered so far."""
+        """Audit against everything that was delivered so far.
+
+        That a job holds joints which nobody can read is right to be said where it was bent to be so.
+        """
         journal = self.place / "journal.db"
         found = list(survey(self.device.spool))
-        return audit(found, held(journal) if journal.exists() else {}, self.verdicts())
+        account = audit(found, held(journal) if journal.exists() else {}, self.verdicts())
+        return replace(account, problems=tuple(each for each in account.problems if not self._meant(each)))
+
+    def _meant(self, problem: Problem) -> bool:
+        return problem.code == "joints_unread" and any(f"/{name}:" in problem.text for name in self._opaque)
 
     def audited(self, *, drained: bool = False) -> Account:
         """The account once it is clean (and nothing waits any more). Raises Trouble when it does not become so."""

@@ -27,7 +27,9 @@ def place(tmp_path: Path) -> Path:
     """Three finished jobs and one refused, their verdicts not yet sent."""
     for name in ("L-1", "L-2", "L-3"):
         write_job(tmp_path / "spool" / "incoming", make_job(name), side=16)
-    (tmp_path / "spool" / "incoming" / "BAD").mkdir()
+    bad = tmp_path / "spool" / "incoming" / "BAD"
+    bad.mkdir()
+    (bad / "manifest.json").write_text('{"joints": []}')
     inspect_all(tmp_path)
     return tmp_path
 

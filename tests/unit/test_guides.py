@@ -20,7 +20,9 @@ from edge.core import schemas
 from edge.core.job import parse_manifest
 from edge.core.payloads import PAYLOADS
 from edge.core.verdict import Reason
-from edge.jobs.vendors import JobDefaults, read_joint_table, read_result_xml
+from edge.jobs.joint_table import read_joint_table
+from edge.jobs.result_xml import read_result_xml
+from edge.jobs.vendors import JobDefaults
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guides"

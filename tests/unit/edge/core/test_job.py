@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.errors import JobRefused
-from edge.core.job import Job, Joint, Roi, SliceFile, View, encode_manifest, parse_manifest, salvage
+from edge.core.job import Job, Joint, Roi, SliceFile, View, encode_manifest, parse_manifest
+from edge.core.salvage import salvage
 from tests.support.builders import document, make_job
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -128,7 +129,35 @@ def test_every_joint_that_a_refused_manifest_names_is_salvaged() -> None:
     found = salvage(json.dumps(manifest).encode())
     assert found.job_id == "L7-000123"
     assert found.serial == "SN001"
-    assert [joint.id for joint in found.joints] == ["J0.0", "J0.2", "17"]
+    assert [joint.id for joint in found.joints] == ["J0.0", "joints[1]", "J0.2", "17"]
+    assert found.whole
+
+
+def test_joints_of_one_name_stay_two_in_what_is_salvaged() -> None:
+    manifest = document(make_job(joints=2))
+    manifest["joints"][1]["id"] = "J0.0"
+    assert [joint.id for joint in salvage(json.dumps(manifest).encode()).joints] == ["J0.0", "J0.0#2"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.8, 0.95, 0.999])
+def test_of_a_manifest_that_breaks_off_every_joint_before_that_is_salvaged(share: float) -> None:
+    raw = json.dumps(document(make_job(joints=8))).encode()
+    cut = raw[: int(share * len(raw))]
+    found = salvage(cut)
+    assert not found.whole
+    assert [joint.id for joint in found.joints] == [f"J0.{i}" for i in range(len(found.joints))]
+    assert len(found.joints) >= cut.count(b'"pin"') - 1
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk"])
+def test_joints_of_a_manifest_in_another_encoding_are_named(encoding: str) -> None:
+    manifest = document(make_job(joints=3))
+    manifest["board"]["type"] = {"latin-1": "Gerät", "gbk": "主板"}[encoding]
+    raw = json.dumps(manifest, ensure_ascii=False).encode(encoding)
+    with pytest.raises(JobRefused):
+        parse_manifest(raw)
+    assert salvage(raw).whole
+    assert len(salvage(raw).joints) == 3
 
 
 @given(

@@ -48,3 +48,22 @@ def test_a_job_id_used_again_for_other_content_is_refused_and_its_joints_have_ev
     assert line.spool.finished == ["L7-000123", "same"]
     assert "used before" in line.spool.rejected["again"]
     assert len({verdict.event_id for verdict in line.verdicts()}) == 2 + 3
+
+
+def test_fewer_slices_than_the_board_type_had_are_said_once_until_they_are_back() -> None:
+    counts = (3, 2, 2, 3, 1)
+    line = Line([claimed(make_job(f"L-{i}", joints=1, slices=count)) for i, count in enumerate(counts)])
+    line.run()
+    assert line.spool.finished == [f"L-{i}" for i in range(len(counts))]
+    assert alarms(line) == ["fewer_slices"] * 2
+
+
+def test_a_job_that_may_hold_more_joints_than_could_be_read_says_so_in_its_summary() -> None:
+    raw = json.dumps(document(make_job(joints=3))).encode()
+    line = Line([ClaimedJob(Path("work/L7"), raw[: raw.index(b"J0.2")], "sha256:x", unread="it is cut")])
+    line.run()
+    (summary,) = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
+    assert (summary["joints_decided"], summary["refused"], summary["unread"]) == (2, True, "it is cut")
+    whole = Line([claimed(make_job(joints=1))])
+    whole.run()
+    assert all("unread" not in json.loads(m.payload) for m in whole.messages() if "/board/" in m.topic)

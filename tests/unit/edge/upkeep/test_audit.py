@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from edge.core.job import NamedJoint, Salvage
+from edge.core.job import NamedJoint
 from edge.core.places import JobState, Place
+from edge.core.salvage import Salvage
 from edge.upkeep.audit import audit
 from edge.upkeep.ports import FoundJob, JobHeld, VerdictHeld
 
@@ -101,6 +102,10 @@ def invent(world: World) -> None:
     world.delivered.append(world.delivered[0] | {"event_id": "event-of-nobody"})
 
 
+def leave_unread(world: World) -> None:
+    world.found[0] = world.found[0]._replace(unread="it is cut")
+
+
 @pytest.mark.parametrize(
     ("lie", "codes"),
     [
@@ -114,6 +119,7 @@ def invent(world: World) -> None:
         (change_message, ["delivered_otherwise"]),
         (contradict, ["event_contradicts"]),
         (invent, ["not_in_journal"]),
+        (leave_unread, ["joints_unread"]),
     ],
 )
 def test_every_lie_is_noticed(lie: Callable[[World], None], codes: list[str]) -> None:

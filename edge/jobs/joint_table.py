@@ -1,0 +1,62 @@
+"""A table of joints, ``joints.csv``, one row a joint and image, as in the data sets of the seeds' lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge.jobs.tables import Row, read_table
+from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, one_board, view_of
+
+TABLE = "joints.csv"
+_NEEDED = ("component", "defect_type", "image", *CORNERS)
+
+
+def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: JobDefaults) -> Reading:
+    """A table of joints in a folder called ``name``; ``files``: the names in the folder.
+
+    Rows of one component, pin and box are one joint, seen in several slices. A row that cannot be read rightly is
+    still a joint with a name, if only that of its line.
+    """
+    read = read_table(table, _NEEDED)
+    joints = Joints(defaults)
+    if read.problem:
+        joints.problems.append(read.problem)
+    rows = list(read.rows)
+    known: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        _read_row(row, joints, known, trusted=not read.problem)
+    said = [row.cells for row in rows]
+    joints.problems += one_board((cells.get("serial", "") for cells in said), "serial")
+    joints.problems += one_board((cells.get("board_type", "") for cells in said), "board_type")
+    first: Mapping[str, str] = said[0] if said else {}
+    board = {"serial": first.get("serial", "") or name, "type": first.get("board_type", "")}
+    named = {cells["image"] for cells in said if cells.get("image")}  # also what is not there: it must be seen to be
+    told = document(name, "", board, joints, {*files, *named}, defaults)
+    return Reading(told, first_of(joints.problems), "" if rows else "it has no row that names a joint")
+
+
+def _read_row(row: Row, joints: Joints, known: dict[tuple[str, ...], dict[str, Any]], *, trusted: bool) -> None:
+    cells = row.cells
+    component, pin, image = cells.get("component", ""), cells.get("pin", ""), cells.get("image", "")
+    kind, call = cells.get("type", ""), cells.get("defect_type", "")
+    view = view_of(image)
+    key = (component, pin, view or image, *(cells.get(corner, "") for corner in CORNERS))
+    good = trusted and not row.problem and component
+    if good and key in known:
+        joints.also(known[key], kind, call, f"line {row.line}")
+        return
+    joint = joints.add(component, pin, kind, call, name=f"line {row.line}")
+    if row.problem:
+        joints.problems.append(f"line {row.line}: {row.problem}")
+    elif not trusted:
+        return
+    elif not component:
+        joints.problems.append(f"line {row.line}: component: empty; name what the joint belongs to")
+    elif view is None:
+        joints.problems.append(
+            f"line {row.line}: image: {image!r} is not <view><two-digit slice>.<extension>; rename it"
+        )
+    else:
+        known[key] = joint
+        joints.place(joint, view, cells, f"line {row.line}")

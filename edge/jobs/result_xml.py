@@ -1,0 +1,232 @@
+"""A result XML as ViTrox' V810 exports it (``BoardTestXMLExport``): it names what the machine indicts, but not where
+it lies, which a side file ``rois.csv`` says.
+
+Element and attribute names of the XML follow public programs that read such exports; the side file is our own addition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from html import unescape
+from typing import Any
+from xml.parsers import expat
+
+from edge.jobs.tables import read_table
+from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined, one_board
+
+ROIS = "rois.csv"
+_ROOT, _BOARD, _INDICTMENT = "boardtestxmlexport", "boardxml", "indictmentxml"
+_DEEPEST = 64
+_TAG = re.compile(r"<(?P<end>/?)(?:[\w.-]+:)?(?P<name>[\w.-]+)(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
+_ATTRIBUTE = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?:\"(?P<one>[^\"]*)\"|'(?P<two>[^']*)')")
+_COUNTS = ("numberOfIndictedPins", "numberOfDefects")
+
+
+class _FormatError(ValueError):
+    """A problem in plain words."""
+
+
+def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaults: JobDefaults) -> Reading:
+    """A result XML with its side file of ROIs; ``files``: the names in the folder."""
+    export, problem = _export_of(xml)
+    joints = Joints(defaults)
+    joints.problems += [problem] if problem else list(export.wrong())
+    joints.problems += one_board((board.get("serialNumber", "") for board in export.boards), "BoardXML serialNumber")
+    places = _places(rois, joints) if export.indictments else {}
+    known: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for indictment in export.indictments:
+        _add(indictment, joints, known, places)
+    unread = export.unread(len(known))
+    if unread:
+        joints.problems.append(unread)
+    board = export.boards[0] if len({board.get("serialNumber") for board in export.boards}) == 1 else {}
+    serial, created = board.get("serialNumber", ""), export.root.get("testTime", "")
+    told = document(
+        f"{serial}_{created}" if serial and created else "",
+        created,
+        {"serial": serial, "type": board.get("boardType", "")},
+        joints,
+        files,
+        defaults,
+    )
+    told["station"] = {"name": export.station.get("testerName", "")}
+    return Reading(told, first_of(joints.problems), unread)
+
+
+class _Indictment:
+    """What an ``IndictmentXML`` says of one component's pin. ``board``: the serial of the board it stands in."""
+
+    def __init__(self, board: str, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
+        self.board = board
+        self.refdes, self.pin = component.get("designator", ""), component.get("pin", "")
+        self.kind, self.call = indicted.get("jointType", ""), indicted.get("indictmentType", "")
+
+
+def _add(
+    said: _Indictment,
+    joints: Joints,
+    known: dict[tuple[str, str, str], dict[str, Any]],
+    places: Mapping[tuple[str, str], Mapping[str, str]],
+) -> None:
+    key = said.board, said.refdes, said.pin
+    if said.refdes and key in known:
+        joints.also(known[key], said.kind, said.call, "IndictmentXML")
+        return
+    joint = joints.add(said.refdes, said.pin, said.kind, said.call, name=f"indictment {len(joints.by_id) + 1}")
+    known[key if said.refdes else (said.board, joint["id"], "")] = joint
+    place = places.get(key[1:])
+    if not said.refdes:
+        joints.problems.append("ComponentXML designator: missing; export what the joint belongs to")
+    elif place is None:
+        joints.problems.append(f"{ROIS}: no row for {joint['id']}; export the box of every joint that is indicted")
+    else:
+        joints.place(joint, place["view"], place, ROIS)
+
+
+def _places(rois: bytes | None, joints: Joints) -> dict[tuple[str, str], Mapping[str, str]]:
+    """(designator, pin) -> the row that says where it lies."""
+    if rois is None:
+        remedy = "a result XML does not say where its joints lie, export their boxes beside it"
+        joints.problems.append(f"{ROIS}: missing; {remedy}")
+        return {}
+    table = read_table(rois, ("designator", "pin", "view", *CORNERS))
+    if table.problem:
+        joints.problems.append(f"{ROIS}: {table.problem}")
+        return {}
+    places: dict[tuple[str, str], Mapping[str, str]] = {}
+    for row in table.rows:
+        pin = row.cells["designator"], row.cells["pin"]
+        if row.problem:
+            joints.problems.append(f"{ROIS}: line {row.line}: {row.problem}")
+        elif places.setdefault(pin, row.cells) != row.cells:
+            joints.problems.append(f"{ROIS}: {joined(*pin)} has two boxes; export one for every joint")
+    return places
+
+
+def _export_of(xml: bytes) -> tuple[_Export, str]:
+    """What the XML says, and why it cannot be judged by: one that is broken is read loosely, to name its joints."""
+    export = _Export()
+    try:
+        export.read(xml)
+    except _FormatError as error:
+        loose = _Export()
+        loose.read_loosely(xml)
+        return loose, str(error)
+    return export, ""
+
+
+class _Export:
+    """What a result XML says, gathered as it is read. Names of elements are compared without regard to case."""
+
+    def __init__(self) -> None:
+        self.root: dict[str, str] = {}
+        self.boards: list[dict[str, str]] = []
+        self.station: dict[str, str] = {}
+        self.indictments: list[_Indictment] = []
+        self._counts: dict[str, dict[str, int]] = {_ROOT: {}, _BOARD: {}}
+        self._open: list[str] = []
+        self._indicted: dict[str, str] = {}
+        self._defects = 0
+        self._named = True
+        self._nameless = 0
+        self._whole = False
+
+    def read(self, xml: bytes) -> None:
+        """Raises _FormatError for what is no well-formed XML, or an unsafe one."""
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        try:
+            parser.Parse(xml, True)  # noqa: FBT003 - expat's own signature
+        except _FormatError:
+            raise
+        except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two: an encoding expat cannot read
+            raise _FormatError(f"not well-formed XML ({error}); export it again") from error
+
+    def read_loosely(self, xml: bytes) -> None:
+        """Every start and end of an element that can be made out, whatever stands between them."""
+        encoding = "utf-16" if xml.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        for tag in _TAG.finditer(xml.decode(encoding, "replace")):
+            if tag["end"]:
+                if tag["name"] in self._open:
+                    while self._open[-1] != tag["name"]:
+                        self._end(self._open[-1])
+                    self._end(tag["name"])
+                continue
+            found = _ATTRIBUTE.finditer(tag["attributes"])
+            attributes = {part["name"]: unescape(part["one"] or part["two"] or "") for part in found}
+            if len(self._open) < _DEEPEST:
+                self._start(tag["name"], attributes)
+                if tag["attributes"].endswith("/"):
+                    self._end(tag["name"])
+
+    def wrong(self) -> list[str]:
+        """What keeps a well-formed XML from being judged by."""
+        if not self.root:
+            return ["no BoardTestXMLExport; export the results of a board"]
+        found = []
+        if not self.boards or not all(board.get("serialNumber") for board in self.boards):
+            found.append("BoardXML serialNumber: missing; export the board's serial number")
+        if not self.root.get("testTime"):  # else a board's second inspection would pass for its first
+            found.append("BoardTestXMLExport testTime: missing; export when the board was inspected")
+        if self._nameless:
+            found.append("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
+        return found
+
+    def unread(self, pins: int) -> str:
+        """Why joints may be missing: the file is cut, or counts more than it names."""
+        if not self._whole:
+            return "it ends before its root element does; export it whole"
+        if self._nameless:
+            return f"{self._nameless} of its IndictmentXML name no pin; export designator and pin"
+        for name, found in zip(_COUNTS, (pins, self._defects), strict=True):
+            said = self._counts[_ROOT].get(name, self._counts[_BOARD].get(name, 0))
+            if said > found:
+                return f"{name} says {said}, but {found} are named; export all of them"
+        return ""
+
+    def _refuse_doctype(self, *_: object) -> None:
+        # Entities are how a small XML file grows without end, or reads other files.
+        raise _FormatError("a document type declaration; export plain XML without one")
+
+    def _start(self, name: str, raw: dict[str, str]) -> None:
+        attributes = {key: value.strip() for key, value in raw.items()}
+        element = name.rpartition(":")[2].casefold()
+        self._open.append(name)
+        if len(self._open) > _DEEPEST:
+            raise _FormatError(f"nested deeper than {_DEEPEST}; this is no BoardTestXMLExport")
+        if element in self._counts:
+            _add_counts(self._counts[element], attributes)
+        match element:
+            case "boardtestxmlexport":
+                self.root = attributes
+            case "boardxml":
+                self.boards.append(attributes)
+            case "stationxml":
+                self.station = attributes
+            case "indictmentxml":
+                self._indicted, self._named = attributes, False
+                self._defects += 1
+            case "componentxml" if self._within(_INDICTMENT):
+                self._named = True
+                serial = self.boards[-1].get("serialNumber", "") if self.boards else ""
+                self.indictments.append(_Indictment(serial, attributes, self._indicted))
+
+    def _end(self, _: str) -> None:
+        element = self._open.pop().rpartition(":")[2].casefold()
+        if element == _INDICTMENT and not self._named:
+            self._nameless += 1
+        if element == _ROOT:
+            self._whole = True
+
+    def _within(self, element: str) -> bool:
+        return any(name.rpartition(":")[2].casefold() == element for name in self._open)
+
+
+def _add_counts(counts: dict[str, int], attributes: Mapping[str, str]) -> None:
+    """Of a panel each board may count for itself."""
+    for name in _COUNTS:
+        if attributes.get(name, "").isdecimal():
+            counts[name] = counts.get(name, 0) + int(attributes[name])

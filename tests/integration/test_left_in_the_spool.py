@@ -1,0 +1,175 @@
+"""What senders, shares and rights do to job folders: no folder holds up another, and none is taken too soon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.adapters.spool import FolderSpool
+from edge.jobs.folder import read_job
+from tests.support.builders import make_job, write_job
+
+
+class Clock:
+    """A clock that goes when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_folder_that_cannot_be_looked_into_hides_no_other(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = FolderSpool(tmp_path, settle_s=1.0, clock=clock)
+    write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    (tmp_path / "incoming" / "L-0").mkdir()
+    (tmp_path / "incoming" / "L-0" / "manifest.json").symlink_to("manifest.json")
+    assert spool.waiting().jobs == 2
+    assert spool.claim() is None
+    clock.now += 1.0
+    found = []
+    while (job := spool.claim()) is not None:
+        found.append(job.folder.name)
+        spool.finish(job)
+    assert sorted(found) == ["L-0", "L-1"]
+
+
+@pytest.mark.parametrize("ahead_s", [-3_600, 0, 3_600])
+def test_a_folder_that_is_still_written_to_is_let_be_whatever_the_clock_of_its_share_says(
+    ahead_s: float, tmp_path: Path
+) -> None:
+    clock = Clock()
+    spool = FolderSpool(tmp_path, settle_s=2.0, clock=clock)
+    folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    for i in range(3):
+        (folder / "more").write_bytes(bytes(i))
+        os.utime(folder / "more", (time.time() + ahead_s,) * 2)
+        os.utime(folder, (time.time() + ahead_s,) * 2)
+        assert spool.claim() is None
+        clock.now += 1.9
+        assert i < 2 or spool.claim() is None
+    clock.now += 0.1
+    job = spool.claim()
+    assert job is not None
+    assert job.folder.name == "L-1"
+
+
+def test_a_name_that_says_unfinished_is_understood_in_any_case(tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    write_job(tmp_path / "incoming", make_job("L-1.TMP"), side=16)
+    assert spool.claim() is None
+    assert spool.waiting().jobs == 0
+
+
+@pytest.mark.parametrize("name", ["Manifest.json", "MANIFEST.JSON"])
+def test_a_document_is_found_in_any_case(name: str, tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    (folder / "manifest.json").rename(folder / name)
+    job = FolderSpool(tmp_path).claim()
+    assert job is not None
+    assert read_job(job).job.job_id == "L-1"
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
+def test_a_manifest_may_begin_with_a_byte_order_mark_or_be_utf_16(mark: str, tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "incoming", make_job("L-1"), side=16)
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text, encoding=mark)
+    job = FolderSpool(tmp_path).claim()
+    assert job is not None
+    assert read_job(job).job == make_job("L-1")
+    assert not job.unread
+
+
+@pytest.mark.parametrize("name", ["L" * 255, "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 127])
+def test_a_name_as_long_as_names_may_be_stops_nothing_and_overwrites_nothing(name: str, tmp_path: Path) -> None:
+    spool = FolderSpool(tmp_path)
+    for i in range(3):
+        (tmp_path / "incoming" / name).mkdir()
+        (tmp_path / "incoming" / name / "manifest.json").write_text(str(i))
+        job = spool.claim()
+        assert job is not None
+        spool.reject(job, "as a test")
+    assert len(list((tmp_path / "rejected").iterdir())) == 3
+    assert len(spool.finished()) == 3
+    for finished in spool.finished():
+        spool.discard(finished.folder)
+    assert list((tmp_path / "rejected").iterdir()) == []
+
+
+def test_a_job_that_cannot_be_filed_holds_up_no_other_and_is_said(tmp_path: Path) -> None:
+    left: dict[str, str | None] = {}
+    spool = FolderSpool(tmp_path, left=left.__setitem__)
+    for name in ("L-1", "L-2"):
+        write_job(tmp_path / "incoming", make_job(name), side=16)
+    job = spool.claim()
+    assert job is not None
+    shutil.rmtree(job.folder)  # as good a reason as any why it cannot be moved
+    spool.finish(job)
+    assert "stays in work until the next start" in str(left["L-1"])
+    second = spool.claim()
+    assert second is not None
+    assert second.folder.name == "L-2"
+
+
+def as_a_user_without_rights(action: Callable[[], str]) -> str:
+    """What it returns in a process of a user who owns nothing: root may read everything."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        if os.geteuid() == 0:
+            os.setgid(65_534)
+            os.setuid(65_534)
+        os.write(writer, action().encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as said:  # noqa: PTH123 - a descriptor, not a path
+        text = said.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return text
+
+
+def test_what_may_not_be_read_stays_in_incoming_and_is_said() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        FolderSpool(root)
+        for name in ("closed", "folder", "open"):
+            write_job(root / "incoming", make_job(name), side=16)
+        for path in (root, *root.iterdir(), *(root / "incoming").iterdir()):
+            path.chmod(0o777)
+        (root / "incoming" / "closed" / "manifest.json").chmod(0)
+        (root / "incoming" / "folder").chmod(0)
+
+        def claimed() -> str:
+            left: list[str] = []
+            spool = FolderSpool(root, left=lambda entry, problem: left.append(f"{entry}: {problem}"))
+            job = spool.claim()
+            return "\n".join([job.folder.name if job else "none", *sorted(left)])
+
+        first, closed, folder = as_a_user_without_rights(claimed).splitlines()
+        assert first == "open"
+        assert closed.startswith("closed: ")
+        assert "closed/manifest.json" in closed
+        assert "must be readable" in closed
+        assert folder.startswith("folder: ")
+        assert (root / "incoming" / "closed" / "manifest.json").exists()
+        (root / "incoming" / "folder").chmod(0o777)
+
+
+def test_what_was_left_and_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
+    left: list[tuple[str, bool]] = []
+    spool = FolderSpool(tmp_path, left=lambda entry, problem: left.append((entry, problem is not None)))
+    (tmp_path / "incoming" / "note.txt").write_text("not a job")
+    spool.claim()
+    spool.claim()
+    (tmp_path / "incoming" / "note.txt").unlink()
+    spool.claim()
+    assert left == [("note.txt", True), ("note.txt", False)]
