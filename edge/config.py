@@ -20,6 +20,7 @@ from edge.toml import load_toml
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_TOPIC = r"^[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*\Z"
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -99,9 +100,13 @@ class InferenceSettings(Struct, frozen=True, kw_only=True):
 
 
 class MqttSettings(Struct, frozen=True, kw_only=True):
-    """Secrets come from files, so that systemd credentials work."""
+    """Secrets come from files, so that systemd credentials work.
 
-    base_topic: Annotated[str, Meta(max_length=512, pattern=r"^[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*\Z")]
+    ``answer_under``: topics at or below which commands may have their answers sent; always allowed is the command's own
+    ``/response``.
+    """
+
+    base_topic: Annotated[str, Meta(max_length=512, pattern=_TOPIC)]
     host: str = "localhost"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
     version: Literal["5", "3.1.1"] = "5"
@@ -116,6 +121,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     window: Annotated[int, Meta(ge=1, le=1_000)] = 100
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
+    answer_under: tuple[Annotated[str, Meta(max_length=512, pattern=_TOPIC)], ...] = ()
 
 
 class HealthSettings(Struct, frozen=True, kw_only=True):

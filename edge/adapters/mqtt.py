@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.adapters.broker_reasons import remedy_for
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
 from edge.reporting.ports import Command, CommandTopics, Outcome
@@ -88,7 +89,7 @@ class MqttSession:
         if state != "connected":
             self.close()
             said = "no answer in time" if state == "connecting" else state
-            raise BrokerUnavailable(f"{self._where}: {said}; check [mqtt] version, username and password_file")
+            raise BrokerUnavailable(f"{self._where}: {said}; {remedy_for(said)}")
 
     def publish(self, messages: Sequence[Message]) -> list[Outcome]:
         """Publish at QoS 1 and wait for the broker's word on each message."""
@@ -112,7 +113,7 @@ class MqttSession:
 
     def _start(self, message: Message) -> int | None:
         """The message's id, or None for what the broker or the protocol cannot carry."""
-        if len(message.payload) + len(message.topic) + _HEADROOM > self._largest:
+        if len(message.payload) + len(message.topic) > self.largest:
             log.error("message larger than the broker takes", extra={"topic": message.topic})
             return None
         try:
@@ -134,6 +135,17 @@ class MqttSession:
     def alive(self) -> bool:
         with self._changed:
             return self._state == "connected"
+
+    @property
+    def largest(self) -> int:
+        """Bytes that a message and its topic may have."""
+        return self._largest - _HEADROOM
+
+    @property
+    def ended(self) -> str:
+        """Why it is no longer alive, in the broker's words."""
+        with self._changed:
+            return "" if self._state == "connected" else self._state
 
     def close(self) -> None:
         """Disconnect cleanly; the Will is not sent."""
@@ -203,7 +215,7 @@ class MqttSession:
 
     def _become(self, state: str) -> None:
         with self._changed:
-            if not self._state.startswith("refused"):
+            if self._state in {"connecting", "connected", "acknowledgements overdue"}:  # else it has ended: first word
                 self._state = state
             self._changed.notify_all()
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge import __version__
 from edge.adapters.mqtt import BrokerSettings, MqttSession
 from edge.config import MqttSettings, Settings
 from edge.core.errors import BrokerUnavailable, ConfigError
-from edge.core.wire import Message
+from edge.core.job import Board, Job, MachineCall, NamedJoint
+from edge.core.payloads import ModelRef
+from edge.core.verdict import Call, Decision, Verdict
+from edge.core.wire import Encoder, Message, Topics
 from edge.reporting.ports import Outcome
+
+_LONG_NAME = 64
 
 
 def broker_settings(settings: Settings) -> BrokerSettings:
     """Read the secrets and settle the defaults. Raises ConfigError."""
     mqtt = settings.mqtt
     _require_pairs(mqtt)
+    _require_open_key(mqtt.key_file)
     return BrokerSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -42,6 +52,19 @@ def _require_pairs(mqtt: MqttSettings) -> None:
         raise ConfigError("[mqtt] username: missing beside password_file; name the user")
 
 
+def _require_open_key(path: str) -> None:
+    """Raises ConfigError for a key that is encrypted: whoever opens it would be asked for a passphrase, and wait."""
+    if not path:
+        return
+    try:
+        load_pem_private_key(Path(path).read_bytes(), None)
+    except TypeError as error:
+        remedy = f"store it without a passphrase (openssl pkey -in {path} -out ...), readable for the daemon alone"
+        raise ConfigError(f"[mqtt] key_file: {path}: is encrypted; {remedy}") from error
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"[mqtt] key_file: {path}: {error}; name a readable PEM key") from error
+
+
 def _password(path: str) -> str | None:
     if not path:
         return None
@@ -58,21 +81,44 @@ def _path(text: str) -> Path | None:
 def try_broker(settings: Settings) -> str:
     """Connect once under a client id of its own, publish under ``<base>/check``, and leave. '' or what is wrong.
 
-    The retained status is the daemon's and is not touched, and a clean goodbye sends no Will. An MQTT 3.1.1 broker
-    acknowledges what it throws away, so only version 5 shows missing access rights.
+    The Will is retained, as the daemon's is, and a clean goodbye sends none; the retained status is the daemon's and is
+    not touched. What is published is as large as a verdict may well be. An MQTT 3.1.1 broker acknowledges what it
+    throws away, so only version 5 shows missing access rights and limits.
     """
     broker = broker_settings(settings)
     broker = broker._replace(client_id=f"{broker.client_id}-check")
-    probe = Message(f"{settings.mqtt.base_topic}/check", b"{}", expiry_s=1)
+    topic = f"{settings.mqtt.base_topic}/check"
+    probe = Message(topic, _full_verdict(settings), expiry_s=1)
     try:
-        session = MqttSession(broker, probe)
+        session = MqttSession(broker, Message(topic, b"{}", retain=True))
     except BrokerUnavailable as error:
         return str(error)
-    outcome = session.publish([probe])
+    outcome, largest = session.publish([probe]), session.largest
     session.close()
     if outcome == [Outcome.ACKNOWLEDGED]:
         return ""
+    if len(probe.payload) > largest:
+        limit = f"takes no message over {largest} bytes, and a verdict may have {len(probe.payload)}"
+        return f"broker {broker.host}:{broker.port} {limit}; raise its max_packet_size"
     answer = "refused" if outcome == [Outcome.REFUSED] else "did not acknowledge"
     rights = f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+"
     who = f"user {broker.username!r}" if broker.username else "this client"
     return f"broker {broker.host}:{broker.port} {answer} a message to {probe.topic}; give {who} the right {rights}"
+
+
+def _full_verdict(settings: Settings) -> bytes:
+    """A verdict whose names are all as long as names usually are at most."""
+    name = "N" * _LONG_NAME
+    model = ModelRef(name=name, version="100.100.100", digest="sha256:" + "0" * 64)
+    encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, model, ())
+    joint = NamedJoint(name, name, name, name, MachineCall(code=0, name=name))
+    job = Job(
+        schema="axi-job/1",
+        job_id=name,
+        created="",
+        board=Board(serial=name, type=name, revision=name, side=name),
+        views=(),
+        joints=(),
+    )
+    verdict = Verdict(joint, Decision(Call.DEFECT, None, 0.123456, 0.123456, name), 6, 1234.567)
+    return encoder.verdict(job, verdict, datetime(2026, 1, 1, tzinfo=UTC)).message.payload

@@ -32,7 +32,7 @@ from edge.judging.client import JudgeProcess
 from edge.judging.messages import Ready
 from edge.logs import level_in_force
 from edge.reporting.absence import Absence
-from edge.reporting.commands import CommandAnswers
+from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
 from edge.reporting.loop import Backoff, Reporting
 from edge.reporting.passing import PassingMessages
 from edge.reporting.ports import CommandTopics
@@ -180,6 +180,8 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
         metrics=lambda: health.last,
         reload=shared.reloader.request,
         publish=shared.passing.publish,
+        allowed=AnswerTopics(f"{mqtt.base_topic}/cmd", mqtt.answer_under),
+        pace=AnswerPace(time.monotonic),
     )
     commands = CommandTopics(shared.reloader.serving.encoder.topics.commands, answers.answer)
     reporting = Reporting(
@@ -190,6 +192,8 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
         shared.passing,
         shared.absence,
         utc_now,
+        time.monotonic,
+        shared.alarms.set,
         window=mqtt.window,
     )
     return ReportingLoop(reporting, shared.signals, shared.progress.reporter(REPORTING), shared.settings.health.drain_s)

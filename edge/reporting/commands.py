@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.core.clocks import Now
+from edge.core.clocks import Monotonic, Now
 from edge.core.payloads import AnswerPayload, MetricsPayload, StatusPayload
 from edge.core.wire import Message, encode, timestamp
 from edge.reporting.ports import Command
 
+log = logging.getLogger(__name__)
+
 _ANSWERS_EXPIRE_S = 300
+
+
+class AnswerTopics(NamedTuple):
+    """Where answers may go. Whoever may send a command could otherwise have us write anywhere: another device's
+    verdicts, or its commands.
+
+    ``base``: of the commands; ``under``: topics below which answers are allowed besides.
+    """
+
+    base: str
+    under: tuple[str, ...] = ()
+
+    def topic_for(self, command: Command) -> str:
+        """The response topic that the command names, where that is allowed; else the usual one."""
+        usual = f"{self.base}/{command.op}/response"
+        if any(f"{command.reply_to}/".startswith(f"{allowed}/") for allowed in (usual, *self.under)):
+            return command.reply_to
+        if command.reply_to != usual:
+            log.warning("response topic not allowed; see [mqtt] answer_under", extra={"topic": command.reply_to[:256]})
+        return usual
+
+
+class AnswerPace:
+    """At most so many answers a second, on average over some of them. For one thread."""
+
+    def __init__(self, clock: Monotonic, per_s: float = 10.0, at_once: int = 20) -> None:
+        self._clock, self._per_s, self._at_once = clock, per_s, at_once
+        self._left, self._since = float(at_once), clock()
+
+    def allows(self) -> bool:
+        now = self._clock()
+        self._left = min(self._at_once, self._left + (now - self._since) * self._per_s)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class CommandAnswers(NamedTuple):
@@ -21,13 +61,16 @@ class CommandAnswers(NamedTuple):
     metrics: Callable[[], MetricsPayload | None]
     reload: Callable[[], None]
     publish: Callable[[Message], None]
+    allowed: AnswerTopics
+    pace: AnswerPace
 
     def answer(self, command: Command) -> None:
-        """Answer at once; whatever takes time is only begun here."""
+        """Answer at once; whatever takes time is only begun here. What comes too fast is let be."""
+        if not self.pace.allows():
+            return
         answer = self._answer(command.op)
-        self.publish(
-            Message(command.reply_to, encode(answer), expiry_s=_ANSWERS_EXPIRE_S, correlation=command.correlation)
-        )
+        topic = self.allowed.topic_for(command)
+        self.publish(Message(topic, encode(answer), expiry_s=_ANSWERS_EXPIRE_S, correlation=command.correlation))
 
     def _answer(self, op: str) -> AnswerPayload:
         time = timestamp(self.now())

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from edge.core.clocks import Now
+from edge.core.clocks import Monotonic, Now
 from edge.core.errors import BrokerUnavailable
 from edge.core.payloads import State
 from edge.core.wire import Message
@@ -17,12 +17,22 @@ from edge.reporting.ports import Connect, Outbox, Outcome, Queued, Session
 log = logging.getLogger(__name__)
 
 _SUSPECT_AFTER = 4
+_SHORT_S = 10.0
+"""A session that ends so soon was no real one; after some of them in a row somebody should know."""
+_FLAPPING = 3
+NOT_TAKEN, FLAPPING = "messages_not_taken", "session_short"
 
 
 class StatusOf(Protocol):
     """The status message for a state, stamped now."""
 
     def __call__(self, state: State) -> Message: ...
+
+
+class Trouble(Protocol):
+    """Sets an alarm, or ends it."""
+
+    def __call__(self, code: str, text: str, *, on: bool) -> None: ...
 
 
 class Backoff:
@@ -57,14 +67,17 @@ class Reporting:
         passing: PassingMessages,
         absence: Absence,
         now: Now,
+        clock: Monotonic,
+        trouble: Trouble,
         *,
         window: int,
     ) -> None:
         self._outbox, self._connect, self._status, self._now = outbox, connect, status, now
-        self._passing, self._absence = passing, absence
+        self._passing, self._absence, self._trouble = passing, absence, trouble
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
+        self._clock, self._opened, self._short = clock, 0.0, 0
 
     def step(self) -> float | None:
         """Do what can be done now.
@@ -73,8 +86,10 @@ class Reporting:
         new is queued.
         """
         if self._session is not None and not self._session.alive:
-            log.warning("broker connection lost")
-            self._drop_session()
+            wait_s = self._lost(self._session)
+            if wait_s is not None:
+                return wait_s
+        self._note_lasting()
         try:
             session = self._session or self._open()
         except BrokerUnavailable as error:
@@ -83,6 +98,30 @@ class Reporting:
             log.warning("broker unavailable", extra={"problem": str(error), "retry_s": round(wait_s, 2)})
             return wait_s
         return self._drain(session) if self._send_passing(session) else self._backoff.next_s()
+
+    def _lost(self, session: Session) -> float | None:
+        """Forget a session that ended; how long to wait before the next, where it was a short one.
+
+        Two clients under one id throw each other out for ever: trying again at once would only keep that up.
+        """
+        said, lasted_s = session.ended, self._clock() - self._opened
+        log.warning("broker connection lost", extra={"problem": said, "lasted_s": round(lasted_s, 1)})
+        self._drop_session()
+        if lasted_s >= _SHORT_S:
+            return None
+        self._short += 1
+        taken = "taken over" in said.casefold()
+        if taken or self._short >= _FLAPPING:
+            why = "another client uses the same [mqtt] client_id" if taken else f"it ends at once ({said})"
+            remedy = "give each device an id of its own" if taken else "is [mqtt] client_id used twice?"
+            self._trouble(FLAPPING, f"the session with the broker does not last: {why}; {remedy}", on=True)
+            return self._backoff.next_s()
+        return None
+
+    def _note_lasting(self) -> None:
+        if self._session is not None and self._short and self._clock() - self._opened >= _SHORT_S:
+            self._short = 0
+            self._trouble(FLAPPING, "the session with the broker lasts", on=False)
 
     def _send_passing(self, session: Session) -> bool:
         """Whether the session is still good after it; what it breaks over again and again is dropped."""
@@ -103,7 +142,7 @@ class Reporting:
 
     def _open(self) -> Session:
         session = self._connect(self._status("offline"))
-        self._session = session
+        self._session, self._opened = session, self._clock()
         if not _all_acknowledged(session.publish([self._status("online")])):
             self._drop_session()
             raise BrokerUnavailable("the broker did not acknowledge the status message; check its access rules")
@@ -114,7 +153,8 @@ class Reporting:
     def _drain(self, session: Session) -> float | None:
         rows = self._outbox.pending(1 if self._fruitless else self._window)
         if not rows:
-            self._backoff.reset()
+            self._rest()
+            self._trouble(NOT_TAKEN, "the broker takes every message", on=False)
             return None
         outcomes = session.publish([row.message for row in rows])
         by_outcome = {
@@ -124,7 +164,7 @@ class Reporting:
         self._outbox.mark_sent(sent, self._now())
         self._put_back(rows, by_outcome[Outcome.REFUSED], fruitless=not sent)
         if len(sent) == len(rows):
-            self._backoff.reset()
+            self._rest()
             return 0.0
         wait_s = self._backoff.next_s()
         log.warning(
@@ -132,6 +172,11 @@ class Reporting:
             extra={"unacknowledged": len(rows) - len(sent), "retry_s": round(wait_s, 2)},
         )
         return wait_s
+
+    def _rest(self) -> None:
+        """All is well, so the next waiting begins small; not so while sessions end as soon as they begin."""
+        if not self._short:
+            self._backoff.reset()
 
     def _put_back(self, rows: Sequence[Queued], refused: list[int], *, fruitless: bool) -> None:
         """Let what the broker will not take wait behind the rest.
@@ -144,6 +189,8 @@ class Reporting:
             refused, self._fruitless = [rows[0].seq], 0
         if refused:
             log.error("the broker does not take these messages; they wait behind the others", extra={"rows": refused})
+            text = "the broker does not take some messages, which wait; look at its access rules and max_packet_size"
+            self._trouble(NOT_TAKEN, f"{text} (axi-edge check)", on=True)
             self._outbox.put_back(refused)
 
     def _drop_session(self) -> None:

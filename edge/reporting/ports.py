@@ -48,6 +48,10 @@ class Session(Protocol):
     @property
     def alive(self) -> bool: ...
 
+    @property
+    def ended(self) -> str:
+        """Why it is no longer alive; empty while it is."""
+
     def close(self) -> None:
         """Disconnect cleanly; the Will is not sent."""
 

@@ -127,11 +127,14 @@ class FakeBroker:
         self.hang_up_on = ""
         self.break_after: int | None = None
         self.retained: dict[str, bytes] = {}
+        self.last_words = "connection lost"
+        self.sessions: list[FakeSession] = []
 
     def connect(self, will: Message) -> FakeSession:
         if not self.up:
             raise BrokerUnavailable("broker is down")
-        return FakeSession(self, will)
+        self.sessions.append(FakeSession(self, will))
+        return self.sessions[-1]
 
 
 class FakeSession:
@@ -142,6 +145,10 @@ class FakeSession:
     @property
     def alive(self) -> bool:
         return self._open and self._broker.up
+
+    @property
+    def ended(self) -> str:
+        return "" if self.alive else self._broker.last_words
 
     def publish(self, messages: Sequence[Message]) -> list[Outcome]:
         outcome = []

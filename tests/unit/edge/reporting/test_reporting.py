@@ -27,8 +27,29 @@ def queued(n: int) -> FakeLedger:
     return ledger
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Alarms(dict[str, bool]):
+    """Codes that were set, and whether they are on."""
+
+    def set(self, code: str, text: str, *, on: bool) -> None:
+        if on or code in self:
+            self[code] = on
+
+
 def reporting(
-    ledger: FakeLedger, broker: FakeBroker, window: int = 4, passing: PassingMessages | None = None
+    ledger: FakeLedger,
+    broker: FakeBroker,
+    window: int = 4,
+    passing: PassingMessages | None = None,
+    clock: Clock | None = None,
+    alarms: Alarms | None = None,
 ) -> Reporting:
     return Reporting(
         ledger,
@@ -38,6 +59,8 @@ def reporting(
         passing or PassingMessages(lambda: None),
         Absence(time.monotonic),
         utc_now,
+        clock or Clock(),
+        (alarms if alarms is not None else Alarms()).set,
         window=window,
     )
 
@@ -175,3 +198,53 @@ def test_what_is_published_as_the_connection_breaks_is_sent_again() -> None:
     loop.step()
     drain(loop)
     assert [message.payload for message in broker.delivered if message.topic == "base/alarm"] == [b"1"]
+
+
+def test_two_clients_under_one_id_are_told_of_and_do_not_chase_each_other() -> None:
+    broker, clock, alarms = FakeBroker(), Clock(), Alarms()
+    broker.last_words = "connection lost: Session taken over"
+    loop = reporting(queued(0), broker, clock=clock, alarms=alarms)
+    waits = []
+    for _ in range(6):
+        assert loop.step() is None
+        clock.now += 1
+        broker.sessions[-1].close()
+        waits.append(loop.step())
+    assert waits == [0.5, 1, 2, 4, 8, 16]
+    assert alarms == {"session_short": True}
+    assert loop.step() is None
+    clock.now += 60
+    assert loop.step() is None
+    assert alarms["session_short"] is False
+
+
+def test_sessions_that_end_at_once_without_a_word_are_told_of_after_some() -> None:
+    broker, clock, alarms = FakeBroker(), Clock(), Alarms()
+    loop = reporting(queued(0), broker, clock=clock, alarms=alarms)
+    for number in range(1, 4):
+        loop.step()
+        broker.sessions[-1].close()
+        loop.step()
+        assert ("session_short" in alarms) == (number == 3)
+
+
+def test_a_session_that_lasted_is_opened_again_at_once() -> None:
+    broker, clock, alarms = FakeBroker(), Clock(), Alarms()
+    loop = reporting(queued(0), broker, clock=clock, alarms=alarms)
+    for _ in range(5):
+        assert loop.step() is None
+        clock.now += 60
+        broker.sessions[-1].close()
+    assert not alarms
+    assert len(broker.sessions) == 5
+
+
+def test_messages_that_the_broker_will_not_take_are_told_of_until_it_does() -> None:
+    broker, alarms = FakeBroker(), Alarms()
+    broker.refuse = "/verdict/"
+    loop = reporting(queued(2), broker, alarms=alarms)
+    loop.step()
+    assert alarms == {"messages_not_taken": True}
+    broker.refuse = ""
+    drain(loop)
+    assert alarms == {"messages_not_taken": False}
