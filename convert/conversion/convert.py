@@ -46,7 +46,7 @@ from convert.lowering.lower import (
 )
 from convert.lowering.passes.factor import factor_layers
 from convert.lowering.read import read_network
-from convert.metrics.defects import Scores
+from convert.metrics.defects import Scores, auroc
 from convert.networks.scoring import score
 from edge.core.card import Quantisation
 from edge.core.errors import ConfigError, GateRefused
@@ -54,6 +54,8 @@ from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
 _COMPARED = 16
 """Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
+_BACKWARDS = 0.2
+"""An AUROC that no network has by chance."""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
 
@@ -85,18 +87,33 @@ def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Sour
     network = read_network(model)  # first: what is not known there cannot be scored rightly either
     if network.task != task.name or network.sequential != (recipe.source.network == "cnn-lstm"):
         raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
+    patch = (*network.input_shape, 1)
+    if lots.evaluation.files.shape != network.input_shape:
+        raise ConfigError(f"[source] model: takes {patch}, but patches are {lots.evaluation.files.shape}; build it so")
     keras = score(model, lots.evaluation)
     drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
     calibration = lots.calibration.take(drawn)
     task.require_calibration(calibration, lots.calibration.name)
     before = score(model, calibration[:_COMPARED], plain=True)
     validation = None if lots.validation is None else score(model, lots.validation)
+    if validation is not None and lots.validation is not None:
+        require_forwards(validation, lots.validation)
     ranks: tuple[RankTried, ...] = ()
     if recipe.factorisation.layers and lots.validation is not None:
         require_equivalence(before, network_scores(network, calibration[:_COMPARED]), "read")
         ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], tell)
     calibrated = score(model, calibration)
     return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks)
+
+
+def require_forwards(scores: Scores, lot: LabelledLot) -> None:
+    """Raises ConfigError where defects score low and normals high: its thresholds would release nothing."""
+    found = auroc(scores, lot.labels)
+    if found < _BACKWARDS:
+        raise ConfigError(
+            f"[source] model: its scores of {lot.name} run the wrong way round (AUROC {found:.2f}): the second output "
+            "must be the defect; swap the classes"
+        )
 
 
 def thinned(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Source:

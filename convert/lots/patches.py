@@ -22,9 +22,14 @@ class PatchFiles:
         self._counts = counts
         self._ends = np.cumsum(counts)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a patch."""
+        return self._open(0).shape[1:]
+
     def take(self, positions: Positions) -> Patches:
         """The patches at these positions, in this order, in memory."""
-        taken = np.empty((len(positions), *self._open(0).shape[1:]), np.uint8)
+        taken = np.empty((len(positions), *self.shape), np.uint8)
         owners = np.searchsorted(self._ends, positions, side="right")
         for i, (position, owner) in enumerate(zip(positions, owners.tolist(), strict=True)):
             taken[i] = self._open(owner)[position - (self._ends[owner] - self._counts[owner])]

@@ -69,6 +69,7 @@ def _read_rules(model: Any, features: int) -> Network:
 def _read_all(model: Any) -> list[Layer]:
     layers: list[Layer] = []
     for layer in _chain(model):
+        _require_single_precision(layer)
         _require_finite(layer)
         layers += _read(layer)
     return layers
@@ -88,6 +89,11 @@ def _chain(model: Any) -> Iterator[Any]:
 def _feeding(layer: Any) -> list[str]:
     """Names of the layers whose outputs this layer of a functional model takes."""
     return [parent.operation.name for node in layer._inbound_nodes for parent in node.parent_nodes]  # noqa: SLF001
+
+
+def _require_single_precision(layer: Any) -> None:
+    if layer.compute_dtype != "float32":
+        raise ConfigError(f"layer {layer.name!r}: computes in {layer.compute_dtype}; save the model as float32")
 
 
 def _require_finite(layer: Any) -> None:
@@ -160,6 +166,12 @@ def _dense(name: str, layer: Any) -> list[Layer]:
     return [Dense(name, kernel, bias, _activation(name, layer))]
 
 
+def _flat_dense(name: str, layer: Any) -> list[Layer]:
+    if len(layer.input.shape) != 2:
+        raise ConfigError(f"layer {name!r}: a Dense on {layer.input.shape} is not lowered; put a Flatten before it")
+    return _dense(name, layer)
+
+
 def _activation_layer(name: str, layer: Any) -> list[Layer]:
     return [Relu(name)] if _activation(name, layer) == "relu" else []
 
@@ -225,7 +237,7 @@ _RULES: dict[str, Callable[[str, Any], list[Layer]]] = {
     "Activation": _activation_layer,
     "BatchNormalization": _batch_normalization,
     "Conv3D": _conv3d,
-    "Dense": _dense,
+    "Dense": _flat_dense,
     "Dropout": lambda name, _: [Dropout(name)],
     "FeatureInput": lambda *_: [],
     "Flatten": lambda name, _: [Flatten(name)],

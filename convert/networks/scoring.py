@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -15,16 +16,24 @@ from convert.lots.lot import LabelledLot
 from convert.networks.folded import folded
 from edge.core.errors import ConfigError
 
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, NotImplementedError, BadZipFile)
+"""What Keras raises over files that are no models, or models of parts that are not here."""
+
 
 def score(
     model: Any, lot: LabelledLot | NDArray[np.uint8], batch: int = 64, *, plain: bool = False
 ) -> NDArray[np.float64]:
     """p_defect, or quality index, of each joint under a Keras model, float64 (n,); a lot is read from disk in batches.
 
-    ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to.
+    ``plain`` computes with Keras' own layers, slower: the reference that rewrites are held to. Raises ConfigError for a
+    model that cannot be computed.
     """
     batches = lot.batches(batch) if isinstance(lot, LabelledLot) else _chunks(lot, batch)
-    return scores_in_batches(compiled(model, plain=plain), batches)
+    try:
+        return scores_in_batches(compiled(model, plain=plain), batches)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"{model.name}: cannot be computed on patches here ({said}); build it anew") from error
 
 
 def load_model(path: Path) -> Any:
@@ -33,7 +42,7 @@ def load_model(path: Path) -> Any:
 
     try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except _UNREADABLE as error:
         raise ConfigError(f"{path}: not readable as a Keras model ({error}); save it as .keras") from error
 
 

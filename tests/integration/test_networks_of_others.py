@@ -1,0 +1,179 @@
+"""Networks that somebody else made: built, or refused in a sentence that names the layer; none ends in a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from convert.cli import main as axi_convert
+from convert.conversion.convert import require_forwards
+from convert.lots.reading import load_lot
+from edge.core.errors import ConfigError
+from edge.core.preprocess import PreprocessSpec
+from tests.support.training import write_recipe
+
+pytestmark = pytest.mark.slow
+WIDE = "max_auroc_drop = 1.0\nmax_flipped = 1.0\nmax_recall_drop = 1.0"
+INPUT = (128, 128, 6, 1)
+
+
+def chain(*parts: Any, shape: tuple[int, ...] = INPUT, end: Any = None) -> Any:
+    value = start = keras.Input(shape)
+    for part in parts:
+        value = part(value)
+    return keras.Model(start, (end or layers.Dense(2, activation="softmax", name="end"))(value))
+
+
+def small(value: Any) -> Any:
+    """Few enough values for a Dense layer to take at once."""
+    return layers.MaxPooling3D((16, 16, 2), name="pool")(value)
+
+
+def residual() -> Any:
+    start = keras.Input(INPUT)
+    left = layers.Conv3D(2, 3, padding="same", name="left")(start)
+    right = layers.Conv3D(2, 1, name="right")(start)
+    joined = layers.Add(name="join")([left, right])
+    return keras.Model(start, layers.Dense(2, activation="softmax")(layers.Flatten()(small(joined))))
+
+
+def two_outputs() -> Any:
+    start = keras.Input(INPUT)
+    flat = layers.Flatten()(small(start))
+    return keras.Model(start, [layers.Dense(2, activation="softmax")(flat), layers.Dense(1)(flat)])
+
+
+def two_inputs() -> Any:
+    first, second = keras.Input(INPUT), keras.Input(INPUT)
+    flat = layers.Flatten()(small(layers.Add()([first, second])))
+    return keras.Model([first, second], layers.Dense(2, activation="softmax")(flat))
+
+
+def nested() -> Any:
+    inner = keras.Sequential([keras.Input(INPUT), layers.MaxPooling3D((16, 16, 2))], name="inner")
+    return chain(inner, layers.Flatten())
+
+
+def half_precision() -> Any:
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        return chain(layers.Conv3D(2, 3, name="half"), small, layers.Flatten())
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def shared_layer() -> Any:
+    again = layers.Conv3D(1, 3, padding="same", name="again")
+    return chain(again, again, small, layers.Flatten())
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "residual": (residual, "layer 'right'"),
+    "two outputs": (two_outputs, "layer"),
+    "two inputs": (two_inputs, "input shape"),
+    "nested": (nested, "layer 'inner' is a Sequential"),
+    "half precision": (half_precision, "layer 'half'"),
+    "a layer used twice": (shared_layer, "layer 'again'"),
+    "average pooling": (
+        lambda: chain(layers.AveragePooling3D((16, 16, 2), name="mean"), layers.Flatten()),
+        "layer 'mean' is a AveragePooling3D",
+    ),
+    "global pooling": (lambda: chain(layers.GlobalAveragePooling3D(name="all")), "layer 'all'"),
+    "PReLU": (lambda: chain(small, layers.PReLU(name="slope"), layers.Flatten()), "layer 'slope' is a PReLU"),
+    "ConvLSTM": (
+        lambda: chain(small, layers.Permute((3, 1, 2, 4)), layers.ConvLSTM2D(2, 3, name="memory"), layers.Flatten()),
+        "layer 'memory' is a ConvLSTM2D",
+    ),
+    "return_sequences": (
+        lambda: chain(
+            layers.Permute((3, 1, 2, 4)),
+            layers.TimeDistributed(layers.MaxPooling2D(16)),
+            layers.TimeDistributed(layers.Flatten()),
+            layers.LSTM(4, return_sequences=True, name="all_steps"),
+            layers.Flatten(),
+        ),
+        "layer 'all_steps'",
+    ),
+    "normalisation of axis 1": (
+        lambda: chain(small, layers.BatchNormalization(axis=1, name="norm"), layers.Flatten()),
+        "layer 'norm': normalises axis 1",
+    ),
+    "Dense on a volume": (
+        lambda: chain(small, layers.Dense(3, name="each"), layers.Flatten()),
+        "layer 'each'",
+    ),
+    "no channel axis": (
+        lambda: chain(layers.MaxPooling2D(16), layers.Flatten(), shape=(128, 128, 6)),
+        "input shape (None, 128, 128, 6) is not",
+    ),
+    "another size": (lambda: chain(small, layers.Flatten(), shape=(64, 64, 6, 1)), "64"),
+    "fewer slices": (lambda: chain(small, layers.Flatten(), shape=(128, 128, 4, 1)), "4"),
+    "any size": (
+        lambda: chain(layers.Conv3D(2, 3), layers.GlobalMaxPooling3D(), shape=(None, None, 6, 1)),
+        "input shape",
+    ),
+    "logits": (lambda: chain(small, layers.Flatten(), end=layers.Dense(2, name="end")), "layer 'end'"),
+    "three classes": (
+        lambda: chain(small, layers.Flatten(), end=layers.Dense(3, activation="softmax", name="end")),
+        "layer 'end'",
+    ),
+    "a sigmoid": (
+        lambda: chain(small, layers.Flatten(), end=layers.Dense(1, activation="sigmoid", name="end")),
+        "layer 'end'",
+    ),
+    "swish": (
+        lambda: chain(layers.Conv3D(2, 3, activation="swish", name="wave"), small, layers.Flatten()),
+        "layer 'wave'",
+    ),
+    "dilated": (
+        lambda: chain(layers.Conv3D(2, 3, dilation_rate=2, name="wide"), small, layers.Flatten()),
+        "layer 'wide'",
+    ),
+    "upsampling": (lambda: chain(small, layers.UpSampling3D(name="up"), layers.Flatten()), "layer 'up'"),
+}
+
+
+def built(model: Any, folder: Path, lots: Path) -> int:
+    model.save(folder / "model.keras")
+    recipe = write_recipe(folder / "recipe.toml", folder / "model.keras", lots, budget=WIDE)
+    return axi_convert(["build", str(recipe), "--out", str(folder / "out")])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_built_is_refused_by_the_name_of_its_layer(
+    name: str, tmp_path: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, says = REFUSED[name]
+    assert built(make(), tmp_path, lots) == 3
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_functional_chain_is_built_as_a_sequential_one_is(tmp_path: Path, lots: Path) -> None:
+    network = chain(layers.Conv3D(2, 3, activation="relu"), small, layers.Flatten())
+    assert built(network, tmp_path, lots) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x05\x06" + bytes(18)])
+def test_a_file_that_is_no_model_is_refused(
+    content: bytes, tmp_path: Path, lots: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.keras").write_bytes(content)
+    recipe = write_recipe(tmp_path / "recipe.toml", tmp_path / "model.keras", lots, budget=WIDE)
+    assert axi_convert(["build", str(recipe), "--out", str(tmp_path / "out")]) == 3
+    assert "model.keras: not readable as a Keras model" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_network_whose_classes_are_swapped_is_told_so(lots: Path) -> None:
+    lot = load_lot(lots / "validate", PreprocessSpec())
+    right = lot.labels.astype(np.float64)
+    require_forwards(right, lot)
+    with pytest.raises(
+        ConfigError, match=r"run the wrong way round .AUROC 0\.00.: the second output must be the defect"
+    ):
+        require_forwards(1 - right, lot)
