@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.judging.containers import bmp, jpeg, png, tiff
-from edge.judging.containers.facts import MOST_PIXELS, DamagedError, Facts, NotOnePictureError
+from edge.judging.containers.facts import (
+    MOST_PIXELS,
+    DamagedError,
+    Facts,
+    NotOnePictureError,
+    require_not_turned_by_xmp,
+)
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # read once, when cv2 is imported
 
@@ -83,6 +89,7 @@ def _decoded(raw: bytes, path: Path) -> tuple[Facts, Pixels]:
     if container is None:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
     try:
+        require_not_turned_by_xmp(raw)
         facts = container.examine(raw)
         decoded = container.decode(raw)
     except NotOnePictureError as error:

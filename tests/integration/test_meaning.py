@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,64 @@ def grey_page(level: int, **tags: tuple[int, ...]) -> tuple[dict[int, tuple[int,
     return {int(tag[1:]): values for tag, values in tags.items()}, bytes([level]) * 64
 
 
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def with_xmp(jpeg: bytes) -> bytes:
+    content = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
+
+
+def with_text(png: bytes, kind: bytes, content: bytes) -> bytes:
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return png[:33] + chunk + png[33:]
+
+
+def untold(tag: int) -> bytes:
+    """The TIFF under another tag in the place of this one."""
+    return tiff(({}, bytes(64))).replace(struct.pack("<HH", tag, 3), struct.pack("<HH", tag - 1, 3))
+
+
+def retyped(tag: int, kind: int) -> bytes:
+    return tiff(({}, bytes(64))).replace(struct.pack("<HH", tag, 3), struct.pack("<HH", tag, kind))
+
+
+def broken_bmp(place: int, value: int) -> bytes:
+    raw = bytearray(saved(GREY, "BMP"))
+    raw[place] = value
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        retyped(278, 8),
+        retyped(262, 8),
+        retyped(273, 13),
+        tiff(({}, bytes(64))).replace(struct.pack("<HH", 257, 3), struct.pack("<HH", 256, 3)),
+        tiff(({324: (8,), 325: (64,), 322: (8,), 323: (8,)}, bytes(64))),
+        broken_bmp(11, 0),
+        broken_bmp(14, 41),
+    ],
+)
+def test_what_decoders_would_read_differently_is_refused(raw: bytes, tmp_path: Path) -> None:
+    assert refusal(tmp_path, raw).reason == Reason.SLICE_UNREADABLE
+
+
+@pytest.mark.parametrize("scans", range(1, 6))
+def test_a_progressive_jpeg_that_lacks_scans_is_refused(scans: int, tmp_path: Path) -> None:
+    """Cut between two scans and ended, it decodes without a word: to a blurred picture."""
+    whole = saved(cv2.GaussianBlur(GREY, (0, 0), 2), "JPEG", progressive=True)
+    starts = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
+    assert len(starts) == 6
+    assert read(tmp_path, whole).shape == GREY.shape
+    end = whole.rfind(b"\xff\xc4", 0, starts[scans])  # the Huffman table before the first scan that is left out
+    cut = end if end > starts[scans - 1] else starts[scans]
+    error = refusal(tmp_path, whole[:cut] + b"\xff\xd9")
+    assert error.reason == Reason.SLICE_UNREADABLE
+    assert "some of its scans are missing" in str(error)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_a_picture_that_is_to_be_turned_first_is_refused(kind: str, orientation: int, tmp_path: Path) -> None:
@@ -105,6 +164,15 @@ PAGES = [Image.fromarray(np.full((64, 80), level, np.uint8)) for level in (10, 9
         (tiff(({266: (2,)}, bytes(64))), "FillOrder 2"),
         (tiff(({259: (7,)}, bytes(64))), "compression 7; export Deflate"),
         (tiff(({256: (60_000,), 257: (60_000,)}, bytes(64))), "60000 x 60000 pixels, more than 64 megapixels"),
+        (tiff(({262: (2,), 258: (16,) * 3, 277: (3,)}, bytes(384))), "colours of more than 8 bits"),
+        (tiff(({262: (2,), 258: (8,) * 4, 277: (4,)}, bytes(256))), "4 samples a pixel of photometric kind 2"),
+        (untold(262), "which way its grey values run"),
+        (saved(Image.fromarray(GREY).convert("LA"), "PNG"), "alpha, or colours of 16 bits"),
+        (saved(Image.fromarray(GREY).convert("RGBA"), "PNG"), "alpha, or colours of 16 bits"),
+        (with_xmp(saved(GREY, "JPEG")), "orientation 6 says to turn it"),
+        (with_text(saved(GREY, "PNG"), b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP), "orientation 6 says to turn it"),
+        (with_text(saved(GREY, "PNG"), b"zTXt", b"Raw profile type exif\0\0x"), "EXIF written as text"),
+        (saved(GREY, "BMP")[:30] + b"\x01" + saved(GREY, "BMP")[31:], "compression 1; export without"),
         (saved(GREY.astype(np.float32), "TIFF"), "32 bits a sample"),
         (saved(Image.fromarray(GREY > 9), "TIFF"), "1 bits a sample"),
         (saved(GREY, "TIFF", big_tiff=True), "a BigTIFF; export a classic TIFF"),

@@ -7,28 +7,33 @@ import struct
 from edge.judging.containers.facts import DamagedError, Facts, NotOnePictureError, require_size
 
 SIGNATURE = b"BM"
-_CORE_HEADER = 12
-_PLAIN, _RLE8, _BIT_FIELDS = 0, 1, 3
+_FILE_HEADER, _CORE_HEADER = 14, 12
+_HEADERS = {_CORE_HEADER, 40, 52, 56, 64, 108, 124}
 
 
 def examine(raw: bytes) -> Facts:
     """Nothing in a BMP proves its pixels. Raises DamagedError or NotOnePictureError."""
+    compression = colours = 0
     try:
         pixels, header = struct.unpack_from("<II", raw, 10)
         if header == _CORE_HEADER:
             width, height, _, bits = struct.unpack_from("<HHHH", raw, 18)
-            compression = _PLAIN
         else:
             width, height, _, bits, compression = struct.unpack_from("<iiHHI", raw, 18)
+            (colours,) = struct.unpack_from("<I", raw, 46)
     except struct.error as error:
         raise DamagedError("cut short") from error
+    if header not in _HEADERS:
+        raise DamagedError(f"a header of {header} bytes")
     height = abs(height)  # negative: its rows run from the top
     require_size(max(width, 0), height)
     if bits not in {8, 24, 32}:
         raise NotOnePictureError(f"{bits} bits a pixel; export 8 or 24")
-    if compression not in {_PLAIN, _RLE8, _BIT_FIELDS}:
+    if compression:  # of run lengths some need not be there, and masks are not read by every decoder
         raise NotOnePictureError(f"compression {compression}; export without")
-    row = (width * bits // 8 + 3) // 4 * 4
-    if compression != _RLE8 and len(raw) < pixels + row * height:
+    palette = (colours or 256) * (3 if header == _CORE_HEADER else 4) if bits == 8 else 0
+    if pixels < _FILE_HEADER + header + palette:
+        raise DamagedError("its pixels begin before its palette ends")
+    if len(raw) < pixels + (width * bits // 8 + 3) // 4 * 4 * height:
         raise DamagedError("cut short")
     return Facts(proved=False)

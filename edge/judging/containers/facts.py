@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+_XMP_TURNED = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([2-8])")
 MOST_PIXELS = 64 * 1024 * 1024
 
 
@@ -25,6 +27,13 @@ def require_upright(orientation: int) -> None:
     """Boxes refer to the picture as it is shown, so a picture that is to be turned first is refused."""
     if orientation != 1:
         raise NotOnePictureError(f"orientation {orientation} says to turn it; export it upright, with orientation 1")
+
+
+def require_not_turned_by_xmp(raw: bytes) -> None:
+    """XMP says the same as EXIF in words, in whatever container."""
+    found = _XMP_TURNED.search(raw)
+    if found:
+        require_upright(int(found[1]))
 
 
 def require_samples(bits: int) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from edge.judging.containers import tiff
 from edge.judging.containers.facts import (
@@ -18,39 +17,48 @@ from edge.judging.containers.facts import (
 )
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PALETTE = 3
+_COLOUR, _PALETTE, _ALPHA = 2, 3, {4, 6}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Passes of an interlaced picture: first column and row, and the step between them."""
 
 
-class _Inflater(Protocol):
-    """A ``zlib.decompressobj``."""
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
 def examine(raw: bytes) -> Facts:
     """Raises DamagedError or NotOnePictureError."""
-    kinds, size, inflater, inflated = set[bytes](), 0, zlib.decompressobj(), 0
-    for kind, content in _chunks(raw):
-        if not kinds and kind != b"IHDR":
-            raise DamagedError("does not begin with a header")
-        kinds.add(kind)
-        if kind == b"IHDR":
-            size = _size_of(content)
-        elif kind == b"IDAT":
-            inflated += _inflated(inflater, content, size - inflated)
-        elif kind == b"acTL":
-            raise NotOnePictureError("an animation; export each picture as a file of its own")
-        elif kind == b"eXIf":
-            require_upright(tiff.orientation(content))
-    if not {b"IHDR", b"IDAT", b"IEND"} <= kinds:
-        raise DamagedError("cut short")
+    chunks = list(_chunks(raw))
+    if chunks[0][0] != b"IHDR" or [kind for kind, _ in chunks].count(b"IHDR") != 1:
+        raise DamagedError("does not begin with its one header")
+    size = _size_of(chunks[0][1])
+    for kind, content in chunks:
+        _require_upright_alone(kind, content)
+    _require_rows([content for kind, content in chunks if kind == b"IDAT"], size)
+    return Facts(proved=True)
+
+
+def _require_upright_alone(kind: bytes, content: bytes) -> None:
+    """Raises NotOnePictureError for a chunk that says the picture is one of several, or to be turned."""
+    if kind == b"acTL":
+        raise NotOnePictureError("an animation; export each picture as a file of its own")
+    if kind in _TEXTS and content.startswith(b"Raw profile type"):
+        raise NotOnePictureError("EXIF written as text; export it without")
+    if kind == b"eXIf":
+        require_upright(tiff.orientation(content))
+
+
+def _require_rows(parts: Sequence[bytes], size: int) -> None:
+    """Raises DamagedError where the data are not ``size`` bytes and their check sum (RFC 1950)."""
+    inflater, inflated = zlib.decompressobj(), 0
+    for part in parts:
+        if inflater.eof:
+            raise DamagedError("data behind the end of its data")
+        try:
+            inflated += len(inflater.decompress(part, size - inflated + 1))
+        except zlib.error as error:
+            raise DamagedError(f"its data do not decompress ({error})") from error
     if inflated != size or not inflater.eof:
         raise DamagedError("its data are fewer or more than its rows take")
-    return Facts(proved=True)
 
 
 def _size_of(header: bytes) -> int:
@@ -62,20 +70,14 @@ def _size_of(header: bytes) -> int:
     require_size(width, height)
     if colour != _PALETTE:
         require_samples(bits)
+    if colour in _ALPHA or (colour == _COLOUR and bits == 16):
+        raise NotOnePictureError("alpha, or colours of 16 bits; export grey alone, or colours at 8 bits")
     if colour not in _CHANNELS:
         raise DamagedError(f"colour type {colour} is none")
     pixel = bits * _CHANNELS[colour]
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     shapes = (((width - x + dx - 1) // dx, (height - y + dy - 1) // dy) for x, y, dx, dy in passes)
     return sum(high * (1 + (wide * pixel + 7) // 8) for wide, high in shapes if wide and high)
-
-
-def _inflated(inflater: _Inflater, content: bytes, left: int) -> int:
-    """How many bytes come out of a piece of the data, which end in a check sum of them (RFC 1950)."""
-    try:
-        return len(inflater.decompress(content, left + 1))
-    except zlib.error as error:
-        raise DamagedError(f"its data do not decompress ({error})") from error
 
 
 def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:

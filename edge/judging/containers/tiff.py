@@ -24,7 +24,9 @@ _FILL_ORDER, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _SAMPLE_FORMAT = 322, 323, 324, 325, 339
 _NO_COMPRESSION, _LZW, _ADOBE_DEFLATE, _PACK_BITS, _DEFLATE = 1, 5, 8, 32_773, 32_946
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
-_CHANNELS = {_WHITE_IS_ZERO: {1}, _BLACK_IS_ZERO: {1}, _RGB: {3, 4}, _PALETTE: {1}}
+_CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1}
+_READ = {_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _STRIPS, _ORIENTATION}
+_READ |= {_SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _SAMPLE_FORMAT}
 
 
 class Page(NamedTuple):
@@ -94,14 +96,21 @@ def orientation(block: bytes) -> int:
 def _require_plain(page: Page) -> None:
     """Raises NotOnePictureError for samples that mean something else than grey values or colours from 0 up."""
     require_size(page.one(_WIDTH, 0), page.one(_HEIGHT, 0))
-    samples, photometric = page.one(_SAMPLES, 1), page.one(_PHOTOMETRIC, _BLACK_IS_ZERO)
-    for bits in set(page.tags.get(_BITS, (1,))):
+    samples, photometric = page.one(_SAMPLES, 1), page.one(_PHOTOMETRIC, -1)
+    if photometric < 0:
+        raise NotOnePictureError("it does not say which way its grey values run; export PhotometricInterpretation")
+    depths = set(page.tags.get(_BITS, (1,)))
+    for bits in depths:
         require_samples(bits)
+    if samples > 1 and depths != {8}:
+        raise NotOnePictureError("colours of more than 8 bits; export grey, or colours at 8 bits")
     if set(page.tags.get(_SAMPLE_FORMAT, (1,))) != {1}:
         raise NotOnePictureError("signed or floating-point samples; export unsigned ones of 8 or 16 bits")
-    if samples not in _CHANNELS.get(photometric, set()):
+    if samples != _CHANNELS.get(photometric):
         what = f"{samples} samples a pixel of photometric kind {photometric}"
         raise NotOnePictureError(f"{what}; export grey alone (without alpha), or colours as RGB")
+    if _TILES in page.tags and _STRIPS in page.tags:
+        raise DamagedError("it has tiles and strips")
     require_upright(page.one(_ORIENTATION, 1))
     if page.one(_FILL_ORDER, 1) != 1:
         raise NotOnePictureError("its bits run backwards (FillOrder 2); export it with FillOrder 1")
@@ -153,12 +162,16 @@ def _pages(raw: bytes) -> Iterator[Page]:
 
 
 def _tags(raw: bytes, order: str, place: int, count: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Tags of whole numbers; the others say nothing of the pixels."""
+    """Those that say something of the pixels; each once, as whole numbers: else decoders differ over what is meant."""
+    seen = set[int]()
     for entry in range(place, place + 12 * count, 12):
         tag, kind, length = struct.unpack_from(order + "HHI", raw, entry)
-        code = _TYPES.get(kind)
-        if code is None or not length:
+        if tag not in _READ:
             continue
+        code = _TYPES.get(kind)
+        if code is None or not length or tag in seen:
+            raise DamagedError(f"tag {tag} stands there twice, or is no whole number")
+        seen.add(tag)
         size = length * struct.calcsize(code)
         if size > len(raw):
             raise DamagedError("a tag is longer than the file")
