@@ -6,15 +6,17 @@ part of it, also after a power cut.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LONGEST_NAME = 255
 """Bytes (Linux)."""
 
@@ -52,6 +54,15 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
     return content
+
+
+def as_utf8(raw: bytes) -> bytes:
+    """Text that begins with a byte order mark, without it, and out of UTF-16; any other as it is."""
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            with suppress(UnicodeDecodeError):
+                return raw.decode(encoding).encode()
+    return raw
 
 
 def write_durably(path: Path, content: bytes) -> None:

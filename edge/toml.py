@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from edge.core.errors import ConfigError
 from edge.core.fields import Part, declared, parts, place_of
+from edge.files import as_utf8
 
 S = TypeVar("S", bound=Struct)
 
@@ -22,7 +23,7 @@ S = TypeVar("S", bound=Struct)
 def load_toml(path: Path, kind: type[S]) -> S:
     """Read a TOML file into the struct ``kind``. Raises ConfigError naming file, key and remedy."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(as_utf8(path.read_bytes()).decode())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from edge.adapters.settling import Settling
 from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
 from edge.core.places import UNFINISHED, Place
-from edge.core.salvage import salvage
+from edge.core.salvage import Salvage, salvage
 from edge.files import free_name, lengthened, move_durably, write_durably
 from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable
 from edge.jobs.vendors import JobDefaults
@@ -29,6 +29,8 @@ _DISCARDED = ".discarded"
 _OWN_FAULTS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _OWN_FAULTS |= {errno.EBUSY, errno.ENOTEMPTY, errno.EEXIST, errno.EXDEV, errno.EINVAL, errno.ESTALE}
 """What is wrong with one folder, not with the disk."""
+_UNREADABLE_PLACE = {errno.EIO, errno.EUCLEAN}
+"""A part of the disk that one folder lies on; the others need not."""
 Left = Callable[[str, str | None], None]
 
 
@@ -74,8 +76,10 @@ class FolderSpool:
 
         For one consumer: whatever lies in work when the next job is asked for was not finished.
         """
-        for folder in sorted(self.work.iterdir()):
-            if folder.name not in self._stuck and folder.is_dir() and (job := self._opened(folder)) is not None:
+        in_work = sorted(_job_folders(self.work))
+        self._stuck &= {folder.name for folder in in_work}
+        for folder in in_work:
+            if folder.name not in self._stuck and (job := self._opened(folder)) is not None:
                 return job
         if not self._waiting:
             self._waiting = deque(self._arrived())
@@ -87,7 +91,9 @@ class FolderSpool:
                 move_durably(folder, target)
             except FileNotFoundError:
                 continue  # taken back by its sender since the folder was listed
-            except PermissionError as error:
+            except OSError as error:
+                if error.errno not in _OWN_FAULTS:
+                    raise
                 self._say_once(
                     folder.name,
                     f"{error}; a job folder and what lies in it must be readable, and the folder writable, for the "
@@ -103,12 +109,12 @@ class FolderSpool:
         try:
             return open_folder(folder, self._defaults)
         except OSError as error:
-            self._stick(folder, error)
+            self._stick(folder, error, _OWN_FAULTS | _UNREADABLE_PLACE)
             return None
 
-    def _stick(self, folder: Path, error: OSError) -> None:
+    def _stick(self, folder: Path, error: OSError, faults: Container[int | None] = _OWN_FAULTS) -> None:
         """Leave a folder in work until the next start. Raises what is not the folder's own fault."""
-        if error.errno not in _OWN_FAULTS:
+        if error.errno not in faults:
             raise error
         self._stuck.add(folder.name)
         self._say_once(folder.name, f"{error}; it stays in work until the next start: mend it, then restart the daemon")
@@ -157,7 +163,7 @@ class FolderSpool:
         found = []
         for place in (self.done, self.rejected):
             for folder in _job_folders(place):
-                with suppress(FileNotFoundError, PermissionError):
+                with suppress(OSError):  # gone, or not ours to look into; the others are kept no longer for that
                     size = sum(part.lstat().st_size for part in folder.rglob("*"))
                     found.append(FinishedJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
         return sorted(found, key=lambda job: job.filed)
@@ -165,8 +171,8 @@ class FolderSpool:
     def discard(self, folder: Path) -> None:
         """Delete a finished job's folder: it is out of the way at once, whatever interrupts the deleting."""
         doomed = folder.with_name(lengthened(folder.name, before=".", after=_DISCARDED))
-        if doomed.exists():  # of a name that was cut
-            shutil.rmtree(doomed, ignore_errors=True)
+        while os.path.lexists(doomed):  # left by one that could not be deleted
+            doomed = doomed.with_name(f".{os.urandom(8).hex()}{_DISCARDED}")
         folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
@@ -191,7 +197,8 @@ class FolderSpool:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if self._settling.settled(Path(entry.path)):
-                        found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+                        with suppress(FileNotFoundError):  # taken back since
+                            found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
                 else:
                     self._say_once(entry.name, "not a job folder; jobs come as folders, renamed when they are whole")
         self._settling.forget_all_but(there)
@@ -216,8 +223,13 @@ def survey(root: Path) -> Iterator[FoundJob]:
     """Every job in the spool, touching nothing."""
     for place in Place:
         for folder in sorted(_job_folders(root / place)):
-            with suppress(FileNotFoundError):
+            try:
                 job = open_folder(folder)
+            except FileNotFoundError:
+                continue  # moved on since it was listed
+            except OSError as error:
+                yield FoundJob(place, folder.name, "", Salvage(None, None, ()), f"{error.strerror} for this user")
+            else:
                 yield FoundJob(place, folder.name, job.content, salvage(job.manifest), job.unread)
 
 

@@ -91,13 +91,20 @@ def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str, defaults
     encoder = Encoder(device, Topics("inspect"), __version__, loaded.models[0].bundle.reference, loaded.routes)
     code = 0
     for folder in folders:
-        claimed = open_folder(folder, defaults)
+        try:
+            claimed = open_folder(folder, defaults)
+        except OSError as error:
+            code = JobRefused.exit_code
+            print(f"axi-edge: {folder}: {error}", file=sys.stderr)
+            continue
         try:
             _print(_judged(claimed, loaded, encoder))
         except JobRefused as error:
             code = error.exit_code
             _print(_refused(claimed, encoder))
             print(f"axi-edge: {error}", file=sys.stderr)
+        if claimed.unread:
+            print(f"axi-edge: {folder}: may hold more joints: {claimed.unread}", file=sys.stderr)
     return code
 
 

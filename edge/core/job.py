@@ -6,6 +6,7 @@ Round trip: for every ``Job`` j, ``parse_manifest(encode_manifest(j)).job == j``
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -126,6 +127,7 @@ class NamedJoint(NamedTuple):
     machine_call: MachineCall | None = None
 
 
+_LENGTH = re.compile(r"Expected `\w+` of length (>|<)= (\d+)")
 # ValidationError is a DecodeError; RecursionError is what nesting thousands deep ends in.
 _UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
@@ -175,6 +177,10 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
 def _plain(source: str, problem: str) -> str:
     """Source, place, what is wrong there, and the remedy."""
     what, where = place_of(problem)
+    length = _LENGTH.fullmatch(what)
+    if length:
+        what = f"has {'fewer' if length[1] == '>' else 'more'} than {length[2]} entries or characters"
+        return f"{source}: {where}: {what}; correct this field in the exporter (contract {SCHEMA})"
     if what == problem:
         return f"{source}: {problem}; the file must be one JSON object of contract {SCHEMA}"
     return f"{source}: {where or 'the document'}: {what}; correct this field in the exporter (contract {SCHEMA})"

@@ -26,7 +26,7 @@ class Salvage(NamedTuple):
 
 def salvage(raw: bytes) -> Salvage:
     """Name every joint that a refused manifest still names; never raises."""
-    text = raw.decode("utf-8", "replace")  # merely to name: what cannot be read is not judged by
+    text = raw.decode("utf-8", "surrogateescape")  # merely to name: what cannot be read is not judged by
     try:
         document = json.loads(text, object_pairs_hook=_merged)
     except (ValueError, RecursionError):
@@ -36,7 +36,8 @@ def salvage(raw: bytes) -> Salvage:
     board, joints = document.get("board"), document.get("joints")
     serial = _text(board.get("serial")) if isinstance(board, dict) else None
     entries = joints if isinstance(joints, list) else []
-    return Salvage(_text(document.get("job_id")), serial, _named(entries), whole=isinstance(joints, list))
+    whole = isinstance(joints, list) and all(isinstance(entry, dict) for entry in entries)
+    return Salvage(_text(document.get("job_id")), serial, _named(entries), whole=whole)
 
 
 def _before_the_break(text: str) -> Salvage:
@@ -56,14 +57,15 @@ def _before_the_break(text: str) -> Salvage:
 
 def _named(entries: Sequence[object]) -> tuple[NamedJoint, ...]:
     """Each entry under a name of its own: one without is called by its place, the second of a name by its number."""
-    found: dict[str, NamedJoint] = {}
+    found, numbers = dict[str, NamedJoint](), dict[str, int]()
     for i, entry in enumerate(entries):
         says = entry if isinstance(entry, dict) else {}
         name = first = _text(says.get("id")) or f"joints[{i}]"
-        number = 1
+        number = numbers.get(first, 1)
         while name in found:
             number += 1
             name = f"{first[:_LONGEST_NAME]}#{number}"
+        numbers[first] = number
         found[name] = NamedJoint(name, _text(says.get("refdes")) or "", _text(says.get("pin")) or "")
     return tuple(found.values())
 
@@ -72,7 +74,7 @@ def _text(value: object) -> str | None:
     """A usable name: a non-empty string, or a number that a careless exporter left unquoted."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return str(value).encode("utf-8", "replace").decode()[:256] or None
+    return str(value).encode("utf-8", "backslashreplace").decode()[:256] or None
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import errno
 import hashlib
 import json
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from edge.core.errors import JobRefused
 from edge.core.job import Manifest, NamedJoint, parse_manifest, printable
 from edge.core.salvage import salvage
-from edge.files import read_regular
+from edge.files import as_utf8, read_regular
 from edge.jobs.joint_table import TABLE, read_joint_table
 from edge.jobs.result_xml import ROIS, read_result_xml
 from edge.jobs.vendors import JobDefaults, Reading
@@ -48,11 +47,11 @@ class ClaimedJob(NamedTuple):
 
 
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
 NOTHING_KNOWN = JobDefaults()
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_UNREADABLE = (ValueError, RecursionError, OverflowError, LookupError, AttributeError, TypeError)
 
 
 def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJob:
@@ -61,6 +60,17 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
     A document that cannot be read is as good as empty.
     """
     names = _names(folder)
+    try:
+        return _opened(folder, names, defaults)
+    except _UNREADABLE as error:  # nothing that somebody wrote may keep other jobs from being taken
+        log.exception("a document that no reader understands", extra={"job": printable(folder.name)})
+        problem = f"cannot be read ({type(error).__name__}); keep it for the maintainers"
+        content = "sha256:" + hashlib.sha256(os.fsencode(folder.name)).hexdigest()
+        inode = folder.stat().st_ino
+        return ClaimedJob(folder, b"{}", content, arrival(folder), inode, problem=problem, unread=problem)
+
+
+def _opened(folder: Path, names: Sequence[str], defaults: JobDefaults) -> ClaimedJob:
     manifest, table = _as_named(names, MANIFEST), _as_named(names, TABLE)
     results = [name for name in names if name.lower().endswith(".xml")]
     if manifest is not None or not (results or table):
@@ -71,9 +81,6 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
         source, rois = results[0], _as_named(names, ROIS)
         sent = [_read(folder / source), _read(folder / (rois or ROIS))]
         reading = read_result_xml(sent[0], sent[1] if rois else None, names, defaults)
-        if len(results) > 1:
-            problem = f"{results[1]} lies beside it; a job folder holds one result"
-            reading = reading._replace(problem=problem, unread=problem)
         document = json.dumps(reading.document).encode()
     else:
         source = table or TABLE
@@ -81,6 +88,10 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
         sent = [_read(folder / source), *_pictures(folder, [name for name in names if name != source])]
         reading = read_joint_table(sent[0], printable(folder.name), names, defaults)
         document = json.dumps(reading.document).encode()
+    beside = _beside(names, source)
+    if beside:
+        problem = f"{beside} lies beside it; a job folder holds one document"
+        reading = reading._replace(problem=problem, unread=problem)
     # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
     # joints. Without any, the folder's name is all there is.
     identity = b"\0".join(sent) if any(sent) else os.fsencode(folder.name)
@@ -96,13 +107,13 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
     )
 
 
-def as_utf8(raw: bytes) -> bytes:
-    """JSON that begins with a byte order mark, without it, and out of UTF-16; any other as it is."""
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            with suppress(UnicodeDecodeError):
-                return raw.decode(encoding).encode()
-    return raw
+def _beside(names: Sequence[str], source: str) -> str:
+    """Another document that could be meant. A manifest stands above all but another spelling of itself."""
+    if source.casefold() == MANIFEST:
+        rivals = {MANIFEST}
+        return next((name for name in names if name.casefold() in rivals and name != source), "")
+    found = (name for name in names if name.casefold() == TABLE or name.lower().endswith(".xml"))
+    return next((name for name in found if name != source), "")
 
 
 def _as_named(names: Sequence[str], wanted: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.jobs.tables import Row, read_table
+from edge.jobs.tables import Row, Table, read_table
 from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, one_board, view_of
 
 TABLE = "joints.csv"
@@ -29,11 +29,23 @@ def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: Jo
     said = [row.cells for row in rows]
     joints.problems += one_board((cells.get("serial", "") for cells in said), "serial")
     joints.problems += one_board((cells.get("board_type", "") for cells in said), "board_type")
-    first: Mapping[str, str] = said[0] if said else {}
-    board = {"serial": first.get("serial", "") or name, "type": first.get("board_type", "")}
+    board = {"serial": _first(said, "serial") or name, "type": _first(said, "board_type")}
     named = {cells["image"] for cells in said if cells.get("image")}  # also what is not there: it must be seen to be
     told = document(name, "", board, joints, {*files, *named}, defaults)
-    return Reading(told, first_of(joints.problems), "" if rows else "it has no row that names a joint")
+    return Reading(told, first_of(joints.problems), _unread(read, rows))
+
+
+def _first(rows: Sequence[Mapping[str, str]], column: str) -> str:
+    return next((cells[column] for cells in rows if cells.get(column)), "")
+
+
+def _unread(read: Table, rows: Sequence[Row]) -> str:
+    """A row that cannot be read may be two, and a wrong first row a joint's."""
+    if read.problem:
+        return read.problem
+    if not rows:
+        return "it has no row that names a joint"
+    return next((f"line {row.line}: {row.problem}" for row in rows if row.problem), "")
 
 
 def _read_row(row: Row, joints: Joints, known: dict[tuple[str, ...], dict[str, Any]], *, trusted: bool) -> None:
@@ -42,13 +54,14 @@ def _read_row(row: Row, joints: Joints, known: dict[tuple[str, ...], dict[str, A
     kind, call = cells.get("type", ""), cells.get("defect_type", "")
     view = view_of(image)
     key = (component, pin, view or image, *(cells.get(corner, "") for corner in CORNERS))
-    good = trusted and not row.problem and component
+    good = trusted and not row.problem and not row.short and component
     if good and key in known:
         joints.also(known[key], kind, call, f"line {row.line}")
         return
     joint = joints.add(component, pin, kind, call, name=f"line {row.line}")
-    if row.problem:
-        joints.problems.append(f"line {row.line}: {row.problem}")
+    problem = row.problem or ("fewer cells than columns; leave what is not known empty" if row.short else "")
+    if problem:
+        joints.problems.append(f"line {row.line}: {problem}")
     elif not trusted:
         return
     elif not component:

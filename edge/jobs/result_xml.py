@@ -18,9 +18,12 @@ from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, f
 ROIS = "rois.csv"
 _ROOT, _BOARD, _INDICTMENT = "boardtestxmlexport", "boardxml", "indictmentxml"
 _DEEPEST = 64
-_TAG = re.compile(r"<(?P<end>/?)(?:[\w.-]+:)?(?P<name>[\w.-]+)(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
-_ATTRIBUTE = re.compile(r"(?P<name>[\w.-]+)\s*=\s*(?:\"(?P<one>[^\"]*)\"|'(?P<two>[^']*)')")
-_COUNTS = ("numberOfIndictedPins", "numberOfDefects")
+# Possessive, and no value reaches over the next element: the time they take grows as the text does.
+_TAG = re.compile(r"<(?P<end>/?+)(?P<name>[\w.:-]++)(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
+_ATTRIBUTE = re.compile(r"(?<![\w.:-])(?P<name>[\w.:-]++)\s*+=\s*+(?:\"(?P<one>[^\"]*+)\"|'(?P<two>[^']*+)')")
+_COUNTS = {"numberofindictedpins": "numberOfIndictedPins", "numberofdefects": "numberOfDefects"}
+"""What an export says of itself: the attribute in lower case, and as it is written."""
+_LARGEST_COUNT = re.compile(r"[0-9]{1,7}")
 
 
 class _FormatError(ValueError):
@@ -32,25 +35,26 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
     export, problem = _export_of(xml)
     joints = Joints(defaults)
     joints.problems += [problem] if problem else list(export.wrong())
-    joints.problems += one_board((board.get("serialNumber", "") for board in export.boards), "BoardXML serialNumber")
+    joints.problems += one_board((board.get("serialnumber", "") for board in export.boards), "BoardXML serialNumber")
+    joints.problems += one_board((board.get("boardtype", "") for board in export.boards), "BoardXML boardType")
     places = _places(rois, joints) if export.indictments else {}
     known: dict[tuple[str, str, str], dict[str, Any]] = {}
     for indictment in export.indictments:
         _add(indictment, joints, known, places)
-    unread = export.unread(len(known))
+    unread = problem or export.unread(len(joints.by_id))
     if unread:
         joints.problems.append(unread)
-    board = export.boards[0] if len({board.get("serialNumber") for board in export.boards}) == 1 else {}
-    serial, created = board.get("serialNumber", ""), export.root.get("testTime", "")
+    board = export.boards[0] if len({board.get("serialnumber") for board in export.boards}) == 1 else {}
+    serial, created = board.get("serialnumber", ""), export.root.get("testtime", "")
     told = document(
         f"{serial}_{created}" if serial and created else "",
         created,
-        {"serial": serial, "type": board.get("boardType", "")},
+        {"serial": serial, "type": board.get("boardtype", "")},
         joints,
         files,
         defaults,
     )
-    told["station"] = {"name": export.station.get("testerName", "")}
+    told["station"] = {"name": export.station.get("testername", "")}
     return Reading(told, first_of(joints.problems), unread)
 
 
@@ -60,7 +64,7 @@ class _Indictment:
     def __init__(self, board: str, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
         self.board = board
         self.refdes, self.pin = component.get("designator", ""), component.get("pin", "")
-        self.kind, self.call = indicted.get("jointType", ""), indicted.get("indictmentType", "")
+        self.kind, self.call = indicted.get("jointtype", ""), indicted.get("indictmenttype", "")
 
 
 def _add(
@@ -70,7 +74,7 @@ def _add(
     places: Mapping[tuple[str, str], Mapping[str, str]],
 ) -> None:
     key = said.board, said.refdes, said.pin
-    if said.refdes and key in known:
+    if said.refdes and said.pin and key in known:  # without pins a component's joints cannot be told from each other
         joints.also(known[key], said.kind, said.call, "IndictmentXML")
         return
     joint = joints.add(said.refdes, said.pin, said.kind, said.call, name=f"indictment {len(joints.by_id) + 1}")
@@ -124,7 +128,7 @@ class _Export:
         self.boards: list[dict[str, str]] = []
         self.station: dict[str, str] = {}
         self.indictments: list[_Indictment] = []
-        self._counts: dict[str, dict[str, int]] = {_ROOT: {}, _BOARD: {}}
+        self._counts: dict[str, dict[str, int | None]] = {_ROOT: {}, _BOARD: {}}
         self._open: list[str] = []
         self._indicted: dict[str, str] = {}
         self._defects = 0
@@ -148,28 +152,29 @@ class _Export:
     def read_loosely(self, xml: bytes) -> None:
         """Every start and end of an element that can be made out, whatever stands between them."""
         encoding = "utf-16" if xml.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-        for tag in _TAG.finditer(xml.decode(encoding, "replace")):
+        for tag in _TAG.finditer(xml.decode(encoding, "backslashreplace")):
+            name = tag["name"]
             if tag["end"]:
-                if tag["name"] in self._open:
-                    while self._open[-1] != tag["name"]:
+                if name in self._open:
+                    while self._open[-1] != name:
                         self._end(self._open[-1])
-                    self._end(tag["name"])
+                    self._end(name)
                 continue
             found = _ATTRIBUTE.finditer(tag["attributes"])
-            attributes = {part["name"]: unescape(part["one"] or part["two"] or "") for part in found}
+            attributes = {part["name"]: _unescaped(part["one"] or part["two"] or "") for part in found}
             if len(self._open) < _DEEPEST:
-                self._start(tag["name"], attributes)
+                self._start(name, attributes)
                 if tag["attributes"].endswith("/"):
-                    self._end(tag["name"])
+                    self._end(name)
 
     def wrong(self) -> list[str]:
         """What keeps a well-formed XML from being judged by."""
         if not self.root:
             return ["no BoardTestXMLExport; export the results of a board"]
         found = []
-        if not self.boards or not all(board.get("serialNumber") for board in self.boards):
+        if not self.boards or not all(board.get("serialnumber") for board in self.boards):
             found.append("BoardXML serialNumber: missing; export the board's serial number")
-        if not self.root.get("testTime"):  # else a board's second inspection would pass for its first
+        if not self.root.get("testtime"):  # else a board's second inspection would pass for its first
             found.append("BoardTestXMLExport testTime: missing; export when the board was inspected")
         if self._nameless:
             found.append("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
@@ -181,8 +186,10 @@ class _Export:
             return "it ends before its root element does; export it whole"
         if self._nameless:
             return f"{self._nameless} of its IndictmentXML name no pin; export designator and pin"
-        for name, found in zip(_COUNTS, (pins, self._defects), strict=True):
-            said = self._counts[_ROOT].get(name, self._counts[_BOARD].get(name, 0))
+        for (key, name), found in zip(_COUNTS.items(), (pins, self._defects), strict=True):
+            said = self._counts[_ROOT].get(key, self._counts[_BOARD].get(key, 0))
+            if said is None:
+                return f"{name} is no plain number; export it as one"
             if said > found:
                 return f"{name} says {said}, but {found} are named; export all of them"
         return ""
@@ -192,7 +199,7 @@ class _Export:
         raise _FormatError("a document type declaration; export plain XML without one")
 
     def _start(self, name: str, raw: dict[str, str]) -> None:
-        attributes = {key: value.strip() for key, value in raw.items()}
+        attributes = {key.casefold(): value.strip() for key, value in raw.items()}
         element = name.rpartition(":")[2].casefold()
         self._open.append(name)
         if len(self._open) > _DEEPEST:
@@ -211,7 +218,7 @@ class _Export:
                 self._defects += 1
             case "componentxml" if self._within(_INDICTMENT):
                 self._named = True
-                serial = self.boards[-1].get("serialNumber", "") if self.boards else ""
+                serial = self.boards[-1].get("serialnumber", "") if self.boards else ""
                 self.indictments.append(_Indictment(serial, attributes, self._indicted))
 
     def _end(self, _: str) -> None:
@@ -225,8 +232,18 @@ class _Export:
         return any(name.rpartition(":")[2].casefold() == element for name in self._open)
 
 
-def _add_counts(counts: dict[str, int], attributes: Mapping[str, str]) -> None:
-    """Of a panel each board may count for itself."""
+def _add_counts(counts: dict[str, int | None], attributes: Mapping[str, str]) -> None:
+    """Of a panel each board may count for itself. None: what is said is no number."""
     for name in _COUNTS:
-        if attributes.get(name, "").isdecimal():
-            counts[name] = counts.get(name, 0) + int(attributes[name])
+        text, before = attributes.get(name, ""), counts.get(name, 0)
+        if text and _LARGEST_COUNT.fullmatch(text) and before is not None:
+            counts[name] = before + int(text)
+        elif text:
+            counts[name] = None
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return unescape(text)
+    except ValueError:  # a character reference of thousands of digits
+        return text

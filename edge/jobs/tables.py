@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_NO_CHARACTER = "\ufffd"
+_NO_CHARACTER = "\\x"
+"""How a byte begins that is no character."""
+_MOST_COLUMNS = 200
 
 
 class Row(NamedTuple):
@@ -45,7 +47,7 @@ def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:
     text, damaged = _text(raw)
     records = _records(text, damaged=damaged)
     first = next(records, _Record(0, [], ""))
-    names = [name.strip().lower() for name in first.cells]
+    names = [name.strip().lower() for name in first.cells[:_MOST_COLUMNS]]
     return Table(names, _rows(records, names), _wrong_columns(first, names, needed))
 
 
@@ -61,7 +63,7 @@ def _text(raw: bytes) -> tuple[str, bool]:
     try:
         return raw.decode(encoding), False
     except UnicodeDecodeError:
-        return raw.decode(encoding, "replace"), True
+        return raw.decode(encoding, "backslashreplace"), True
 
 
 def _records(text: str, *, damaged: bool) -> Iterator[_Record]:
@@ -74,6 +76,8 @@ def _records(text: str, *, damaged: bool) -> Iterator[_Record]:
         try:
             for cells in reader:
                 done = start + reader.line_num
+                if not cells:
+                    continue
                 yield _Record(done, cells, _wrong_text(cells, damaged=damaged))
         except csv.Error as error:
             problem = f"{error}; quote texts from comma to comma, or export it again"
@@ -91,6 +95,8 @@ def _loosely(line: str) -> list[str]:
 def _wrong_text(cells: Iterable[str], *, damaged: bool) -> str:
     if any("\0" in cell for cell in cells):
         return "a zero byte, as in UTF-16 text; export it as UTF-8"
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        return "a line break within a cell; quote texts from comma to comma, without line breaks"
     if damaged and any(_NO_CHARACTER in cell for cell in cells):
         return "not UTF-8 text; export it as UTF-8"
     return ""
@@ -109,6 +115,8 @@ def _wrong_columns(first: _Record, names: Sequence[str], needed: Sequence[str]) 
     """Of two columns of one name nobody can tell which is meant."""
     if first.problem:
         return f"line {first.line}: {first.problem}"
+    if len(first.cells) > _MOST_COLUMNS:
+        return f"more than {_MOST_COLUMNS} columns; export those that are needed"
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         return f"column {twice[0]!r} stands there twice; keep one of them"

@@ -18,6 +18,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SLICE_FILE = re.compile(r"(?P<view>.+?)(?P<slice>\d{2})\.(?:png|jpe?g|tiff?|bmp)", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _LONGEST_CALL = 256
+_SHOWN = 3
 
 
 class JobDefaults(NamedTuple):
@@ -46,10 +47,11 @@ class Joints:
         self.by_id: dict[str, dict[str, Any]] = {}
         self.problems: list[str] = []
         self._defaults = defaults
+        self._numbers: dict[str, int] = {}
 
     def add(self, refdes: str, pin: str, kind: str, call: str, *, name: str = "") -> dict[str, Any]:
         """A joint without a place. ``name``: where designator and pin give none."""
-        joint_id = _unused(joined(refdes, pin) or name, self.by_id)
+        joint_id = self._unused(joined(refdes, pin) or name)
         joint = {
             "id": joint_id,
             "refdes": refdes,
@@ -59,6 +61,15 @@ class Joints:
         }
         self.by_id[joint_id] = joint | ({"machine_call": {"name": call}} if call else {})
         return self.by_id[joint_id]
+
+    def _unused(self, name: str) -> str:
+        """Joints of one component that have no pin numbers are told apart by their order."""
+        candidate, number = name, self._numbers.get(name, 1)
+        while candidate in self.by_id:
+            number += 1
+            candidate = f"{name}#{number}"
+        self._numbers[name] = number
+        return candidate
 
     def also(self, joint: dict[str, Any], kind: str, call: str, where: str) -> None:
         """The machine says something of the joint again: calls are gathered, and types must agree."""
@@ -124,7 +135,9 @@ def view_of(file: str) -> str | None:
 def one_board(serials: Iterable[str], where: str) -> list[str]:
     """What is wrong where more than one board is named: a verdict must not go to the wrong one."""
     named = list(dict.fromkeys(serial for serial in serials if serial))
-    return [f"{where}: boards {', '.join(named)} in one job; export a folder for each"] if len(named) > 1 else []
+    more = ", ..." if len(named) > _SHOWN else ""
+    text = f"{where}: boards {', '.join(named[:_SHOWN])}{more} in one job; export a folder for each"
+    return [text] if len(named) > 1 else []
 
 
 def joined(refdes: str, pin: str) -> str:
@@ -136,15 +149,6 @@ def _slices(files: Iterable[str]) -> Iterator[tuple[str, int, str]]:
         found = _SLICE_FILE.fullmatch(name)
         if found:
             yield found["view"], int(found["slice"]), name
-
-
-def _unused(name: str, taken: Mapping[str, object]) -> str:
-    """Joints of one component that have no pin numbers are told apart by their order."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}#{number}"
-    return candidate
 
 
 def first_of(problems: Sequence[str]) -> str:

@@ -167,8 +167,12 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte", 3),
         (table(TABLE.replace("J5,short,412,300", "J5,short, or so,412,300", 1)), "line 2: more cells than columns", 4),
         (table(TABLE.replace("J7", "")), "line 5: component: empty", 3),
+        (table(TABLE.replace("image\nJ5", "imageJ5", 1)), "column 'image' is missing", 3),
+        (table(TABLE.replace("01015400.jpg\nJ5,short", '"01015400.jpg\nJ5,short"', 1)), "line break within a cell", 3),
+        (table(TABLE.replace(",01015500.JPG", "")), "line 5: fewer cells than columns", 3),
+        (xml(XML.replace("Open", "&#" + "9" * 5_000 + ";")), "not well-formed XML", 2),
         (
-            table(TABLE.replace("image", "image,serial").replace(".JPG", ".JPG,S2").replace("0.jpg", "0.jpg,S1")),
+            table(TABLE.replace("image", "image,serial").replace(".JPG", ".JPG,S2").replace(".jpg", ".jpg,S1")),
             "boards S1, S2",
             3,
         ),
@@ -225,18 +229,49 @@ def test_joints_of_another_encoding_are_named_and_not_judged(encoding: str) -> N
     [
         (xml(), ""),
         (table(), ""),
-        (xml(XML[:-80]), "ends before its root element"),
+        (xml(XML[:-80]), "not well-formed XML"),
+        (xml(XML.replace('"Open"', '"Open & shut"')), "not well-formed XML"),
+        (xml(XML.replace("<ns1:Board", BOMB + "<ns1:Board", 1)), "document type declaration"),
         (xml(XML.replace("<ns1:BoardXML", '<ns1:BoardXML numberOfIndictedPins="3"')), "numberOfIndictedPins says 3"),
+        (xml(XML.replace("<ns1:BoardXML", '<ns1:BoardXML numberofindictedpins="3"')), "numberOfIndictedPins says 3"),
+        (xml(XML.replace(" testTime", ' numberOfIndictedPins="1,200" testTime')), "is no plain number"),
+        (xml(XML.replace(" testTime", f' numberOfDefects="{"9" * 5_000}" testTime')), "is no plain number"),
         (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "1 of its IndictmentXML name no pin"),
-        (xml(""), "ends before its root element"),
-        (table(""), "no row"),
-        (xml(XML.replace('"Open"', '"Open & shut"')), ""),
+        (xml(""), "not well-formed XML"),
+        (table(""), "are missing"),
+        (table(TABLE[TABLE.index("J5") :]), "are missing"),
+        (table(TABLE.splitlines()[0] + "\n"), "no row"),
+        (table(TABLE.replace("01015400.jpg\nJ5", "01015400.jpgJ5", 1)), "line 2: more cells than columns"),
+        (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte"),
         (table(TABLE.replace("J7,normal,1", "J7,normal,one")), ""),
     ],
 )
 def test_where_joints_may_be_missing_that_is_said(told: Reading, unread: str) -> None:
     assert bool(told.unread) == bool(unread)
     assert unread in told.unread
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<" + b"A" * 400_000,
+        b"<a " + b"A" * 400_000 + b">",
+        b"<a '" * 100_000,
+        b'<a b="' * 100_000,
+        b"<BoardTestXMLExport>" + b'<BoardXML serialNumber="1"/>' * 20_000,
+        b"," * 100_000 + b"\n" + b"a\n" * 20_000,
+        (
+            TABLE.splitlines()[0] + "\n" + "".join(f"J5,x,{i},2,9000000,4,01015400.jpg\n" for i in range(20_000))
+        ).encode(),
+        b'{"joints": [' + b'{"id": 0},' * 40_000 + b'{"id": 0}]}',
+    ],
+    ids=["open tag", "attribute", "quotes", "values", "boards", "columns", "one component", "one id"],
+)
+def test_the_time_that_reading_takes_grows_as_the_document_does(raw: bytes) -> None:
+    """Each would take minutes where a reader looks at everything once more for each thing that it finds."""
+    read_result_xml(raw, raw, FILES, JobDefaults())
+    read_joint_table(raw, "L7", FILES, JobDefaults())
+    salvage(raw)
 
 
 @given(st.binary(max_size=400))
