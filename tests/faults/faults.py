@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 
+from tests.faults.foreign import broken_exports, foreign_pictures
 from tests.faults.jobs import damaged_images, hostile_manifests
 from tests.faults.processes import FAKETIME, bad_line, clock_steps, hang_judge, kill_broker, kill_daemon, kill_judge
 from tests.faults.scarcity import (
@@ -73,5 +74,13 @@ FAULTS: tuple[Fault, ...] = (
         480,
         48,
         hostile_manifests,
+    ),
+    Fault("broken exports", "result XML and tables cut, bent, zeroed, in other encodings", 800, 40, broken_exports),
+    Fault(
+        "foreign pictures",
+        "to be turned, cut and ended, of several pages, of other depths",
+        280,
+        14,
+        foreign_pictures,
     ),
 )

@@ -28,7 +28,8 @@ spool, journal and everything a subscriber with a session of its own received; a
 ends the run. *Lost*: joints submitted that have no verdict, and anything the audit names. *Duplicated*: joints with
 more than one event_id. *Wrong*: joints called `normal` that the same device, left alone, does not call normal, or whose
 picture was damaged. All three must be 0. *Unjudged* joints went to the specialist; *sent again*: deliveries beyond the
-first of an event_id, which consumers drop. Slices that are not PNG carry a sha256 in the manifest, as decision 7 asks
+first of an event_id, which consumers drop. Of exports that are broken so far that joints may be missing the audit must
+say so. Slices that are not PNG carry a sha256 in the manifest, as decision 7 asks
 of senders: without one nobody can see a flipped bit in a JPEG that still decodes.
 
 """
