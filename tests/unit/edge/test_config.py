@@ -80,3 +80,12 @@ def test_a_mistake_is_named_with_file_key_and_remedy(tmp_path: Path, change: tup
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: No such file"):
         load_settings(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_may_begin_with_a_byte_order_mark_or_be_utf_16(encoding: str, tmp_path: Path) -> None:
+    """As editors on other systems leave it."""
+    text = PROFILES[0].read_text()
+    path = tmp_path / "axi-edge.toml"
+    path.write_text(text, encoding=encoding)
+    assert load_settings(path) == load_settings(PROFILES[0])
