@@ -40,11 +40,9 @@ def _first(rows: Sequence[Mapping[str, str]], column: str) -> str:
 
 
 def _unread(read: Table, rows: Sequence[Row]) -> str:
-    """A row that cannot be read may be two, and a wrong first row a joint's."""
+    """A row that cannot be read may be two, and a wrong first row a joint's. No row at all: a board without joints."""
     if read.problem:
         return read.problem
-    if not rows:
-        return "it has no row that names a joint"
     return next((f"line {row.line}: {row.problem}" for row in rows if row.problem), "")
 
 

@@ -86,6 +86,10 @@ def test_a_board_without_indictments_is_a_job_without_joints() -> None:
     assert job_of(xml(XML[:start] + XML[end:], rois=None)).joints == (), "no joint, no box"
 
 
+def test_a_table_without_rows_is_a_job_without_joints() -> None:
+    assert job_of(table(TABLE.splitlines()[0] + "\n")).joints == ()
+
+
 def test_a_table_of_joints_makes_a_job() -> None:
     job = job_of(table(unsaid=JobDefaults("PTH", "solder_bright")))
     assert (job.job_id, job.board.serial, job.image.polarity) == ("L7-5", "L7-5", "solder_bright")
@@ -240,7 +244,7 @@ def test_joints_of_another_encoding_are_named_and_not_judged(encoding: str) -> N
         (xml(""), "not well-formed XML"),
         (table(""), "are missing"),
         (table(TABLE[TABLE.index("J5") :]), "are missing"),
-        (table(TABLE.splitlines()[0] + "\n"), "no row"),
+        (table(TABLE.splitlines()[0] + "\n"), ""),
         (table(TABLE.replace("01015400.jpg\nJ5", "01015400.jpgJ5", 1)), "line 2: more cells than columns"),
         (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte"),
         (table(TABLE.replace("J7,normal,1", "J7,normal,one")), ""),
