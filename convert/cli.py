@@ -13,15 +13,12 @@ from convert.commands.keys import add_keys
 from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.train import add_reference, add_train
 from edge import __version__
-from edge.core.errors import AxiError
+from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
 
 _EXIT_CODES = (
     "exit codes: 0 done, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 6 gate refused, 70 internal"
 )
-
-_INTERRUPTED = 130
-"""As shells have it for SIGINT."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -38,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("axi-convert: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except OSError as error:
         if arguments.debug:
             raise

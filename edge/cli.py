@@ -15,15 +15,12 @@ from edge.commands.inspect import add_inspect
 from edge.commands.run import add_run
 from edge.commands.status import add_status
 from edge.commands.tail import add_tail
-from edge.core.errors import AxiError
+from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
 
 _EXIT_CODES = (
     "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal"
 )
-
-_INTERRUPTED = 130
-"""As shells have it for SIGINT."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _failed(error, error.exit_code, debug=arguments.debug)
     except KeyboardInterrupt:
         print("axi-edge: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
         sys.stderr.close()
         return 0

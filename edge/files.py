@@ -13,10 +13,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST_NAME = 255
 """Bytes (Linux)."""
 
@@ -56,13 +56,17 @@ def read_regular(path: Path, limit: int) -> bytes:
     return content
 
 
+def encoding_of(raw: bytes) -> str:
+    """Of text: UTF-16 where its byte order mark says so, else UTF-8, with or without one."""
+    return "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+
+
 def as_utf8(raw: bytes) -> bytes:
-    """Text that begins with a byte order mark, without it, and out of UTF-16; any other as it is."""
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            with suppress(UnicodeDecodeError):
-                return raw.decode(encoding).encode()
-    return raw
+    """Text without a byte order mark, and out of UTF-16; what cannot be decoded as it is."""
+    try:
+        return raw.decode(encoding_of(raw)).encode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -19,7 +19,7 @@ from edge.core.errors import ConfigError
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
 from edge.files import free_name, lengthened, move_durably, write_durably
-from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable
+from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable, unread_of
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
 
@@ -230,7 +230,8 @@ def survey(root: Path) -> Iterator[FoundJob]:
             except OSError as error:
                 yield FoundJob(place, folder.name, "", Salvage(None, None, ()), f"{error.strerror} for this user")
             else:
-                yield FoundJob(place, folder.name, job.content, salvage(job.manifest), job.unread)
+                found = salvage(job.manifest)
+                yield FoundJob(place, folder.name, job.content, found, unread_of(job, found))
 
 
 def _job_folders(place: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Polarity
 from edge.core.wire import Encoder, Topics, VerdictMessage
-from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, name_refused, open_folder, read_job
+from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, RefusedJob, name_refused, open_folder, read_job
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
@@ -100,11 +100,11 @@ def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str, defaults
         try:
             _print(_judged(claimed, loaded, encoder))
         except JobRefused as error:
-            code = error.exit_code
-            _print(_refused(claimed, encoder))
+            code, refused = error.exit_code, name_refused(claimed)
+            _print(_refused(refused, claimed, encoder))
             print(f"axi-edge: {error}", file=sys.stderr)
-        if claimed.unread:
-            print(f"axi-edge: {folder}: may hold more joints: {claimed.unread}", file=sys.stderr)
+            if refused.unread:
+                print(f"axi-edge: {folder}: may hold more joints: {refused.unread}", file=sys.stderr)
     return code
 
 
@@ -118,8 +118,7 @@ def _judged(claimed: ClaimedJob, loaded: LoadedModels, encoder: Encoder) -> Iter
         yield encoder.verdict(job, verdict, utc_now())
 
 
-def _refused(claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictMessage]:
-    job = name_refused(claimed)
+def _refused(job: RefusedJob, claimed: ClaimedJob, encoder: Encoder) -> Iterator[VerdictMessage]:
     for joint in job.joints:
         yield encoder.refused(job.job_id, job.serial, joint, claimed.content, utc_now())
 

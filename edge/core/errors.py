@@ -16,6 +16,9 @@
 Every message is one plain sentence that names the file, the field and the remedy.
 """
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 
 class AxiError(Exception):
     """Root of everything this project raises on purpose."""

@@ -127,7 +127,7 @@ class Inspection:
                 len(job.joints),
                 self._clock() - started,
                 refusal=reason,
-                unread=claimed.unread,
+                unread=job.unread,
             )
         self._spool.reject(claimed, reason)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from edge.core.errors import JobRefused
 from edge.core.job import Manifest, NamedJoint, parse_manifest, printable
-from edge.core.salvage import salvage
+from edge.core.salvage import Salvage, salvage
 from edge.files import as_utf8, read_regular
 from edge.jobs.joint_table import TABLE, read_joint_table
 from edge.jobs.result_xml import ROIS, read_result_xml
@@ -27,8 +27,8 @@ class ClaimedJob(NamedTuple):
     """A job folder that is ours.
 
     ``manifest``: the document of contract axi-job/1, as it was sent or as it was read from ``source``; ``problem``: why
-    it could not be read whole; ``unread``: why joints may be missing from it. ``content`` digests what was sent.
-    ``arrived``: when, in seconds since the epoch.
+    it could not be read whole; ``unread``: why joints of an export may be missing from it. ``content`` digests what was
+    sent. ``arrived``: when, in seconds since the epoch.
     """
 
     folder: Path
@@ -75,8 +75,7 @@ def _opened(folder: Path, names: Sequence[str], defaults: JobDefaults) -> Claime
     results = [name for name in names if name.lower().endswith(".xml")]
     if manifest is not None or not (results or table):
         source, sent = manifest or MANIFEST, [_read(folder / (manifest or MANIFEST))]
-        document = as_utf8(sent[0])
-        reading = Reading({}, "", "" if salvage(document).whole else "it cannot be read to its end")
+        document, reading = as_utf8(sent[0]), Reading({}, "")
     elif results:
         source, rois = results[0], _as_named(names, ROIS)
         sent = [_read(folder / source), _read(folder / (rois or ROIS))]
@@ -143,17 +142,24 @@ def read_job(claimed: ClaimedJob) -> Manifest:
 
 
 class RefusedJob(NamedTuple):
-    """A job that breaks the contract, as it can still be named."""
+    """A job that breaks the contract, as it can still be named. ``unread``: why joints may be missing."""
 
     job_id: str
     serial: str
     joints: tuple[NamedJoint, ...]
+    unread: str
 
 
 def name_refused(claimed: ClaimedJob) -> RefusedJob:
     """Job, board and every joint that a refused folder still names; never raises."""
     found = salvage(claimed.manifest)
-    return RefusedJob(found.job_id or printable(claimed.folder.name), found.serial or "unknown", found.joints)
+    unread = unread_of(claimed, found)
+    return RefusedJob(found.job_id or printable(claimed.folder.name), found.serial or "unknown", found.joints, unread)
+
+
+def unread_of(claimed: ClaimedJob, found: Salvage) -> str:
+    """Why joints may be missing from what was ``found`` in a job's document; empty where it names all."""
+    return claimed.unread or ("" if found.whole else "it cannot be read to its end")
 
 
 def _pictures(folder: Path, names: Sequence[str]) -> Iterator[bytes]:

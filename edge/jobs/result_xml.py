@@ -12,6 +12,7 @@ from html import unescape
 from typing import Any
 from xml.parsers import expat
 
+from edge.files import encoding_of
 from edge.jobs.tables import read_table
 from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined, one_board
 
@@ -151,8 +152,7 @@ class _Export:
 
     def read_loosely(self, xml: bytes) -> None:
         """Every start and end of an element that can be made out, whatever stands between them."""
-        encoding = "utf-16" if xml.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-        for tag in _TAG.finditer(xml.decode(encoding, "backslashreplace")):
+        for tag in _TAG.finditer(xml.decode(encoding_of(xml), "backslashreplace")):
             name = tag["name"]
             if tag["end"]:
                 if name in self._open:

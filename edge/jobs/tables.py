@@ -5,13 +5,13 @@ A row that cannot be read rightly hides none of the others: each is given, with 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+from edge.files import encoding_of
+
 _NO_CHARACTER = "\\x"
 """How a byte begins that is no character."""
 _MOST_COLUMNS = 200
@@ -59,7 +59,7 @@ class _Record(NamedTuple):
 
 def _text(raw: bytes) -> tuple[str, bool]:
     """The text, and whether some of it could not be read."""
-    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+    encoding = encoding_of(raw)
     try:
         return raw.decode(encoding), False
     except UnicodeDecodeError:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tests.faults.inputs import joints_shown, some_slice
 from tests.faults.rig import Result
 from tests.faults.stage import Stage
 
@@ -36,9 +37,7 @@ def broken_exports(stage: Stage) -> Result:
         (name,) = rig.submit(1, partial(_retold, tell, stage.chance, whole=whole))
         if not whole or tell is _as_xml:  # whose job has an id of its own
             rig.leave_to_the_audit(name)
-        if number % 50 == 49:
-            rig.emptied()
-            rig.audited()
+        rig.audited_every(50, number)
     rig.submit(2)
     return rig.finish()
 
@@ -55,9 +54,7 @@ def foreign_pictures(stage: Stage) -> Result:
             lambda folder, rewrite=rewrite, spoilt=spoilt: spoilt.extend(_rewritten(folder, rewrite, stage.chance)),  # type: ignore[misc]
         )
         rig.expect_unjudged(name, spoilt)
-        if number % 50 == 49:
-            rig.emptied()
-            rig.audited()
+        rig.audited_every(50, number)
     return rig.finish()
 
 
@@ -160,7 +157,7 @@ _BREAKS = (_cut, _flip, _take_out, _zero, _insert, _repeat, _encode)
 
 def _rewritten(folder: Path, rewrite: Callable[[np.ndarray], bytes], chance: random.Random) -> list[str]:
     """Write one slice anew; the joints it shows."""
-    path = chance.choice(sorted(path for path in folder.iterdir() if path.name != "manifest.json"))
+    path = some_slice(folder, chance)
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     path.write_bytes(rewrite(picture))
     document = json.loads((folder / "manifest.json").read_text())
@@ -168,8 +165,7 @@ def _rewritten(folder: Path, rewrite: Callable[[np.ndarray], bytes], chance: ran
         for part in view["slices"]:
             part.pop("sha256", None)
     (folder / "manifest.json").write_text(json.dumps(document))
-    views = [view["id"] for view in document["views"] if path.name in {part["file"] for part in view["slices"]}]
-    return [joint["id"] for joint in document["joints"] if joint["view"] in views]
+    return joints_shown(folder, path)
 
 
 def _saved(picture: Any, kind: str, **options: Any) -> bytes:

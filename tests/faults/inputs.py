@@ -18,7 +18,7 @@ import numpy as np
 def damage_image(folder: Path, chance: random.Random) -> list[str]:
     """Cut one slice short, or flip some of its bits; the joints it shows, unless it decodes to the same picture."""
     _add_checksums(folder)
-    path = chance.choice(sorted(path for path in folder.iterdir() if path.name != "manifest.json"))
+    path = some_slice(folder, chance)
     raw = bytearray(path.read_bytes())
     before = cv2.imdecode(np.frombuffer(bytes(raw), np.uint8), cv2.IMREAD_UNCHANGED)
     match chance.randrange(4):
@@ -37,6 +37,15 @@ def damage_image(folder: Path, chance: random.Random) -> list[str]:
     after = cv2.imdecode(np.frombuffer(bytes(raw), np.uint8), cv2.IMREAD_UNCHANGED) if raw else None
     if after is not None and after.shape == before.shape and bool((after == before).all()):
         return []
+    return joints_shown(folder, path)
+
+
+def some_slice(folder: Path, chance: random.Random) -> Path:
+    return chance.choice(sorted(path for path in folder.iterdir() if path.name != "manifest.json"))
+
+
+def joints_shown(folder: Path, path: Path) -> list[str]:
+    """The joints of the view that the slice belongs to."""
     document = json.loads((folder / "manifest.json").read_text())
     views = [view["id"] for view in document["views"] if path.name in {part["file"] for part in view["slices"]}]
     return [joint["id"] for joint in document["joints"] if joint["view"] in views]

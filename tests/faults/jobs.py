@@ -15,9 +15,7 @@ def damaged_images(stage: Stage) -> Result:
         spoilt: list[str] = []
         (name,) = rig.submit(1, lambda folder, spoilt=spoilt: spoilt.extend(damage_image(folder, stage.chance)))  # type: ignore[misc]
         rig.expect_unjudged(name, spoilt)
-        if number % 100 == 99:
-            rig.emptied()
-            rig.audited()
+        rig.audited_every(100, number)
     return rig.finish()
 
 
@@ -29,8 +27,6 @@ def hostile_manifests(stage: Stage) -> Result:
         bend = HOSTILE[number % len(HOSTILE)]
         (name,) = rig.submit(1, lambda folder, bend=bend: bend_manifest(folder, bend, stage.chance))  # type: ignore[misc]
         rig.leave_to_the_audit(name)
-        if number % 50 == 49:
-            rig.emptied()
-            rig.audited()
+        rig.audited_every(50, number)
     rig.submit(2)
     return rig.finish()

@@ -173,6 +173,12 @@ class Rig:
         """Wait until no job is left in incoming or work."""
         self.until(lambda: not self.device.waiting(), what)
 
+    def audited_every(self, rounds: int, number: int) -> None:
+        """After so many rounds, ``number`` counting from 0: let what there is get through, and audit."""
+        if number % rounds == rounds - 1:
+            self.emptied()
+            self.audited()
+
     def strike(self, worker: int | None, blow: signal.Signals) -> None:
         """Send a signal to the process that judges, if it is still there."""
         if worker is not None:
