@@ -11,6 +11,7 @@
     ├── BrokerUnavailable         no session with the broker, for now
     └── JournalError              the journal cannot be used; exit 3
         ├── JournalBlocked        no room on the disk, or read-only; goes on by itself when that is mended
+        ├── JournalLocked         another program writes to it; goes on by itself when that lets go
         └── JournalDamaged        it is no longer a database: set aside and rebuilt at the next start
 
 Every message is one plain sentence that names the file, the field and the remedy.
@@ -94,3 +95,7 @@ class JournalDamaged(JournalError):
 
 class JournalBlocked(JournalError):
     """The disk is full or read-only: nothing is wrong with the journal, and nothing can be written to it."""
+
+
+class JournalLocked(JournalError):
+    """Another program holds the journal's lock: nothing is wrong with it, and nothing can be written to it for now."""

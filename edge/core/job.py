@@ -18,6 +18,7 @@ from edge.core.fields import parts, place_of
 
 SCHEMA = "axi-job/1"
 MAX_SLICES = 6
+MOST_PAGES = 1_000
 COORDINATE_LIMIT_PX = 1_000_000
 """Largest absolute ROI coordinate; keeps the area sums of ``preprocess`` exact in 53 bits."""
 
@@ -59,11 +60,15 @@ class ImageFormat(Struct, frozen=True, kw_only=True):
     window: tuple[Annotated[int, Meta(ge=0, le=65535)], Annotated[int, Meta(ge=0, le=65535)]] | None = None
 
 
-class SliceFile(Struct, frozen=True, kw_only=True):
-    """One slice of a view: its channel ``index`` 0..5 and a plain file name inside the job folder."""
+class SliceFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One slice of a view: its channel ``index`` 0..5 and a plain file name inside the job folder.
+
+    ``page``: which picture of the file, counted from 0, where a TIFF holds several; None: its only one.
+    """
 
     index: Annotated[int, Meta(ge=0, lt=MAX_SLICES)]
     file: Name
+    page: Annotated[int, Meta(ge=0, lt=MOST_PAGES)] | None = None
     sha256: _SHA256 | None = None
 
 
@@ -217,9 +222,11 @@ def _view_problems(views: Sequence[View]) -> Problems:
         indices = [part.index for part in view.slices]
         if len(set(indices)) != len(indices):
             yield f"views[{i}].slices", f"slice indices {indices} repeat; number each slice once, 0 to 5"
-        files = [part.file for part in view.slices]
-        if len(set(files)) != len(files):
-            yield f"views[{i}].slices", "two slices name the same file; give each its own"
+        pages: dict[str, list[int | None]] = {}
+        for part in view.slices:
+            pages.setdefault(part.file, []).append(part.page)
+        if any(len(named) > len({*named} - {None}) for named in pages.values() if len(named) > 1):
+            yield f"views[{i}].slices", "two slices name the same file; give each its own, or its own page of a TIFF"
         for k, part in enumerate(view.slices):
             if not _is_plain_file_name(part.file):
                 field = f"views[{i}].slices[{k}].file"

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.adapters.arrivals import Arrivals
-from edge.core.errors import AxiError, JournalBlocked, JournalDamaged
+from edge.core.errors import AxiError, JournalDamaged
 from edge.daemon.reload import Reloader
 from edge.daemon.signals import Signals
+from edge.daemon.waits import Waits
 from edge.inspection.loop import Inspection
 from edge.reporting.loop import Reporting
-from edge.upkeep.alarms import Alarms
 
 log = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
 _RETRY_S = 2.0
-_BLOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-
-
-def is_blocked(error: Exception) -> bool:
-    """Is a disk full or read-only? That mends itself, or somebody does; a restart does not."""
-    return isinstance(error, JournalBlocked) or (isinstance(error, OSError) and error.errno in _BLOCKED)
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,7 @@ class InspectionLoop:
     inspection: Inspection
     reloader: Reloader
     arrivals: Arrivals
-    alarms: Alarms
+    waits: Waits
     signals: Signals
     progressed: Callable[[], None]
     poll_s: float
@@ -63,15 +56,13 @@ class InspectionLoop:
             raise
         except (OSError, AxiError) as error:
             # The job stays in work and is taken up again; no progress is reported, so a lasting fault starves the
-            # watchdog, but for a disk that is full: starting anew would not empty it.
+            # watchdog, but for what starting anew would not mend.
             log.exception("inspection failed, will retry", extra={"problem": str(error)})
-            blocked = is_blocked(error)
-            self.alarms.set("disk_blocked", str(error), on=blocked)
-            if blocked:
+            if self.waits.note("inspection", error):
                 self.progressed()
             self.signals.stop.wait(_RETRY_S)
             return
-        self.alarms.set("disk_blocked", "the disk takes data again", on=False)
+        self.waits.note("inspection", None)
         self.progressed()
         if not busy:
             self.arrivals.wait(self.poll_s)
@@ -82,6 +73,7 @@ class ReportingLoop:
     """From the journal to the broker, until inspection has ended and what is decided is sent, or time is up."""
 
     reporting: Reporting
+    waits: Waits
     signals: Signals
     progressed: Callable[[], None]
     drain_s: float
@@ -96,10 +88,11 @@ class ReportingLoop:
                 raise
             except (OSError, AxiError) as error:
                 log.exception("reporting failed, will retry", extra={"problem": str(error)})
-                if is_blocked(error):
+                if self.waits.note("reporting", error):
                     self.progressed()
                 self.signals.inspected.wait(_RETRY_S)
                 continue
+            self.waits.note("reporting", None)
             self.progressed()
             if wait_s is None:
                 self.signals.queued.wait(_IDLE_S)

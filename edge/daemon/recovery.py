@@ -6,7 +6,8 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from edge.adapters.journal.store import Journal, set_aside
+from edge.adapters.journal.connection import set_aside
+from edge.adapters.journal.store import Journal
 from edge.adapters.spool import FolderSpool
 from edge.core.errors import JournalDamaged
 from edge.core.wire import Encoder

@@ -25,6 +25,7 @@ from edge.daemon.loops import Duty, InspectionLoop, ReportingLoop, UpkeepLoop
 from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving
 from edge.daemon.signals import Signals
+from edge.daemon.waits import Waits
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
@@ -66,6 +67,7 @@ class _Shared(NamedTuple):
     passing: PassingMessages
     absence: Absence
     alarms: Alarms
+    waits: Waits
     tally: Tally
 
 
@@ -134,6 +136,7 @@ def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encode
         passing=passing,
         absence=Absence(time.monotonic),
         alarms=alarms,
+        waits=Waits(alarms),
         tally=Tally(),
     )
 
@@ -165,7 +168,7 @@ def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals) -> Inspect
         inspection,
         shared.reloader,
         arrivals,
-        shared.alarms,
+        shared.waits,
         shared.signals,
         progressed,
         shared.settings.spool.poll_s,
@@ -196,7 +199,13 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
         shared.alarms.set,
         window=mqtt.window,
     )
-    return ReportingLoop(reporting, shared.signals, shared.progress.reporter(REPORTING), shared.settings.health.drain_s)
+    return ReportingLoop(
+        reporting,
+        shared.waits,
+        shared.signals,
+        shared.progress.reporter(REPORTING),
+        shared.settings.health.drain_s,
+    )
 
 
 def _health(shared: _Shared, keeper: Journal) -> Health:

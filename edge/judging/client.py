@@ -12,7 +12,19 @@ from multiprocessing.connection import Connection, Pipe
 from edge.core.clocks import Monotonic
 from edge.core.errors import AxiError, BundleRefused, ConfigError, JudgeLost
 from edge.core.verdict import Reason, Verdict
-from edge.judging.messages import DiskTrouble, Judged, Load, Ready, Refused, Reply, Task, decode_reply, encode, packed
+from edge.judging.messages import (
+    Busy,
+    DiskTrouble,
+    Judged,
+    Load,
+    Ready,
+    Refused,
+    Reply,
+    Task,
+    decode_reply,
+    encode,
+    packed,
+)
 from edge.judging.ports import Batch
 
 log = logging.getLogger(__name__)
@@ -29,7 +41,7 @@ class JudgeProcess:
     """Starts the process, hands it tasks, and replaces it when it hangs or dies. Use it from one thread.
 
     ``command``: the program, to which the number of the connection's descriptor is appended. ``joint_timeout_s``: the
-    longest silence while it judges; the first joint's time includes decoding its view.
+    longest silence while it judges; it speaks when a slice is read and when joints are judged.
     """
 
     def __init__(
@@ -37,6 +49,7 @@ class JudgeProcess:
     ) -> None:
         self._command, self._load, self._clock = tuple(command), load, clock
         self._start_timeout_s, self._joint_timeout_s = start_timeout_s, joint_timeout_s
+        self._first: Ready | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self.score_ms = self.best_ms = 0.0
@@ -50,7 +63,8 @@ class JudgeProcess:
     def start(self, progressed: Callable[[], None]) -> Ready:
         """Start afresh; the bundle is verified and replayed there.
 
-        Raises BundleRefused or ConfigError as the process says, JudgeLost when it says nothing.
+        Raises BundleRefused or ConfigError as the process says, and when it is not the bundle of the first start;
+        JudgeLost when it says nothing.
         """
         self.close()
         ours, theirs = Pipe()
@@ -69,8 +83,20 @@ class JudgeProcess:
             self.close()
             raise _KINDS.get(reply.kind, BundleRefused)(reply.text)
         assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
+        self._require_the_same(reply)
         self.best_ms = reply.score_ms
         return reply
+
+    def _require_the_same(self, ready: Ready) -> None:
+        """Verdicts name the bundle that was served first: another that lies in its place now must not give them."""
+        self._first = self._first or ready
+        for before, now in zip(self._first.bundles, ready.bundles, strict=True):
+            if before != now:
+                self.close()
+                raise BundleRefused(
+                    f"the bundle {before.model.name}-{before.model.version} was changed where it lies: its digest was "
+                    f"{before.model.digest} and is {now.model.digest}; put it back, or reload axi-edge to use this one"
+                )
 
     def views(
         self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
@@ -86,6 +112,8 @@ class JudgeProcess:
             while given < len(places):
                 view, joint = places[given]
                 reply = self._receive(self._joint_timeout_s, progressed, f"joint {joint} of view {view}")
+                if isinstance(reply, Busy):
+                    continue
                 if isinstance(reply, DiskTrouble):
                     in_step = True
                     raise OSError(reply.errno, reply.text)

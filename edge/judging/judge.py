@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
-from edge.core.job import Job, Joint, View
+from edge.core.job import Job, Joint, SliceFile, View
 from edge.core.preprocess import Picture, Slices
 from edge.core.verdict import Decision, Reason, Verdict, unjudged
 from edge.files import HeldFolder
@@ -75,22 +75,22 @@ class Judge:
     ) -> Generator[Verdict, None, None]:
         """One verdict for each joint, in order; the next view is decoded while the present one is scored.
 
-        Every slice file is decoded once. ``progressed`` is called after each joint; the first view of ``ahead`` is
-        decoded during the last of ``batch``. Nothing about a joint or a slice makes this raise; a failing disk does
-        (OSError).
+        Every slice file is decoded once. ``progressed`` is called after each slice and each joint, from any thread; the
+        first view of ``ahead`` is decoded during the last of ``batch``. Nothing about a joint or a slice makes this
+        raise; a failing disk does (OSError).
         """
         job, folder, left, _ = batch
         if not left:  # a board of which nothing was flagged, or nothing is left to judge
             return
-        begun = [self._begin(job, left[0].view, folder)] if not self._is_foreseen(batch) else []
+        begun = [self._begin(job, left[0].view, folder, progressed)] if not self._is_foreseen(batch) else []
         for part, following in zip(left, [*left[1:], None], strict=True):
             present = begun.pop() if begun else None
             foreseen = self._ahead.judging
             if following is not None:
-                begun.append(self._begin(job, following.view, folder))
+                begun.append(self._begin(job, following.view, folder, progressed))
                 look: Callable[[], None] = _nothing_ahead
             else:
-                look = self._looking(ahead)
+                look = self._looking(ahead, progressed)
             try:
                 judging = foreseen.result() if present is None else self._score(job, part, present)
             finally:
@@ -100,7 +100,7 @@ class Judge:
                     progressed()
                     yield verdict
 
-    def _looking(self, ahead: Batch | None) -> Callable[[], None]:
+    def _looking(self, ahead: Batch | None, progressed: Callable[[], None]) -> Callable[[], None]:
         """Have the first view of what comes next decoded; the function returned has it judged."""
         if ahead is None or not ahead.left:
             self._ahead = _NOTHING
@@ -112,7 +112,7 @@ class Judge:
         except OSError:
             self._ahead = _NOTHING
             return _nothing_ahead
-        begun = self._begin(ahead.job, part.view, folder.path)
+        begun = self._begin(ahead.job, part.view, folder.path, progressed)
 
         def score() -> Hands:
             try:
@@ -155,10 +155,15 @@ class Judge:
         size = max(1, min(_IN_HAND, -(-len(part.joints) // self._at_once)))
         return [self._pool.submit(judged, part.joints[i : i + size]) for i in range(0, len(part.joints), size)]
 
-    def _begin(self, job: Job, view: View, folder: Path) -> _Begun:
+    def _begin(self, job: Job, view: View, folder: Path, progressed: Callable[[], None]) -> _Begun:
         """Have every slice of the view read and decoded; when that began."""
-        started = self._clock()
-        return _Begun(started, [self._pool.submit(self._read, folder, part, job.image) for part in view.slices])
+
+        def read(part: SliceFile) -> Picture:
+            picture = self._read(folder, part, job.image)
+            progressed()
+            return picture
+
+        return _Begun(self._clock(), [self._pool.submit(read, part) for part in view.slices])
 
     def _decider_of(self, joint: Joint) -> Decider | None:
         return self._deciders.get(joint.type.casefold())

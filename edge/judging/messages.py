@@ -124,6 +124,10 @@ class Judged(Struct, frozen=True, tag=True, kw_only=True):
     """What the model takes for a joint of late, median."""
 
 
+class Busy(Struct, frozen=True, tag=True, kw_only=True):
+    """A sign of life: a slice was read. Large ones take their time."""
+
+
 class DiskTrouble(Struct, frozen=True, tag=True, kw_only=True):
     """The task ended early: not the job's fault."""
 
@@ -132,7 +136,7 @@ class DiskTrouble(Struct, frozen=True, tag=True, kw_only=True):
 
 
 Request = Load | Task
-Reply = Ready | Refused | Judged | DiskTrouble
+Reply = Ready | Refused | Judged | Busy | DiskTrouble
 
 encode = msgspec.msgpack.Encoder().encode
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

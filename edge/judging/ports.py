@@ -74,7 +74,7 @@ class Judging(Protocol):
         self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
     ) -> Generator[Verdict, None, None]:
         """One verdict for each joint, in order. ``ahead``: what will probably be asked for next; its first view may
-        be read and judged meanwhile.
+        be read and judged meanwhile. ``progressed`` is called after each step, from any thread.
 
         Raises JudgeLost when whoever judges hangs or died, and OSError when the disk fails.
         """

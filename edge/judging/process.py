@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import starmap
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +22,7 @@ from edge.core.errors import BundleRefused, ConfigError
 from edge.core.verdict import Verdict
 from edge.judging.loading import LoadedModel, load_models
 from edge.judging.messages import (
+    Busy,
     DiskTrouble,
     Judged,
     Load,
@@ -38,6 +41,7 @@ from edge.logs import set_up_logging
 _PR_SET_PDEATHSIG = 1
 _KILL_ME_FIRST = "500"
 _TIMED = 5
+_ALIVE_EVERY_S = 0.25
 _HAND_OVER_EVERY_S = 0.1
 """Verdicts are handed over a view at a time, or this often: each hand-over costs both sides some time."""
 
@@ -59,8 +63,11 @@ def main(log_level: str, descriptor: int) -> None:
 def serve_with(connection: Connection, loaded: Callable[[Load], tuple[Ready, Judging]]) -> None:
     """Load what is asked for, then judge task after task."""
 
+    one_at_a_time = threading.Lock()
+
     def send(reply: Reply) -> None:
-        connection.send_bytes(encode(reply))
+        with one_at_a_time:
+            connection.send_bytes(encode(reply))
 
     try:
         first = decode_request(connection.recv_bytes())
@@ -113,10 +120,24 @@ def _best_ms(model: LoadedModel) -> float:
     return 1e3 * min(spent)
 
 
+class _SignsOfLife:
+    """Says that slices are being read, now and then. Verdicts speak for themselves."""
+
+    def __init__(self, send: Callable[[Reply], None]) -> None:
+        self._send, self._due = send, time.monotonic() + _ALIVE_EVERY_S
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + _ALIVE_EVERY_S
+            with suppress(ConnectionError):  # whoever waits for verdicts will see it, too
+                self._send(Busy())
+
+
 def _judge(task: Task, judge: Judging, send: Callable[[Reply], None]) -> None:
     ahead = None if task.ahead is None else unpacked(task.ahead)
     batch = unpacked(task.batch)
-    verdicts = judge.views(batch, lambda: None, ahead)
+    verdicts = judge.views(batch, _SignsOfLife(send), ahead)
     try:
         for part in batch.left:
             held: list[Verdict] = []

@@ -47,16 +47,16 @@ _REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSIN
 def read_slice(folder: Path, part: SliceFile, image: ImageFormat, unchecked: Unchecked = "judge") -> Picture:
     """Read one slice as uint8 (height, width), in its stored polarity.
 
-    PNG, JPEG, TIFF and BMP of one upright picture; grey, or at 8 bits colour, of which the luminance is taken. Damage
-    is found by PNG's own check sums, by a decoder that notices it, or by ``sha256`` in the manifest. ``unchecked``:
-    what becomes of a slice of which neither container nor manifest proves the pixels. Raises SliceError with the
-    stable reason.
+    PNG, JPEG, TIFF and BMP of one upright picture, or of a TIFF the page that ``part`` names; grey, or at 8 bits
+    colour, of which the luminance is taken. Damage is found by PNG's own check sums, by a decoder that notices it, or
+    by ``sha256`` in the manifest. ``unchecked``: what becomes of a slice of which neither container nor manifest proves
+    the pixels. Raises SliceError with the stable reason.
     """
     path = folder / part.file
     raw = _bytes_of(path)
     if part.sha256 is not None and hashlib.sha256(raw).hexdigest() != part.sha256:
         raise SliceError(Reason.SLICE_CORRUPT, f"{path}: sha256 differs from the manifest's; export the slice again")
-    facts, decoded = _decoded(raw, path)
+    facts, decoded = _decoded(raw, path, part.page)
     if unchecked == "specialist" and not facts.proved and part.sha256 is None:
         remedy = "send its sha256 in the manifest, or PNG"
         raise SliceError(Reason.SLICE_UNCHECKED, f"{path}: nothing proves its pixels ([spool] unchecked); {remedy}")
@@ -78,20 +78,22 @@ def _bytes_of(path: Path) -> bytes:
 
 
 class _Container(NamedTuple):
+    """``decode`` is told which picture of the file is meant, from 0."""
+
     signatures: tuple[bytes, ...]
-    examine: Callable[[bytes], Facts]
-    decode: Callable[[bytes], Pixels | None]
+    examine: Callable[[bytes, int | None], Facts]
+    decode: Callable[[bytes, int], Pixels | None]
 
 
-def _decoded(raw: bytes, path: Path) -> tuple[Facts, Pixels]:
+def _decoded(raw: bytes, path: Path, page: int | None) -> tuple[Facts, Pixels]:
     """What the file says of itself, and its pixels as they are stored. Raises SliceError."""
     container = next((found for found in _CONTAINERS if raw.startswith(found.signatures)), None)
     if container is None:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
     try:
         require_not_turned_by_xmp(raw)
-        facts = container.examine(raw)
-        decoded = container.decode(raw)
+        facts = container.examine(raw, page)
+        decoded = container.decode(raw, page or 0)
     except NotOnePictureError as error:
         raise SliceError(Reason.SLICE_FORMAT, f"{path}: {error}") from error
     except _DAMAGED as error:
@@ -101,37 +103,52 @@ def _decoded(raw: bytes, path: Path) -> tuple[Facts, Pixels]:
     return facts, decoded
 
 
-def _by_opencv(raw: bytes) -> Pixels | None:
+def _one_picture(examine: Callable[[bytes], Facts]) -> Callable[[bytes, int | None], Facts]:
+    """For containers that hold one, however they are asked for it."""
+
+    def examined(raw: bytes, page: int | None) -> Facts:
+        if page:
+            raise NotOnePictureError(f"only a TIFF has a page {page}; correct the manifest")
+        return examine(raw)
+
+    return examined
+
+
+def _by_opencv(raw: bytes, _: int) -> Pixels | None:
     decoded: Pixels | None = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)  # type: ignore[assignment]
     return decoded
 
 
-def _tiff(raw: bytes) -> Pixels:
+def _tiff(raw: bytes, page: int) -> Pixels:
     """By Pillow: OpenCV reads 8-bit TIFF through an interface of libtiff that conceals what is damaged."""
     with TiffImageFile(io.BytesIO(raw)) as picture:
+        picture.seek(page)
         pixels = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
     if pixels.ndim == 3:
         return np.ascontiguousarray(pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]])  # blue first, as all others
     if pixels.dtype.itemsize == 2:
         grey = pixels.astype(np.uint16)  # out of the file's byte order
-        return np.bitwise_not(grey) if tiff.first_page(raw).white_is_zero else grey  # Pillow turns 8 bits by itself
+        return np.bitwise_not(grey) if tiff.page_of(raw, page).white_is_zero else grey  # Pillow turns 8 bits by itself
     return pixels
 
 
-def _jpeg(raw: bytes) -> Pixels:
+def _jpeg(raw: bytes, _: int) -> Pixels:
     """By a decoder that refuses what libjpeg merely warns of. Raises ValueError."""
     components = jpeg.components(raw)
     decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(raw, "GRAY" if components == 1 else "BGR")
     return decoded[..., 0] if components == 1 else decoded
 
 
-_DAMAGED = (DamagedError, ValueError, TypeError, KeyError, SyntaxError, OSError, UserWarning, struct.error, cv2.error)
+_DAMAGED = (
+    *(DamagedError, ValueError, TypeError, LookupError, SyntaxError),
+    *(OSError, EOFError, UserWarning, struct.error, cv2.error),
+)
 """What decoders raise over damaged files. None of these reads a disk."""
 _CONTAINERS = (
-    _Container((png.SIGNATURE,), png.examine, _by_opencv),
-    _Container((jpeg.SIGNATURE,), jpeg.examine, _jpeg),
+    _Container((png.SIGNATURE,), _one_picture(png.examine), _by_opencv),
+    _Container((jpeg.SIGNATURE,), _one_picture(jpeg.examine), _jpeg),
     _Container((*tiff.SIGNATURES, *tiff.BIG_SIGNATURES), tiff.examine, _tiff),
-    _Container((bmp.SIGNATURE,), bmp.examine, _by_opencv),
+    _Container((bmp.SIGNATURE,), _one_picture(bmp.examine), _by_opencv),
 )
 
 

@@ -77,6 +77,7 @@ class Reporting:
         self._backoff, self._window = backoff, window
         self._session: Session | None = None
         self._fruitless = 0
+        self._acknowledged: list[int] = []
         self._clock, self._opened, self._short = clock, 0.0, 0
 
     def step(self) -> float | None:
@@ -151,6 +152,7 @@ class Reporting:
         return session
 
     def _drain(self, session: Session) -> float | None:
+        self._strike()
         rows = self._outbox.pending(1 if self._fruitless else self._window)
         if not rows:
             self._rest()
@@ -161,7 +163,8 @@ class Reporting:
             kind: [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is kind] for kind in Outcome
         }
         sent = by_outcome[Outcome.ACKNOWLEDGED]
-        self._outbox.mark_sent(sent, self._now())
+        self._acknowledged = sent
+        self._strike()
         self._put_back(rows, by_outcome[Outcome.REFUSED], fruitless=not sent)
         if len(sent) == len(rows):
             self._rest()
@@ -172,6 +175,12 @@ class Reporting:
             extra={"unacknowledged": len(rows) - len(sent), "retry_s": round(wait_s, 2)},
         )
         return wait_s
+
+    def _strike(self) -> None:
+        """What was acknowledged; kept in mind where the journal cannot be written to, so as not to be sent again."""
+        if self._acknowledged:
+            self._outbox.mark_sent(self._acknowledged, self._now())
+            self._acknowledged = []
 
     def _rest(self) -> None:
         """All is well, so the next waiting begins small; not so while sessions end as soon as they begin."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.adapters.journal.store import Journal, set_aside
+from edge.adapters.journal.connection import set_aside
+from edge.adapters.journal.store import Journal
 from edge.adapters.journal.view import held, totals
 from edge.core.errors import JobRefused, JournalDamaged, JournalError
 from edge.core.verdict import Call

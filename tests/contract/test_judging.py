@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from edge.core.errors import BundleRefused, JudgeLost
-from edge.core.job import Job
+from edge.core.job import Job, SliceFile
 from edge.core.verdict import Call, Reason
 from edge.judging.client import JudgeProcess
 from edge.judging.messages import Choice, Load
@@ -107,6 +107,35 @@ def test_a_hang_or_a_crash_is_told_apart_and_the_next_task_finds_a_fresh_process
     assert apart.pid is None
     assert len(list(apart.views(whole(job, tmp_path), lambda: None))) == 2
     assert apart.pid not in {None, first}
+    apart.close()
+
+
+def test_slices_that_take_long_together_are_no_hang(tmp_path: Path) -> None:
+    apart, job = process(joint_s=1.0), make_job(joints=1, views=1)
+    (view,) = job.views
+    slow = tuple(SliceFile(index=index, file=f"slow{index}.png") for index in range(4))
+    assert len(slow) * bad_worker.SLOW_S > 1.0
+    large = msgspec.structs.replace(job, views=(msgspec.structs.replace(view, slices=slow),))
+    apart.start(lambda: None)
+    first = apart.pid
+    assert len(list(apart.views(whole(large, tmp_path), lambda: None))) == 1
+    assert len(list(apart.views(whole(job, tmp_path), lambda: None))) == 1
+    assert apart.pid == first
+    apart.close()
+
+
+def test_another_bundle_in_the_place_of_the_first_gives_no_verdicts_in_its_name(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.write_text("sha256:first")
+    apart, job = process(Load(choices=(Choice(bundle=os.fsencode(bundle)),))), make_job(joints=1)
+    apart.start(lambda: None)
+    apart.close()
+    bundle.write_text("sha256:other")
+    with pytest.raises(BundleRefused, match=r"changed where it lies.*sha256:first.*sha256:other.*reload"):
+        list(apart.views(whole(job, tmp_path), lambda: None))
+    assert apart.pid is None
+    bundle.write_text("sha256:first")
+    assert len(list(apart.views(whole(job, tmp_path), lambda: None))) == 1
     apart.close()
 
 

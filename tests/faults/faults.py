@@ -6,12 +6,14 @@ import os
 import shutil
 from collections.abc import Callable
 
+from tests.faults.brokers import no_writing, strict_broker, twin
 from tests.faults.foreign import broken_exports, foreign_pictures
 from tests.faults.jobs import damaged_images, hostile_manifests
 from tests.faults.processes import FAKETIME, bad_line, clock_steps, hang_judge, kill_broker, kill_daemon, kill_judge
 from tests.faults.scarcity import (
     failing_fsync,
     fill,
+    lock_journal,
     no_descriptors,
     no_memory,
     on_small_disk,
@@ -83,4 +85,17 @@ FAULTS: tuple[Fault, ...] = (
         14,
         foreign_pictures,
     ),
+    Fault(
+        "broker of small packets",
+        "takes status, and no verdict",
+        12,
+        1,
+        strict_broker(lambda _: "max_packet_size 500\n", "messages_not_taken"),
+    ),
+    Fault(
+        "broker without retain", "takes no retained message", 12, 1, strict_broker(lambda _: "retain_available false\n")
+    ),
+    Fault("broker with rules", "no right to write verdicts", 12, 1, strict_broker(no_writing)),
+    Fault("twin", "another client under the device's id", 12, 1, twin),
+    Fault("journal locked", "by another program, for a while", 12, 1, lock_journal),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.faults.rig import Result, Trouble
 from tests.faults.stage import EAGER, Stage, pause
+from tests.support.locks import held_by_another
 
 
 @contextmanager
@@ -139,4 +140,22 @@ def no_memory(stage: Stage) -> Result:
         rig.emptied()
         rig.strike(worker, signal.SIGKILL)
         rig.audited(drained=True)
+    return rig.finish()
+
+
+def lock_journal(stage: Stage) -> Result:
+    """Another program holds the journal's lock for longer than a commit waits before it asks who that is."""
+    rig = stage.rig()
+    rig.start()
+    for _ in stage.each_round():
+        rig.submit(2)
+        pause(stage.chance, 0.3)
+        with held_by_another(rig.place / "journal.db"):
+            rig.submit(1)
+            pause(stage.chance, 4.0)
+        rig.emptied("the line goes on by itself")
+        rig.audited(drained=True)
+    with held_by_another(rig.place / "journal.db"):
+        rig.submit(1)
+        rig.alarm("journal_locked")
     return rig.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
@@ -170,5 +171,39 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
     assert all(verdict["verdict"] in {"normal", "defect"} for verdict in verdicts(subscriber))
     codes = {payload["code"] for payload in subscriber.payloads("/alarm")}
     assert codes == ({"runtime_hung"} if blow is signal.SIGSTOP else set()), "a death at rest costs nothing"
+    assert device.command("audit").returncode == 0
+    subscriber.close()
+
+
+def test_a_bundle_changed_where_it_lies_judges_nothing_and_is_told_of(
+    device: DaemonProcess, lots: Path, mosquitto: Mosquitto, bundle: Path, tmp_path: Path
+) -> None:
+    """The process that judges dies, and finds another bundle than the one that verdicts name."""
+    served, kept = tmp_path / "served", tmp_path / "kept"
+    for copy in (served, kept):
+        shutil.copytree(bundle, copy)
+    device.config.write_text(device.config.read_text().replace(str(bundle), str(served)))
+    subscriber = Subscriber(mosquitto.port)
+    device.start()
+    subscriber.wait_for(lambda s: s.payloads("/status"))
+    pid, worker = device.pid, device.worker
+    assert worker is not None
+    (served / "model.tflite").write_bytes((served / "model.tflite").read_bytes()[:-1] + b"x")
+    os.kill(worker, signal.SIGKILL)
+    for job in jobs_of(lots / "evaluate"):
+        device.submit(job)
+
+    def codes(said: Subscriber) -> list[str]:
+        return [alarm["code"] for alarm in said.payloads("/alarm")]
+
+    subscriber.wait_for(lambda s: "bundle_refused" in codes(s))
+    assert not verdicts(subscriber)
+    shutil.rmtree(served)
+    kept.rename(served)
+    subscriber.wait_for(boards(4))
+    subscriber.wait_for(lambda s: "bundle_refused_over" in codes(s))
+    assert device.pid == pid
+    assert device.stop() == 0
+    assert len(verdicts(subscriber)) == 40
     assert device.command("audit").returncode == 0
     subscriber.close()

@@ -41,19 +41,26 @@ for i in $(seq 300); do
 done
 echo "watchdog: $(systemctl show -p Result -p NRestarts --value axi-edge | tr '\\n' ' ')"
 before=$(systemctl show -p MainPID --value axi-edge)
-# Whoever holds the journal's lock hangs the loop that has something to write, while the main thread goes on.
-/opt/axi-edge/bin/python - $before <<'END' &
-import sqlite3, sys, time, pathlib
+# Another program's lock on the journal is no hang: the daemon waits for longer than its watchdog has patience.
+/opt/axi-edge/bin/python - <<'END' &
+import pathlib, sqlite3, time
 db = sqlite3.connect("/var/lib/axi-edge/journal.db", isolation_level=None)
 db.execute("BEGIN IMMEDIATE")
 pathlib.Path("/run/journal-locked").touch()
-while pathlib.Path("/proc", sys.argv[1]).exists():
-    time.sleep(0.05)
+time.sleep(12)
 END
 until [ -e /run/journal-locked ]; do sleep 0.05; done
 cp -r /lot/$(ls /lot | head -1) /var/spool/axi-edge/again
 mv /var/spool/axi-edge/again /var/spool/axi-edge/incoming/again
 chown -R axi-edge:axi-edge /var/spool/axi-edge/incoming
+wait $!
+for i in $(seq 100); do
+  [ -d /var/spool/axi-edge/done/again ] && break
+  sleep 0.1
+done
+echo "locked: $(systemctl show -p NRestarts --value axi-edge) $(ls -d /var/spool/axi-edge/done/again)"
+# A loop that hangs: its threads are stopped, the main one goes on.
+/opt/axi-edge/bin/python /hang-loops $before &
 for i in $(seq 400); do
   now=$(systemctl show -p MainPID --value axi-edge)
   [ "$now" != "$before" ] && [ "$now" != 0 ] && [ "$(systemctl is-active axi-edge)" = active ] && break
@@ -73,6 +80,25 @@ grep -i -E 'NoNewPrivs|Seccomp:' /proc/$pid/status
 systemctl stop axi-edge
 echo "stopped: $(systemctl show -p Result --value axi-edge) $(systemctl is-active axi-edge)"
 exit 0
+"""
+
+
+# Stops every thread but the main one of the process that is named, and stays until it is gone.
+HANG_LOOPS = """
+import contextlib, ctypes, os, pathlib, sys, time
+SEIZE, INTERRUPT, ALL_KINDS = 0x4206, 0x4207, 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+pid = sys.argv[1]
+for task in pathlib.Path("/proc", pid, "task").iterdir():
+    if task.name != pid:
+        for request in (SEIZE, INTERRUPT):
+            if libc.ptrace(request, int(task.name), None, None):
+                sys.exit(f"ptrace: {ctypes.get_errno()}")
+print("loops stopped", flush=True)
+while pathlib.Path("/proc", pid).exists():
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG | ALL_KINDS)  # a thread that died is gone only when its tracer has taken note
+    time.sleep(0.05)
 """
 
 
@@ -103,6 +129,7 @@ def test_verdicts_arrive_from_under_a_real_systemd(bundle: Path, lots: Path, mos
     assert "NoNewPrivs:\t1" in done.stdout
     assert "Seccomp:\t2" in done.stdout
     assert "watchdog: success 1" in done.stdout, done.stdout
+    assert "locked: 1 /var/spool/axi-edge/done/again" in done.stdout, done.stdout
     assert "hung loop: 2" in done.stdout, done.stdout
     assert "every joint is accounted for" in done.stdout, done.stdout
     assert "reload: active" in done.stdout
@@ -134,6 +161,7 @@ def _install(machine: ThrowAwayMachine, bundle: Path, lot: Path, port: int) -> N
     config = config.replace("/var/lib/axi-edge/bundles/current", f"/var/lib/axi-edge/bundles/{bundle.name}")
     config = config.replace("port = 1883", f"port = {port}").replace("stall_s = 20.0", "stall_s = 2.0")
     for path, text in (
+        ("hang-loops", HANG_LOOPS),
         ("etc/axi-edge/axi-edge.toml", config),
         ("etc/sysusers.d/axi-edge.conf", (sources / "systemd/axi-edge.sysusers.conf").read_text()),
         ("etc/tmpfiles.d/axi-edge.conf", (sources / "systemd/axi-edge.tmpfiles.conf").read_text()),

@@ -176,7 +176,7 @@ PAGES = [Image.fromarray(np.full((64, 80), level, np.uint8)) for level in (10, 9
         (saved(GREY.astype(np.float32), "TIFF"), "32 bits a sample"),
         (saved(Image.fromarray(GREY > 9), "TIFF"), "1 bits a sample"),
         (saved(GREY, "TIFF", big_tiff=True), "a BigTIFF; export a classic TIFF"),
-        (saved(PAGES[0], "TIFF", save_all=True, append_images=PAGES[1:]), "2 pictures in one file; export each"),
+        (saved(PAGES[0], "TIFF", save_all=True, append_images=PAGES[1:]), "2 pictures in one file; name each"),
         (saved(PAGES[0], "PNG", save_all=True, append_images=PAGES[1:]), "an animation; export each picture"),
         (saved(Image.fromarray(GREY > 9), "PNG"), "1 bits a sample"),
         (saved(Image.fromarray(GREY > 9), "BMP"), "1 bits a pixel"),
@@ -194,7 +194,7 @@ def test_what_is_not_one_grey_picture_is_refused_with_a_remedy(raw: bytes, says:
 def test_a_preview_or_a_mask_is_not_taken_for_the_picture(aside: dict[str, tuple[int, ...]], tmp_path: Path) -> None:
     error = refusal(tmp_path, tiff(grey_page(10, **aside), grey_page(90)))
     assert error.reason == Reason.SLICE_FORMAT
-    assert "its first page is a preview; export the picture alone" in str(error)
+    assert "its first page is a preview; name the slice's page in a manifest" in str(error)
     assert (read(tmp_path, tiff(grey_page(90), grey_page(10, **aside))) == 90).all()
 
 

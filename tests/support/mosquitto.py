@@ -36,8 +36,15 @@ class Mosquitto:
             f"user root\nlistener {self.port} 0.0.0.0\nallow_anonymous true\n"
             f"{f'{keep}persistence_location {folder}/' if lasting else ''}\nmax_queued_messages 0\n{extra}"
         )
-        self._config.write_text(config or usual)
+        self._usual = config or usual
+        self._config.write_text(self._usual)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def change(self, extra: str) -> None:
+        """Stop and start with these lines at the end of its configuration, in place of those of the last change."""
+        self.stop()
+        self._config.write_text(f"{self._usual}\n{extra}")
+        self.start()
 
     def start(self) -> None:
         program = find_mosquitto()

@@ -60,12 +60,16 @@ class ThrowAwayMachine:
             "[Service]\nType=oneshot\nStandardOutput=file:/test-output\nStandardError=inherit\n"
             "ExecStart=/bin/sh -c 'sh /test-script; rc=$?; systemctl exit $rc'\n"
         )
-        done = subprocess.run(
-            ["systemd-nspawn", "-D", str(self.root), "--boot", "--register=no", "--keep-unit", "--machine=axi-test",
-             "--console=read-only", "systemd.unit=test.service"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
+        call = ["systemd-nspawn", "-D", str(self.root), "--boot", "--register=no", "--keep-unit", "--machine=axi-test"]
+        call += ["--console=read-only", "systemd.unit=test.service"]
         output = self.root / "test-output"
+        try:
+            done = subprocess.run(
+                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            said = output.read_text(errors="replace") if output.exists() else "nothing"
+            raise AssertionError(f"not done within {seconds} s; it said: {said[-4000:]}") from late
         done.stdout = output.read_text(errors="replace") if output.exists() else done.stdout
         return done
 

@@ -10,25 +10,19 @@ its own; what one commits, the others see.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from edge.adapters.journal.schema import MIGRATIONS, SCHEMA, VERSION
-from edge.core.errors import JobRefused, JournalBlocked, JournalDamaged, JournalError
+from edge.adapters.journal.connection import Connection
+from edge.core.errors import JobRefused
 from edge.core.places import JobState
 from edge.core.wire import Message, VerdictMessage, timestamp
-from edge.files import sync_folder
 from edge.inspection.ports import JobEntry
 from edge.reporting.ports import Queued
 
-BUSY_TIMEOUT_S = 30.0
 FORGOTTEN = -1
 """Joints expected of a job whose verdicts were dropped when all had been acknowledged."""
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
 _ENTER_JOB = (
     "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
@@ -60,69 +54,12 @@ class Journal:
 
         Raises JournalDamaged when it is no longer a database, JournalError when it cannot be used for another reason.
         """
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise failed(path, error) from error
-        try:
-            self._prepare(examine=examine)
-        except BaseException:
-            self._db.close()  # or its closing, some time later, would remove the files of a journal made anew here
-            raise
-
-    def _prepare(self, *, examine: bool) -> None:
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0] if examine else "ok"
-        except sqlite3.DatabaseError as error:
-            raise failed(self._path, error) from error
-        if found != "ok":
-            raise JournalDamaged(f"{self._path}: {found}")
-        self._migrate()
-
-    def _migrate(self) -> None:
-        with self._transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in SCHEMA.split(";"):
-                    self._db.execute(statement)
-            elif version > VERSION:
-                raise JournalError(
-                    f"{self._path}: journal version {version}, this program knows {VERSION}; install the newer axi-edge"
-                )
-            else:
-                for older in range(version, VERSION):
-                    for statement in MIGRATIONS[older].split(";"):
-                        self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        self._connection = Connection(path, examine=examine)
+        self._db = self._connection.db
+        self._transaction, self._reading = self._connection.transaction, self._connection.reading
 
     def close(self) -> None:
-        self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, durable once this returns. Raises JournalError when the database or the disk refuses."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise failed(self._path, error) from error
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """One statement that reads sees one moment by itself; it takes no lock that a commit waits for."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise failed(self._path, error) from error
+        self._connection.close()
 
     # --- the inspection side ---
 
@@ -255,30 +192,3 @@ class Journal:
             self._db.execute("DELETE FROM note WHERE key = 'fresh'")
             for alarm in alarms:
                 self._queue(alarm)
-
-
-def set_aside(path: Path, now: datetime) -> Path:
-    """Rename a damaged journal, with its write-ahead files, out of the way; where it went."""
-    stamp = f"{now:%Y%m%dT%H%M%S.%fZ}"
-    # The database first: without its write-ahead log it could pass for a sound, older one. A log without its database
-    # is thrown away by SQLite.
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(f"{path.name}.damaged-{stamp}{suffix}"))
-    sync_folder(path.parent)
-    return path.with_name(f"{path.name}.damaged-{stamp}")
-
-
-def failed(path: Path, error: Exception) -> JournalError:
-    """The error of ours that one of the database or the disk stands for, with its remedy."""
-    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if kind in _BLOCKED:
-        return JournalBlocked(
-            f"{path}: {error}; free some space, or make the disk writable: axi-edge goes on by itself"
-        )
-    if kind in _DAMAGED:
-        return JournalDamaged(f"{path}: {error}; restart axi-edge: it sets the file aside and rebuilds from the spool")
-    return JournalError(
-        f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"
-    )

@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.adapters.journal.store import BUSY_TIMEOUT_S, FORGOTTEN, failed
+from edge.adapters.journal.connection import BUSY_TIMEOUT_S, failed
+from edge.adapters.journal.store import FORGOTTEN
 from edge.core.errors import JournalError
 from edge.core.places import JobState
 from edge.upkeep.ports import JobHeld, VerdictHeld

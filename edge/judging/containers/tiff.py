@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from edge.core.job import MOST_PAGES
 from edge.judging.containers.facts import (
     DamagedError,
     Facts,
@@ -17,7 +19,6 @@ from edge.judging.containers.facts import (
 
 SIGNATURES = (b"II*\0", b"MM\0*")
 BIG_SIGNATURES = (b"II+\0", b"MM\0+")
-_MOST_PAGES = 1_000
 _TYPES = {1: "B", 3: "H", 4: "I"}
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _FILL_ORDER, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 266, 273, 274, 277, 278, 279, 284
@@ -54,41 +55,54 @@ class _Block(NamedTuple):
     size: int
 
 
-def examine(raw: bytes) -> Facts:
+def examine(raw: bytes, page: int | None = None) -> Facts:
     """Nothing in a TIFF proves its pixels: Deflate has a check sum, but the tags that say what it means have none.
 
-    Raises DamagedError or NotOnePictureError.
+    ``page``: which one is meant, from 0; None: the file holds one picture. Raises DamagedError or NotOnePictureError.
     """
     if raw.startswith(BIG_SIGNATURES):
         raise NotOnePictureError("a BigTIFF; export a classic TIFF")
-    pages = list(_pages(raw))
-    if not pages:
-        raise DamagedError("no page")
-    pictures = [number for number, page in enumerate(pages) if not page.aside]
-    if len(pictures) != 1:
-        raise NotOnePictureError(f"{len(pictures)} pictures in one file; export each as a file of its own")
-    if pictures != [0]:
-        raise NotOnePictureError("its first page is a preview; export the picture alone")
-    page = pages[0]
-    _require_plain(page)
-    blocks = list(_blocks(page, raw))
-    if page.one(_COMPRESSION, _NO_COMPRESSION) == _NO_COMPRESSION and any(block.given < block.size for block in blocks):
+    meant = _meant(list(_pages(raw)), page)
+    _require_plain(meant)
+    blocks = list(_blocks(meant, raw))
+    if meant.one(_COMPRESSION, _NO_COMPRESSION) == _NO_COMPRESSION and any(
+        block.given < block.size for block in blocks
+    ):
         raise DamagedError("a strip has fewer bytes than its rows take")
     return Facts(proved=False)
 
 
-def first_page(raw: bytes) -> Page:
-    """Raises DamagedError."""
-    page = next(_pages(raw), None)
+def page_of(raw: bytes, number: int = 0) -> Page:
+    """Raises DamagedError where there is no such page."""
+    page = next(islice(_pages(raw), number, None), None)
     if page is None:
-        raise DamagedError("no page")
+        raise DamagedError(f"no page {number}")
     return page
+
+
+def _meant(pages: Sequence[Page], number: int | None) -> Page:
+    """The page with the slice. A file of several says nothing of which one that is: who hands it over must."""
+    if not pages:
+        raise DamagedError("no page")
+    if number is not None:
+        if number >= len(pages):
+            raise NotOnePictureError(f"it has {len(pages)} pages, none of them number {number}; pages count from 0")
+        if pages[number].aside:
+            raise NotOnePictureError(f"its page {number} is a preview or a mask; name the page with the slice")
+        return pages[number]
+    pictures = [place for place, page in enumerate(pages) if not page.aside]
+    if len(pictures) != 1:
+        remedy = "name each slice's page in a manifest, or export each as a file of its own"
+        raise NotOnePictureError(f"{len(pictures)} pictures in one file; {remedy}")
+    if pictures != [0]:
+        raise NotOnePictureError("its first page is a preview; name the slice's page in a manifest, or export it alone")
+    return pages[0]
 
 
 def orientation(block: bytes) -> int:
     """What EXIF says: 1 for upright, where it says nothing, too. Raises DamagedError for what is no EXIF."""
     try:
-        return first_page(block).one(_ORIENTATION, 1)
+        return page_of(block).one(_ORIENTATION, 1)
     except DamagedError as error:
         raise DamagedError(f"its EXIF cannot be read ({error})") from error
 
@@ -151,7 +165,7 @@ def _pages(raw: bytes) -> Iterator[Page]:
         (place,) = struct.unpack_from(order + "I", raw, 4)
         seen = set[int]()
         while place:
-            if place in seen or len(seen) >= _MOST_PAGES:
+            if place in seen or len(seen) >= MOST_PAGES:
                 raise DamagedError("its pages run in circles")
             seen.add(place)
             (count,) = struct.unpack_from(order + "H", raw, place)

