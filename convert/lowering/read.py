@@ -39,7 +39,7 @@ def read_network(model: Any) -> Network:
 
     Raises ConfigError naming the layer that is not known, branches, or holds a weight that is not finite.
     """
-    shape = model.input_shape
+    shape = _input_shape(model)
     if not isinstance(shape, list) and len(shape) == 2 and shape[1]:
         return _read_rules(model, shape[1])
     if isinstance(shape, list) or len(shape) != 5 or None in shape[1:]:
@@ -54,6 +54,18 @@ def read_network(model: Any) -> Network:
         if isinstance(early, Softmax):
             raise ConfigError(f"layer {early.name!r}: a softmax before the end is not lowered; use relu or linear")
     return Network(model.name, (shape[1], shape[2], shape[3]), tuple(layers))
+
+
+def _input_shape(model: Any) -> Any:
+    """Raises ConfigError for a model whose layers nobody can follow from one input to one output."""
+    try:
+        shape, output = model.input_shape, model.output
+    except (AttributeError, ValueError) as error:
+        remedy = "save a Sequential or functional model that was built on its input"
+        raise ConfigError(f"{model.name}: its layers cannot be followed from an input ({error}); {remedy}") from error
+    if isinstance(output, dict):
+        raise ConfigError(f"{model.name}: gives its output as {', '.join(output)}; build the model with one output")
+    return shape
 
 
 def _read_rules(model: Any, features: int) -> Network:

@@ -31,7 +31,7 @@ def score(
     batches = lot.batches(batch) if isinstance(lot, LabelledLot) else _chunks(lot, batch)
     try:
         return scores_in_batches(compiled(model, plain=plain), batches)
-    except (ValueError, TypeError, tf.errors.OpError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError) as error:
         said = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{model.name}: cannot be computed on patches here ({said}); build it anew") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,33 @@ def half_precision() -> Any:
         keras.mixed_precision.set_global_policy("float32")
 
 
+def named_output() -> Any:
+    start = keras.Input(INPUT)
+    return keras.Model(start, {"p_defect": layers.Dense(2, activation="softmax")(layers.Flatten()(small(start)))})
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """Its layers are called in code of its own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.flatten, self.end = layers.Flatten(), layers.Dense(2, activation="softmax")
+
+    def call(self, value: Any) -> Any:
+        return self.end(self.flatten(value))
+
+
+def subclassed() -> Any:
+    model = Subclassed(name="mine")
+    model(np.zeros((1, *INPUT), np.float32))
+    return model
+
+
+def unbuilt() -> Any:
+    return keras.Sequential([layers.Flatten(), layers.Dense(2, activation="softmax")], name="mine")
+
+
 def shared_layer() -> Any:
     again = layers.Conv3D(1, 3, padding="same", name="again")
     return chain(again, again, small, layers.Flatten())
@@ -84,6 +112,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: chain(layers.AveragePooling3D((16, 16, 2), name="mean"), layers.Flatten()),
         "layer 'mean' is a AveragePooling3D",
     ),
+    "named output": (named_output, "gives its output as p_defect; build the model with one output"),
+    "subclassed": (subclassed, "mine: its layers cannot be followed from an input"),
+    "unbuilt": (unbuilt, "mine: its layers cannot be followed from an input"),
     "global pooling": (lambda: chain(layers.GlobalAveragePooling3D(name="all")), "layer 'all'"),
     "PReLU": (lambda: chain(small, layers.PReLU(name="slope"), layers.Flatten()), "layer 'slope' is a PReLU"),
     "ConvLSTM": (
@@ -140,7 +171,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 def built(model: Any, folder: Path, lots: Path) -> int:
-    model.save(folder / "model.keras")
+    with warnings.catch_warnings(action="ignore"):  # Keras warns of what is saved before it was built
+        model.save(folder / "model.keras")
     recipe = write_recipe(folder / "recipe.toml", folder / "model.keras", lots, budget=WIDE)
     return axi_convert(["build", str(recipe), "--out", str(folder / "out")])
 
