@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,10 +47,13 @@ def read_regular(path: Path, limit: int) -> bytes:
     Raises OSError; EFBIG for a larger file, ELOOP for a link, EINVAL for what is no regular file.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(handle, "rb") as stream:  # noqa: PTH123 - a descriptor, not a path
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        content = stream.read(limit + 1)
+        with open(handle, "rb", closefd=False) as stream:
+            content = stream.read(limit + 1)
+    finally:
+        os.close(handle)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
     return content
@@ -105,6 +108,43 @@ def lengthened(name: str, *, before: str = "", after: str = "") -> str:
     while len(os.fsencode(name)) > room:
         name = name[:-1]
     return before + name + after
+
+
+def below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything in a folder and its folders, each folder before what is in it; links are not followed.
+
+    However deep they lie, as long as their paths are no longer than Linux takes. Raises OSError.
+    """
+    left = [str(folder)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder and all in it that can be deleted. Raises OSError with the first trouble, when all was tried."""
+    trouble: list[OSError] = []
+    folders = [folder]
+    for entry in list(below(folder)):
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(path)
+        else:
+            _try(path.unlink, trouble)
+    for each in reversed(folders):
+        _try(each.rmdir, trouble)
+    if trouble:
+        raise trouble[0]
+
+
+def _try(delete: Callable[[], None], trouble: list[OSError]) -> None:
+    try:
+        delete()
+    except OSError as error:
+        trouble.append(error)
 
 
 def digest_bytes(content: bytes) -> str:

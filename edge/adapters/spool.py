@@ -6,7 +6,6 @@ import errno
 import json
 import logging
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
@@ -18,7 +17,7 @@ from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
-from edge.files import free_name, lengthened, move_durably, write_durably
+from edge.files import below, free_name, lengthened, move_durably, remove_tree, write_durably
 from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable, unread_of
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
@@ -164,7 +163,7 @@ class FolderSpool:
         for place in (self.done, self.rejected):
             for folder in _job_folders(place):
                 with suppress(OSError):  # gone, or not ours to look into; the others are kept no longer for that
-                    size = sum(part.lstat().st_size for part in folder.rglob("*"))
+                    size = sum(part.stat(follow_symlinks=False).st_size for part in below(folder))
                     found.append(FinishedJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
         return sorted(found, key=lambda job: job.filed)
 
@@ -174,13 +173,13 @@ class FolderSpool:
         while os.path.lexists(doomed):  # left by one that could not be deleted
             doomed = doomed.with_name(f".{os.urandom(8).hex()}{_DISCARDED}")
         folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        _remove(doomed)
 
     def sweep(self) -> None:
         """Finish the deleting that was interrupted."""
         for place in (self.done, self.rejected):
             for doomed in place.glob(f".*{_DISCARDED}"):
-                shutil.rmtree(doomed, ignore_errors=True)
+                _remove(doomed)
 
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
@@ -206,6 +205,14 @@ class FolderSpool:
             self._ignored.discard(gone)
             self._left(gone, None)
         return [self.incoming / name for _, name in sorted(found)]
+
+
+def _remove(doomed: Path) -> None:
+    """What cannot be deleted is out of the way already, and is tried again at the next sweep."""
+    try:
+        remove_tree(doomed)
+    except OSError as error:
+        log.warning("not deleted", extra={"folder": str(doomed), "problem": str(error)})
 
 
 def backlog(root: Path) -> Backlog:

@@ -149,7 +149,10 @@ class UpkeepLoop:
 
 
 def _attempt(duty: Duty) -> None:
+    """Whatever ails it: verdicts are worth more than upkeep, which is tried again at its next turn."""
     try:
         duty.step()
     except (OSError, AxiError) as error:
         log.warning("upkeep failed", extra={"duty": duty.name, "problem": str(error)})
+    except Exception as error:
+        log.exception("upkeep failed", extra={"duty": duty.name, "problem": repr(error)})
