@@ -17,6 +17,8 @@ from PIL import Image
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.verdict import Reason
+from edge.judging.containers.facts import DamagedError
+from edge.judging.containers.strips import require_inflates, require_unpacks
 from edge.judging.slices import read_slice
 
 GREY = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
@@ -209,3 +211,48 @@ def test_an_exif_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     exif = b"Exif\0\0nonsense"
     error = refusal(tmp_path, whole[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + whole[2:])
     assert "its EXIF cannot be read" in str(error)
+
+
+def packed(*runs: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes([head]) + data for head, data in runs)
+
+
+EIGHT_ROWS = ((257 - 8, b"\x5a"),) * 8
+"""PackBits: eight runs of eight equal bytes."""
+
+
+@pytest.mark.parametrize(
+    ("compression", "data", "whole"),
+    [
+        (8, zlib.compress(bytes(64)), True),
+        (8, zlib.compress(bytes(64)) + b"\0\0", True),
+        (8, zlib.compress(bytes(63)), False),
+        (8, zlib.compress(bytes(65)), False),
+        (8, zlib.compress(bytes(10**6)), False),
+        (8, zlib.compress(bytes(64))[:-1], False),
+        (8, zlib.compress(bytes(64))[:-1] + b"\xff", False),
+        (32_946, zlib.compress(bytes(65)), False),
+        (32_773, packed(*EIGHT_ROWS), True),
+        (32_773, packed(*EIGHT_ROWS, (128, b"")), True),
+        (32_773, packed(*EIGHT_ROWS[:-1], (7, bytes(8))), True),
+        (32_773, packed(*EIGHT_ROWS[:-1]), False),
+        (32_773, packed(*EIGHT_ROWS, EIGHT_ROWS[0]), False),
+        (32_773, packed(*EIGHT_ROWS[:-1], (9, bytes(8))), False),
+    ],
+)
+def test_a_strip_holds_what_its_rows_take_no_more_and_no_less(
+    compression: int, data: bytes, *, whole: bool, tmp_path: Path
+) -> None:
+    """Decoders stop at the last row; what came before it was another picture where the strip went on."""
+    raw = tiff(({259: (compression,)}, data))
+    if whole:
+        assert read(tmp_path, raw).shape == (8, 8)
+    else:
+        assert refusal(tmp_path, raw).reason == Reason.SLICE_UNREADABLE
+
+
+def test_the_last_strip_may_be_filled_up_to_a_whole_one() -> None:
+    for check, data in ((require_inflates, zlib.compress(bytes(64))), (require_unpacks, packed(*EIGHT_ROWS))):
+        check(data, 48, 64)
+        with pytest.raises(DamagedError):
+            check(data, 48, 63)

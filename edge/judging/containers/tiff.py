@@ -16,6 +16,7 @@ from edge.judging.containers.facts import (
     require_size,
     require_upright,
 )
+from edge.judging.containers.strips import require_inflates, require_unpacks
 
 SIGNATURES = (b"II*\0", b"MM\0*")
 BIG_SIGNATURES = (b"II+\0", b"MM\0+")
@@ -49,10 +50,13 @@ class Page(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A strip or a tile. ``given``: bytes in the file; ``size``: of its samples, once decompressed."""
+    """A strip or a tile. ``size``: of its samples in bytes, once decompressed; ``most``: of a whole one, which the last
+    may be filled up to.
+    """
 
-    given: int
+    data: bytes
     size: int
+    most: int
 
 
 def examine(raw: bytes, page: int | None = None) -> Facts:
@@ -64,11 +68,9 @@ def examine(raw: bytes, page: int | None = None) -> Facts:
         raise NotOnePictureError("a BigTIFF; export a classic TIFF")
     meant = _meant(list(_pages(raw)), page)
     _require_plain(meant)
-    blocks = list(_blocks(meant, raw))
-    if meant.one(_COMPRESSION, _NO_COMPRESSION) == _NO_COMPRESSION and any(
-        block.given < block.size for block in blocks
-    ):
-        raise DamagedError("a strip has fewer bytes than its rows take")
+    require_whole = _CHECKS[meant.one(_COMPRESSION, _NO_COMPRESSION)]
+    for block in _blocks(meant, raw):
+        require_whole(*block)
     return Facts(proved=False)
 
 
@@ -129,7 +131,7 @@ def _require_plain(page: Page) -> None:
     if page.one(_FILL_ORDER, 1) != 1:
         raise NotOnePictureError("its bits run backwards (FillOrder 2); export it with FillOrder 1")
     compression = page.one(_COMPRESSION, _NO_COMPRESSION)
-    if compression not in {_NO_COMPRESSION, _LZW, _ADOBE_DEFLATE, _PACK_BITS, _DEFLATE}:
+    if compression not in _CHECKS:
         raise NotOnePictureError(f"compression {compression}; export Deflate, LZW, PackBits or none")
 
 
@@ -142,10 +144,12 @@ def _blocks(page: Page, raw: bytes) -> Iterator[_Block]:
         across, down = page.one(_TILE_WIDTH, 0), page.one(_TILE_HEIGHT, 0)
         if not across or not down:
             raise DamagedError("tiles without width or height")
-        sizes = [across * down * pixel] * (-(-width // across) * -(-height // down))
+        most = across * down * pixel
+        sizes = [most] * (-(-width // across) * -(-height // down))
         offsets, counts = page.tags[_TILES], page.tags.get(_TILE_BYTES, ())
     else:
         rows = min(page.one(_STRIP_ROWS, height) or height, height)
+        most = rows * width * pixel
         sizes = [min(rows, height - top) * width * pixel for top in range(0, height, rows)]
         offsets, counts = page.tags.get(_STRIPS, ()), page.tags.get(_STRIP_BYTES, ())
     if not len(offsets) == len(counts) == len(sizes) * planes:
@@ -153,7 +157,26 @@ def _blocks(page: Page, raw: bytes) -> Iterator[_Block]:
     for offset, count, size in zip(offsets, counts, sizes * planes, strict=True):
         if not count or offset + count > len(raw):
             raise DamagedError("cut short")
-        yield _Block(count, size)
+        yield _Block(raw[offset : offset + count], size, most)
+
+
+def _require_as_long(data: bytes, size: int, _: int) -> None:
+    if len(data) < size:
+        raise DamagedError("a strip has fewer bytes than its rows take")
+
+
+def _require_nothing(_data: bytes, _size: int, _most: int) -> None:
+    """Of LZW its decoder finds all that can be found."""
+
+
+_CHECKS = {
+    _NO_COMPRESSION: _require_as_long,
+    _LZW: _require_nothing,
+    _ADOBE_DEFLATE: require_inflates,
+    _DEFLATE: require_inflates,
+    _PACK_BITS: require_unpacks,
+}
+"""By compression: whether a block holds what its rows take."""
 
 
 def _pages(raw: bytes) -> Iterator[Page]:
