@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.judging.containers import bmp, jpeg, png, tiff
+from edge.judging.containers import bmp, ifd, jpeg, png, tiff
 from edge.judging.containers.facts import (
     MOST_PIXELS,
     DamagedError,
@@ -41,6 +41,8 @@ warnings.filterwarnings("error", category=UserWarning, module=r"PIL\.")
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 MAX_FILE_BYTES = 256 * 1024 * 1024
+_OUR_FAULTS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""Not the slice's: to be tried again."""
 _REASONS = {errno.ENOENT: Reason.SLICE_MISSING, errno.ELOOP: Reason.SLICE_MISSING, errno.EFBIG: Reason.SLICE_FORMAT}
 
 
@@ -50,7 +52,7 @@ def read_slice(folder: Path, part: SliceFile, image: ImageFormat, unchecked: Unc
     PNG, JPEG, TIFF and BMP of one upright picture, or of a TIFF the page that ``part`` names; grey, or at 8 bits
     colour, of which the luminance is taken. Damage is found by PNG's own check sums, by a decoder that notices it, or
     by ``sha256`` in the manifest. ``unchecked``: what becomes of a slice of which neither container nor manifest proves
-    the pixels. Raises SliceError with the stable reason.
+    the pixels. Raises SliceError with the stable reason, OSError where this device has run out of something.
     """
     path = folder / part.file
     raw = _bytes_of(path)
@@ -73,6 +75,8 @@ def _bytes_of(path: Path) -> bytes:
     try:
         return read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
+        if error.errno in _OUR_FAULTS:
+            raise
         reason = _REASONS.get(error.errno or 0, Reason.SLICE_UNREADABLE)
         raise SliceError(reason, f"{path}: {error.strerror}; export the slice with its job, whole") from error
 
@@ -128,7 +132,9 @@ def _tiff(raw: bytes, page: int) -> Pixels:
         return np.ascontiguousarray(pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]])  # blue first, as all others
     if pixels.dtype.itemsize == 2:
         grey = pixels.astype(np.uint16)  # out of the file's byte order
-        return np.bitwise_not(grey) if tiff.page_of(raw, page).white_is_zero else grey  # Pillow turns 8 bits by itself
+        return (
+            np.bitwise_not(grey) if tiff.white_is_zero(ifd.page_of(raw, page)) else grey
+        )  # Pillow turns 8 bits by itself
     return pixels
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.core.errors import SliceError
-from edge.core.job import ImageFormat, SliceFile
 from edge.core.verdict import Reason
-from edge.judging.containers.facts import DamagedError
-from edge.judging.containers.strips import require_inflates, require_unpacks
-from edge.judging.slices import read_slice
+from tests.support.pictures import grey_page, read, refusal, saved, tiff, with_text
 
 GREY = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
-
-
-def refusal(folder: Path, raw: bytes, image: ImageFormat = ImageFormat()) -> SliceError:  # noqa: B008 - frozen
-    (folder / "slice").write_bytes(raw)
-    with pytest.raises(SliceError) as refused:
-        read_slice(folder, SliceFile(index=0, file="slice"), image)
-    return refused.value
-
-
-def read(folder: Path, raw: bytes) -> np.ndarray:
-    (folder / "slice").write_bytes(raw)
-    return read_slice(folder, SliceFile(index=0, file="slice"), ImageFormat()).grey
-
-
-def saved(picture: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def turned(orientation: int) -> Image.Exif:
@@ -48,41 +23,12 @@ def turned(orientation: int) -> Image.Exif:
     return exif
 
 
-def tiff(*pages: tuple[Mapping[int, tuple[int, ...]], bytes]) -> bytes:
-    """A TIFF of pages of one strip, with these tags on top of what 8-bit grey of 8 x 8 pixels has."""
-    raw, link = bytearray(b"II*\0" + bytes(4)), 4
-    for tags, data in pages:
-        entries = {256: (8,), 257: (8,), 258: (8,), 259: (1,), 262: (1,), 277: (1,), 278: (8,), 279: (len(data),)}
-        entries |= {273: (len(raw),), **tags}
-        raw += data
-        fields = b""
-        for tag, values in sorted(entries.items()):
-            packed = struct.pack(f"<{len(values)}H", *values)
-            place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", len(raw))
-            raw += packed if len(packed) > 4 else b""
-            fields += struct.pack("<HHI", tag, 3, len(values)) + place
-        struct.pack_into("<I", raw, link, len(raw))
-        raw += struct.pack("<H", len(entries)) + fields
-        link = len(raw)
-        raw += bytes(4)
-    return bytes(raw)
-
-
-def grey_page(level: int, **tags: tuple[int, ...]) -> tuple[dict[int, tuple[int, ...]], bytes]:
-    return {int(tag[1:]): values for tag, values in tags.items()}, bytes([level]) * 64
-
-
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
 def with_xmp(jpeg: bytes) -> bytes:
     content = b"http://ns.adobe.com/xap/1.0/\0" + XMP
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
-
-
-def with_text(png: bytes, kind: bytes, content: bytes) -> bytes:
-    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    return png[:33] + chunk + png[33:]
 
 
 def untold(tag: int) -> bytes:
@@ -171,8 +117,8 @@ PAGES = [Image.fromarray(np.full((64, 80), level, np.uint8)) for level in (10, 9
         (untold(262), "which way its grey values run"),
         (saved(Image.fromarray(GREY).convert("LA"), "PNG"), "alpha, or colours of 16 bits"),
         (saved(Image.fromarray(GREY).convert("RGBA"), "PNG"), "alpha, or colours of 16 bits"),
-        (with_xmp(saved(GREY, "JPEG")), "orientation 6 says to turn it"),
-        (with_text(saved(GREY, "PNG"), b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP), "orientation 6 says to turn it"),
+        (with_xmp(saved(GREY, "JPEG")), "orientation '6' in its XMP"),
+        (with_text(saved(GREY, "PNG"), b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP), "orientation '6' in its XMP"),
         (with_text(saved(GREY, "PNG"), b"zTXt", b"Raw profile type exif\0\0x"), "EXIF written as text"),
         (saved(GREY, "BMP")[:30] + b"\x01" + saved(GREY, "BMP")[31:], "compression 1; export without"),
         (saved(GREY.astype(np.float32), "TIFF"), "32 bits a sample"),
@@ -211,48 +157,3 @@ def test_an_exif_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     exif = b"Exif\0\0nonsense"
     error = refusal(tmp_path, whole[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + whole[2:])
     assert "its EXIF cannot be read" in str(error)
-
-
-def packed(*runs: tuple[int, bytes]) -> bytes:
-    return b"".join(bytes([head]) + data for head, data in runs)
-
-
-EIGHT_ROWS = ((257 - 8, b"\x5a"),) * 8
-"""PackBits: eight runs of eight equal bytes."""
-
-
-@pytest.mark.parametrize(
-    ("compression", "data", "whole"),
-    [
-        (8, zlib.compress(bytes(64)), True),
-        (8, zlib.compress(bytes(64)) + b"\0\0", True),
-        (8, zlib.compress(bytes(63)), False),
-        (8, zlib.compress(bytes(65)), False),
-        (8, zlib.compress(bytes(10**6)), False),
-        (8, zlib.compress(bytes(64))[:-1], False),
-        (8, zlib.compress(bytes(64))[:-1] + b"\xff", False),
-        (32_946, zlib.compress(bytes(65)), False),
-        (32_773, packed(*EIGHT_ROWS), True),
-        (32_773, packed(*EIGHT_ROWS, (128, b"")), True),
-        (32_773, packed(*EIGHT_ROWS[:-1], (7, bytes(8))), True),
-        (32_773, packed(*EIGHT_ROWS[:-1]), False),
-        (32_773, packed(*EIGHT_ROWS, EIGHT_ROWS[0]), False),
-        (32_773, packed(*EIGHT_ROWS[:-1], (9, bytes(8))), False),
-    ],
-)
-def test_a_strip_holds_what_its_rows_take_no_more_and_no_less(
-    compression: int, data: bytes, *, whole: bool, tmp_path: Path
-) -> None:
-    """Decoders stop at the last row; what came before it was another picture where the strip went on."""
-    raw = tiff(({259: (compression,)}, data))
-    if whole:
-        assert read(tmp_path, raw).shape == (8, 8)
-    else:
-        assert refusal(tmp_path, raw).reason == Reason.SLICE_UNREADABLE
-
-
-def test_the_last_strip_may_be_filled_up_to_a_whole_one() -> None:
-    for check, data in ((require_inflates, zlib.compress(bytes(64))), (require_unpacks, packed(*EIGHT_ROWS))):
-        check(data, 48, 64)
-        with pytest.raises(DamagedError):
-            check(data, 48, 63)

@@ -31,7 +31,9 @@ def examine(raw: bytes) -> Facts:
         raise NotOnePictureError(f"{bits} bits a pixel; export 8 or 24")
     if compression:  # of run lengths some need not be there, and masks are not read by every decoder
         raise NotOnePictureError(f"compression {compression}; export without")
-    palette = (colours or 256) * (3 if header == _CORE_HEADER else 4) if bits == 8 else 0
+    if bits == 8 and colours not in {0, 256}:  # decoders differ over the colours that it does not name
+        raise NotOnePictureError(f"a palette of {colours} colours; export one of 256")
+    palette = 256 * (3 if header == _CORE_HEADER else 4) if bits == 8 else 0
     if pixels < _FILE_HEADER + header + palette:
         raise DamagedError("its pixels begin before its palette ends")
     if len(raw) < pixels + (width * bits // 8 + 3) // 4 * 4 * height:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import NamedTuple
 
-_XMP_TURNED = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([2-8])")
+_IN_XMP = re.compile(rb"xmpmeta|rdf:RDF|ns\.adobe\.com/tiff", re.IGNORECASE)
+_ORIENTATION = re.compile(
+    rb"""\s(?:[\w.-]+:)?Orientation\s*=\s*(?:"([^"]{0,64})"|'([^']{0,64})')"""
+    rb"""|<(?:[\w.-]+:)?Orientation(?:\s[^<>]{0,512})?>([^<]{0,64})<"""
+)
+"""As an attribute, or as an element."""
+_WIDE = (b"O\0r\0i\0e\0n\0t\0", b"\0O\0r\0i\0e\0n\0t")
+_UPRIGHT = re.compile(r"\s*\+?0*1\s*")
 MOST_PIXELS = 64 * 1024 * 1024
 
 
@@ -30,10 +38,15 @@ def require_upright(orientation: int) -> None:
 
 
 def require_not_turned_by_xmp(raw: bytes) -> None:
-    """XMP says the same as EXIF in words, in whatever container."""
-    found = _XMP_TURNED.search(raw)
-    if found:
-        require_upright(int(found[1]))
+    """XMP says the same as EXIF in words, in whatever container, under whatever prefix, in UTF-8 or wider."""
+    text = raw.replace(b"\0", b"") if any(word in raw for word in _WIDE) else raw
+    found = _ORIENTATION.finditer(text) if b"Orientation" in text and _IN_XMP.search(text) else ()
+    for match in found:
+        value = html.unescape(b"".join(part or b"" for part in match.groups()).decode("utf-8", "replace"))
+        if not _UPRIGHT.fullmatch(value):
+            raise NotOnePictureError(
+                f"orientation {value!r} in its XMP says to turn it; export it upright, with orientation 1"
+            )
 
 
 def require_samples(bits: int) -> None:

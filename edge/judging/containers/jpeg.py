@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from edge.judging.containers import tiff
+from edge.judging.containers import ifd
 from edge.judging.containers.facts import DamagedError, Facts, NotOnePictureError, require_size, require_upright
 
 SIGNATURE = b"\xff\xd8\xff"
@@ -31,19 +31,20 @@ def examine(raw: bytes) -> Facts:
         elif marker == _SCAN:
             refinement.note(content)
         elif marker == _APP1 and content.startswith(_EXIF):
-            require_upright(tiff.orientation(content[len(_EXIF) :]))
+            require_upright(ifd.orientation(content[len(_EXIF) :]))
         elif marker == _APP2 and content.startswith(_SEVERAL):
             raise NotOnePictureError("several pictures in one file; export each as a file of its own")
     if len(frames) != 1:
         raise DamagedError(f"{len(frames)} frames")
     marker, content = frames[0]
-    if marker == _PROGRESSIVE and not refinement.whole(content[6 : 6 + 3 * content[5] : 3]):
-        raise DamagedError("not every coefficient has all its bits; some of its scans are missing")
+    named = content[6 : 6 + 3 * content[5] : 3]
+    if not (refinement.whole(named) if marker == _PROGRESSIVE else refinement.begun(named)):
+        raise DamagedError("some of its scans are missing")
     return Facts(proved=False)
 
 
 class _Refinement:
-    """How far the scans of a progressive JPEG have come: by component and coefficient, the bits still to follow."""
+    """How far the scans have come: by component and coefficient, the bits still to follow."""
 
     def __init__(self) -> None:
         self._left: dict[tuple[int, int], int] = {}
@@ -57,6 +58,10 @@ class _Refinement:
         for component in header[1 : 1 + 2 * count : 2]:
             for coefficient in range(first, min(last, _LAST_COEFFICIENT) + 1):
                 self._left[component, coefficient] = bits & 0x0F
+
+    def begun(self, components: bytes) -> bool:
+        """Has every component had a scan? That of another kind of JPEG brings all of it."""
+        return set(components) <= {component for component, _ in self._left}
 
     def whole(self, components: bytes) -> bool:
         return all(

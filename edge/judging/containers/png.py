@@ -6,11 +6,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 
-from edge.judging.containers import tiff
+from edge.judging.containers import ifd
 from edge.judging.containers.facts import (
     DamagedError,
     Facts,
     NotOnePictureError,
+    require_not_turned_by_xmp,
     require_samples,
     require_size,
     require_upright,
@@ -18,6 +19,8 @@ from edge.judging.containers.facts import (
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR, _PALETTE, _ALPHA = 2, 3, {4, 6}
+_ANIMATED = {b"acTL", b"fcTL", b"fdAT"}
+_LONGEST_TEXT = 16 * 1024 * 1024
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
@@ -31,6 +34,7 @@ def examine(raw: bytes) -> Facts:
     if chunks[0][0] != b"IHDR" or [kind for kind, _ in chunks].count(b"IHDR") != 1:
         raise DamagedError("does not begin with its one header")
     size = _size_of(chunks[0][1])
+    _require_whole_palette(chunks)
     for kind, content in chunks:
         _require_upright_alone(kind, content)
     _require_rows([content for kind, content in chunks if kind == b"IDAT"], size)
@@ -38,13 +42,30 @@ def examine(raw: bytes) -> Facts:
 
 
 def _require_upright_alone(kind: bytes, content: bytes) -> None:
-    """Raises NotOnePictureError for a chunk that says the picture is one of several, or to be turned."""
-    if kind == b"acTL":
+    """Raises NotOnePictureError for a chunk that says the picture is one of several, see-through, or to be turned."""
+    if kind in _ANIMATED:
         raise NotOnePictureError("an animation; export each picture as a file of its own")
+    if kind == b"tRNS":
+        raise NotOnePictureError("some of it is see-through (tRNS); export it without")
     if kind in _TEXTS and content.startswith(b"Raw profile type"):
         raise NotOnePictureError("EXIF written as text; export it without")
     if kind == b"eXIf":
-        require_upright(tiff.orientation(content))
+        require_upright(ifd.orientation(content))
+    if kind in {b"zTXt", b"iTXt"}:
+        require_not_turned_by_xmp(_text(kind, content))
+
+
+def _text(kind: bytes, content: bytes) -> bytes:
+    """Of a text chunk, out of its compression. Raises DamagedError."""
+    _, _, rest = content.partition(b"\0")
+    if kind == b"iTXt":
+        packed, rest = rest[:1] == b"\1", b"".join(rest[2:].split(b"\0", 2)[2:])
+    else:
+        packed, rest = True, rest[1:]
+    try:
+        return zlib.decompressobj().decompress(rest, _LONGEST_TEXT) if packed else rest
+    except zlib.error as error:
+        raise DamagedError(f"a text in it does not decompress ({error})") from error
 
 
 def _require_rows(parts: Sequence[bytes], size: int) -> None:
@@ -59,6 +80,14 @@ def _require_rows(parts: Sequence[bytes], size: int) -> None:
             raise DamagedError(f"its data do not decompress ({error})") from error
     if inflated != size or not inflater.eof:
         raise DamagedError("its data are fewer or more than its rows take")
+
+
+def _require_whole_palette(chunks: Sequence[tuple[bytes, bytes]]) -> None:
+    """Decoders differ over the colours that a palette does not name."""
+    bits, colour = chunks[0][1][8:10]
+    named = [len(content) for kind, content in chunks if kind == b"PLTE"]
+    if colour == _PALETTE and named != [3 << bits]:
+        raise NotOnePictureError(f"a palette that does not name all its {1 << bits} colours; export grey, or colours")
 
 
 def _size_of(header: bytes) -> int:
