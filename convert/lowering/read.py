@@ -59,10 +59,11 @@ def read_network(model: Any) -> Network:
 def _input_shape(model: Any) -> Any:
     """Raises ConfigError for a model whose layers nobody can follow from one input to one output."""
     try:
-        shape, output = model.input_shape, model.output
+        shape = model.input_shape
     except (AttributeError, ValueError) as error:
         remedy = "save a Sequential or functional model that was built on its input"
         raise ConfigError(f"{model.name}: its layers cannot be followed from an input ({error}); {remedy}") from error
+    output = getattr(model, "output", None)  # which a Sequential that was not called lacks
     if isinstance(output, dict):
         raise ConfigError(f"{model.name}: gives its output as {', '.join(output)}; build the model with one output")
     return shape

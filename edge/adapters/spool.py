@@ -18,7 +18,7 @@ from edge.core.errors import ConfigError
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
 from edge.files import below, free_name, lengthened, move_durably, remove_tree, write_durably
-from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, arrival, open_folder, require_readable, unread_of
+from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, arrival, open_folder, require_readable, unread_of
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
 
@@ -48,16 +48,20 @@ class FolderSpool:
         *,
         settle_s: float = 0.0,
         clock: Monotonic = time.monotonic,
+        unfinished_s: float = 600.0,
         left: Left = _said_in_the_log,
     ) -> None:
         """Create what is missing. ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long
-        nothing in a folder must have changed before it is claimed. ``left`` is told of each entry that is left where
+        nothing in a folder must have changed before it is claimed; ``unfinished_s``: for how long one may be called as
+        if it was still written, until somebody is told. ``left`` is told of each entry that is left where
         it lies, and why, once; and again, without a reason, when it is gone.
 
         Raises ConfigError when the folder cannot be used.
         """
         self._root, self._defaults, self._left = root, defaults, left
         self._settling = Settling(settle_s, clock)
+        self._clock, self._unfinished_s = clock, unfinished_s
+        self._unfinished: dict[str, float] = {}
         self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
@@ -84,6 +88,8 @@ class FolderSpool:
             self._waiting = deque(self._arrived())
         while self._waiting:
             folder = self._waiting.popleft()
+            if not self._settling.settled(folder):
+                continue  # its sender writes to it again: it is listed anew when it has settled
             target = free_name(self.work / folder.name)
             try:
                 require_readable(folder)
@@ -116,7 +122,9 @@ class FolderSpool:
         if error.errno not in faults:
             raise error
         self._stuck.add(folder.name)
-        self._say_once(folder.name, f"{error}; it stays in work until the next start: mend it, then restart the daemon")
+        gone = not os.path.lexists(folder)
+        remedy = "somebody took it out of work" if gone else "it stays in work: mend it, then restart the daemon"
+        self._say_once(folder.name, f"{error}; {remedy}")
 
     def peek(self) -> ClaimedJob | None:
         """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
@@ -133,7 +141,7 @@ class FolderSpool:
         """Move a refused job to rejected, with reason.json; one that cannot be moved stays in work."""
         document = {"schema": "axi-rejection/1", "job": job.folder.name, "reason": reason}
         try:
-            write_durably(job.folder / "reason.json", json.dumps(document, indent=1).encode() + b"\n")
+            write_durably(job.folder / REASON, json.dumps(document, indent=1).encode() + b"\n")
         except OSError as error:  # the sender's doing, where it is the folder's: the job must leave the queue
             if error.errno not in _OWN_FAULTS:
                 raise
@@ -151,11 +159,20 @@ class FolderSpool:
         return backlog(self._root)
 
     def hand_back(self) -> int:
-        """Move every finished job, done or rejected, back to incoming, to be inspected again; how many."""
-        filed = [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]
-        for folder in filed:
-            move_durably(folder, free_name(self.incoming / folder.name))
-        return len(filed)
+        """Move every finished job, done or rejected, back to incoming, to be inspected again; how many.
+
+        One that cannot be moved stays where it is, and holds up no other.
+        """
+        moved = 0
+        for folder in [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]:
+            try:
+                move_durably(folder, free_name(self.incoming / folder.name))
+                moved += 1
+            except OSError as error:
+                if error.errno not in _OWN_FAULTS:
+                    raise
+                self._say_once(folder.name, f"{error}; it cannot be inspected again: make it writable, then restart")
+        return moved
 
     def finished(self) -> list[FinishedJob]:
         """Every job in done and rejected, the longest filed first."""
@@ -181,6 +198,15 @@ class FolderSpool:
             for doomed in place.glob(f".*{_DISCARDED}"):
                 _remove(doomed)
 
+    def _note_unfinished(self, entry: str) -> None:
+        """Being written, or forgotten under a name that says so."""
+        since = self._unfinished.setdefault(entry, self._clock())
+        if self._clock() - since >= self._unfinished_s:
+            minutes = f"{self._unfinished_s / 60:.0f} minutes"
+            self._say_once(
+                entry, f"unfinished for {minutes}; rename it when it is whole, to no dot in front and no .tmp"
+            )
+
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
             self._ignored.add(entry)
@@ -193,6 +219,7 @@ class FolderSpool:
             for entry in entries:
                 there.add(entry.name)
                 if is_unfinished(entry.name):
+                    self._note_unfinished(entry.name)
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if self._settling.settled(Path(entry.path)):
@@ -201,6 +228,7 @@ class FolderSpool:
                 else:
                     self._say_once(entry.name, "not a job folder; jobs come as folders, renamed when they are whole")
         self._settling.forget_all_but(there)
+        self._unfinished = {name: since for name, since in self._unfinished.items() if name in there}
         for gone in self._ignored - there - self._stuck:
             self._ignored.discard(gone)
             self._left(gone, None)

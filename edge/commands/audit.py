@@ -62,9 +62,9 @@ def captured(path: Path) -> Iterator[dict[str, Any]]:
                 try:
                     message = msgspec.json.decode(line)
                     payload = message.get("payload", message)
-                    if payload.get("schema") == "axi-verdict/1":
+                    if isinstance(payload, dict) and payload.get("schema") == "axi-verdict/1":
                         yield {key: payload[key] for key in ("event_id", "job_id", "joint", "verdict", "route")}
-                except (msgspec.DecodeError, AttributeError, KeyError) as error:
+                except (msgspec.DecodeError, AttributeError, KeyError, RecursionError) as error:
                     raise UsageError(
                         f"{path}: line {number}: not a message ({error}); give what axi-edge tail --json printed"
                     ) from error
@@ -85,5 +85,7 @@ def as_text(account: Account) -> str:
     for problem in account.problems:
         joint = f" joint {problem.joint}" if problem.joint else ""
         lines.append(f"PROBLEM       {problem.code}: job {problem.job_id}{joint}: {problem.text}")
+    if account.unreadable:
+        lines.append(f"unreadable    {account.unreadable} waiting jobs, for this user: their joints are not counted")
     lines.append("every joint is accounted for" if not account.problems else f"{len(account.problems)} problems")
     return "\n".join(lines)

@@ -27,8 +27,9 @@ class Salvage(NamedTuple):
 def salvage(raw: bytes) -> Salvage:
     """Name every joint that a refused manifest still names; never raises."""
     text = raw.decode("utf-8", "surrogateescape")  # merely to name: what cannot be read is not judged by
+    keys = _Keys()
     try:
-        document = json.loads(text, object_pairs_hook=_merged)
+        document = json.loads(text, object_pairs_hook=keys.merged)
     except (ValueError, RecursionError):
         return _before_the_break(text)
     if not isinstance(document, dict):
@@ -36,14 +37,14 @@ def salvage(raw: bytes) -> Salvage:
     board, joints = document.get("board"), document.get("joints")
     serial = _text(board.get("serial")) if isinstance(board, dict) else None
     entries = joints if isinstance(joints, list) else []
-    whole = isinstance(joints, list) and all(isinstance(entry, dict) for entry in entries)
+    whole = isinstance(joints, list) and all(isinstance(entry, dict) for entry in entries) and not keys.lost
     return Salvage(_text(document.get("job_id")), serial, _named(entries), whole=whole)
 
 
 def _before_the_break(text: str) -> Salvage:
     """What a document that is cut or broken says up to there."""
     entries: list[Any] = []
-    start, reader = _JOINTS.search(text), json.JSONDecoder(object_pairs_hook=_merged)
+    start, reader = _JOINTS.search(text), json.JSONDecoder(object_pairs_hook=_Keys().merged)
     place = start.end() if start else len(text)
     while (found := _ENTRY.match(text, place)) is not None:
         try:
@@ -77,10 +78,17 @@ def _text(value: object) -> str | None:
     return str(value).encode("utf-8", "backslashreplace").decode()[:256] or None
 
 
-def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep every joint of a key that appears twice."""
-    merged: dict[str, Any] = {}
-    for key, value in pairs:
-        before = merged.get(key)
-        merged[key] = before + value if isinstance(before, list) and isinstance(value, list) else value
-    return merged
+class _Keys:
+    """Keeps every joint of a key that appears twice. ``lost``: something else was said twice, and its first is gone."""
+
+    def __init__(self) -> None:
+        self.lost = False
+
+    def merged(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        together: dict[str, Any] = {}
+        for key, value in pairs:
+            before = together.get(key)
+            both = isinstance(before, list) and isinstance(value, list)
+            self.lost |= key in together and not both
+            together[key] = before + value if both else value
+        return together

@@ -128,6 +128,7 @@ def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encode
             Path(spool.path),
             JobDefaults(spool.joint_type, spool.polarity),
             settle_s=spool.settle_s,
+            unfinished_s=settings.health.stuck_s,
             left=_left_behind(alarms),
         ),
         reloader=reloader,

@@ -18,7 +18,7 @@ from edge.core.salvage import Salvage, salvage
 from edge.files import as_utf8, read_regular
 from edge.jobs.joint_table import TABLE, read_joint_table
 from edge.jobs.result_xml import ROIS, read_result_xml
-from edge.jobs.vendors import JobDefaults, Reading
+from edge.jobs.vendors import JobDefaults, Reading, view_of
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class ClaimedJob(NamedTuple):
         return f"{self.content} {self.inode}"
 
 
-MANIFEST = "manifest.json"
+MANIFEST, REASON = "manifest.json", "reason.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
@@ -70,30 +70,41 @@ def open_folder(folder: Path, defaults: JobDefaults = NOTHING_KNOWN) -> ClaimedJ
         return ClaimedJob(folder, b"{}", content, arrival(folder), inode, problem=problem, unread=problem)
 
 
+class _Sent(NamedTuple):
+    """A document as it was sent. ``trace``: what tells it from others, also where it cannot be read; then ``problem``
+    says why, and ``raw`` is empty.
+    """
+
+    raw: bytes
+    trace: bytes
+    problem: str = ""
+
+
 def _opened(folder: Path, names: Sequence[str], defaults: JobDefaults) -> ClaimedJob:
     manifest, table = _as_named(names, MANIFEST), _as_named(names, TABLE)
-    results = [name for name in names if name.lower().endswith(".xml")]
+    results = [name for name in names if _is_xml(name)]
+    others: list[bytes] = []
     if manifest is not None or not (results or table):
         source, sent = manifest or MANIFEST, [_read(folder / (manifest or MANIFEST))]
-        document, reading = as_utf8(sent[0]), Reading({}, "")
+        document, reading = as_utf8(sent[0].raw), Reading({}, "")
+        if not sent[0].trace:  # no document at all: an inode goes where the folder goes
+            others = [str(folder.stat().st_ino).encode(), *_pictures(folder, names)]
     elif results:
         source, rois = results[0], _as_named(names, ROIS)
         sent = [_read(folder / source), _read(folder / (rois or ROIS))]
-        reading = read_result_xml(sent[0], sent[1] if rois else None, names, defaults)
+        reading = read_result_xml(sent[0].raw, sent[1].raw if rois else None, names, defaults)
         document = json.dumps(reading.document).encode()
     else:
         source = table or TABLE
         # A table need not name its board, so boards that are alike are told apart by their pictures.
-        sent = [_read(folder / source), *_pictures(folder, [name for name in names if name != source])]
-        reading = read_joint_table(sent[0], printable(folder.name), names, defaults)
+        sent, others = [_read(folder / source)], list(_pictures(folder, names))
+        reading = read_joint_table(sent[0].raw, _first_name(folder, names), names, defaults)
         document = json.dumps(reading.document).encode()
-    beside = _beside(names, source)
-    if beside:
-        problem = f"{beside} lies beside it; a job folder holds one document"
+    problem = next((part.problem for part in sent if part.problem), "") or _beside(names, source)
+    if problem:
         reading = reading._replace(problem=problem, unread=problem)
-    # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the
-    # joints. Without any, the folder's name is all there is.
-    identity = b"\0".join(sent) if any(sent) else os.fsencode(folder.name)
+    # What was sent is a job's identity: it stays the same however often the folder is looked at, and names the joints.
+    identity = b"\0".join([*(part.trace for part in sent), *others])
     return ClaimedJob(
         folder,
         document,
@@ -106,13 +117,27 @@ def _opened(folder: Path, names: Sequence[str], defaults: JobDefaults) -> Claime
     )
 
 
+def _first_name(folder: Path, names: Sequence[str]) -> str:
+    """What a folder was called as it came: one that was set aside may have another name by now."""
+    if REASON in names:
+        with suppress(OSError, ValueError, AttributeError):
+            said = json.loads(read_regular(folder / REASON, MAX_MANIFEST_BYTES)).get("job")
+            if isinstance(said, str) and said:
+                return printable(said)
+    return printable(folder.name)
+
+
 def _beside(names: Sequence[str], source: str) -> str:
-    """Another document that could be meant. A manifest stands above all but another spelling of itself."""
-    if source.casefold() == MANIFEST:
-        rivals = {MANIFEST}
-        return next((name for name in names if name.casefold() in rivals and name != source), "")
-    found = (name for name in names if name.casefold() == TABLE or name.lower().endswith(".xml"))
-    return next((name for name in found if name != source), "")
+    """What is wrong where another document could be meant. A manifest stands above all but its own other spellings."""
+    kinds = {MANIFEST} if source.casefold() == MANIFEST else {TABLE}
+    found = [name for name in names if name.casefold() in kinds or (MANIFEST not in kinds and _is_xml(name))]
+    sides = [name for name in names if name.casefold() == ROIS] if _is_xml(source) else []
+    rival = next((name for name in [*found, *sides[1:]] if name != source), "")
+    return f"{rival} lies beside it; a job folder holds one document" if rival else ""
+
+
+def _is_xml(name: str) -> bool:
+    return name.lower().endswith(".xml")
 
 
 def _as_named(names: Sequence[str], wanted: str) -> str | None:
@@ -127,7 +152,7 @@ def require_readable(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "not readable", str(folder))
     for name in _names(folder):
-        document = name.casefold() in {MANIFEST, TABLE, ROIS} or name.lower().endswith(".xml")
+        document = name.casefold() in {MANIFEST, TABLE, ROIS} or _is_xml(name)
         path = folder / name
         if document and not path.is_symlink() and path.exists() and not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, "not readable", str(path))
@@ -163,11 +188,15 @@ def unread_of(claimed: ClaimedJob, found: Salvage) -> str:
 
 
 def _pictures(folder: Path, names: Sequence[str]) -> Iterator[bytes]:
-    """Name, size and time of every file besides the table: the same wherever the folder is moved."""
+    """Name, size and time of every slice: the same wherever the folder is moved, and whatever is put beside them."""
     for name in names:
-        if name != "reason.json":
-            found = (folder / name).lstat()
-            yield f"{name} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
+        if view_of(name) is not None:
+            yield _trace(folder / name)
+
+
+def _trace(path: Path) -> bytes:
+    found = path.lstat()
+    return f"{path.name} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
 
 
 def _names(folder: Path) -> list[str]:
@@ -175,15 +204,17 @@ def _names(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> _Sent:
     try:
-        return read_regular(path, MAX_MANIFEST_BYTES)
+        raw = read_regular(path, MAX_MANIFEST_BYTES)
     except OSError as error:
         if error.errno in _STORAGE_FAULTS:
             raise
-        if error.errno != errno.ENOENT:
-            log.warning("not readable", extra={"file": str(path), "problem": str(error)})
-        return b""
+        if error.errno == errno.ENOENT:
+            return _Sent(b"", b"")
+        log.warning("not readable", extra={"file": str(path), "problem": str(error)})
+        return _Sent(b"", _trace(path), f"{path.name}: {error.strerror}; send a regular file of at most 16 MiB")
+    return _Sent(raw, raw or _trace(path))
 
 
 def arrival(folder: Path) -> float:

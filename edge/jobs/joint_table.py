@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.jobs.tables import Row, Table, read_table
+from edge.jobs.tables import NOT_ENDED, Row, Table, read_table
 from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, one_board, view_of
 
 TABLE = "joints.csv"
+_SHORT = "fewer cells than columns; leave what is not known empty"
 _NEEDED = ("component", "defect_type", "image", *CORNERS)
 
 
@@ -22,12 +23,14 @@ def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: Jo
     joints = Joints(defaults)
     if read.problem:
         joints.problems.append(read.problem)
+    if not read.ended:
+        joints.problems.append(NOT_ENDED)
     rows = list(read.rows)
     known: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         _read_row(row, joints, known, trusted=not read.problem)
     said = [row.cells for row in rows]
-    joints.problems += one_board((cells.get("serial", "") for cells in said), "serial")
+    joints.problems += _one_serial([cells.get("serial", "") for cells in said])
     joints.problems += one_board((cells.get("board_type", "") for cells in said), "board_type")
     board = {"serial": _first(said, "serial") or name, "type": _first(said, "board_type")}
     named = {cells["image"] for cells in said if cells.get("image")}  # also what is not there: it must be seen to be
@@ -40,10 +43,19 @@ def _first(rows: Sequence[Mapping[str, str]], column: str) -> str:
 
 
 def _unread(read: Table, rows: Sequence[Row]) -> str:
-    """A row that cannot be read may be two, and a wrong first row a joint's. No row at all: a board without joints."""
-    if read.problem:
-        return read.problem
-    return next((f"line {row.line}: {row.problem}" for row in rows if row.problem), "")
+    """A row that cannot be read may be two, a short one the last of a table that was cut, and a wrong first row a
+    joint's. No row at all: a board without joints.
+    """
+    if read.problem or not read.ended:
+        return read.problem or NOT_ENDED
+    return next((f"line {row.line}: {row.problem or _SHORT}" for row in rows if row.problem or row.short), "")
+
+
+def _one_serial(said: Sequence[str]) -> list[str]:
+    """Rows without a serial beside others that have one: of which board are they?"""
+    if any(said) and not all(said):
+        return ["serial: empty in some rows; name the board in every row, or in none"]
+    return one_board(said, "serial")
 
 
 def _read_row(row: Row, joints: Joints, known: dict[tuple[str, ...], dict[str, Any]], *, trusted: bool) -> None:
@@ -57,7 +69,7 @@ def _read_row(row: Row, joints: Joints, known: dict[tuple[str, ...], dict[str, A
         joints.also(known[key], kind, call, f"line {row.line}")
         return
     joint = joints.add(component, pin, kind, call, name=f"line {row.line}")
-    problem = row.problem or ("fewer cells than columns; leave what is not known empty" if row.short else "")
+    problem = row.problem or (_SHORT if row.short else "")
     if problem:
         joints.problems.append(f"line {row.line}: {problem}")
     elif not trusted:

@@ -13,12 +13,12 @@ from typing import Any
 from xml.parsers import expat
 
 from edge.files import encoding_of
-from edge.jobs.tables import read_table
-from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined, one_board
+from edge.jobs.tables import NOT_ENDED, read_table
+from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined
 
 ROIS = "rois.csv"
 _ROOT, _BOARD, _INDICTMENT = "boardtestxmlexport", "boardxml", "indictmentxml"
-_DEEPEST = 64
+_DEEPEST, _SHOWN = 64, 3
 # Possessive, and no value reaches over the next element: the time they take grows as the text does.
 _TAG = re.compile(r"<(?P<end>/?+)(?P<name>[\w.:-]++)(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])(?P<name>[\w.:-]++)\s*+=\s*+(?:\"(?P<one>[^\"]*+)\"|'(?P<two>[^']*+)')")
@@ -36,10 +36,8 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
     export, problem = _export_of(xml)
     joints = Joints(defaults)
     joints.problems += [problem] if problem else list(export.wrong())
-    joints.problems += one_board((board.get("serialnumber", "") for board in export.boards), "BoardXML serialNumber")
-    joints.problems += one_board((board.get("boardtype", "") for board in export.boards), "BoardXML boardType")
     places = _places(rois, joints) if export.indictments else {}
-    known: dict[tuple[str, str, str], dict[str, Any]] = {}
+    known: dict[tuple[int, str, str], dict[str, Any]] = {}
     for indictment in export.indictments:
         _add(indictment, joints, known, places)
     unread = problem or export.unread(len(joints.by_id))
@@ -60,9 +58,9 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
 
 
 class _Indictment:
-    """What an ``IndictmentXML`` says of one component's pin. ``board``: the serial of the board it stands in."""
+    """What an ``IndictmentXML`` says of one component's pin. ``board``: the number of the board it stands in."""
 
-    def __init__(self, board: str, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
+    def __init__(self, board: int, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
         self.board = board
         self.refdes, self.pin = component.get("designator", ""), component.get("pin", "")
         self.kind, self.call = indicted.get("jointtype", ""), indicted.get("indictmenttype", "")
@@ -71,7 +69,7 @@ class _Indictment:
 def _add(
     said: _Indictment,
     joints: Joints,
-    known: dict[tuple[str, str, str], dict[str, Any]],
+    known: dict[tuple[int, str, str], dict[str, Any]],
     places: Mapping[tuple[str, str], Mapping[str, str]],
 ) -> None:
     key = said.board, said.refdes, said.pin
@@ -96,8 +94,8 @@ def _places(rois: bytes | None, joints: Joints) -> dict[tuple[str, str], Mapping
         joints.problems.append(f"{ROIS}: missing; {remedy}")
         return {}
     table = read_table(rois, ("designator", "pin", "view", *CORNERS))
-    if table.problem:
-        joints.problems.append(f"{ROIS}: {table.problem}")
+    if table.problem or not table.ended:
+        joints.problems.append(f"{ROIS}: {table.problem or NOT_ENDED}")
         return {}
     places: dict[tuple[str, str], Mapping[str, str]] = {}
     for row in table.rows:
@@ -115,7 +113,7 @@ def _export_of(xml: bytes) -> tuple[_Export, str]:
     try:
         export.read(xml)
     except _FormatError as error:
-        loose = _Export()
+        loose = _Export(loosely=True)
         loose.read_loosely(xml)
         return loose, str(error)
     return export, ""
@@ -124,7 +122,8 @@ def _export_of(xml: bytes) -> tuple[_Export, str]:
 class _Export:
     """What a result XML says, gathered as it is read. Names of elements are compared without regard to case."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, loosely: bool = False) -> None:
+        self._loosely = loosely
         self.root: dict[str, str] = {}
         self.boards: list[dict[str, str]] = []
         self.station: dict[str, str] = {}
@@ -134,7 +133,7 @@ class _Export:
         self._indicted: dict[str, str] = {}
         self._defects = 0
         self._named = True
-        self._nameless = 0
+        self._nameless = self._stray = 0
         self._whole = False
 
     def read(self, xml: bytes) -> None:
@@ -176,6 +175,9 @@ class _Export:
             found.append("BoardXML serialNumber: missing; export the board's serial number")
         if not self.root.get("testtime"):  # else a board's second inspection would pass for its first
             found.append("BoardTestXMLExport testTime: missing; export when the board was inspected")
+        if len(self.boards) > 1:  # also under one serial, as the boards of a panel may be
+            named = ", ".join(board.get("serialnumber", "?") for board in self.boards[:_SHOWN])
+            found.append(f"boards {named} in one job ({len(self.boards)} BoardXML); export a folder for each")
         if self._nameless:
             found.append("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
         return found
@@ -186,12 +188,14 @@ class _Export:
             return "it ends before its root element does; export it whole"
         if self._nameless:
             return f"{self._nameless} of its IndictmentXML name no pin; export designator and pin"
+        if self._stray:
+            return f"{self._stray} of its ComponentXML stand in no IndictmentXML; export what is indicted within one"
         for (key, name), found in zip(_COUNTS.items(), (pins, self._defects), strict=True):
-            said = self._counts[_ROOT].get(key, self._counts[_BOARD].get(key, 0))
-            if said is None:
-                return f"{name} is no plain number; export it as one"
-            if said > found:
-                return f"{name} says {said}, but {found} are named; export all of them"
+            for said in (counts.get(key, 0) for counts in self._counts.values()):
+                if said is None:
+                    return f"{name} is no plain number; export it as one"
+                if said > found:
+                    return f"{name} says {said}, but {found} are named; export all of them"
         return ""
 
     def _refuse_doctype(self, *_: object) -> None:
@@ -200,6 +204,8 @@ class _Export:
 
     def _start(self, name: str, raw: dict[str, str]) -> None:
         attributes = {key.casefold(): value.strip() for key, value in raw.items()}
+        if len(attributes) < len(raw) and not self._loosely:
+            raise _FormatError(f"{name} says {' '.join(raw)} twice; export each once")
         element = name.rpartition(":")[2].casefold()
         self._open.append(name)
         if len(self._open) > _DEEPEST:
@@ -218,8 +224,9 @@ class _Export:
                 self._defects += 1
             case "componentxml" if self._within(_INDICTMENT):
                 self._named = True
-                serial = self.boards[-1].get("serialnumber", "") if self.boards else ""
-                self.indictments.append(_Indictment(serial, attributes, self._indicted))
+                self.indictments.append(_Indictment(len(self.boards), attributes, self._indicted))
+            case "componentxml":
+                self._stray += 1
 
     def _end(self, _: str) -> None:
         element = self._open.pop().rpartition(":")[2].casefold()

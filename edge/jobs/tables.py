@@ -17,6 +17,9 @@ _NO_CHARACTER = "\\x"
 _MOST_COLUMNS = 200
 
 
+NOT_ENDED = "its last line has no end, as that of a table that was cut; export it whole, a line break at its end"
+
+
 class Row(NamedTuple):
     """One row. ``line``: its last; ``cells``: texts by column, stripped. ``short``: it has fewer cells than columns;
     those that it lacks are empty. ``problem``: why the cells may not be what is meant.
@@ -31,12 +34,13 @@ class Row(NamedTuple):
 class Table(NamedTuple):
     """``columns``: the names in the first row, in lower case. ``problem``: what is wrong with them.
 
-    ``rows``: every row that says anything, once.
+    ``rows``: every row that says anything, once. ``ended``: its last line does; else it may have been cut.
     """
 
     columns: list[str]
     rows: Iterator[Row]
     problem: str = ""
+    ended: bool = True
 
 
 def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:
@@ -48,7 +52,8 @@ def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:
     records = _records(text, damaged=damaged)
     first = next(records, _Record(0, [], ""))
     names = [name.strip().lower() for name in first.cells[:_MOST_COLUMNS]]
-    return Table(names, _rows(records, names), _wrong_columns(first, names, needed))
+    ended = not text or text[-1] in "\r\n"
+    return Table(names, _rows(records, names), _wrong_columns(first, names, needed), ended)
 
 
 class _Record(NamedTuple):
@@ -67,22 +72,15 @@ def _text(raw: bytes) -> tuple[str, bool]:
 
 
 def _records(text: str, *, damaged: bool) -> Iterator[_Record]:
-    """Rows as they stand, empty ones, too. One that is quoted wrongly is taken to be a line long."""
-    lines = list(io.StringIO(text, newline=""))
-    done = 0
-    while done < len(lines):
-        start = done
-        reader = csv.reader((lines[i] for i in range(start, len(lines))), strict=True)
+    """Rows as they stand, empty ones, too: a line each, for a line break within a cell is refused anyway."""
+    for number, line in enumerate(io.StringIO(text, newline=""), 1):
         try:
-            for cells in reader:
-                done = start + reader.line_num
-                if not cells:
-                    continue
-                yield _Record(done, cells, _wrong_text(cells, damaged=damaged))
+            cells = next(csv.reader([line], strict=True), [])
         except csv.Error as error:
-            problem = f"{error}; quote texts from comma to comma, or export it again"
-            yield _Record(done + 1, _loosely(lines[done]), problem)
-            done += 1
+            yield _Record(number, _loosely(line), f"{error}; quote texts from comma to comma, or export it again")
+        else:
+            if cells:
+                yield _Record(number, cells, _wrong_text(cells, damaged=damaged))
 
 
 def _loosely(line: str) -> list[str]:
@@ -95,8 +93,6 @@ def _loosely(line: str) -> list[str]:
 def _wrong_text(cells: Iterable[str], *, damaged: bool) -> str:
     if any("\0" in cell for cell in cells):
         return "a zero byte, as in UTF-16 text; export it as UTF-8"
-    if any("\n" in cell or "\r" in cell for cell in cells):
-        return "a line break within a cell; quote texts from comma to comma, without line breaks"
     if damaged and any(_NO_CHARACTER in cell for cell in cells):
         return "not UTF-8 text; export it as UTF-8"
     return ""

@@ -32,6 +32,8 @@ class Account(Struct, frozen=True, kw_only=True):
     acknowledged: int
     """Decided, and the broker took the message."""
     jobs: int
+    unreadable: int
+    """Jobs in incoming or work that whoever audits may not read: how many joints they hold is not known."""
     delivered: int | None
     """Different event_ids in the capture; None without one."""
     problems: tuple[Problem, ...]
@@ -54,9 +56,15 @@ def audit(
         queued=sum(not verdict.acknowledged for verdict in verdicts),
         acknowledged=sum(verdict.acknowledged for verdict in verdicts),
         jobs=len({*held, *(job.content for job in found)}),
+        unreadable=_unreadable(found),
         delivered=None if events is None else len(events),
         problems=tuple(problems),
     )
+
+
+def _unreadable(found: Sequence[FoundJob]) -> int:
+    """Jobs in incoming or work into which whoever audits may not look: their joints are not counted."""
+    return sum(job.place in UNFINISHED and not job.content for job in found)
 
 
 def _in_hand(found: Sequence[FoundJob]) -> Iterator[tuple[FoundJob, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -114,7 +115,7 @@ def test_a_job_that_cannot_be_filed_holds_up_no_other_and_is_said(tmp_path: Path
     assert job is not None
     shutil.rmtree(job.folder)  # as good a reason as any why it cannot be moved
     spool.finish(job)
-    assert "stays in work until the next start" in str(left["L-1"])
+    assert "somebody took it out of work" in str(left["L-1"])
     second = spool.claim()
     assert second is not None
     assert second.folder.name == "L-2"
@@ -173,3 +174,56 @@ def test_what_was_left_and_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
     (tmp_path / "incoming" / "note.txt").unlink()
     spool.claim()
     assert left == [("note.txt", True), ("note.txt", False)]
+
+
+def test_a_folder_that_waits_its_turn_and_is_written_to_again_waits_anew(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = FolderSpool(tmp_path, settle_s=1.0, clock=clock)
+    for name in ("L-1", "L-2"):
+        write_job(tmp_path / "incoming", make_job(name), side=16)
+    assert spool.claim() is None
+    clock.now += 1.0
+    first = spool.claim()
+    assert first is not None
+    spool.finish(first)
+    (other,) = (tmp_path / "incoming").iterdir()
+    (other / "more").touch()
+    assert spool.claim() is None
+    clock.now += 1.0
+    second = spool.claim()
+    assert second is not None
+    assert second.folder.name == other.name
+
+
+@pytest.mark.parametrize("name", [".L-1", "L-1.tmp", "L-1.TMP"])
+def test_a_folder_that_stays_unfinished_is_told_of_and_so_is_its_end(name: str, tmp_path: Path) -> None:
+    clock, left = Clock(), dict[str, str | None]()
+    spool = FolderSpool(tmp_path, unfinished_s=60.0, clock=clock, left=left.__setitem__)
+    folder = tmp_path / "incoming" / name
+    folder.mkdir()
+    for now in (100.0, 159.0):
+        clock.now = now
+        assert spool.claim() is None
+        assert left == {}
+    clock.now = 160.0
+    assert spool.claim() is None
+    assert "unfinished for 1 minutes; rename it" in str(left[name])
+    folder.rmdir()
+    assert spool.claim() is None
+    assert left == {name: None}
+
+
+def test_a_finished_job_that_cannot_be_handed_back_keeps_none_of_the_others(tmp_path: Path) -> None:
+    left: dict[str, str | None] = {}
+    spool = FolderSpool(tmp_path, left=left.__setitem__)
+    for name in ("L-1", "L-2", "L-3"):
+        write_job(tmp_path / "done", make_job(name), side=16)
+    stuck = tmp_path / "done" / "L-2"
+    if subprocess.run(["chattr", "+i", str(stuck)], capture_output=True, check=False).returncode:
+        pytest.skip("no file here can be made immutable")
+    try:
+        assert spool.hand_back() == 2
+    finally:
+        subprocess.run(["chattr", "-i", str(stuck)], check=True)
+    assert "it cannot be inspected again" in str(left["L-2"])
+    assert sorted(path.name for path in (tmp_path / "incoming").iterdir()) == ["L-1", "L-3"]

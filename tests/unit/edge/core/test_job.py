@@ -99,6 +99,21 @@ def test_a_key_that_appears_twice_is_refused_and_no_joint_is_dropped() -> None:
     assert [joint.id for joint in salvage(doubled).joints] == ["J0.0", "J0.1"]
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"joints": [{"id": "A", "id": "B"}]}', ["B"]),
+        ('{"joints": [{"id": "Q"}], "joints": {}, "joints": [{"id": "A"}]}', ["A"]),
+        ('{"job_id": "1", "job_id": "2", "joints": [{"id": "A"}]}', ["A"]),
+    ],
+)
+def test_where_a_key_that_appears_twice_hides_something_that_is_said(text: str, named: list[str]) -> None:
+    found = salvage(text.encode())
+    assert [joint.id for joint in found.joints] == named
+    assert not found.whole
+    assert salvage(b'{"joints": [{"id": "A"}], "joints": [{"id": "B"}]}').whole
+
+
 def test_unknown_keys_are_named_once_and_ignored() -> None:
     manifest = document(make_job(joints=3))
     manifest["line"] = "3"

@@ -114,11 +114,15 @@ def test_a_pin_and_a_name_that_look_alike_stay_two_joints() -> None:
 
 def test_a_table_may_name_pins_types_and_the_board() -> None:
     heading = "component,pin,type,defect_type,xmin,ymin,xmax,ymax,image,serial,board_type"
-    job = job_of(table(heading + "\nJ5,3,BGA,x,1,2,3,4,01015400.jpg,S,T"))
+    job = job_of(table(heading + "\nJ5,3,BGA,x,1,2,3,4,01015400.jpg,S,T\n"))
     assert [(joint.id, joint.pin, joint.type) for joint in job.joints] == [("J5.3", "3", "BGA")]
     assert (job.board.serial, job.board.type) == ("S", "T")
 
 
+NINE = 'numberOfIndictedPins="9" boardRev'
+SECOND = XML[XML.index("  <ns1:BoardXML") : XML.index("</ns1:BoardTestXMLExport>")]
+PANEL = XML.replace("</ns1:BoardTestXMLExport>", SECOND + "</ns1:BoardTestXMLExport>").replace("SN001", "PANEL7")
+"""Two boards under the panel's one bar code, with the same pins on both."""
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
 
 
@@ -160,19 +164,43 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
         (xml(XML.replace("UTF-8", "no-such")), "not well-formed XML", 2),
         (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "without ComponentXML", 1),
         (xml(rois=ROIS + "J5, 12, 010154, 1, 2, 3, 4\n"), "J5.12 has two boxes", 2),
+        (xml(rois=ROIS[:-2]), "rois.csv: its last line has no end", 2),
+        (table(TABLE[:-1]), "its last line has no end", 3),
+        (table(TABLE.replace("358,01015401", "35")), "line 3: fewer cells than columns", 4),
+        (table(TABLE.replace("image\n", "image,serial\n").replace("5400.jpg\n", "5400.jpg,SN1\n")), "line 3: fewer", 4),
+        (
+            table(
+                TABLE.replace("\n", ",SN1\n").replace("image,SN1", "image,serial").replace("500.JPG,SN1", "500.JPG,")
+            ),
+            "serial: empty in some rows",
+            3,
+        ),
+        (xml(PANEL), "boards PANEL7, PANEL7 in one job", 4),
+        (xml(XML.replace('pin="1"', 'pin="1" Pin="2"')), "ns1:ComponentXML says designator pin Pin twice", 2),
+        (xml(XML.replace('SN001"', 'SN001" SerialNumber="SN002"')), "twice; export each once", 2),
+        (xml(XML.replace("IndictmentXML", "DefectXML")), "3 of its ComponentXML stand in no IndictmentXML", 0),
+        (
+            xml(XML.replace("testTime", 'numberOfIndictedPins="1" testTime').replace("boardRev", NINE)),
+            "numberOfIndictedPins says 9, but 2 are named",
+            2,
+        ),
         (table(""), "columns 'component', 'defect_type', 'image', 'xmin'", 0),
         (table(TABLE.replace("xmax", "XMIN")), "column 'xmin' stands there twice", 4),
         (xml(rois=ROIS.replace("ymax", "xmin")), "rois.csv: column 'xmin' stands there twice", 2),
         (table(TABLE.replace(",", ";")), "are missing; its columns are separated by ';'", 4),
         (table(TABLE.replace("01015500.JPG", "left.JPG")), "<view><two-digit slice>", 3),
-        (table(TABLE + 'J8,"open'), "line 6", 4),
+        (table(TABLE + 'J8,"open\n'), "line 6", 4),
         (table(TABLE.replace("J5,short", 'J5,"short', 1)), "line 2", 4),
         (table(TABLE.replace("J7", '"J7" 1')), "quote texts from comma to comma", 3),
         (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte", 3),
         (table(TABLE.replace("J5,short,412,300", "J5,short, or so,412,300", 1)), "line 2: more cells than columns", 4),
         (table(TABLE.replace("J7", "")), "line 5: component: empty", 3),
         (table(TABLE.replace("image\nJ5", "imageJ5", 1)), "column 'image' is missing", 3),
-        (table(TABLE.replace("01015400.jpg\nJ5,short", '"01015400.jpg\nJ5,short"', 1)), "line break within a cell", 3),
+        (
+            table(TABLE.replace("01015400.jpg\nJ5,short", '"01015400.jpg\nJ5,short"', 1)),
+            "line 2: unexpected end of data",
+            4,
+        ),
         (table(TABLE.replace(",01015500.JPG", "")), "line 5: fewer cells than columns", 3),
         (xml(XML.replace("Open", "&#" + "9" * 5_000 + ";")), "not well-formed XML", 2),
         (
@@ -255,6 +283,16 @@ def test_where_joints_may_be_missing_that_is_said(told: Reading, unread: str) ->
     assert unread in told.unread
 
 
+def test_a_table_that_was_cut_within_a_row_says_so_wherever_that_was() -> None:
+    """Cut after a row's end, with its line break, it looks like a shorter table: that nobody can see."""
+    for cut in range(1, len(TABLE)):
+        told = table(TABLE[:cut])
+        assert told.problem or TABLE[cut - 1] == "\n"
+        assert told.unread or TABLE[cut - 1] == "\n"
+    for cut in range(1, len(ROIS)):
+        assert xml(rois=ROIS[:cut]).problem or ROIS[cut - 1] == "\n"
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -267,9 +305,10 @@ def test_where_joints_may_be_missing_that_is_said(told: Reading, unread: str) ->
         (
             TABLE.splitlines()[0] + "\n" + "".join(f"J5,x,{i},2,9000000,4,01015400.jpg\n" for i in range(20_000))
         ).encode(),
+        TABLE.splitlines()[0].encode() + b"\n" + b'J5","x\n' * 100_000,
         b'{"joints": [' + b'{"id": 0},' * 40_000 + b'{"id": 0}]}',
     ],
-    ids=["open tag", "attribute", "quotes", "values", "boards", "columns", "one component", "one id"],
+    ids=["open tag", "attribute", "quotes", "values", "boards", "columns", "one component", "quoted", "one id"],
 )
 def test_the_time_that_reading_takes_grows_as_the_document_does(raw: bytes) -> None:
     """Each would take minutes where a reader looks at everything once more for each thing that it finds."""

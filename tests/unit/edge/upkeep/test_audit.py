@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.commands.audit import as_text
 from edge.core.job import NamedJoint
 from edge.core.places import JobState, Place
 from edge.core.salvage import Salvage
@@ -51,6 +52,16 @@ def test_a_sound_world_has_no_problems_and_every_joint_in_one_state() -> None:
     assert account.problems == ()
     assert (account.jobs, account.waiting, account.queued, account.acknowledged) == (3, 3, 1, 2)
     assert account.delivered == 2
+
+
+def test_waiting_jobs_that_may_not_be_read_are_counted() -> None:
+    world = World()
+    for place in (Place.INCOMING, Place.WORK):
+        world.found.append(FoundJob(place, "L8", "", Salvage(None, None, ()), "Permission denied for this user"))
+    account = audit(world.found, world.held, None)
+    assert account.unreadable == 2
+    assert "2 waiting jobs, for this user" in as_text(account)
+    assert "unreadable" not in as_text(audit(World().found, world.held, None))
 
 
 def test_a_job_whose_verdicts_were_forgotten_is_accounted_for() -> None:
