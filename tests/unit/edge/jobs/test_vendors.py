@@ -5,63 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.core.job import Job, parse_manifest
-from edge.core.salvage import salvage
 from edge.jobs.joint_table import read_joint_table
 from edge.jobs.result_xml import read_result_xml
 from edge.jobs.vendors import JobDefaults, Reading
-
-FILES = ["01015400.jpg", "01015401.jpg", "01015500.JPG", "Thumbs.db", "result.xml", "rois.csv"]
-XML = """<?xml version="1.0" encoding="UTF-8"?>
-<ns1:BoardTestXMLExport xmlns:ns1="http://tempuri.org/BoardTestXMLExport.xsd" testTime="2026-11-21T08:15:30Z">
-  <ns1:BoardXML serialNumber="SN001" boardType="MB-7" boardRevision="B"/>
-  <ns1:StationXML testerName="V810-8086S2" stage="v810"/>
-  <ns1:TestXML name="J5">
-    <ns1:IndictmentXML algorithm="PTH" indictmentType="Insufficient" jointType="PTH">
-      <ns1:RepairActionXML repairStatus="False Call"/>
-      <ns1:ComponentXML designator="J5" pin="12" packageId="DIP"/>
-    </ns1:IndictmentXML>
-  </ns1:TestXML>
-  <ns1:TestXML name="J6">
-    <ns1:IndictmentXML indictmentType="Open">
-      <ns1:ComponentXML designator="J6" pin="1"/>
-    </ns1:IndictmentXML>
-  </ns1:TestXML>
-  <ns1:TestXML name="J5"><ns1:IndictmentXML indictmentType="Void" jointType="PTH">
-      <ns1:ComponentXML designator="J5" pin="12"/></ns1:IndictmentXML></ns1:TestXML>
-</ns1:BoardTestXMLExport>
-"""
-ROIS = """Designator, Pin, View, xmin, ymin, xmax, ymax
-J5, 12, 010154, 412, 300, 470, 358
-J6, 1, 010155, 10, 20, 40, 50
-J9, 9, 010155, 1, 2, 3, 4
-"""
-TABLE = """component,defect_type,xmin,ymin,xmax,ymax,image
-J5,short,412,300,470,358,01015400.jpg
-J5,short,412,300,470,358,01015401.jpg
-J5,missing,10,20,40,50,01015400.jpg
-J7,normal,1,2,3,4,01015500.JPG
-"""
+from tests.support.exports import BOMB, FILES, NINE, PANEL, ROIS, TABLE, XML, names, table, xml
 
 
 def job_of(told: Reading) -> Job:
     assert told.problem == ""
     return parse_manifest(json.dumps(told.document).encode()).job
-
-
-def names(told: Reading) -> list[str]:
-    return [joint.id for joint in salvage(json.dumps(told.document).encode()).joints]
-
-
-def xml(text: str = XML, rois: str | None = ROIS, files: list[str] = FILES) -> Reading:
-    return read_result_xml(text.encode(), None if rois is None else rois.encode(), files, JobDefaults())
-
-
-def table(text: str = TABLE, unsaid: JobDefaults = JobDefaults("PTH")) -> Reading:  # noqa: B008 - frozen
-    return read_joint_table(text.encode(), "L7-5", FILES, unsaid)
 
 
 def test_a_result_xml_and_its_boxes_make_a_job() -> None:
@@ -117,13 +71,6 @@ def test_a_table_may_name_pins_types_and_the_board() -> None:
     job = job_of(table(heading + "\nJ5,3,BGA,x,1,2,3,4,01015400.jpg,S,T\n"))
     assert [(joint.id, joint.pin, joint.type) for joint in job.joints] == [("J5.3", "3", "BGA")]
     assert (job.board.serial, job.board.type) == ("S", "T")
-
-
-NINE = 'numberOfIndictedPins="9" boardRev'
-SECOND = XML[XML.index("  <ns1:BoardXML") : XML.index("</ns1:BoardTestXMLExport>")]
-PANEL = XML.replace("</ns1:BoardTestXMLExport>", SECOND + "</ns1:BoardTestXMLExport>").replace("SN001", "PANEL7")
-"""Two boards under the panel's one bar code, with the same pins on both."""
-BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
 
 
 @pytest.mark.parametrize(
@@ -254,75 +201,3 @@ def test_joints_of_another_encoding_are_named_and_not_judged(encoding: str) -> N
     ):
         assert read.problem
         assert len(names(read)) in {2, 3}
-
-
-@pytest.mark.parametrize(
-    ("told", "unread"),
-    [
-        (xml(), ""),
-        (table(), ""),
-        (xml(XML[:-80]), "not well-formed XML"),
-        (xml(XML.replace('"Open"', '"Open & shut"')), "not well-formed XML"),
-        (xml(XML.replace("<ns1:Board", BOMB + "<ns1:Board", 1)), "document type declaration"),
-        (xml(XML.replace("<ns1:BoardXML", '<ns1:BoardXML numberOfIndictedPins="3"')), "numberOfIndictedPins says 3"),
-        (xml(XML.replace("<ns1:BoardXML", '<ns1:BoardXML numberofindictedpins="3"')), "numberOfIndictedPins says 3"),
-        (xml(XML.replace(" testTime", ' numberOfIndictedPins="1,200" testTime')), "is no plain number"),
-        (xml(XML.replace(" testTime", f' numberOfDefects="{"9" * 5_000}" testTime')), "is no plain number"),
-        (xml(XML.replace('<ns1:ComponentXML designator="J6" pin="1"/>', "")), "1 of its IndictmentXML name no pin"),
-        (xml(""), "not well-formed XML"),
-        (table(""), "are missing"),
-        (table(TABLE[TABLE.index("J5") :]), "are missing"),
-        (table(TABLE.splitlines()[0] + "\n"), ""),
-        (table(TABLE.replace("01015400.jpg\nJ5", "01015400.jpgJ5", 1)), "line 2: more cells than columns"),
-        (table(TABLE.replace("J7", "J7\0")), "line 5: a zero byte"),
-        (table(TABLE.replace("J7,normal,1", "J7,normal,one")), ""),
-    ],
-)
-def test_where_joints_may_be_missing_that_is_said(told: Reading, unread: str) -> None:
-    assert bool(told.unread) == bool(unread)
-    assert unread in told.unread
-
-
-def test_a_table_that_was_cut_within_a_row_says_so_wherever_that_was() -> None:
-    """Cut after a row's end, with its line break, it looks like a shorter table: that nobody can see."""
-    for cut in range(1, len(TABLE)):
-        told = table(TABLE[:cut])
-        assert told.problem or TABLE[cut - 1] == "\n"
-        assert told.unread or TABLE[cut - 1] == "\n"
-    for cut in range(1, len(ROIS)):
-        assert xml(rois=ROIS[:cut]).problem or ROIS[cut - 1] == "\n"
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"<" + b"A" * 400_000,
-        b"<a " + b"A" * 400_000 + b">",
-        b"<a '" * 100_000,
-        b'<a b="' * 100_000,
-        b"<BoardTestXMLExport>" + b'<BoardXML serialNumber="1"/>' * 20_000,
-        b"," * 100_000 + b"\n" + b"a\n" * 20_000,
-        (
-            TABLE.splitlines()[0] + "\n" + "".join(f"J5,x,{i},2,9000000,4,01015400.jpg\n" for i in range(20_000))
-        ).encode(),
-        TABLE.splitlines()[0].encode() + b"\n" + b'J5","x\n' * 100_000,
-        b'{"joints": [' + b'{"id": 0},' * 40_000 + b'{"id": 0}]}',
-    ],
-    ids=["open tag", "attribute", "quotes", "values", "boards", "columns", "one component", "quoted", "one id"],
-)
-def test_the_time_that_reading_takes_grows_as_the_document_does(raw: bytes) -> None:
-    """Each would take minutes where a reader looks at everything once more for each thing that it finds."""
-    read_result_xml(raw, raw, FILES, JobDefaults())
-    read_joint_table(raw, "L7", FILES, JobDefaults())
-    salvage(raw)
-
-
-@given(st.binary(max_size=400))
-def test_no_bytes_break_the_readers(raw: bytes) -> None:
-    for told in (
-        read_result_xml(raw, raw, FILES, JobDefaults()),
-        read_joint_table(raw, "x", FILES, JobDefaults()),
-        read_result_xml(XML.encode()[: len(raw)] + raw, ROIS.encode() + raw, FILES, JobDefaults()),
-        read_joint_table(TABLE.encode() + raw, "x", FILES, JobDefaults()),
-    ):
-        names(told)
