@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from edge.commands.tail import add_tail
 from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
 
+_NOBODY_READS = 141
+"""As shells have it for a program that a broken pipe ended: whether all was well nobody has read."""
 _EXIT_CODES = (
     "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal"
 )
@@ -27,18 +31,27 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; errors become one sentence on stderr and an exit code."""
     arguments = parser().parse_args(words)
     set_up_logging("debug" if arguments.debug else arguments.log_level)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that a terminal cannot show are written out
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return int(arguments.action(arguments))
+        return _done(arguments)
     except AxiError as error:
         return _failed(error, error.exit_code, debug=arguments.debug)
     except KeyboardInterrupt:
         print("axi-edge: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it is flushed in vain at the end
+        return _NOBODY_READS
     except OSError as error:
         return _failed(error, AxiError.exit_code, debug=arguments.debug)
+
+
+def _done(arguments: argparse.Namespace) -> int:
+    code = int(arguments.action(arguments))
+    sys.stdout.flush()  # here, where a reader that has gone is noticed
+    return code
 
 
 def _failed(error: Exception, code: int, *, debug: bool) -> int:

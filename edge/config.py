@@ -50,7 +50,7 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
 
 
 class JournalSettings(Struct, frozen=True, kw_only=True):
-    path: str = "/var/lib/axi-edge/journal.db"
+    path: Annotated[str, Meta(min_length=1)] = "/var/lib/axi-edge/journal.db"
 
 
 class RouteSettings(Struct, frozen=True, kw_only=True):
@@ -111,7 +111,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
     version: Literal["5", "3.1.1"] = "5"
     client_id: Annotated[str, Meta(max_length=128)] = ""
-    username: str = ""
+    username: Annotated[str, Meta(max_length=1_024)] = ""
     password_file: str = ""
     ca_file: str = ""
     cert_file: str = ""

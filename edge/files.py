@@ -59,6 +59,14 @@ def read_regular(path: Path, limit: int) -> bytes:
     return content
 
 
+def read_plain(path: Path, limit: int = 16 * 1024 * 1024) -> bytes:
+    """``read_regular``, of what a link points to, too: for files whose names people choose. Raises OSError."""
+    try:
+        return read_regular(path.resolve(strict=True), limit)
+    except RuntimeError as error:  # links that run in circles
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+
+
 def encoding_of(raw: bytes) -> str:
     """Of text: UTF-16 where its byte order mark says so, else UTF-8, with or without one."""
     return "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"

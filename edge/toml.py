@@ -26,11 +26,21 @@ def load_toml(path: Path, kind: type[S]) -> S:
         document = tomllib.loads(as_utf8(path.read_bytes()).decode())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of text, and of numbers that Python does not read
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    _require_text(document, path)
     for part in parts(document, kind):
         _check(part, path)
     return _converted(document, kind, path)
+
+
+def _require_text(value: Any, path: Path, where: str = "") -> None:
+    """Raises ConfigError for a zero character, which no path and no name may have."""
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{path}: [{where}]: a zero character; remove it")
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        _require_text(each, path, f"{where}.{key}".strip("."))
 
 
 def toml_text(document: Mapping[str, Mapping[str, str | float | bool]]) -> str:

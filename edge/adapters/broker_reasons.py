@@ -10,6 +10,12 @@ _REMEDIES = {
     "bad user name or password": "correct [mqtt] username and password_file",
     "not authorized": "correct [mqtt] username and password_file, or let that user in at the broker",
     "unsupported protocol version": "set [mqtt] version to one that the broker speaks",
+    "quota exceeded": "raise the quota at the broker",
+    "use another server": "set [mqtt] host to the server that the broker names",
+    "server moved": "set [mqtt] host to the server that the broker names",
+    "connection rate exceeded": "wait, or let this client connect more often at the broker",
+    "receive maximum exceeded": "lower [mqtt] window",
+    "session taken over": "give each client an id of its own",
     "server busy": "wait, or make room at the broker",
     "server unavailable": "wait, or look after the broker",
     "banned": "ask whoever runs the broker",
@@ -17,7 +23,7 @@ _REMEDIES = {
 }
 
 
-def remedy_for(said: str) -> str:
-    """``said``: the reason code, in words (MQTT 5, section 2.4)."""
+def remedy_for(said: str, otherwise: str = "check [mqtt] version, username and password_file") -> str:
+    """``said``: the reason code, in words (MQTT 5, section 2.4). ``otherwise``: where nothing better is known."""
     found = (remedy for reason, remedy in _REMEDIES.items() if reason in said.casefold())
-    return next(found, "check [mqtt] version, username and password_file")
+    return next(found, otherwise)

@@ -13,16 +13,15 @@ import struct
 import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.adapters.broker_reasons import remedy_for
+from edge.adapters.mqtt_client import BrokerSettings, plain_client
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
 from edge.reporting.ports import Command, CommandTopics, Outcome
@@ -33,23 +32,6 @@ _NO_LIMIT = 65_535
 _LARGEST_PACKET = 268_435_455
 _HEADROOM = 64
 """Bytes of a PUBLISH packet besides topic and payload, generously."""
-
-
-class BrokerSettings(NamedTuple):
-    """How to reach the broker. ``password`` has been read from its file already."""
-
-    host: str
-    port: int
-    client_id: str
-    version: str
-    keepalive_s: int
-    timeout_s: float
-    username: str | None = None
-    password: str | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    producer: str = "axi-edge"
 
 
 @lru_cache(maxsize=16)  # the same for all verdicts, and slow to make
@@ -77,6 +59,7 @@ class MqttSession:
         self._answers: dict[int, Outcome] = {}
         self._in_flight = _NO_LIMIT  # more than the broker's receive maximum would be a protocol error
         self._largest = _LARGEST_PACKET
+        self._refusal = ""
         try:
             self._client = self._new_client(will)
             self._client.connect(settings.host, settings.port, settings.keepalive_s, **self._fresh())
@@ -113,7 +96,7 @@ class MqttSession:
 
     def _start(self, message: Message) -> int | None:
         """The message's id, or None for what the broker or the protocol cannot carry."""
-        if len(message.payload) + len(message.topic) > self.largest:
+        if len(message.payload) + len(message.topic) + len(message.correlation or b"") > self.largest:
             log.error("message larger than the broker takes", extra={"topic": message.topic})
             return None
         try:
@@ -139,7 +122,13 @@ class MqttSession:
     @property
     def largest(self) -> int:
         """Bytes that a message and its topic may have."""
-        return self._largest - _HEADROOM
+        return max(0, self._largest - _HEADROOM)
+
+    @property
+    def refusal(self) -> str:
+        """Why the broker took the last of those messages not that it did not take, in its words."""
+        with self._changed:
+            return self._refusal
 
     @property
     def ended(self) -> str:
@@ -153,7 +142,7 @@ class MqttSession:
         self._client.loop_stop()
 
     def _new_client(self, will: Message) -> paho.Client:
-        client = _plain_client(self._settings, reconnect=False)
+        client = plain_client(self._settings, reconnect=False)
         client.max_inflight_messages_set(0)  # unlimited here: publish() itself keeps to what the broker takes
         client.max_queued_messages_set(0)
         client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
@@ -197,6 +186,7 @@ class MqttSession:
         if code.is_failure:
             log.warning("broker refused a message", extra={"problem": str(code)})
         with self._changed:
+            self._refusal = str(code) if code.is_failure else self._refusal
             self._answers[mid] = Outcome.REFUSED if code.is_failure else Outcome.ACKNOWLEDGED
             self._changed.notify_all()
 
@@ -240,28 +230,33 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
     Raises BrokerUnavailable when the first connection fails or the broker does not let us subscribe.
     """
     arrived: queue.SimpleQueue[tuple[str, bytes] | BrokerUnavailable] = queue.SimpleQueue()
+    answered = threading.Event()
     where = f"broker {settings.host}:{settings.port}"
 
     def connected(client: paho.Client, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
         if code.is_failure:
-            arrived.put(BrokerUnavailable(f"{where}: refused: {code}; check [mqtt] username and password_file"))
+            arrived.put(BrokerUnavailable(f"{where}: refused: {code}; {remedy_for(str(code))}"))
+            answered.set()
         else:
             client.subscribe(topics, qos=1)
 
     def subscribed(_client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
         if any(code.is_failure for code in codes):
             arrived.put(BrokerUnavailable(f"{where}: may not subscribe to {topics}; check its access rules"))
+        answered.set()
 
-    client = _plain_client(settings)
+    client = plain_client(settings)
     client.on_connect = connected
     client.on_subscribe = subscribed
     client.on_message = lambda _client, _data, message: arrived.put((message.topic, bytes(message.payload)))
     try:
         client.connect(settings.host, settings.port, settings.keepalive_s)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, struct.error) as error:
         raise BrokerUnavailable(f"{where}: {error}; check [mqtt] and the network") from error
     client.loop_start()
     try:
+        if not answered.wait(settings.timeout_s):
+            raise BrokerUnavailable(f"{where}: no answer in time; {remedy_for('')}")
         while True:
             found = arrived.get()
             if isinstance(found, BrokerUnavailable):
@@ -270,25 +265,3 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-def _plain_client(settings: BrokerSettings, *, reconnect: bool = True) -> paho.Client:
-    """A client with protocol, login and TLS as configured."""
-    five = settings.version == "5"
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=settings.client_id,
-        protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-        clean_session=None if five else True,
-        reconnect_on_failure=reconnect,
-    )
-    client.connect_timeout = settings.timeout_s
-    if settings.username is not None:
-        client.username_pw_set(settings.username, settings.password)
-    if settings.ca_file is not None:
-        client.tls_set(
-            str(settings.ca_file),
-            str(settings.cert_file) if settings.cert_file else None,
-            str(settings.key_file) if settings.key_file else None,
-        )
-    return client

@@ -15,6 +15,7 @@ from pathlib import Path
 from edge.adapters.settling import Settling
 from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
+from edge.core.job import printable
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
 from edge.files import below, free_name, lengthened, move_durably, remove_tree, write_durably
@@ -263,10 +264,12 @@ def survey(root: Path) -> Iterator[FoundJob]:
             except FileNotFoundError:
                 continue  # moved on since it was listed
             except OSError as error:
-                yield FoundJob(place, folder.name, "", Salvage(None, None, ()), f"{error.strerror} for this user")
+                yield FoundJob(
+                    place, printable(folder.name), "", Salvage(None, None, ()), f"{error.strerror} for this user"
+                )
             else:
                 found = salvage(job.manifest)
-                yield FoundJob(place, folder.name, job.content, found, unread_of(job, found))
+                yield FoundJob(place, printable(folder.name), job.content, found, unread_of(job, found))
 
 
 def _job_folders(place: Path) -> Iterator[Path]:

@@ -26,9 +26,10 @@ from edge.core.errors import BundleRefused
 from edge.core.job import Roi
 from edge.core.payloads import ModelRef
 from edge.core.preprocess import Grey, Patch
-from edge.files import digest_bytes, digest_file, move_durably, write_durably
+from edge.files import digest_bytes, digest_file, move_durably, read_plain, write_durably
 
 MODEL, CARD, GOLDEN, SIGNATURE = "model.tflite", "card.json", "golden.npz", "SIGNATURE"
+_LARGEST_FILE = 1024**3
 
 
 class GoldenJoint(NamedTuple):
@@ -128,7 +129,7 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path, _LARGEST_FILE)
     except OSError as error:
         raise BundleRefused(f"{path}: {error.strerror or error}; give the folder of a whole bundle") from error
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge.core.errors import BundleRefused, ConfigError
+from edge.files import read_plain
 
 _SIGNED_AS = b"axi-bundle/1\n"
 
@@ -23,7 +24,7 @@ _SIGNED_AS = b"axi-bundle/1\n"
 def load_public_key(path: Path) -> Ed25519PublicKey:
     """Read a PEM public key. Raises ConfigError."""
     try:
-        key = load_pem_public_key(path.read_bytes())
+        key = load_pem_public_key(read_plain(path))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not readable as a PEM public key ({error}); point to an Ed25519 key") from error
     if not isinstance(key, Ed25519PublicKey):
@@ -34,7 +35,7 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
 def load_private_key(path: Path) -> Ed25519PrivateKey:
     """Read an unencrypted PEM private key. Raises ConfigError."""
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(read_plain(path), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: not readable as a PEM private key ({error}); point to an Ed25519 key") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -57,7 +58,7 @@ def verify(path: Path, raw_card: bytes, key: Ed25519PublicKey) -> None:
     if not path.is_file():
         raise BundleRefused(f"{path}: missing, but a public key is pinned; sign the bundle with axi-convert build")
     try:
-        scheme, _, encoded = path.read_bytes().strip().partition(b" ")
+        scheme, _, encoded = read_plain(path).strip().partition(b" ")
         if scheme != b"ed25519":
             raise BundleRefused(f"{path}: scheme {scheme[:20]!r} is not ed25519; sign the bundle again")
         key.verify(base64.b64decode(encoded, validate=True), _SIGNED_AS + raw_card)

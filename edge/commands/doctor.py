@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from edge.config import Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.places import Place
 from edge.daemon.broker import try_broker
+from edge.files import read_plain
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.upkeep.disks import in_words, is_short
@@ -45,10 +46,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _bundle(settings)
     yield from _certificates(settings)
     yield _broker(settings)
-    yield _spool(settings)
-    yield _journal(Path(settings.journal.path))
-    for what, path in (("disk spool", settings.spool.path), ("disk journal", settings.journal.path)):
-        yield _disk(what, Path(path), settings.health.min_free_mb)
+    spool, journal, least = Path(settings.spool.path), Path(settings.journal.path), settings.health.min_free_mb
+    yield _guarded("spool", lambda: _spool(spool))
+    yield _guarded("journal", lambda: _journal(journal))
+    yield _guarded("disk spool", lambda: _disk("disk spool", spool, least))
+    yield _guarded("disk journal", lambda: _disk("disk journal", journal, least))
     yield _clock()
 
 
@@ -125,19 +127,30 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
         if not path:
             continue
         try:
-            certificates = load_pem_x509_certificates(Path(path).read_bytes())
-            ends = min(certificate.not_valid_after_utc for certificate in certificates)
+            certificates = load_pem_x509_certificates(read_plain(Path(path)))
+            last = [certificate.not_valid_after_utc for certificate in certificates]
         except (OSError, ValueError) as error:
             yield Finding("certificate", Health.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
             continue
-        left = (ends - utc_now()).days
+        # Of several authorities one is enough; of a chain of ours the first to end ends it.
+        ends = max(last) if key == "ca_file" else min(last)
+        left, expired = (ends - utc_now()).days, sum(end < utc_now() for end in last)
         health = Health.FAIL if left < 0 else Health.WARN if left < _RENEW_DAYS else Health.OK
         remedy = "" if health is Health.OK else "; renew it" if left >= 0 else "; it has expired: renew it"
+        if health is not Health.FAIL and expired:
+            health, remedy = Health.WARN, f"; {expired} of {len(last)} in it have expired: remove them"
         yield Finding("certificate", health, f"[mqtt] {key}: {path}: valid until {ends:%Y-%m-%d}{remedy}")
 
 
-def _spool(settings: Settings) -> Finding:
-    root = Path(settings.spool.path)
+def _guarded(what: str, find: Callable[[], Finding]) -> Finding:
+    """What one path ends in keeps none of the other findings."""
+    try:
+        return find()
+    except OSError as error:
+        return Finding(what, Health.FAIL, f"{error}; correct its path")
+
+
+def _spool(root: Path) -> Finding:
     present = [root / place for place in Place if (root / place).is_dir()]
     for folder in [_nearest(root), *present]:
         if not folder.is_dir():
@@ -150,6 +163,8 @@ def _spool(settings: Settings) -> Finding:
 
 
 def _journal(path: Path) -> Finding:
+    if path.is_dir():
+        return Finding("journal", Health.FAIL, f"{path}: a folder, not a file; correct [journal] path")
     if path.exists():
         try:
             held = totals(path)

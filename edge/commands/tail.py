@@ -45,17 +45,18 @@ def follow(settings: Settings, *, as_json: bool) -> None:
 def _decoded(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return raw.decode("utf-8", "backslashreplace")
 
 
 def readable(topic: str, payload: Any) -> str:
-    """One line for a person."""
+    """One line for a person; what is no message of ours as it stands. Control characters are written out."""
     kind = str(payload.get("schema", "")).partition("/")[0] if isinstance(payload, dict) else ""
-    in_words = _IN_WORDS.get(kind)
-    if in_words is None:
-        return f"{topic}: {msgspec.json.encode(payload).decode()}"
-    return f"{str(payload['time'])[11:23]}  {in_words(payload)}"
+    line = f"{topic}: {msgspec.json.encode(payload).decode()}"
+    if kind in _IN_WORDS:
+        with suppress(LookupError, TypeError, ValueError, AttributeError):  # anybody may publish there
+            line = f"{str(payload['time'])[11:23]}  {_IN_WORDS[kind](payload)}"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def _verdict(message: Any) -> str:

@@ -9,16 +9,21 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge import __version__
-from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.broker_reasons import remedy_for
+from edge.adapters.mqtt import MqttSession
+from edge.adapters.mqtt_client import BrokerSettings
 from edge.config import MqttSettings, Settings
 from edge.core.errors import BrokerUnavailable, ConfigError
 from edge.core.job import Board, Job, MachineCall, NamedJoint
 from edge.core.payloads import ModelRef
 from edge.core.verdict import Call, Decision, Verdict
 from edge.core.wire import Encoder, Message, Topics
+from edge.files import read_plain
 from edge.reporting.ports import Outcome
 
 _LONG_NAME = 64
+_LONGEST_PASSWORD = 65_535
+"""Bytes (MQTT)."""
 
 
 def broker_settings(settings: Settings) -> BrokerSettings:
@@ -57,7 +62,7 @@ def _require_open_key(path: str) -> None:
     if not path:
         return
     try:
-        load_pem_private_key(Path(path).read_bytes(), None)
+        load_pem_private_key(read_plain(Path(path)), None)
     except TypeError as error:
         remedy = f"store it without a passphrase (openssl pkey -in {path} -out ...), readable for the daemon alone"
         raise ConfigError(f"[mqtt] key_file: {path}: is encrypted; {remedy}") from error
@@ -69,7 +74,7 @@ def _password(path: str) -> str | None:
     if not path:
         return None
     try:
-        return Path(path).read_text("utf-8").strip("\r\n")
+        return read_plain(Path(path), _LONGEST_PASSWORD).decode().strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"[mqtt] password_file: {path}: {error}; name a readable file") from error
 
@@ -82,7 +87,8 @@ def try_broker(settings: Settings) -> str:
     """Connect once under a client id of its own, publish under ``<base>/check``, and leave. '' or what is wrong.
 
     The Will is retained, as the daemon's is, and a clean goodbye sends none; the retained status is the daemon's and is
-    not touched. What is published is as large as a verdict may well be. An MQTT 3.1.1 broker acknowledges what it
+    not touched, nor are the topics of verdicts, which others listen to: rights to those alone are not seen. What is
+    published is as large as a verdict may well be. An MQTT 3.1.1 broker acknowledges what it
     throws away, so only version 5 shows missing access rights and limits.
     """
     broker = broker_settings(settings)
@@ -94,16 +100,28 @@ def try_broker(settings: Settings) -> str:
     except BrokerUnavailable as error:
         return str(error)
     outcome, largest = session.publish([probe]), session.largest
+    said = session.refusal or session.ended
     session.close()
+    where = f"broker {broker.host}:{broker.port}"
     if outcome == [Outcome.ACKNOWLEDGED]:
         return ""
     if len(probe.payload) > largest:
         limit = f"takes no message over {largest} bytes, and a verdict may have {len(probe.payload)}"
-        return f"broker {broker.host}:{broker.port} {limit}; raise its max_packet_size"
+        return f"{where} {limit}; raise its max_packet_size"
     answer = "refused" if outcome == [Outcome.REFUSED] else "did not acknowledge"
-    rights = f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+"
-    who = f"user {broker.username!r}" if broker.username else "this client"
-    return f"broker {broker.host}:{broker.port} {answer} a message to {probe.topic}; give {who} the right {rights}"
+    remedy = f"give {_who(broker)} the right {_rights(settings)}"
+    if not session.refusal:
+        remedy += ", and look at its limits on messages"
+    remedy = remedy if "not authorized" in said.casefold() else remedy_for(said, remedy)
+    return f"{where} {answer} a message to {probe.topic}{f' ({said})' if said else ''}; {remedy}"
+
+
+def _who(broker: BrokerSettings) -> str:
+    return f"user {broker.username!r}" if broker.username else "this client"
+
+
+def _rights(settings: Settings) -> str:
+    return f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+"
 
 
 def _full_verdict(settings: Settings) -> bytes:

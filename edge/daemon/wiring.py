@@ -15,7 +15,8 @@ from edge import __version__
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.store import Journal
-from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.mqtt import MqttSession
+from edge.adapters.mqtt_client import BrokerSettings
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
 from edge.core.job import printable

@@ -14,6 +14,8 @@ from edge.reporting.ports import Command
 log = logging.getLogger(__name__)
 
 _ANSWERS_EXPIRE_S = 300
+_LONGEST_CORRELATION = 256
+"""Bytes. An answer carries it back, and must not be larger than a broker takes."""
 
 
 class AnswerTopics(NamedTuple):
@@ -67,6 +69,9 @@ class CommandAnswers(NamedTuple):
     def answer(self, command: Command) -> None:
         """Answer at once; whatever takes time is only begun here. What comes too fast is let be."""
         if not self.pace.allows():
+            return
+        if len(command.correlation or b"") > _LONGEST_CORRELATION:
+            log.warning("command not answered: its correlation data is too long", extra={"op": command.op[:32]})
             return
         answer = self._answer(command.op)
         topic = self.allowed.topic_for(command)

@@ -114,7 +114,8 @@ class Reporting:
         taken = "taken over" in said.casefold()
         if taken or self._short >= _FLAPPING:
             why = "another client uses the same [mqtt] client_id" if taken else f"it ends at once ({said})"
-            remedy = "give each device an id of its own" if taken else "is [mqtt] client_id used twice?"
+            usual = "is [mqtt] client_id used twice, or does the broker limit what it takes? (axi-edge check)"
+            remedy = "give each device an id of its own" if taken else usual
             self._trouble(FLAPPING, f"the session with the broker does not last: {why}; {remedy}", on=True)
             return self._backoff.next_s()
         return None

@@ -13,7 +13,8 @@ import numpy as np
 
 from convert.lowering.passes.head import HEAD
 from edge.adapters.journal.store import Journal
-from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.mqtt import MqttSession
+from edge.adapters.mqtt_client import BrokerSettings
 from edge.core.card import Quantisation
 from edge.core.decide import decide
 from edge.core.features import FeatureSpec

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge.adapters.mqtt import BrokerSettings, MqttSession
+from edge.adapters.mqtt import MqttSession
+from edge.adapters.mqtt_client import BrokerSettings
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
 from edge.reporting.ports import Outcome, Session

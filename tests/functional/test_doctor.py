@@ -103,6 +103,22 @@ def soon_expired(device: Device) -> None:
     device.change("[mqtt]", f'[mqtt]\nca_file = "{Authority(device.work).file}"')
 
 
+def one_of_two_expired(device: Device) -> None:
+    old, _ = Authority(device.work).issue("old", days=-3)
+    valid, _ = Authority(device.work).issue("valid", days=100)
+    both = device.work / "both.pem"
+    both.write_bytes(old.read_bytes() + valid.read_bytes())
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{both}"')
+
+
+def journal_is_a_folder(device: Device) -> None:
+    (device.work / "journal.db").mkdir()
+
+
+def journal_of_a_long_name(device: Device) -> None:
+    device.change("journal.db", "j" * 300 + ".db")
+
+
 def spool_is_a_file(device: Device) -> None:
     shutil.rmtree(device.work / "spool")
     (device.work / "spool").write_text("not a folder")
@@ -121,11 +137,14 @@ def damaged_bundle(device: Device) -> None:
     ("fault", "what", "said"),
     [
         (wrong_password, "broker", "fail .*refused: .*username and password_file"),
-        (no_rights, "broker", "fail .*refused a message to acme/line3/axi1/check; give user 'dumb' the right"),
+        (no_rights, "broker", "fail .*refused a message to .*/check .Not authorized.; give user 'dumb' the right"),
         (nobody_there, "broker", "fail .*Connection refused"),
         (expired, "certificate", "fail .*old.pem: valid until .* it has expired: renew it"),
         (soon_expired, "certificate", "warn .*ca.pem: valid until .*; renew it"),
+        (one_of_two_expired, "certificate", "warn .*; 1 of 2 in it have expired: remove them"),
         (spool_is_a_file, "spool", "fail .*a file, not a folder"),
+        (journal_is_a_folder, "journal", "fail .*a folder, not a file; correct .journal. path"),
+        (journal_of_a_long_name, "journal", "fail .*File name too long.*correct its path"),
         (damaged_bundle, "bundle", "fail .*model.tflite: digest"),
     ],
 )

@@ -140,6 +140,8 @@ def failed(path: Path, error: Exception) -> JournalError:
         )
     if kind in _DAMAGED:
         return JournalDamaged(f"{path}: {error}; restart axi-edge: it sets the file aside and rebuilds from the spool")
+    if kind == sqlite3.SQLITE_CANTOPEN:
+        return JournalError(f"{path}: {error}; correct [journal] path: a file in a folder that this user may write to")
     return JournalError(
         f"{path}: {error}; check [journal] path and the disk, and keep the file: it holds unsent verdicts"
     )

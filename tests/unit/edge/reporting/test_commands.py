@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from edge.reporting.commands import AnswerPace, AnswerTopics
+from edge.core.wire import Message
+from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
 from edge.reporting.ports import Command
 
 USUAL = "plant/axi1/cmd/ping/response"
@@ -38,3 +41,19 @@ def test_answers_have_a_pace() -> None:
     assert sum(pace.allows() for _ in range(100)) == 10
     now = 100.0
     assert sum(pace.allows() for _ in range(100)) == 20
+
+
+@pytest.mark.parametrize(("length", "answered"), [(0, True), (256, True), (257, False), (60_000, False)])
+def test_a_command_of_long_correlation_data_is_not_answered(length: int, *, answered: bool) -> None:
+    sent: list[Message] = []
+    answers = CommandAnswers(
+        now=lambda: datetime(2026, 11, 27, tzinfo=UTC),
+        status=lambda: pytest.fail("not asked"),
+        metrics=lambda: None,
+        reload=lambda: None,
+        publish=sent.append,
+        allowed=AnswerTopics("plant/axi1/cmd"),
+        pace=AnswerPace(lambda: 0.0),
+    )
+    answers.answer(Command("ping", USUAL, bytes(length)))
+    assert [message.topic for message in sent] == [USUAL] * answered
