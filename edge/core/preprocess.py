@@ -3,14 +3,15 @@
 Source: Zhang et al., Algorithm 1. The paper leaves rounding, resampling and box convention open; our reading is
 half-open boxes, the crop side rounded to the nearest integer (ties up), the frame size taken from the image, and
 area resampling. Resampling is done in exact integer arithmetic (every sum stays below 2**53, or 2**24 in the
-float32 path), so the patch is bit-identical on every processor and library version.
+float32 path), so the patch is bit-identical on every processor and library version. A cell of the patch overlaps few
+source pixels, so the weights lie in a band, which is multiplied a block at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -25,6 +26,8 @@ Slices = Mapping[int, Grey]
 """The slices of a view by index, all of one shape."""
 Patch = NDArray[np.uint8]
 """One joint: uint8, shape (size, size, channels), slice k in channel k."""
+_BLOCK = 16
+"""Cells that are resampled at once: fewer would be many small products, more have weights that are mostly zero."""
 LEAST_CONTRAST = 4
 """Grey levels that even the dullest slice of an X-ray joint spans; less means that nothing was exposed there."""
 
@@ -129,18 +132,69 @@ def prepare(spec: PreprocessSpec, slices: Slices, roi: Roi) -> Patch:
     if seen is None:
         return patch
     x0, y0, x1, y1 = seen
-    stack = np.stack([image[y0:y1, x0:x1] for image in slices.values()])
-    rows = _area_weights(crop.side, spec.size, y0 - crop.y, y1 - crop.y)
-    columns = _area_weights(crop.side, spec.size, x0 - crop.x, x1 - crop.x)
-    # Every product and sum below is an integer that the float type holds exactly, in whatever order BLAS adds.
-    sums = rows @ stack.astype(rows.dtype) @ columns.T
-    area = crop.side * crop.side
-    integers = sums.astype(np.int64 if rows.dtype == np.float64 else np.int32)
-    patch[..., list(slices)] = np.moveaxis((2 * integers + area) // (2 * area), 0, -1)
+    cuts = [image[y0:y1, x0:x1] for image in slices.values()]
+    down = _bands(crop.side, spec.size, y0 - crop.y, y1 - crop.y)
+    across = _bands(crop.side, spec.size, x0 - crop.x, x1 - crop.x)
+    resampled = _resampled(cuts, spec.size, crop.side, down, across)
+    for number, index in enumerate(slices):
+        patch[..., index] = resampled[:, number]
     return patch
 
 
+def _resampled(cuts: Sequence[Grey], size: int, side: int, down: Bands, across: Bands) -> NDArray[np.uint8]:
+    """Area means of what lies inside the frame, uint8 (size, cuts, size), rounded half up."""
+    (height, width), count = cuts[0].shape, len(cuts)
+    # One piece of memory for all three: several large ones are handed back to the system, and cleared, each time.
+    first, second = count * height * width, count * (height + size) * width
+    room = np.empty(second + count * size * size, down[0].weights.dtype)
+    pixels, partly = room[:first].reshape(height, count, width), room[first:second].reshape(size, count * width)
+    for number, cut in enumerate(cuts):
+        pixels[:, number] = cut
+    rows = pixels.reshape(height, count * width)
+    # Every product and sum below is an integer that the float type holds exactly, in whatever order BLAS adds.
+    for band in down:
+        np.matmul(band.weights, rows[band.pixels], out=partly[band.cells])
+    columns, whole = partly.reshape(size * count, width), room[second:].reshape(size * count, size)
+    for band in across:
+        np.matmul(columns[:, band.pixels], band.weights.T, out=whole[:, band.cells])
+    return _rounded(whole, side * side).reshape(size, count, size)
+
+
+def _rounded(sums: NDArray[np.floating[Any]], area: int) -> NDArray[np.uint8]:
+    """``sums`` / ``area``, half up. In float32 ``area`` is at most 2**16, so that a quotient below a half is at least
+    one step of float32 below it (2**-16 from 128 on), and stays there as it is rounded.
+    """
+    if sums.dtype == np.float32:
+        sums /= np.float32(area)
+        sums += np.float32(0.5)
+        return sums.astype(np.uint8)
+    return ((2 * sums.astype(np.int64) + area) // (2 * area)).astype(np.uint8)
+
+
+class Band(NamedTuple):
+    """Weights of a few cells in a row, float (cells, pixels), and the pixels that they overlap."""
+
+    cells: slice
+    pixels: slice
+    weights: NDArray[np.floating[Any]]
+
+
+Bands = tuple[Band, ...]
+
+
 @lru_cache(maxsize=64)
+def _bands(side: int, size: int, start: int, stop: int) -> Bands:
+    """The area weights in blocks of cells."""
+    weights = _area_weights(side, size, start, stop)
+    bands = []
+    for first in range(0, size, _BLOCK):
+        cells = slice(first, min(first + _BLOCK, size))
+        met = np.flatnonzero(weights[cells].any(axis=0))
+        pixels = slice(int(met[0]), int(met[-1]) + 1) if len(met) else slice(0, 0)
+        bands.append(Band(cells, pixels, np.ascontiguousarray(weights[cells, pixels])))
+    return tuple(bands)
+
+
 def _area_weights(side: int, size: int, start: int, stop: int) -> NDArray[np.float32] | NDArray[np.float64]:
     """Overlap of output cell i with source pixel j, for j in [start, stop) of ``side``; shape (size, stop - start).
 
@@ -154,7 +208,6 @@ def _area_weights(side: int, size: int, start: int, stop: int) -> NDArray[np.flo
     weights: NDArray[np.float32] | NDArray[np.float64] = np.maximum(overlap, 0).astype(
         np.float32 if exact_in_float32 else np.float64
     )
-    weights.setflags(write=False)
     return weights
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.job import Roi
-from edge.core.preprocess import PreprocessSpec, crop_of, prepare, to_grey8, to_polarity
+from edge.core.preprocess import PreprocessSpec, Slices, _rounded, crop_of, prepare, to_grey8, to_polarity
 
 SPEC = PreprocessSpec()
 
@@ -142,3 +142,47 @@ def test_polarity_is_converted_only_where_it_differs() -> None:
     image = noise(4, 4)
     assert to_polarity(image, "solder_dark", "solder_dark") is image
     np.testing.assert_array_equal(to_polarity(image, "solder_bright", "solder_dark"), 255 - image)
+
+
+def by_definition(spec: PreprocessSpec, slices: Slices, roi: Roi) -> np.ndarray:
+    """Area means in Python's integers, a cell at a time."""
+    crop, patch = crop_of(roi, spec.margin), np.zeros((spec.size, spec.size, spec.channels), np.uint8)
+    (height, width) = next(iter(slices.values())).shape
+
+    def overlaps(cell: int, first: int, stop: int) -> list[tuple[int, int]]:
+        begin, end = cell * crop.side, (cell + 1) * crop.side
+        found = ((j, min(end, (j + 1) * spec.size) - max(begin, j * spec.size)) for j in range(crop.side))
+        return [(first + j, overlap) for j, overlap in found if overlap > 0 and 0 <= first + j < stop]
+
+    for index, image in slices.items():
+        for i in range(spec.size):
+            for j in range(spec.size):
+                parts = [(y, x, a * b) for y, a in overlaps(i, crop.y, height) for x, b in overlaps(j, crop.x, width)]
+                total = sum(int(image[y, x]) * weight for y, x, weight in parts)
+                patch[i, j, index] = (2 * total + crop.side**2) // (2 * crop.side**2)
+    return patch
+
+
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.integers(-10, 30), st.integers(1, 60), st.sampled_from([1, 5, 16, 33])
+)
+@settings(max_examples=25)
+def test_a_patch_is_what_its_definition_says_to_the_last_bit(
+    height: int, width: int, at: int, box: int, size: int
+) -> None:
+    frames = np.random.default_rng(height * width).integers(0, 256, (2, height, width)).astype(np.uint8)
+    spec, roi = PreprocessSpec(size=size), Roi(at, at // 2, at + box, at // 2 + max(1, box // 2))
+    slices = {4: frames[0], 1: frames[1]}
+    assert (prepare(spec, slices, roi) == by_definition(spec, slices, roi)).all()
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 127, 128, 181, 182, 255, 256])
+def test_means_round_half_up_also_in_single_precision(side: int) -> None:
+    """At every half, one sum above it and one below, for the largest sides that single precision holds."""
+    area = side * side
+    halves = np.array([(2 * level + 1) * area // 2 for level in range(255)])
+    sums = np.unique(np.concatenate([halves - 1, halves, halves + 1, np.arange(256) * area])).clip(0, 255 * area)
+    assert sums.max() < 2**24
+    expected = (2 * sums + area) // (2 * area)
+    assert (_rounded(sums.astype(np.float32), area) == expected).all()
+    assert (_rounded(sums.astype(np.float64), area) == expected).all()
