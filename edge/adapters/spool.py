@@ -62,7 +62,7 @@ class FolderSpool:
         self._root, self._defaults, self._left = root, defaults, left
         self._settling = Settling(settle_s, clock)
         self._clock, self._unfinished_s = clock, unfinished_s
-        self._unfinished: dict[str, float] = {}
+        self._unfinished: dict[str, tuple[int, float]] = {}
         self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
@@ -172,7 +172,7 @@ class FolderSpool:
             except OSError as error:
                 if error.errno not in _OWN_FAULTS:
                     raise
-                self._say_once(folder.name, f"{error}; it cannot be inspected again: make it writable, then restart")
+                self._left(folder.name, f"{error}; it cannot be inspected again: make it writable, then restart")
         return moved
 
     def finished(self) -> list[FinishedJob]:
@@ -199,9 +199,11 @@ class FolderSpool:
             for doomed in place.glob(f".*{_DISCARDED}"):
                 _remove(doomed)
 
-    def _note_unfinished(self, entry: str) -> None:
-        """Being written, or forgotten under a name that says so."""
-        since = self._unfinished.setdefault(entry, self._clock())
+    def _note_unfinished(self, entry: str, inode: int) -> None:
+        """Being written, or forgotten under a name that says so; a sender may use one name again and again."""
+        known, since = self._unfinished.get(entry, (inode, self._clock()))
+        since = since if known == inode else self._clock()
+        self._unfinished[entry] = inode, since
         if self._clock() - since >= self._unfinished_s:
             minutes = f"{self._unfinished_s / 60:.0f} minutes"
             self._say_once(
@@ -220,7 +222,7 @@ class FolderSpool:
             for entry in entries:
                 there.add(entry.name)
                 if is_unfinished(entry.name):
-                    self._note_unfinished(entry.name)
+                    self._note_unfinished(entry.name, entry.inode())
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if self._settling.settled(Path(entry.path)):
@@ -229,7 +231,7 @@ class FolderSpool:
                 else:
                     self._say_once(entry.name, "not a job folder; jobs come as folders, renamed when they are whole")
         self._settling.forget_all_but(there)
-        self._unfinished = {name: since for name, since in self._unfinished.items() if name in there}
+        self._unfinished = {name: seen for name, seen in self._unfinished.items() if name in there}
         for gone in self._ignored - there - self._stuck:
             self._ignored.discard(gone)
             self._left(gone, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def captured(path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    message = msgspec.json.decode(line)
+                    message = msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8).strip() or b"{}")
                     payload = message.get("payload", message)
                     if isinstance(payload, dict) and payload.get("schema") == "axi-verdict/1":
                         yield {key: payload[key] for key in ("event_id", "job_id", "joint", "verdict", "route")}

@@ -62,11 +62,12 @@ def _named(entries: Sequence[object]) -> tuple[NamedJoint, ...]:
     for i, entry in enumerate(entries):
         says = entry if isinstance(entry, dict) else {}
         name = first = _text(says.get("id")) or f"joints[{i}]"
-        number = numbers.get(first, 1)
+        stem = first[:_LONGEST_NAME]
+        number = numbers.get(stem, 1)
         while name in found:
             number += 1
-            name = f"{first[:_LONGEST_NAME]}#{number}"
-        numbers[first] = number
+            name = f"{stem}#{number}"
+        numbers[stem] = number
         found[name] = NamedJoint(name, _text(says.get("refdes")) or "", _text(says.get("pin")) or "")
     return tuple(found.values())
 
@@ -88,7 +89,9 @@ class _Keys:
         together: dict[str, Any] = {}
         for key, value in pairs:
             before = together.get(key)
-            both = isinstance(before, list) and isinstance(value, list)
-            self.lost |= key in together and not both
-            together[key] = before + value if both else value
+            if isinstance(before, list) and isinstance(value, list):
+                before.extend(value)
+                continue
+            self.lost |= key in together
+            together[key] = value
         return together

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +51,8 @@ MANIFEST, REASON = "manifest.json", "reason.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
+_NUMBERED = re.compile(r"\.\d+")
+"""What is put behind a folder's name where that is taken."""
 NOTHING_KNOWN = JobDefaults()
 _UNREADABLE = (ValueError, RecursionError, OverflowError, LookupError, AttributeError, TypeError)
 
@@ -120,9 +123,9 @@ def _opened(folder: Path, names: Sequence[str], defaults: JobDefaults) -> Claime
 def _first_name(folder: Path, names: Sequence[str]) -> str:
     """What a folder was called as it came: one that was set aside may have another name by now."""
     if REASON in names:
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
             said = json.loads(read_regular(folder / REASON, MAX_MANIFEST_BYTES)).get("job")
-            if isinstance(said, str) and said:
+            if isinstance(said, str) and said and _NUMBERED.fullmatch(folder.name.removeprefix(said)):
                 return printable(said)
     return printable(folder.name)
 

@@ -143,7 +143,7 @@ def as_xml(job: Path, document: Any) -> None:
         lines.append(f"<TestXML>{indicted}{component}</IndictmentXML></TestXML>")
         rows.append(",".join(map(str, [joint["refdes"], joint["pin"], joint["view"], *joint["roi"]])))
     (job / "result.xml").write_text("".join([*lines, "</BoardTestXMLExport>"]))
-    (job / "rois.csv").write_text("\n".join(rows))
+    (job / "rois.csv").write_text("\n".join([*rows, ""]))
 
 
 def as_table(job: Path, document: Any) -> None:
@@ -153,7 +153,7 @@ def as_table(job: Path, document: Any) -> None:
         for part in view["slices"]:
             cells = [joint["refdes"], joint["pin"], "PTH", "short", *joint["roi"], part["file"]]
             rows.append(",".join(map(str, cells)))
-    (job / "joints.csv").write_text("\n".join(rows))
+    (job / "joints.csv").write_text("\n".join([*rows, ""]))
 
 
 @pytest.mark.parametrize("told", [as_xml, as_table])

@@ -83,3 +83,9 @@ def test_a_board_that_is_called_by_its_folder_keeps_its_name_when_it_is_handed_b
     found = {path.name: read_job(open_folder(path)).job for path in spool.incoming.iterdir()}
     assert {name: (job.job_id, job.board.serial) for name, job in found.items()} == {"X": ("X", "X"), "X.2": ("X", "X")}
     assert json.loads((spool.incoming / "X.2" / "reason.json").read_text())["job"] == "X"
+
+
+@pytest.mark.parametrize("said", ['{"job": "SN001"}', "[" * 200_000, '{"job": 7}', '{"job": "SN"}', ""])
+def test_a_board_is_not_called_by_what_somebody_left_in_its_folder(said: str, tmp_path: Path) -> None:
+    job = folder(tmp_path / "SN002", joints_csv=TABLE, reason_json=said)
+    assert read_job(open_folder(job)).job.board.serial == "SN002"

@@ -226,4 +226,16 @@ def test_a_finished_job_that_cannot_be_handed_back_keeps_none_of_the_others(tmp_
     finally:
         subprocess.run(["chattr", "-i", str(stuck)], check=True)
     assert "it cannot be inspected again" in str(left["L-2"])
-    assert sorted(path.name for path in (tmp_path / "incoming").iterdir()) == ["L-1", "L-3"]
+    assert spool.claim() is not None
+    assert left["L-2"] is not None, "it is still there"
+
+
+def test_a_sender_may_use_one_unfinished_name_again_and_again(tmp_path: Path) -> None:
+    clock, left = Clock(), dict[str, str | None]()
+    spool = FolderSpool(tmp_path, unfinished_s=60.0, clock=clock, left=left.__setitem__)
+    for i in range(4):
+        (tmp_path / "incoming" / "upload.tmp").mkdir()
+        assert spool.claim() is None
+        clock.now += 50.0
+        (tmp_path / "incoming" / "upload.tmp").rename(tmp_path / f"away-{i}")
+    assert left == {}

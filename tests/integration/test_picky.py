@@ -12,58 +12,11 @@ import pytest
 from PIL import Image
 
 from edge.core.verdict import Reason
-from edge.judging.containers.facts import DamagedError
-from edge.judging.containers.strips import require_inflates, require_unpacks
-from tests.support.pictures import grey_page, read, refusal, saved, tiff, with_text
+from tests.support.pictures import EIGHT_ROWS, grey_page, packed, read, refusal, saved, tiff, with_text
 
 GREY = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
 PLAIN = bytes(64)
 XMP = '<x:xmpmeta><rdf:RDF xmlns:t="http://ns.adobe.com/tiff/1.0/">{}</rdf:RDF></x:xmpmeta>'
-
-
-def packed(*runs: tuple[int, bytes]) -> bytes:
-    return b"".join(bytes([head]) + data for head, data in runs)
-
-
-EIGHT_ROWS = ((257 - 8, b"\x5a"),) * 8
-"""PackBits: eight runs of eight equal bytes."""
-
-
-@pytest.mark.parametrize(
-    ("compression", "data", "whole"),
-    [
-        (8, zlib.compress(bytes(64)), True),
-        (8, zlib.compress(bytes(64)) + b"\0\0", True),
-        (8, zlib.compress(bytes(63)), False),
-        (8, zlib.compress(bytes(65)), False),
-        (8, zlib.compress(bytes(10**6)), False),
-        (8, zlib.compress(bytes(64))[:-1], False),
-        (8, zlib.compress(bytes(64))[:-1] + b"\xff", False),
-        (32_946, zlib.compress(bytes(65)), False),
-        (32_773, packed(*EIGHT_ROWS), True),
-        (32_773, packed(*EIGHT_ROWS, (128, b"")), True),
-        (32_773, packed(*EIGHT_ROWS[:-1], (7, bytes(8))), True),
-        (32_773, packed(*EIGHT_ROWS[:-1]), False),
-        (32_773, packed(*EIGHT_ROWS, EIGHT_ROWS[0]), False),
-        (32_773, packed(*EIGHT_ROWS[:-1], (9, bytes(8))), False),
-    ],
-)
-def test_a_strip_holds_what_its_rows_take_no_more_and_no_less(
-    compression: int, data: bytes, *, whole: bool, tmp_path: Path
-) -> None:
-    """Decoders stop at the last row; what came before it was another picture where the strip went on."""
-    raw = tiff(({259: (compression,)}, data))
-    if whole:
-        assert read(tmp_path, raw).shape == (8, 8)
-    else:
-        assert refusal(tmp_path, raw).reason == Reason.SLICE_UNREADABLE
-
-
-def test_the_last_strip_may_be_filled_up_to_a_whole_one() -> None:
-    for check, data in ((require_inflates, zlib.compress(bytes(64))), (require_unpacks, packed(*EIGHT_ROWS))):
-        check(data, 48, 64)
-        with pytest.raises(DamagedError):
-            check(data, 48, 63)
 
 
 def described(text: bytes) -> bytes:
@@ -155,6 +108,9 @@ def test_a_tag_that_claims_more_than_memory_holds_is_not_looked_up(tmp_path: Pat
         "<t:Orientation>&#54;</t:Orientation>",
         '<t:Orientation rdf:datatype="int">8</t:Orientation>',
         "<Orientation>sideways</t:Orientation>",
+        '<a t:Orientation="' + " " * 70 + '6"/>',
+        '<a t:Orientation="' + " " * 5_000 + '1"/>',
+        '<a another:Orientation="6"/>',
     ],
 )
 @pytest.mark.parametrize("how", ["plain", "wide", "iTXt", "zTXt"])
@@ -173,7 +129,14 @@ def test_xmp_that_turns_a_picture_is_found_however_it_is_written(said: str, how:
 
 
 @pytest.mark.parametrize(
-    "said", ['<a t:Orientation="1"/>', "<t:Orientation> 01 </t:Orientation>", '<a t:AutoOrientation="6"/>']
+    "said",
+    [
+        '<a t:Orientation="1"/>',
+        "<t:Orientation> 01 </t:Orientation>",
+        '<a t:AutoOrientation="6"/>',
+        '<a t:Orientation="Horizontal (normal)"/>',
+        '<a foo:Orientation="Portrait"/>',
+    ],
 )
 def test_xmp_of_an_upright_picture_is_none_of_ours(said: str, tmp_path: Path) -> None:
     assert (read(tmp_path, saved(GREY, "BMP") + XMP.format(said).encode()) == GREY).all()
@@ -185,8 +148,8 @@ def test_a_text_that_does_not_decompress_is_damage(tmp_path: Path) -> None:
 
 
 def palette_png(colours: int) -> bytes:
-    """Every entry white, of 256 or fewer."""
-    picture = Image.fromarray(GREY % 100)
+    """Every entry white, of pixels that have colours from 0 to 119."""
+    picture = Image.fromarray(GREY % 120)
     picture.putpalette(b"\xff" * 768)
     whole = saved(picture, "PNG")
     place = whole.index(b"PLTE")
@@ -196,12 +159,67 @@ def palette_png(colours: int) -> bytes:
     return whole[: place - 4] + chunk + whole[place + 8 + length :]
 
 
-def test_a_palette_names_every_colour_that_a_pixel_could_have(tmp_path: Path) -> None:
-    assert (read(tmp_path, palette_png(256)) == 255).all()
-    assert "does not name all its 256 colours" in str(refusal(tmp_path, palette_png(120)))
-    raw = bytearray(saved(GREY, "BMP"))
-    struct.pack_into("<I", raw, 46, 100)
-    assert "a palette of 100 colours" in str(refusal(tmp_path, bytes(raw)))
+@pytest.mark.parametrize("colours", [256, 200, 120])
+def test_a_palette_names_every_colour_that_a_pixel_has(colours: int, tmp_path: Path) -> None:
+    assert (read(tmp_path, palette_png(colours)) == 255).all()
+    raw = bytearray(saved(GREY % 120, "BMP"))
+    struct.pack_into("<I", raw, 46, colours)
+    assert (read(tmp_path, bytes(raw)) == GREY % 120).all()
+
+
+@pytest.mark.parametrize("colours", [119, 1])
+def test_a_pixel_of_no_colour_is_refused(colours: int, tmp_path: Path) -> None:
+    raw = bytearray(saved(GREY % 120, "BMP"))
+    struct.pack_into("<I", raw, 46, colours)
+    for each in (palette_png(colours), bytes(raw)):
+        error = refusal(tmp_path, each)
+        assert error.reason == Reason.SLICE_FORMAT
+        assert f"a pixel of colour 119, and a palette of {colours}" in str(error)
+
+
+@pytest.mark.parametrize("largest", [0, 255])
+def test_a_palette_of_the_wrong_depth_is_refused(largest: int, tmp_path: Path) -> None:
+    raw = tiff(({262: (3,), 320: (largest,) * 768}, PLAIN))
+    assert "a palette of 8 bits in the place of 16" in str(refusal(tmp_path, raw))
+    assert (read(tmp_path, tiff(({262: (3,), 320: (65_535,) * 768}, PLAIN))) == 255).all()
+
+
+def test_a_description_of_a_stack_on_its_first_page_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    for text in (b"ImageJ=1.11a\nimages=2\n", b'{"shape": [2, 8, 8]}'):
+        one = described(text)
+        first = struct.unpack_from("<I", one, 4)[0]
+        raw = bytearray(one)
+        link = first + 2 + 12 * struct.unpack_from("<H", one, first)[0]
+        struct.pack_into("<I", raw, link, len(raw))
+        raw += one[first : link + 4]  # a page that shares its pixels is a page all the same
+        assert read(tmp_path, bytes(raw), page=0).shape == (8, 8)
+        assert "2 pictures in one file" in str(refusal(tmp_path, bytes(raw)))
+
+
+def test_small_files_that_claim_much_are_refused_at_once(tmp_path: Path) -> None:
+    raw = bytearray(tiff(({}, PLAIN)) + bytes(1_000_000))
+    struct.pack_into("<H", raw, struct.unpack_from("<I", raw, 4)[0], 65_400)
+    assert "a page of 65400 tags" in str(refusal(tmp_path, bytes(raw)))
+    texts = saved(GREY, "PNG")
+    for _ in range(101):
+        texts = with_text(texts, b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000)))
+    assert "more than 100 texts" in str(refusal(tmp_path, texts))
+
+
+@pytest.mark.parametrize("kind", [b"exif", b"APP1", b"xmp", b"icc", b"iptc"])
+def test_only_profiles_that_may_turn_a_picture_are_refused(kind: bytes, tmp_path: Path) -> None:
+    raw = with_text(saved(GREY, "PNG"), b"tEXt", b"Raw profile type " + kind + b"\0hex")
+    if kind in {b"icc", b"iptc"}:
+        assert (read(tmp_path, raw) == GREY).all()
+    else:
+        assert "EXIF written as text" in str(refusal(tmp_path, raw))
+
+
+def test_exif_need_not_say_that_nothing_follows(tmp_path: Path) -> None:
+    upright = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHH", 1, 274, 3, 1, 1, 0)
+    assert (read(tmp_path, with_text(saved(GREY, "PNG"), b"eXIf", upright)) == GREY).all()
+    turned = upright[:-4] + struct.pack("<HH", 6, 0)
+    assert "orientation 6" in str(refusal(tmp_path, with_text(saved(GREY, "PNG"), b"eXIf", turned)))
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ def refusal(folder: Path, raw: bytes, image: ImageFormat = ImageFormat()) -> Sli
     return refused.value
 
 
-def read(folder: Path, raw: bytes) -> np.ndarray:
+def read(folder: Path, raw: bytes, page: int | None = None) -> np.ndarray:
     (folder / "slice").write_bytes(raw)
-    return read_slice(folder, SliceFile(index=0, file="slice"), ImageFormat()).grey
+    return read_slice(folder, SliceFile(index=0, file="slice", page=page), ImageFormat()).grey
 
 
 def saved(picture: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
@@ -63,3 +63,11 @@ def grey_page(level: int, **tags: tuple[int, ...]) -> tuple[dict[int, tuple[int,
 def with_text(png: bytes, kind: bytes, content: bytes) -> bytes:
     chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     return png[:33] + chunk + png[33:]
+
+
+def packed(*runs: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes([head]) + data for head, data in runs)
+
+
+EIGHT_ROWS = ((257 - 8, b"\x5a"),) * 8
+"""PackBits: eight runs of eight equal bytes."""

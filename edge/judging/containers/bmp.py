@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 
-from edge.judging.containers.facts import DamagedError, Facts, NotOnePictureError, require_size
+import numpy as np
+
+from edge.judging.containers.facts import DamagedError, Facts, NotOnePictureError, require_named, require_size
 
 SIGNATURE = b"BM"
 _FILE_HEADER, _CORE_HEADER = 14, 12
+_ALL = 256
 _HEADERS = {_CORE_HEADER, 40, 52, 56, 64, 108, 124}
 
 
@@ -27,15 +30,23 @@ def examine(raw: bytes) -> Facts:
         raise DamagedError(f"a header of {header} bytes")
     height = abs(height)  # negative: its rows run from the top
     require_size(max(width, 0), height)
-    if bits not in {8, 24, 32}:
-        raise NotOnePictureError(f"{bits} bits a pixel; export 8 or 24")
+    _require_depth(bits, colours)
     if compression:  # of run lengths some need not be there, and masks are not read by every decoder
         raise NotOnePictureError(f"compression {compression}; export without")
-    if bits == 8 and colours not in {0, 256}:  # decoders differ over the colours that it does not name
-        raise NotOnePictureError(f"a palette of {colours} colours; export one of 256")
-    palette = 256 * (3 if header == _CORE_HEADER else 4) if bits == 8 else 0
+    palette = min(colours or _ALL, _ALL) * (3 if header == _CORE_HEADER else 4) if bits == 8 else 0
     if pixels < _FILE_HEADER + header + palette:
         raise DamagedError("its pixels begin before its palette ends")
-    if len(raw) < pixels + (width * bits // 8 + 3) // 4 * 4 * height:
+    row = (width * bits // 8 + 3) // 4 * 4
+    if len(raw) < pixels + row * height:
         raise DamagedError("cut short")
+    if bits == 8 and 0 < colours < _ALL:
+        indices = np.frombuffer(raw, np.uint8, row * height, pixels).reshape(height, row)[:, :width]
+        require_named(int(indices.max(initial=0)), colours)
     return Facts(proved=False)
+
+
+def _require_depth(bits: int, colours: int) -> None:
+    if bits not in {8, 24, 32}:
+        raise NotOnePictureError(f"{bits} bits a pixel; export 8 or 24")
+    if bits == 8 and colours > _ALL:
+        raise NotOnePictureError(f"a palette of {colours} colours; export one of {_ALL}")

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 _IN_XMP = re.compile(rb"xmpmeta|rdf:RDF|ns\.adobe\.com/tiff", re.IGNORECASE)
 _ORIENTATION = re.compile(
-    rb"""\s(?:[\w.-]+:)?Orientation\s*=\s*(?:"([^"]{0,64})"|'([^']{0,64})')"""
-    rb"""|<(?:[\w.-]+:)?Orientation(?:\s[^<>]{0,512})?>([^<]{0,64})<"""
+    rb"""\s(?:(?P<prefix>[\w.-]+):)?Orientation\s*=\s*(?:"(?P<one>[^"]{0,4096})|'(?P<two>[^']{0,4096}))"""
+    rb"""|<(?:(?P<before>[\w.-]+):)?Orientation(?:\s[^<>]{0,512})?>(?P<inside>[^<]{0,4096})"""
 )
 """As an attribute, or as an element."""
+_TIFF_PREFIX = re.compile(rb"""xmlns:([\w.-]+)\s*=\s*["']http://ns\.adobe\.com/tiff""")
 _WIDE = (b"O\0r\0i\0e\0n\0t\0", b"\0O\0r\0i\0e\0n\0t")
-_UPRIGHT = re.compile(r"\s*\+?0*1\s*")
+_UPRIGHT = re.compile(r"\s*(?:\+?0*1|horizontal \(normal\))\s*", re.IGNORECASE)
+_SHOWN = 64
 MOST_PIXELS = 64 * 1024 * 1024
 
 
@@ -41,9 +43,12 @@ def require_not_turned_by_xmp(raw: bytes) -> None:
     """XMP says the same as EXIF in words, in whatever container, under whatever prefix, in UTF-8 or wider."""
     text = raw.replace(b"\0", b"") if any(word in raw for word in _WIDE) else raw
     found = _ORIENTATION.finditer(text) if b"Orientation" in text and _IN_XMP.search(text) else ()
+    meant = {b"", b"tiff", *_TIFF_PREFIX.findall(text)}
     for match in found:
-        value = html.unescape(b"".join(part or b"" for part in match.groups()).decode("utf-8", "replace"))
-        if not _UPRIGHT.fullmatch(value):
+        said = match["one"] or match["two"] or match["inside"] or b""
+        value = html.unescape(said.decode("utf-8", "replace")).strip()[:_SHOWN]
+        another = (match["prefix"] or match["before"] or b"") not in meant and not value.isdecimal()
+        if not another and not _UPRIGHT.fullmatch(value):
             raise NotOnePictureError(
                 f"orientation {value!r} in its XMP says to turn it; export it upright, with orientation 1"
             )
@@ -52,6 +57,12 @@ def require_not_turned_by_xmp(raw: bytes) -> None:
 def require_samples(bits: int) -> None:
     if bits not in {8, 16}:
         raise NotOnePictureError(f"{bits} bits a sample; export 8 or 16")
+
+
+def require_named(largest: int, colours: int) -> None:
+    """Decoders differ over pixels of colours that a palette does not name."""
+    if largest >= colours:
+        raise NotOnePictureError(f"a pixel of colour {largest}, and a palette of {colours}; export grey, or colours")
 
 
 def require_size(width: int, height: int) -> None:

@@ -13,6 +13,7 @@ from edge.judging.containers.facts import DamagedError
 SIGNATURES = (b"II*\0", b"MM\0*")
 _NUMBERS = {1: "B", 3: "H", 4: "I"}
 _TEXT, _PLACE = 2, 13
+_MOST_TAGS, _MOST_BELOW = 1_000, 16
 SUBFILE, OLD_SUBFILE, DESCRIPTION, ORIENTATION, PAGES_BELOW = 254, 255, 270, 274, 330
 
 
@@ -23,12 +24,18 @@ class _Entry(NamedTuple):
     length: int
     start: int
 
+    @property
+    def size(self) -> int:
+        """Bytes, of numbers; of anything else nothing is known."""
+        return self.length * struct.calcsize(_NUMBERS[self.kind]) if self.kind in _NUMBERS else 0
+
 
 class Page:
     """The tags of a page."""
 
-    def __init__(self, raw: bytes, order: str, entries: dict[int, _Entry]) -> None:
+    def __init__(self, raw: bytes, order: str, own: range, entries: dict[int, _Entry]) -> None:
         self._raw, self._order, self._entries = raw, order, entries
+        self._own = own
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -57,9 +64,11 @@ class Page:
         """Raises DamagedError where it has several values: decoders differ over which is meant."""
         return next(iter(self.values(tag, 1)), default)
 
-    def short(self, tag: int) -> bool:
-        """Are its values of 16 bits?"""
-        return tag in self._entries and _NUMBERS.get(self._entries[tag].kind) == "H"
+    @property
+    def places(self) -> list[range]:
+        """Where in the file it lies: the header, the tags, and the values of those that are numbers."""
+        values = (range(entry.start, entry.start + entry.size) for entry in self._entries.values() if entry.size > 4)
+        return [range(8), self._own, *values]
 
     def text(self, tag: int) -> bytes:
         """Of a tag of characters; empty where there is none."""
@@ -73,14 +82,13 @@ class Page:
 
     def below(self) -> list[Page]:
         """Pages that this one holds for itself: the same picture in other sizes."""
-        return [_page_at(self._raw, self._order, place)[0] for place in self.values(PAGES_BELOW, MOST_PAGES)]
+        places = set(self.values(PAGES_BELOW, _MOST_BELOW))
+        return [_page_at(self._raw, self._order, place)[0] for place in places]
 
 
 def pages(raw: bytes) -> Iterator[Page]:
     """Every page of a classic file. Raises DamagedError, also for those that run in circles."""
-    order = "<" if raw[:2] == b"II" else ">"
-    if not raw.startswith(SIGNATURES):
-        raise DamagedError("no TIFF header")
+    order = _order_of(raw)
     try:
         (place,) = struct.unpack_from(order + "I", raw, 4)
     except struct.error as error:
@@ -105,17 +113,31 @@ def page_of(raw: bytes, number: int = 0) -> Page:
 def orientation(block: bytes) -> int:
     """What EXIF says: 1 for upright, where it says nothing, too. Raises DamagedError for what is no EXIF."""
     try:
-        return page_of(block).one(ORIENTATION, 1)
+        order = _order_of(block)
+        (place,) = struct.unpack_from(order + "I", block, 4)
+        page, _ = _page_at(block, order, place, linked=False)
+        return page.one(ORIENTATION, 1)
+    except struct.error as error:
+        raise DamagedError("its EXIF is cut short") from error
     except DamagedError as error:
         raise DamagedError(f"its EXIF cannot be read ({error})") from error
 
 
-def _page_at(raw: bytes, order: str, place: int) -> tuple[Page, int]:
-    """The page there, and where the next one is."""
+def _order_of(raw: bytes) -> str:
+    if not raw.startswith(SIGNATURES):
+        raise DamagedError("no TIFF header")
+    return "<" if raw[:2] == b"II" else ">"
+
+
+def _page_at(raw: bytes, order: str, place: int, *, linked: bool = True) -> tuple[Page, int]:
+    """The page there, and where the next one is. EXIF is often not ``linked``: it says nothing of a next one."""
     try:
         (count,) = struct.unpack_from(order + "H", raw, place)
-        page = Page(raw, order, dict(_entries(raw, order, place + 2, count)))
-        (following,) = struct.unpack_from(order + "I", raw, place + 2 + 12 * count)
+        if count > _MOST_TAGS:
+            raise DamagedError(f"a page of {count} tags")
+        end = place + 2 + 12 * count
+        page = Page(raw, order, range(place, end), dict(_entries(raw, order, place + 2, count)))
+        following = struct.unpack_from(order + "I", raw, end)[0] if linked else 0
     except struct.error as error:
         raise DamagedError("cut short") from error
     return page, following

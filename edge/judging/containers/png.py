@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL.PngImagePlugin import PngImageFile
 
 from edge.judging.containers import ifd
 from edge.judging.containers.facts import (
     DamagedError,
     Facts,
     NotOnePictureError,
+    require_named,
     require_not_turned_by_xmp,
     require_samples,
     require_size,
@@ -20,7 +25,8 @@ from edge.judging.containers.facts import (
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR, _PALETTE, _ALPHA = 2, 3, {4, 6}
 _ANIMATED = {b"acTL", b"fcTL", b"fdAT"}
-_LONGEST_TEXT = 16 * 1024 * 1024
+_LONGEST_TEXT, _MOST_TEXTS = 1024 * 1024, 100
+_EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
@@ -34,7 +40,9 @@ def examine(raw: bytes) -> Facts:
     if chunks[0][0] != b"IHDR" or [kind for kind, _ in chunks].count(b"IHDR") != 1:
         raise DamagedError("does not begin with its one header")
     size = _size_of(chunks[0][1])
-    _require_whole_palette(chunks)
+    _require_palette(raw, chunks)
+    if sum(kind in _TEXTS for kind, _ in chunks) > _MOST_TEXTS:
+        raise DamagedError(f"more than {_MOST_TEXTS} texts in it")
     for kind, content in chunks:
         _require_upright_alone(kind, content)
     _require_rows([content for kind, content in chunks if kind == b"IDAT"], size)
@@ -47,7 +55,7 @@ def _require_upright_alone(kind: bytes, content: bytes) -> None:
         raise NotOnePictureError("an animation; export each picture as a file of its own")
     if kind == b"tRNS":
         raise NotOnePictureError("some of it is see-through (tRNS); export it without")
-    if kind in _TEXTS and content.startswith(b"Raw profile type"):
+    if kind in _TEXTS and content.startswith(_EXIF_TEXTS):
         raise NotOnePictureError("EXIF written as text; export it without")
     if kind == b"eXIf":
         require_upright(ifd.orientation(content))
@@ -82,12 +90,22 @@ def _require_rows(parts: Sequence[bytes], size: int) -> None:
         raise DamagedError("its data are fewer or more than its rows take")
 
 
-def _require_whole_palette(chunks: Sequence[tuple[bytes, bytes]]) -> None:
-    """Decoders differ over the colours that a palette does not name."""
+def _require_palette(raw: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> None:
     bits, colour = chunks[0][1][8:10]
-    named = [len(content) for kind, content in chunks if kind == b"PLTE"]
-    if colour == _PALETTE and named != [3 << bits]:
-        raise NotOnePictureError(f"a palette that does not name all its {1 << bits} colours; export grey, or colours")
+    if colour != _PALETTE:
+        return
+    named = sum(len(content) for kind, content in chunks if kind == b"PLTE") // 3
+    if named < 1 << bits:
+        require_named(_largest_index(raw), named)
+
+
+def _largest_index(raw: bytes) -> int:
+    """Raises DamagedError."""
+    try:
+        with PngImageFile(io.BytesIO(raw)) as picture:
+            return int(np.asarray(picture).max(initial=0))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedError(f"its pixels cannot be read ({error})") from error
 
 
 def _size_of(header: bytes) -> int:

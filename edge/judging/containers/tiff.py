@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -44,12 +45,15 @@ def examine(raw: bytes, page: int | None = None) -> Facts:
     """
     if raw.startswith(BIG_SIGNATURES):
         raise NotOnePictureError("a BigTIFF; export a classic TIFF")
-    meant = _meant(list(ifd.pages(raw)), page)
+    pages = list(ifd.pages(raw))
+    meant = _meant(pages, page)
     _require_plain(meant)
-    _require_alone(meant)
+    _require_alone(meant, len(pages))
     require_whole = _CHECKS[meant.one(_COMPRESSION, _NO_COMPRESSION)]
-    for block in _blocks(meant, raw):
-        require_whole(*block)
+    blocks = list(_blocks(meant, raw))
+    _require_apart([*meant.places, *(block.place for block in blocks)])
+    for block in blocks:
+        require_whole(raw[block.place.start : block.place.stop], block.size, block.most)
     return Facts(proved=False)
 
 
@@ -68,6 +72,8 @@ def _meant(pages: Sequence[Page], number: int | None) -> Page:
             raise NotOnePictureError(f"its page {number} is a preview or a mask; name the page with the slice")
         return pages[number]
     pictures = [place for place, page in enumerate(pages) if not page.aside]
+    if not pictures:
+        raise NotOnePictureError("it says of itself that it is a preview or a mask; export it with NewSubfileType 0")
     if len(pictures) != 1:
         remedy = "name each slice's page in a manifest, or export each as a file of its own"
         raise NotOnePictureError(f"{len(pictures)} pictures in one file; {remedy}")
@@ -94,8 +100,8 @@ def _require_plain(page: Page) -> None:
         raise NotOnePictureError(f"{what}; export grey alone (without alpha), or colours as RGB")
     if photometric == _PALETTE and (depths != {8} or page.count(_PALETTE_TAG) != 3 * 256):
         raise NotOnePictureError("a palette that does not name all 256 colours; export grey, or colours as RGB")
-    if photometric == _PALETTE and not page.short(_PALETTE_TAG):
-        raise DamagedError("its palette is not of 16 bits")
+    if photometric == _PALETTE and max(page.values(_PALETTE_TAG, 3 * 256)) < 256:
+        raise NotOnePictureError("a palette of 8 bits in the place of 16; export grey, or colours as RGB")
     require_upright(page.one(ifd.ORIENTATION, 1))
     _require_laid_out_plainly(page)
 
@@ -125,8 +131,10 @@ def _require_laid_out_plainly(page: Page) -> None:
         raise NotOnePictureError(f"predictor {predictor} with compression {compression}; export it without a predictor")
 
 
-def _require_alone(page: Page) -> None:
-    """Raises NotOnePictureError for a page that stands for more than one picture."""
+def _require_alone(page: Page, pages: int) -> None:
+    """Raises NotOnePictureError for a page that stands for more than one picture. ``pages``: of the whole file, which
+    the description of its first may be about.
+    """
     if page.one(_DEPTH, 1) != 1 or page.one(_TILE_DEPTH, 1) != 1:
         raise NotOnePictureError("a volume in one page; export each slice as a page or a file of its own")
     if not all(below.aside for below in page.below()):
@@ -134,18 +142,26 @@ def _require_alone(page: Page) -> None:
     described = page.text(ifd.DESCRIPTION)
     images, shape = _IMAGES.search(described), _SHAPE.match(described)
     held = page.one(_WIDTH, 0) * page.one(_HEIGHT, 0) * page.one(_SAMPLES, 1)
-    if (images and int(images[1]) > 1) or (shape and prod(int(side) for side in shape[1].split(b",")) > held):
+    values = prod(int(side) for side in shape[1].split(b",") if side.strip()) if shape else 0
+    if (images and int(images[1]) > pages) or values > held * pages:
         raise NotOnePictureError("several pictures behind one page, as its description says; export a page for each")
 
 
 class _Block(NamedTuple):
-    """A strip or a tile. ``size``: of its samples in bytes, once decompressed; ``most``: of a whole one, which the last
-    may be filled up to.
+    """A strip or a tile. ``place``: in the file; ``size``: of its samples in bytes, once decompressed; ``most``: of a
+    whole one, which the last may be filled up to.
     """
 
-    data: bytes
+    place: range
     size: int
     most: int
+
+
+def _require_apart(places: Sequence[range]) -> None:
+    """Raises DamagedError where pixels lie in other pixels, or in what says where they lie."""
+    in_order = sorted(places, key=lambda place: place.start)
+    if any(after.start < before.stop for before, after in pairwise(in_order)):
+        raise DamagedError("its strips or tiles lie in one another, or in its tags")
 
 
 def _blocks(page: Page, raw: bytes) -> Iterator[_Block]:
@@ -169,7 +185,7 @@ def _blocks(page: Page, raw: bytes) -> Iterator[_Block]:
     for offset, count, size in zip(offsets, counts, sizes * planes, strict=True):
         if not count or offset + count > len(raw):
             raise DamagedError("cut short")
-        yield _Block(raw[offset : offset + count], size, most)
+        yield _Block(range(offset, offset + count), size, most)
 
 
 def _require_as_long(data: bytes, size: int, _: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,8 +66,22 @@ def test_a_table_that_was_cut_within_a_row_says_so_wherever_that_was() -> None:
         ).encode(),
         TABLE.splitlines()[0].encode() + b"\n" + b'J5","x\n' * 100_000,
         b'{"joints": [' + b'{"id": 0},' * 40_000 + b'{"id": 0}]}',
+        b"{" + b",".join([b'"joints":[{}]'] * 200_000) + b"}",
+        json.dumps({"joints": [{"id": "N" * 240 + f"{i % 8_000:016}"} for i in range(16_000)]}).encode(),
     ],
-    ids=["open tag", "attribute", "quotes", "values", "boards", "columns", "one component", "quoted", "one id"],
+    ids=[
+        "open tag",
+        "attribute",
+        "quotes",
+        "values",
+        "boards",
+        "columns",
+        "one component",
+        "quoted",
+        "one id",
+        "one key",
+        "long ids",
+    ],
 )
 def test_the_time_that_reading_takes_grows_as_the_document_does(raw: bytes) -> None:
     """Each would take minutes where a reader looks at everything once more for each thing that it finds."""
