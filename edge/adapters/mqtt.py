@@ -126,7 +126,7 @@ class MqttSession:
 
     @property
     def refusal(self) -> str:
-        """Why the broker took the last of those messages not that it did not take, in its words."""
+        """What the broker said to the last message that it did not take; empty where it took them all."""
         with self._changed:
             return self._refusal
 

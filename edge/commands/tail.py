@@ -51,12 +51,16 @@ def _decoded(raw: bytes) -> Any:
 
 def readable(topic: str, payload: Any) -> str:
     """One line for a person; what is no message of ours as it stands. Control characters are written out."""
-    kind = str(payload.get("schema", "")).partition("/")[0] if isinstance(payload, dict) else ""
-    line = f"{topic}: {msgspec.json.encode(payload).decode()}"
-    if kind in _IN_WORDS:
-        with suppress(LookupError, TypeError, ValueError, AttributeError):  # anybody may publish there
-            line = f"{str(payload['time'])[11:23]}  {_IN_WORDS[kind](payload)}"
+    line = _told(payload) or f"{topic}: {msgspec.json.encode(payload).decode()}"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def _told(payload: Any) -> str:
+    """A message of ours in words; empty for anything else, which anybody may publish."""
+    with suppress(LookupError, TypeError, ValueError, AttributeError):
+        kind = str(payload["schema"]).partition("/")[0]
+        return f"{str(payload['time'])[11:23]}  {_IN_WORDS[kind](payload)}"
+    return ""
 
 
 def _verdict(message: Any) -> str:

@@ -132,8 +132,10 @@ def _first_name(folder: Path, names: Sequence[str]) -> str:
 
 def _beside(names: Sequence[str], source: str) -> str:
     """What is wrong where another document could be meant. A manifest stands above all but its own other spellings."""
-    kinds = {MANIFEST} if source.casefold() == MANIFEST else {TABLE}
-    found = [name for name in names if name.casefold() in kinds or (MANIFEST not in kinds and _is_xml(name))]
+    if source.casefold() == MANIFEST:
+        found = [name for name in names if name.casefold() == MANIFEST]
+    else:
+        found = [name for name in names if name.casefold() == TABLE or _is_xml(name)]
     sides = [name for name in names if name.casefold() == ROIS] if _is_xml(source) else []
     rival = next((name for name in [*found, *sides[1:]] if name != source), "")
     return f"{rival} lies beside it; a job folder holds one document" if rival else ""

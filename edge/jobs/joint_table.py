@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.jobs.tables import NOT_ENDED, Row, Table, read_table
+from edge.jobs.tables import Row, Table, read_table
 from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, one_board, view_of
 
 TABLE = "joints.csv"
@@ -21,10 +21,8 @@ def read_joint_table(table: bytes, name: str, files: Sequence[str], defaults: Jo
     """
     read = read_table(table, _NEEDED)
     joints = Joints(defaults)
-    if read.problem:
-        joints.problems.append(read.problem)
-    if not read.ended:
-        joints.problems.append(NOT_ENDED)
+    if read.doubt:
+        joints.problems.append(read.doubt)
     rows = list(read.rows)
     known: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
@@ -46,8 +44,8 @@ def _unread(read: Table, rows: Sequence[Row]) -> str:
     """A row that cannot be read may be two, a short one the last of a table that was cut, and a wrong first row a
     joint's. No row at all: a board without joints.
     """
-    if read.problem or not read.ended:
-        return read.problem or NOT_ENDED
+    if read.doubt:
+        return read.doubt
     return next((f"line {row.line}: {row.problem or _SHORT}" for row in rows if row.problem or row.short), "")
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from xml.parsers import expat
 
 from edge.files import encoding_of
-from edge.jobs.tables import NOT_ENDED, read_table
-from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined
+from edge.jobs.tables import read_table
+from edge.jobs.vendors import CORNERS, JobDefaults, Joints, Reading, document, first_of, joined, several_boards
 
 ROIS = "rois.csv"
 _ROOT, _BOARD, _INDICTMENT = "boardtestxmlexport", "boardxml", "indictmentxml"
-_DEEPEST, _SHOWN = 64, 3
+_DEEPEST = 64
 # Possessive, and no value reaches over the next element: the time they take grows as the text does.
 _TAG = re.compile(r"<(?P<end>/?+)(?P<name>[\w.:-]++)(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
 _ATTRIBUTE = re.compile(r"(?<![\w.:-])(?P<name>[\w.:-]++)\s*+=\s*+(?:\"(?P<one>[^\"]*+)\"|'(?P<two>[^']*+)')")
@@ -94,8 +94,8 @@ def _places(rois: bytes | None, joints: Joints) -> dict[tuple[str, str], Mapping
         joints.problems.append(f"{ROIS}: missing; {remedy}")
         return {}
     table = read_table(rois, ("designator", "pin", "view", *CORNERS))
-    if table.problem or not table.ended:
-        joints.problems.append(f"{ROIS}: {table.problem or NOT_ENDED}")
+    if table.doubt:
+        joints.problems.append(f"{ROIS}: {table.doubt}")
         return {}
     places: dict[tuple[str, str], Mapping[str, str]] = {}
     for row in table.rows:
@@ -176,8 +176,7 @@ class _Export:
         if not self.root.get("testtime"):  # else a board's second inspection would pass for its first
             found.append("BoardTestXMLExport testTime: missing; export when the board was inspected")
         if len(self.boards) > 1:  # also under one serial, as the boards of a panel may be
-            named = ", ".join(board.get("serialnumber", "?") for board in self.boards[:_SHOWN])
-            found.append(f"boards {named} in one job ({len(self.boards)} BoardXML); export a folder for each")
+            found.append(several_boards([board.get("serialnumber", "?") for board in self.boards], "BoardXML"))
         if self._nameless:
             found.append("an IndictmentXML without ComponentXML; export designator and pin of what is indicted")
         return found

@@ -17,7 +17,7 @@ _NO_CHARACTER = "\\x"
 _MOST_COLUMNS = 200
 
 
-NOT_ENDED = "its last line has no end, as that of a table that was cut; export it whole, a line break at its end"
+_NOT_ENDED = "its last line has no end, as that of a table that was cut; export it whole, a line break at its end"
 
 
 class Row(NamedTuple):
@@ -41,6 +41,11 @@ class Table(NamedTuple):
     rows: Iterator[Row]
     problem: str = ""
     ended: bool = True
+
+    @property
+    def doubt(self) -> str:
+        """Why it may not be all that was meant; empty where nothing speaks against it."""
+        return self.problem or ("" if self.ended else _NOT_ENDED)
 
 
 def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:

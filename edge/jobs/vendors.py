@@ -135,9 +135,13 @@ def view_of(file: str) -> str | None:
 def one_board(serials: Iterable[str], where: str) -> list[str]:
     """What is wrong where more than one board is named: a verdict must not go to the wrong one."""
     named = list(dict.fromkeys(serial for serial in serials if serial))
+    return [several_boards(named, where)] if len(named) > 1 else []
+
+
+def several_boards(named: Sequence[str], where: str) -> str:
+    """What is wrong with these boards in one job."""
     more = ", ..." if len(named) > _SHOWN else ""
-    text = f"{where}: boards {', '.join(named[:_SHOWN])}{more} in one job; export a folder for each"
-    return [text] if len(named) > 1 else []
+    return f"{where}: boards {', '.join(named[:_SHOWN])}{more} in one job; export a folder for each"
 
 
 def joined(refdes: str, pin: str) -> str:

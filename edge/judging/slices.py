@@ -132,9 +132,8 @@ def _tiff(raw: bytes, page: int) -> Pixels:
         return np.ascontiguousarray(pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]])  # blue first, as all others
     if pixels.dtype.itemsize == 2:
         grey = pixels.astype(np.uint16)  # out of the file's byte order
-        return (
-            np.bitwise_not(grey) if tiff.white_is_zero(ifd.page_of(raw, page)) else grey
-        )  # Pillow turns 8 bits by itself
+        turned = tiff.white_is_zero(ifd.page_of(raw, page))  # Pillow turns 8 bits by itself
+        return np.bitwise_not(grey) if turned else grey
     return pixels
 
 

@@ -18,9 +18,11 @@ from edge.bundle.format import open_bundle
 from edge.commands.audit import captured
 from edge.commands.tail import _decoded, readable
 from edge.config import load_settings
-from edge.core.errors import AxiError, BrokerUnavailable, BundleRefused, ConfigError, UsageError
+from edge.core.errors import BrokerUnavailable, BundleRefused, ConfigError, UsageError
 from edge.daemon.broker import try_broker
 from tests.support.daemon import DaemonProcess
+
+NEEDED = '[device]\nname = "axi1"\n[model]\nbundle = "b"\n[mqtt]\nbase_topic = "base"\n'
 
 
 @pytest.mark.parametrize(
@@ -31,8 +33,8 @@ from tests.support.daemon import DaemonProcess
         ("a = " + "9" * 5_000, "not valid TOML"),
         ('[model]\nbundle = "a\\u0000b"', "[model.bundle]: a zero character"),
         ('[mqtt]\nanswer_under = ["a\\u0000b"]', "[mqtt.answer_under.0]: a zero character"),
-        ('[journal]\npath = ""', "[journal] path"),
-        ('[mqtt]\nusername = "' + "u" * 70_000 + '"', "[mqtt] username"),
+        (f'{NEEDED}[journal]\npath = ""', "[journal] path: "),
+        (f'{NEEDED}username = "' + "u" * 70_000 + '"', "[mqtt] username: "),
     ],
 )
 def test_a_configuration_is_refused_in_a_sentence(text: str, says: str, tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ def test_a_configuration_is_refused_in_a_sentence(text: str, says: str, tmp_path
     config.write_text(text)
     with pytest.raises(ConfigError) as refused:
         load_settings(config)
-    assert says in str(refused.value).replace("`", "") or "missing" in str(refused.value)
+    assert says in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -172,4 +174,3 @@ def test_a_host_of_many_addresses_takes_no_longer_than_one(tmp_path: Path, monke
     settings = load_settings(device.config)
     assert "timed out" in try_broker(settings)
     assert sum(waited) <= settings.mqtt.timeout_s + 1e-9
-    assert issubclass(ConfigError, AxiError)

@@ -42,9 +42,10 @@ def require_upright(orientation: int) -> None:
 def require_not_turned_by_xmp(raw: bytes) -> None:
     """XMP says the same as EXIF in words, in whatever container, under whatever prefix, in UTF-8 or wider."""
     text = raw.replace(b"\0", b"") if any(word in raw for word in _WIDE) else raw
-    found = _ORIENTATION.finditer(text) if b"Orientation" in text and _IN_XMP.search(text) else ()
+    if b"Orientation" not in text or not _IN_XMP.search(text):
+        return
     meant = {b"", b"tiff", *_TIFF_PREFIX.findall(text)}
-    for match in found:
+    for match in _ORIENTATION.finditer(text):
         said = match["one"] or match["two"] or match["inside"] or b""
         value = html.unescape(said.decode("utf-8", "replace")).strip()[:_SHOWN]
         another = (match["prefix"] or match["before"] or b"") not in meant and not value.isdecimal()

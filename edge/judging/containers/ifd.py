@@ -18,16 +18,15 @@ SUBFILE, OLD_SUBFILE, DESCRIPTION, ORIENTATION, PAGES_BELOW = 254, 255, 270, 274
 
 
 class _Entry(NamedTuple):
-    """Where a tag's values lie, which are read when they are asked for: a file may claim more than memory holds."""
+    """Where a tag's values lie, which are read when they are asked for: a file may claim more than memory holds.
+
+    ``size``: in bytes, as far as values of that kind are read here.
+    """
 
     kind: int
     length: int
     start: int
-
-    @property
-    def size(self) -> int:
-        """Bytes, of numbers; of anything else nothing is known."""
-        return self.length * struct.calcsize(_NUMBERS[self.kind]) if self.kind in _NUMBERS else 0
+    size: int
 
 
 class Page:
@@ -67,8 +66,8 @@ class Page:
     @property
     def places(self) -> list[range]:
         """Where in the file it lies: the header, the tags, and the values of those that are numbers."""
-        values = (range(entry.start, entry.start + entry.size) for entry in self._entries.values() if entry.size > 4)
-        return [range(8), self._own, *values]
+        numbers = [entry for entry in self._entries.values() if entry.kind in _NUMBERS and entry.size > 4]
+        return [range(8), self._own, *(range(entry.start, entry.start + entry.size) for entry in numbers)]
 
     def text(self, tag: int) -> bytes:
         """Of a tag of characters; empty where there is none."""
@@ -88,11 +87,7 @@ class Page:
 
 def pages(raw: bytes) -> Iterator[Page]:
     """Every page of a classic file. Raises DamagedError, also for those that run in circles."""
-    order = _order_of(raw)
-    try:
-        (place,) = struct.unpack_from(order + "I", raw, 4)
-    except struct.error as error:
-        raise DamagedError("cut short") from error
+    order, place = _header(raw)
     seen = set[int]()
     while place:
         if place in seen or len(seen) >= MOST_PAGES:
@@ -113,20 +108,21 @@ def page_of(raw: bytes, number: int = 0) -> Page:
 def orientation(block: bytes) -> int:
     """What EXIF says: 1 for upright, where it says nothing, too. Raises DamagedError for what is no EXIF."""
     try:
-        order = _order_of(block)
-        (place,) = struct.unpack_from(order + "I", block, 4)
-        page, _ = _page_at(block, order, place, linked=False)
+        page, _ = _page_at(block, *_header(block), linked=False)
         return page.one(ORIENTATION, 1)
-    except struct.error as error:
-        raise DamagedError("its EXIF is cut short") from error
     except DamagedError as error:
         raise DamagedError(f"its EXIF cannot be read ({error})") from error
 
 
-def _order_of(raw: bytes) -> str:
+def _header(raw: bytes) -> tuple[str, int]:
+    """Byte order, as ``struct`` has it, and where the first page is. Raises DamagedError."""
     if not raw.startswith(SIGNATURES):
         raise DamagedError("no TIFF header")
-    return "<" if raw[:2] == b"II" else ">"
+    order = "<" if raw[:2] == b"II" else ">"
+    try:
+        return order, struct.unpack_from(order + "I", raw, 4)[0]
+    except struct.error as error:
+        raise DamagedError("cut short") from error
 
 
 def _page_at(raw: bytes, order: str, place: int, *, linked: bool = True) -> tuple[Page, int]:
@@ -153,4 +149,4 @@ def _entries(raw: bytes, order: str, place: int, count: int) -> Iterator[tuple[i
         seen.add(tag)
         size = length * struct.calcsize("I" if kind == _PLACE else _NUMBERS.get(kind, "B"))
         start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", raw, entry + 8)[0]
-        yield tag, _Entry(kind, length, start)
+        yield tag, _Entry(kind, length, start, size)
