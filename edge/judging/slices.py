@@ -97,7 +97,7 @@ def _decoded(raw: bytes, path: Path, page: int | None) -> tuple[Facts, Pixels]:
     try:
         require_not_turned_by_xmp(raw)
         facts = container.examine(raw, page)
-        decoded = container.decode(raw, page or 0)
+        decoded = container.decode(facts.plain or raw, page or 0)
     except NotOnePictureError as error:
         raise SliceError(Reason.SLICE_FORMAT, f"{path}: {error}") from error
     except _DAMAGED as error:

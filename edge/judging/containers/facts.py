@@ -20,9 +20,13 @@ MOST_PIXELS = 64 * 1024 * 1024
 
 
 class Facts(NamedTuple):
-    """``proved``: check sums of the container cover every pixel, and hold."""
+    """``proved``: check sums of the container cover every pixel, and hold.
+
+    ``plain``: the same picture as a file without compression, where examining it took that away already.
+    """
 
     proved: bool
+    plain: bytes = b""
 
 
 class NotOnePictureError(ValueError):

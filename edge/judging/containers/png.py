@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from PIL.PngImagePlugin import PngImageFile
@@ -28,6 +29,10 @@ _ANIMATED = {b"acTL", b"fcTL", b"fdAT"}
 _LONGEST_TEXT, _MOST_TEXTS = 1024 * 1024, 100
 _EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+Buffer = bytes | memoryview
+
+_BLOCK = 0xFFFF
+"""Most bytes of a block that is stored."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -45,8 +50,8 @@ def examine(raw: bytes) -> Facts:
         raise DamagedError(f"more than {_MOST_TEXTS} texts in it")
     for kind, content in chunks:
         _require_upright_alone(kind, content)
-    _require_rows([content for kind, content in chunks if kind == b"IDAT"], size)
-    return Facts(proved=True)
+    rows = _rows([content for kind, content in chunks if kind == b"IDAT"], size)
+    return Facts(proved=True, plain=_plain(chunks, rows))
 
 
 def _require_upright_alone(kind: bytes, content: bytes) -> None:
@@ -76,18 +81,42 @@ def _text(kind: bytes, content: bytes) -> bytes:
         raise DamagedError(f"a text in it does not decompress ({error})") from error
 
 
-def _require_rows(parts: Sequence[bytes], size: int) -> None:
-    """Raises DamagedError where the data are not ``size`` bytes and their check sum (RFC 1950)."""
-    inflater, inflated = zlib.decompressobj(), 0
-    for part in parts:
-        if inflater.eof:
-            raise DamagedError("data behind the end of its data")
-        try:
-            inflated += len(inflater.decompress(part, size - inflated + 1))
-        except zlib.error as error:
-            raise DamagedError(f"its data do not decompress ({error})") from error
-    if inflated != size or not inflater.eof:
+def _rows(parts: Sequence[bytes], size: int) -> bytes:
+    """The rows as they are filtered. Raises DamagedError where the data are not ``size`` bytes and their check sum
+    (RFC 1950)."""
+    inflater = zlib.decompressobj()
+    try:
+        rows = inflater.decompress(b"".join(parts), size + 1)
+    except zlib.error as error:
+        raise DamagedError(f"its data do not decompress ({error})") from error
+    if inflater.unused_data:
+        raise DamagedError("data behind the end of its data")
+    if len(rows) != size or not inflater.eof:
         raise DamagedError("its data are fewer or more than its rows take")
+    return rows
+
+
+def _plain(chunks: Sequence[tuple[bytes, bytes]], rows: bytes) -> bytes:
+    """The picture with its rows stored, so that they are not decompressed a second time to be decoded."""
+    kept = [_chunk(kind, [content]) for kind, content in chunks if kind in {b"IHDR", b"PLTE"}]
+    return b"".join((SIGNATURE, *chain(*kept, _chunk(b"IDAT", _stored(rows)), _chunk(b"IEND", []))))
+
+
+def _stored(content: bytes) -> list[Buffer]:
+    """Pieces of a zlib stream that stores it (RFC 1950, 1951); nothing is copied."""
+    view, pieces = memoryview(content), list[Buffer]([b"\x78\x01"])
+    for start in range(0, len(content), _BLOCK):
+        block = view[start : start + _BLOCK]
+        last, length = start + _BLOCK >= len(content), len(block)
+        pieces += [struct.pack("<BHH", last, length, length ^ 0xFFFF), block]
+    return [*pieces, zlib.adler32(content).to_bytes(4, "big")]
+
+
+def _chunk(kind: bytes, pieces: Sequence[Buffer]) -> list[Buffer]:
+    check, length = zlib.crc32(kind), 0
+    for piece in pieces:
+        check, length = zlib.crc32(piece, check), length + len(piece)
+    return [length.to_bytes(4, "big"), kind, *pieces, check.to_bytes(4, "big")]
 
 
 def _require_palette(raw: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> None:
