@@ -11,23 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from convert.conversion.calibration import require_apart
-from convert.conversion.convert import lower, measure, quantise, read, require_exact, require_true, thinned
+from convert.conversion.convert import lower, measure, quantise, require_exact, require_true
 from convert.conversion.findings import Findings
 from convert.conversion.gate import require_passed
 from convert.conversion.golden import golden_joints
 from convert.conversion.recipe import Recipe
 from convert.conversion.runtimes import outputs_on, thread_count
+from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
+from convert.networks.handing import of_keras, of_saved_model, of_volumes
 from convert.networks.saved import digest_folder, load_saved_model
 from convert.networks.scoring import load_model
 from convert.reports.build import write_findings
 from edge.bundle.format import write_bundle
 from edge.bundle.signing import load_private_key
-from edge.core.card import Lineage, ModelCard, Quantisation
+from edge.core.card import NORMAL, Lineage, ModelCard, Quantisation
 from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
 from edge.files import digest_file
@@ -148,8 +150,16 @@ def _in_words(task: Task, lots: Lots) -> Iterator[str]:
 
 
 def _load(source: Path, recipe: Recipe) -> Any:
-    """The Keras model of a ``.keras`` file, or of a SavedModel's folder."""
-    return load_saved_model(source, recipe.source.network) if source.is_dir() else load_model(source)
+    """A network of the papers as a Keras model; any other as somebody hands it over (``Handed``)."""
+    asked = recipe.source
+    if source.is_dir():
+        return (
+            load_saved_model(source, asked.network)
+            if asked.network
+            else of_saved_model(source, asked.classes, asked.pixels)
+        )
+    model = load_model(source)
+    return model if asked.network or of_volumes(model) else of_keras(model, asked.classes, asked.pixels)
 
 
 def _card(order: _Order, lots: Lots, quantisation: Quantisation, decided: Decided) -> ModelCard:
@@ -159,9 +169,9 @@ def _card(order: _Order, lots: Lots, quantisation: Quantisation, decided: Decide
         name=recipe.bundle.name,
         version=recipe.bundle.version,
         task=task.name,
-        network=recipe.source.network,
+        network=recipe.source.network or order.model.name,
         joint_types=recipe.bundle.joint_types or task.joint_types,
-        classes=task.classes,
+        classes=(NORMAL, *quantisation.head.classes) if quantisation.head.classes else task.classes,
         preprocess=order.spec,
         operating_points=points,
         default_operating_point=points[0].name if points else "",

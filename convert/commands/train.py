@@ -26,18 +26,22 @@ _PLAN_OPTIONS = (
     "trunk",
     "balance",
     "time_limit_s",
+    "large",
 )
+_USUAL = {"slicenet": "slicenet"}
 _QUALITY_OPTIONS = ("epochs", "seed", "validation_share")
 
 
 def add_train(commands: Commands) -> None:
     train = commands.add_parser("train", help="train a network on a lot with truth")
-    train.add_argument("network", choices=["cnn3d", "cnn-lstm", "neurofuzzy"])
+    train.add_argument("network", choices=["slicenet", "cnn3d", "cnn-lstm", "neurofuzzy"])
     train.add_argument("--data", required=True, type=Path, metavar="DIR")
     train.add_argument("--out", required=True, type=Path, metavar="FILE.keras")
     train.add_argument("--validation", type=Path, metavar="DIR", help="a lot of other board types")
-    train.add_argument("--recipe", choices=list(RECIPES), default="small-machine")
+    train.add_argument("--recipe", choices=list(RECIPES), help="default slicenet of slicenet, else small-machine")
     train.add_argument("--start", type=Path, metavar="FILE.keras", help="go on from this model's weights")
+    train.add_argument("--teacher", type=Path, metavar="FILE.keras", help="learn from what this model says, too")
+    train.add_argument("--large", action="store_const", const=True, help="SliceNet as wide as a teacher")
     train.add_argument("--epochs", type=_positive)
     train.add_argument("--batch", type=_positive)
     train.add_argument("--learning-rate", type=float)
@@ -70,19 +74,25 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
     from convert.lots.reading import load_lot
-    from convert.lowering.read import read_network
     from convert.networks.scoring import load_model
     from convert.reports.history import draw_history
     from convert.training import defects as train
+    from convert.training.defects import family_of
 
-    plan = replace(RECIPES[arguments.recipe], **given)
+    plan = replace(RECIPES[arguments.recipe or _USUAL.get(arguments.network, "small-machine")], **given)
     lot = load_lot(arguments.data, PreprocessSpec())
     validation = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
     tell_each((*lot.left_out, *(validation.left_out if validation else ())))
     data = train.sides(lot, plan, validation)
     start = load_model(arguments.start) if arguments.start else None
-    if start is not None and read_network(start).sequential != (arguments.network == "cnn-lstm"):
+    if start is not None and family_of(start) != arguments.network:
         raise UsageError(f"--start {arguments.start}: is no {arguments.network}; name one, or train what it is")
+    teacher = load_model(arguments.teacher) if arguments.teacher else None
+    if teacher is not None and _values(teacher) != len(data.classes):
+        raise UsageError(
+            f"--teacher {arguments.teacher}: tells {_values(teacher)} classes apart, but the lot has "
+            f"{len(data.classes)} ({', '.join(data.classes)}); name one that was trained on the same"
+        )
     with bar(f"training {arguments.network}", train.steps_per_epoch(data, plan) * plan.epochs) as progress:
 
         def on_step(loss: float) -> None:
@@ -95,7 +105,7 @@ def _train(arguments: argparse.Namespace) -> int:
                 f"AUROC {epoch.validation_auroc:.4f}, {epoch.seconds:.0f} s"
             )
 
-        history = train.train(arguments.network, data, arguments.out, plan, on_step, on_epoch, start)
+        history = train.train(arguments.network, data, arguments.out, plan, on_step, on_epoch, start, teacher)
     draw_history(arguments.out.with_suffix(".png"), history)
     console.print(f"saved {arguments.out}, {arguments.out.with_suffix('.csv')}, {arguments.out.with_suffix('.png')}")
     return 0
@@ -104,8 +114,10 @@ def _train(arguments: argparse.Namespace) -> int:
 def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """The network that grades: learns in a minute, so it neither resumes nor has recipes."""
     unknown = [name for name in given if name not in _QUALITY_OPTIONS]
-    if unknown or arguments.start or arguments.recipe != "small-machine":
-        option = unknown[0].replace("_", "-") if unknown else "start" if arguments.start else "recipe"
+    meaningless = {"start": arguments.start, "teacher": arguments.teacher, "recipe": arguments.recipe}
+    unknown += [name for name, value in meaningless.items() if value]
+    if unknown:
+        option = unknown[0].replace("_", "-")
         raise UsageError(f"--{option}: means nothing to neurofuzzy; leave it out")
     plan = replace(NEUROFUZZY, **given)
     if not arguments.validation and not plan.validation_share:
@@ -142,6 +154,13 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     console.print(f"best epoch {best.epoch}: validation loss {best.validation_loss:.5f}, {history[-1].seconds:.0f} s")
     console.print(f"saved {arguments.out}, {stem}.png and {stem}.sets.png")
     return 0
+
+
+def _values(model: Any) -> int:
+    """Outputs that a model of ours gives a joint."""
+    from convert.networks.handing import first_output
+
+    return int(first_output(model.output_shape)[-1])
 
 
 def _positive(text: str) -> int:

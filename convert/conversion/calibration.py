@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
 from convert.lots.patches import scaled_batches
-from convert.lowering.program import MOVES, Program, trace
+from convert.lowering.program import MOVES, Program
+from convert.lowering.running import trace
 from edge.core.errors import ConfigError, GateRefused
 
 Positions = NDArray[np.int64]

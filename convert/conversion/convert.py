@@ -1,4 +1,4 @@
-"""From a trained model to a TFLite file that was read, run and scored, in steps: read, lower, quantise, measure.
+"""From a source to a TFLite file that was read, run and scored, in steps: lower, quantise, measure.
 
 Each step returns what it found and leaves judging it to a ``require_...`` beside it, so that a report can show what was
 found also when it is refused.
@@ -7,12 +7,9 @@ found also when it is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from convert.conversion.calibration import disagreement, draw_stratified
 from convert.conversion.flatfile import Operation, operations, problems, summary
@@ -29,108 +26,25 @@ from convert.conversion.parity import (
     scores_of,
 )
 from convert.conversion.quantise import quantised_file
-from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
 from convert.conversion.recipe import Recipe
-from convert.conversion.runtimes import Run, supported
+from convert.conversion.runtimes import Run
+from convert.conversion.source import Source
 from convert.conversion.task import Lots, Scored, Task, Tell
 from convert.lots.lot import LabelledLot
-from convert.lowering.layers import Network
 from convert.lowering.lower import (
     Lowered,
     largest_difference,
     lower_checked,
-    network_scores,
     program_scores,
-    require_equivalence,
     require_within,
 )
-from convert.lowering.passes.factor import factor_layers
-from convert.lowering.read import read_network
-from convert.metrics.defects import Scores, auroc
-from convert.networks.scoring import score
+from convert.metrics.defects import Scores
 from edge.core.card import Quantisation
-from edge.core.errors import ConfigError, GateRefused
+from edge.core.errors import GateRefused
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
-_COMPARED = 16
-"""Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
-_BACKWARDS = 0.2
-"""An AUROC that no network has by chance."""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The model as it was read, and what it says: the reference that all else is held to.
-
-    ``calibration``: the joints drawn to calibrate on. ``keras``: Keras' scores of the evaluation lot, ``validation`` of
-    the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must
-    reproduce, on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe
-    factorises.
-    """
-
-    runtimes: tuple[RuntimeInfo, ...]
-    network: Network
-    calibration: NDArray[np.uint8]
-    calibrated: Scores
-    keras: Scores
-    validation: Scores | None
-    before: Scores
-    exact: Scores
-    ranks: tuple[RankTried, ...] = ()
-
-
-def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Source:
-    """Read and score a Keras model, and try the recipe's ranks. Raises ConfigError, GateRefused."""
-    runtimes = supported(recipe.quantisation.runtimes)
-    network = read_network(model)  # first: what is not known there cannot be scored rightly either
-    if network.task != task.name or network.sequential != (recipe.source.network == "cnn-lstm"):
-        raise ConfigError(f"[source] network: the model is no {recipe.source.network}; name the family it is of")
-    patch = (*network.input_shape, 1)
-    if lots.evaluation.files.shape != network.input_shape:
-        raise ConfigError(f"[source] model: takes {patch}, but patches are {lots.evaluation.files.shape}; build it so")
-    keras = score(model, lots.evaluation)
-    drawn = draw_stratified(lots.calibration, recipe.calibration.joints, recipe.source.seed)
-    calibration = lots.calibration.take(drawn)
-    task.require_calibration(calibration, lots.calibration.name)
-    before = score(model, calibration[:_COMPARED], plain=True)
-    validation = None if lots.validation is None else score(model, lots.validation)
-    if validation is not None and lots.validation is not None:
-        require_forwards(validation, lots.validation)
-    ranks: tuple[RankTried, ...] = ()
-    if recipe.factorisation.layers and lots.validation is not None:
-        require_equivalence(before, network_scores(network, calibration[:_COMPARED]), "read")
-        ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], tell)
-    calibrated = score(model, calibration)
-    return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks)
-
-
-def require_forwards(scores: Scores, lot: LabelledLot) -> None:
-    """Raises ConfigError where defects score low and normals high: its thresholds would release nothing."""
-    found = auroc(scores, lot.labels)
-    if found < _BACKWARDS:
-        raise ConfigError(
-            f"[source] model: its scores of {lot.name} run the wrong way round (AUROC {found:.2f}): the second output "
-            "must be the defect; swap the classes"
-        )
-
-
-def thinned(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Source:
-    """The source with the rank that the budget allows, where ranks were tried. Raises GateRefused where it allows none.
-
-    Factorising is not exact, so what lowering must reproduce is the thin network from here on.
-    """
-    if not source.ranks or lots.validation is None or source.validation is None:
-        return source
-    ranks = chosen_rank(source.ranks, source.validation, lots.validation, recipe.factorisation.max_auroc_drop)
-    rank = next(tried.rank for tried in ranks if tried.chosen and tried.rank)
-    tell(f"rank {rank} keeps the budget on {lots.validation.name}")
-    network = factor_layers(source.network, recipe.factorisation.layers, rank)
-    before, exact = (
-        network_scores(network, joints) for joints in (source.calibration[:_COMPARED], lots.evaluation.patches)
-    )
-    return replace(source, network=network, before=before, exact=exact, ranks=ranks)
 
 
 @dataclass(frozen=True)
@@ -167,7 +81,7 @@ def _warnings(recipe: Recipe, apart: dict[str, float]) -> Iterator[str]:
 
 def require_exact(lowering: Lowering, joints: int, tell: Tell) -> None:
     """Raises GateRefused when the lowered program and what it was made from differ on a single held-out joint."""
-    require_within(lowering.difference, "all together")
+    require_within(lowering.difference, "all together", lowering.lowered.tolerance)
     tell(f"lowered exactly: at most {lowering.difference:.1e} from before on {joints} held-out joints")
 
 

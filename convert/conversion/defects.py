@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -16,10 +17,12 @@ from convert.conversion.parity import Measured
 from convert.conversion.recipe import BudgetSection, Recipe
 from convert.conversion.score_scale import fitted_head
 from convert.conversion.task import AtPoint, Decided, Lots, Scored
+from convert.lowering.graphs.handed import Handed
 from convert.metrics.defects import Scores, auroc, flipped, outcome_at, threshold_for_recall
 from edge.core.card import Accuracy
 from edge.core.intake import Spec
-from edge.core.rules import Head, OperatingPoint, TaskName, ThermometerHead
+from edge.core.preprocess import PreprocessSpec
+from edge.core.rules import ClassesHead, Head, OperatingPoint, TaskName, ThermometerHead
 
 
 def operating_points(
@@ -129,7 +132,11 @@ class Defects:
         if recipe.budget.max_recognition_drop != BudgetSection().max_recognition_drop:
             yield "[budget] max_recognition_drop", "means nothing to a network that finds defects; remove it"
 
-    def spec(self, model: Any, recipe: Recipe) -> Spec:  # noqa: ARG002 - the recipe says it all
+    def spec(self, model: Any, recipe: Recipe) -> Spec:
+        """As the recipe says; where it says nothing, patches of the size and slices that a model takes."""
+        if isinstance(model, Handed) and recipe.preprocess == PreprocessSpec():
+            size, _, channels = model.input_shape
+            return replace(recipe.preprocess, size=size, channels=channels)
         return recipe.preprocess
 
     def require_lots(self, lots: Lots) -> None:
@@ -139,7 +146,7 @@ class Defects:
         require_images(patches, lot)
 
     def fitted_head(self, head: Head, ours: Scores, wanted: Scores) -> Head:
-        return fitted_head(head, ours, wanted) if isinstance(head, ThermometerHead) else head
+        return fitted_head(head, ours, wanted) if isinstance(head, ThermometerHead | ClassesHead) else head
 
     def decide(self, recipe: Recipe, lots: Lots, scored: Scored) -> Decided:  # noqa: ARG002
         assert scored.validation is not None  # noqa: S101 - a recipe of this task names the lot

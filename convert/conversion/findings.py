@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convert.conversion.convert import Lowering, Measurement, Quantised, Source
+from convert.conversion.convert import Lowering, Measurement, Quantised
 from convert.conversion.layer_errors import most_costly
 from convert.conversion.parity import Measured
 from convert.conversion.recipe import Recipe
+from convert.conversion.source import Source
 from convert.conversion.task import Decided, Task
+from convert.lowering.graphs.handed import Handed
 from convert.lowering.layers import Network
 
 
@@ -16,7 +18,7 @@ from convert.lowering.layers import Network
 class Comparison:
     """Both sides on the evaluation lot, and what was decided by it: what a task has a part of the report to say of."""
 
-    network: Network
+    network: Network | Handed
     measured: Measured
     decided: Decided
 

@@ -10,6 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge.core.card import Scheme
 
+_OF_WEIGHTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"}
+"""Their constants are weights; those of others are values like any, which may have a zero point."""
+
 
 class Tensor(NamedTuple):
     name: str
@@ -71,7 +74,7 @@ def _int8_problems(operation: Operation, keep_float: Sequence[str]) -> Iterator[
         converts = operation.name in {"QUANTIZE", "DEQUANTIZE"} and keep_float
         if tensor.dtype.startswith(("FLOAT", "BFLOAT")) and not (meant or converts):
             yield f"{operation.name}: tensor {tensor.name!r} {list(tensor.shape)} is {tensor.dtype}"
-        if tensor.constant and tensor.dtype == "INT8" and any(tensor.zero_points):
+        if operation.name in _OF_WEIGHTS and tensor.constant and tensor.dtype == "INT8" and any(tensor.zero_points):
             yield f"{operation.name}: weights {tensor.name!r} have a zero point, on which runtimes disagree"
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convert.conversion.runtimes import tensors_on
 from convert.lots.patches import scaled
-from convert.lowering.program import MOVES, Op, Program, apply, trace
+from convert.lowering.program import MOVES, Op, Program
+from convert.lowering.running import apply, reading_tensor, trace
 from convert.lowering.slopes import Values, with_slopes
 from edge.judging.runtime import RuntimeInfo
 
@@ -61,8 +62,7 @@ def _in_float(program: Program, inputs: NDArray[np.float32]) -> list[tuple[Value
 
     def compute(patches: Any) -> tuple[list[Any], Any]:
         results = trace(program, patches)
-        bands = results[-1]
-        return results, bands * np.array(program.head.weights(bands.shape[-1]), np.float32)
+        return results, reading_tensor(program.head, results[-1])
 
     return with_slopes(compute, inputs)
 

@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from convert.conversion.flatfile import covers, operations
 from convert.lots.patches import scaled_batches
-from convert.lowering.program import Program, run
+from convert.lowering.graphs.read import layer_of
+from convert.lowering.program import Elementwise, Program
+from convert.lowering.running import run
 from edge.core.card import Scheme
 from edge.core.errors import ConfigError
+
+_FLOAT_ONLY = {"elu"}
 
 
 class _Request(NamedTuple):
@@ -40,6 +44,8 @@ def quantised_file(
         if not any(covers(name, op.name) for op in program.ops):
             known = ", ".join(dict.fromkeys(op.name.split("/")[0] for op in program.ops))
             raise ConfigError(f"[quantisation] float: no operation is called {name!r}; there are: {known}")
+    if scheme == "int8":
+        _require_int8_forms(program, keep_float)
     with tempfile.TemporaryDirectory(prefix="axi-quantise-") as scratch:
         request, result = Path(scratch, "request"), Path(scratch, "model.tflite")
         asked = _Request(program, calibration, scheme, tuple(keep_float))
@@ -54,6 +60,21 @@ def quantised_file(
             words = done.stderr.strip().splitlines()[-1:] or ["no message"]
             raise ConfigError(f"the TFLite converter ended with status {done.returncode}: {words[0]}")
         return result.read_bytes()
+
+
+def _require_int8_forms(program: Program, keep_float: Sequence[str]) -> None:
+    """Raises ConfigError for an operation that the converter leaves in float without a word."""
+    for op in program.ops:
+        if (
+            isinstance(op, Elementwise)
+            and op.function in _FLOAT_ONLY
+            and not any(covers(k, op.name) for k in keep_float)
+        ):
+            layer = layer_of(op.name)
+            raise ConfigError(
+                f"layer {layer!r}: {op.function} stays in float; train it with relu or swish, or allow it: "
+                f'[quantisation] float = ["{layer}"]'
+            )
 
 
 def _convert(request: _Request) -> bytes:

@@ -15,7 +15,10 @@ from edge.core.preprocess import PreprocessSpec
 from edge.core.rules import Slug
 from edge.toml import load_toml
 
-NetworkName = Literal["cnn3d", "cnn-lstm", "neurofuzzy"]
+Pixels = Literal["0..1", "0..255"]
+"""The range of grey values that a network was trained on."""
+
+NetworkName = Literal["", "cnn3d", "cnn-lstm", "neurofuzzy"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Recall = Annotated[float, Meta(gt=0, le=1)]
 
@@ -29,13 +32,16 @@ class BundleSection(Struct, frozen=True, kw_only=True):
 
 
 class SourceSection(Struct, frozen=True, kw_only=True):
-    """``model``: a ``.keras`` file or a SavedModel's folder; ``network``: its family.
+    """``model``: a ``.keras`` or H5 file or a SavedModel's folder; ``network``: which of the papers' families it is of.
 
-    ``seed``: the one it was trained with, for the lineage.
+    ``classes``: what the model's outputs stand for, in their order, ``normal`` one of them; empty: normal and defect.
+    ``pixels``: the range of grey values it was trained on. ``seed``: the one it was trained with, for the lineage.
     """
 
     model: str
-    network: NetworkName = "cnn3d"
+    network: NetworkName = ""
+    classes: tuple[Slug, ...] = ()
+    pixels: Pixels = "0..1"
     seed: int = 0
 
 

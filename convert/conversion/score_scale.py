@@ -12,14 +12,16 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge.core.logistic import logits
-from edge.core.rules import ThermometerHead
+from edge.core.rules import ClassesHead, ThermometerHead
 
 _END = 1e-7
 _LEAST_JOINTS = 8
 _LEAST_SPREAD = 0.2
 
 
-def fitted_head(head: ThermometerHead, ours: NDArray[np.float64], wanted: NDArray[np.float64]) -> ThermometerHead:
+def fitted_head(
+    head: ThermometerHead | ClassesHead, ours: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> ThermometerHead | ClassesHead:
     """``head`` with its ends moved along the least-squares line from our p_defect to the wanted one (both (n,)).
 
     Joints at the ends of the scale say nothing and are left out. Where the logits hardly vary, only their mean is
@@ -30,6 +32,7 @@ def fitted_head(head: ThermometerHead, ours: NDArray[np.float64], wanted: NDArra
     if inner.sum() < _LEAST_JOINTS:
         return head
     mine, theirs = mine[inner], theirs[inner]
-    slope = float(np.polyfit(mine, theirs, 1)[0]) if mine.std() >= _LEAST_SPREAD else 1.0
+    straight = isinstance(head, ThermometerHead) and mine.std() >= _LEAST_SPREAD  # classes' logits add up only shifted
+    slope = float(np.polyfit(mine, theirs, 1)[0]) if straight else 1.0
     offset = float(np.mean(theirs) - slope * np.mean(mine))
     return replace(head, low=slope * head.low + offset, high=slope * head.high + offset)

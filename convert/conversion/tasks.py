@@ -10,7 +10,7 @@ from convert.conversion.recipe import NetworkName, Recipe, problems, read_recipe
 from convert.conversion.task import Task
 from edge.core.errors import ConfigError
 
-TASKS: dict[NetworkName, Task] = {"cnn3d": DEFECTS, "cnn-lstm": DEFECTS, "neurofuzzy": GRADES}
+TASKS: dict[NetworkName, Task] = {"": DEFECTS, "cnn3d": DEFECTS, "cnn-lstm": DEFECTS, "neurofuzzy": GRADES}
 
 
 def load_recipe(path: Path) -> tuple[Recipe, Task]:

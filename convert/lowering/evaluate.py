@@ -32,7 +32,7 @@ from convert.lowering.layers import (
     padding_word,
     readings_from,
 )
-from convert.lowering.program import ACTIVATIONS
+from convert.lowering.running import ACTIVATIONS
 
 Observe = Callable[[str, Any], None]
 """Is told a layer's name and what it gives: a float32 tensor with the batch first and channels last.

@@ -153,10 +153,16 @@ class Thermometer(Layer):
         return self.head.scores(readings)
 
 
+def parts_from(head: Head, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each of the head's parts shows (n, parts), of real-valued bands (n, parts * bands)."""
+    each = bands.shape[1] // head.parts
+    parts: NDArray[np.float64] = head.start + bands.reshape(-1, head.parts, each) @ np.array(head.weights(each))
+    return parts
+
+
 def readings_from(head: Head, bands: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The defect logits or quality indices (n,) that real-valued bands (n, bands) show."""
-    readings: NDArray[np.float64] = head.start + bands @ np.array(head.weights(bands.shape[1]))
-    return readings
+    """The defect logits or quality indices (n,) that real-valued bands (n, parts * bands) show."""
+    return np.array([head.reading(parts) for parts in parts_from(head, bands).tolist()])
 
 
 @dataclass(frozen=True)

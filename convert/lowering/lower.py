@@ -12,6 +12,8 @@ from convert.lots.patches import scaled_batches
 from convert.lowering.bands import band_channels
 from convert.lowering.evaluate import readings
 from convert.lowering.flat import flatten_network
+from convert.lowering.graphs.handed import Handed
+from convert.lowering.graphs.lower import lowering_steps, shaken_difference, with_thermometers
 from convert.lowering.layers import Network, number_of_weights, readings_from
 from convert.lowering.passes.balance import balance_channels
 from convert.lowering.passes.dropout import drop_dropout
@@ -20,8 +22,9 @@ from convert.lowering.passes.merge import merge_lstm_inputs, merge_products
 from convert.lowering.passes.norm import fold_norms
 from convert.lowering.passes.relu import fuse_relu
 from convert.lowering.passes.spread import spread_factors
-from convert.lowering.program import Program, run
+from convert.lowering.program import Program
 from convert.lowering.read import read_network
+from convert.lowering.running import run
 from edge.core.errors import ConfigError, GateRefused
 
 Scores = NDArray[np.float64]
@@ -52,6 +55,8 @@ USUAL_PASSES = (
 those who have many calibration joints; with few, the ranges of the channels that it grows are too narrow."""
 TOLERANCE = 1e-5
 """Largest allowed difference in p_defect or quality index, both sides in float32."""
+_SHAKEN_TIMES = 8
+"""What every layer's rounding may come to, against that of the input alone."""
 
 
 class Rewrite(NamedTuple):
@@ -64,11 +69,15 @@ class Rewrite(NamedTuple):
 
 
 class Lowered(NamedTuple):
-    """``program``: exact; ``banded``: the same with channels in bands, for int8 to round, or simply ``program``."""
+    """``program``: exact; ``banded``: the same with channels in bands, for int8 to round, or simply ``program``.
+
+    ``tolerance``: how far a score may differ from before.
+    """
 
     program: Program
     banded: Program
     rewrites: tuple[Rewrite, ...]
+    tolerance: float = TOLERANCE
 
 
 def lower(model: Any, sample: Patches, passes: Sequence[str] = USUAL_PASSES) -> Program:
@@ -88,7 +97,7 @@ def lower_network(network: Network, sample: Patches, passes: Sequence[str], grow
 
 
 def lower_checked(
-    network: Network, before: Scores, sample: Patches, passes: Sequence[str], growth: float = 0.0
+    network: Network | Handed, before: Scores, sample: Patches, passes: Sequence[str], growth: float = 0.0
 ) -> Lowered:
     """Lower, and after every pass compare scores with the step before; in bands where layers may grow.
 
@@ -96,6 +105,8 @@ def lower_checked(
     as many as ``before`` has: what the network was before it was read. Raises ConfigError as ``lower`` does,
     GateRefused naming the first pass that changes a score.
     """
+    if isinstance(network, Handed):
+        return _lower_handed(network, before, sample, passes, growth)
     compared = sample[: len(before)]
     rewrites = []
     for name in ("read", *passes):
@@ -116,6 +127,24 @@ def lower_checked(
     return Lowered(program, banded, tuple(rewrites))
 
 
+def _lower_handed(handed: Handed, before: Scores, sample: Patches, passes: Sequence[str], growth: float) -> Lowered:
+    if growth:
+        raise ConfigError(f"[quantisation] bands: {handed.name} is no chain of layers that bands are cut in; remove it")
+    if tuple(passes) != USUAL_PASSES:
+        raise ConfigError(f"[lowering] passes: {handed.name} is lowered as a graph, all of it or not; remove the key")
+    compared, rewrites, program = sample[: len(before)], [], None
+    tolerance = max(TOLERANCE, _SHAKEN_TIMES * shaken_difference(handed, compared))
+    for name, program, after in lowering_steps(handed, compared):
+        difference = require_equivalence(before, after, name, tolerance)
+        rewrites.append(Rewrite(name, len(program.ops), program.weights, difference))
+        before = after
+    assert program is not None  # noqa: S101 - reading is the first step
+    program = with_thermometers(program, handed.ending)
+    difference = require_equivalence(before, program_scores(program, compared), "thermometers", tolerance)
+    rewrites.append(Rewrite("thermometers", len(program.ops), program.weights, difference))
+    return Lowered(program, program, tuple(rewrites), tolerance)
+
+
 def network_scores(network: Network, patches: Patches) -> Scores:
     """p_defect, or quality index, under a network of plain layers in float32, float64 (n,)."""
     return network.scores_from(readings(network, patches))
@@ -127,10 +156,10 @@ def program_scores(program: Program, patches: Patches, batch: int = 32) -> Score
     return program.head.scores(readings_from(program.head, np.concatenate(bands)))
 
 
-def require_equivalence(before: Scores, after: Scores, step: str) -> float:
+def require_equivalence(before: Scores, after: Scores, step: str, tolerance: float = TOLERANCE) -> float:
     """The largest difference; raises GateRefused when it exceeds the tolerance or is not a number."""
     difference = largest_difference(before, after)
-    require_within(difference, step)
+    require_within(difference, step, tolerance)
     return difference
 
 
@@ -139,12 +168,12 @@ def largest_difference(before: Scores, after: Scores) -> float:
     return float(np.abs(before - after).max())
 
 
-def require_within(difference: float, step: str) -> None:
+def require_within(difference: float, step: str, tolerance: float = TOLERANCE) -> None:
     """Raises GateRefused for a difference beyond the tolerance."""
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise GateRefused(
             f"no bundle written: lowering step {step!r} changes a score by {difference:.2e}, more than "
-            f"{TOLERANCE:.0e}; a layer is not rewritten exactly: report it with the model"
+            f"{tolerance:.0e}; a layer is not rewritten exactly: report it with the model"
         )
 
 

@@ -1,17 +1,16 @@
 """The lowered network: a short list of operations on 4-D (n, height, width, channels) and 2-D tensors.
 
-Plain data with numpy weights: it can be inspected, compared, pickled to the converter's process and run in TensorFlow.
+Plain data with numpy weights: it can be inspected, compared and pickled to the converter's process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from convert.lowering.layers import Activation, Triple, Weights, padding_word
+from convert.lowering.layers import Activation, Triple, Weights
 from edge.core.rules import Head
 
 
@@ -32,6 +31,95 @@ class Conv2d(Op):
     activation: Activation
     strides: tuple[int, int]
     same: bool
+    dilations: tuple[int, int] = (1, 1)
+
+    def groups(self, channels: int) -> int:
+        """In how many groups the input's channels are convolved, each by itself."""
+        return channels // self.kernel.shape[2]
+
+
+@dataclass(frozen=True)
+class Depthwise(Op):
+    """2D convolution of every channel by itself; kernel (height, width, channels, out of each)."""
+
+    kernel: Weights
+    bias: Weights
+    strides: tuple[int, int] = (1, 1)
+    same: bool = False
+    dilations: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True)
+class Affine(Op):
+    """scale * x + shift, a channel, which is the last axis."""
+
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Constant(Op):
+    """``values``, with a leading axis of 1, whatever the joint."""
+
+    values: Weights
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """``value`` around it; ``widths``: (before, after) of every axis but the first."""
+
+    widths: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cut(Op):
+    """A part of it: [start, start + length) of every axis but the first."""
+
+    starts: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AveragePool2d(Op):
+    """2D average pooling; what padding adds does not count."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    same: bool
+
+
+@dataclass(frozen=True)
+class Reduce(Op):
+    """``function`` (mean, max, sum) over these axes."""
+
+    function: str
+    axes: tuple[int, ...]
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Resize(Op):
+    """To ``size`` (height, width), nearest or bilinear, as TensorFlow's operation of that name."""
+
+    size: tuple[int, int]
+    method: str
+    half_pixel_centers: bool
+    align_corners: bool
+
+
+@dataclass(frozen=True)
+class Permute(Op):
+    """Axes in another order; the first stays."""
+
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Op):
+    """x, or ``slope`` * x below 0."""
+
+    slope: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +132,9 @@ class Channels(Op):
 
 @dataclass(frozen=True)
 class Concat(Op):
-    """Concatenation along channels."""
+    """Concatenation, along channels as a rule."""
+
+    axis: int = -1
 
 
 @dataclass(frozen=True)
@@ -71,14 +161,16 @@ class MaxPool2d(Op):
 
 @dataclass(frozen=True)
 class Elementwise(Op):
-    """``function`` of one tensor (sigmoid, tanh) or two (maximum, add, multiply)."""
+    """``function`` of one tensor (sigmoid, relu, ...) or two (maximum, add, multiply, ...)."""
 
     function: str
 
 
 @dataclass(frozen=True)
 class Reshape(Op):
-    """To (n, values), height first, channels last."""
+    """To (n, values), height first, channels last; or to (-1, *shape)."""
+
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +182,7 @@ class MatMul(Op):
     activation: Activation
 
 
-MOVES = (Channels, Concat, Stack, Step, Reshape)
+MOVES = (Channels, Concat, Stack, Step, Reshape, Pad, Cut, Permute, Constant)
 """Operations that move values and change none."""
 
 
@@ -106,82 +198,8 @@ class Program:
     matrices: tuple[Weights, ...]
     head: Head
 
-
-def run(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) -> Any:
-    """Build the program in TensorFlow on ``inputs`` (n, height, width, channels), float32; the output.
-
-    ``matrices`` stands for the program's own, as tf.Variables for example.
-    """
-    return trace(program, inputs, matrices)[-1]
-
-
-def trace(program: Program, inputs: Any, matrices: Sequence[Any] | None = None) -> list[Any]:
-    """The result of every operation, in order."""
-    import tensorflow as tf
-
-    weights = program.matrices if matrices is None else matrices
-    results: list[Any] = []
-    for op in program.ops:
-        values = [inputs if i < 0 else results[i] for i in op.inputs]
-        with tf.name_scope(op.name):
-            results.append(apply(op, values, weights))
-    return results
-
-
-def apply(op: Op, values: Sequence[Any], matrices: Sequence[Any]) -> Any:  # noqa: PLR0911 - one case a kind
-    """What one operation gives for its inputs, in float32."""
-    import tensorflow as tf
-
-    first = values[0]
-    match op:
-        case Conv2d(kernel=kernel, bias=bias, activation=activation, strides=strides, same=same):
-            result = tf.nn.bias_add(tf.nn.conv2d(first, kernel, strides, padding_word(same=same)), bias)
-            return ACTIVATIONS[activation](result)
-        case Channels(start=start, stop=stop):
-            return first[..., start:stop]
-        case Concat():
-            return tf.concat(values, axis=-1)
-        case Stack():
-            return tf.concat(values, axis=0)
-        case Step(number=number, steps=steps):
-            rows = first.shape[0] // steps
-            return first[number * rows : (number + 1) * rows]
-        case MaxPool2d(size=size, strides=strides, same=same):
-            return tf.nn.max_pool2d(first, size, strides, padding_word(same=same))
-        case Elementwise(function=function):
-            return _FUNCTIONS[function](*values)
-        case Reshape():
-            return tf.reshape(first, (-1, int(np.prod(first.shape[1:]))))
-        case MatMul(matrix=matrix, bias=bias, activation=activation):
-            # The matrix is (out, in): the converter folds a transpose only of small constants. It would take a large
-            # transposed one for an activation and give it a zero point, which runtimes disagree on.
-            result = tf.matmul(first, matrices[matrix], transpose_b=True)
-            return ACTIVATIONS[activation](result if bias is None else tf.nn.bias_add(result, bias))
-        case _:
-            raise TypeError(f"no rule to run {type(op).__name__}")
-
-
-def _named(name: str) -> Any:
-    def call(*values: Any) -> Any:
-        import tensorflow as tf
-
-        return getattr(tf, name)(*values)
-
-    return call
-
-
-def _relu(name: str) -> Any:
-    def call(value: Any) -> Any:
-        import tensorflow as tf
-
-        return getattr(tf.nn, name)(value)
-
-    return call
-
-
-_FUNCTIONS = {name: _named(name) for name in ("sigmoid", "tanh", "maximum", "add", "multiply")}
-ACTIVATIONS: dict[Activation, Callable[[Any], Any]] = {
-    "linear": lambda value: value,
-    "relu": _relu("relu"),
-    "relu6": _relu("relu6"),
-}
+    @property
+    def weights(self) -> int:
+        """How many numbers it holds."""
+        held = [value for op in self.ops for value in vars(op).values() if isinstance(value, np.ndarray)]
+        return sum(values.size for values in (*held, *self.matrices))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convert.lots.patches import scaled_batches
 from convert.lowering.evaluate import forward, readings
 from convert.lowering.layers import Network, Sugeno, Thermometer
+from convert.lowering.running import reading_tensor
 from convert.lowering.slopes import with_slopes
 from edge.core.rules import SugenoHead
 
@@ -87,8 +88,8 @@ def _squared_slopes(network: Network, inputs: NDArray[np.float32]) -> Iterator[t
 def _readings(network: Network, last: Any) -> Any:
     """``readings`` of what the last layer gives, as a tensor, to a constant."""
     match network.layers[-1]:
-        case Thermometer(head=head, bias=bias):
-            return last * np.array(head.weights(bias.size), np.float32)
+        case Thermometer(head=head):
+            return reading_tensor(head, last)
         case Sugeno():
             return last
         case _:

@@ -13,7 +13,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
+from convert.lots.patches import scaled
+from convert.lowering.graphs.handed import Handed
 from convert.networks.folded import folded
+from convert.networks.handing import first_output
 from edge.core.errors import ConfigError
 
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, NotImplementedError, BadZipFile)
@@ -52,26 +55,51 @@ def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]
 
 
 def scores_in_batches(forward: Any, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    return np.concatenate([np.asarray(forward(part))[:, -1] for part in batches]).astype(np.float64)
+    return np.concatenate([_last_of(np.asarray(forward(part))) for part in batches]).astype(np.float64)
+
+
+def _last_of(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """p_defect, whichever defect it is; or the one value there is."""
+    return outputs[:, -1] if outputs.shape[1] <= 2 else 1 - outputs[:, 0]
 
 
 def compiled(model: Any, *, plain: bool = False) -> Any:
+    """uint8 patches of many joints to outputs (n, k), or to p_defect (n, 1) of what was handed over."""
+    if isinstance(model, Handed):
+        return _compiled_handed(model)
     of_features = len(model.input_shape) == 2
-    compute = model if plain or of_features else folded(model)
+    compute = model if plain else computing(model)
     shape = (1, 1, model.input_shape[1]) if of_features else model.input_shape[1:4]
     batch_of_patches = tf.TensorSpec((None, *shape), tf.uint8)
 
     @tf.function(input_signature=[batch_of_patches], autograph=False)
     def forward(patches: Any) -> Any:
-        scaled = as_volume(patches)
-        return compute(tf.reshape(scaled, (-1, shape[-1])) if of_features else scaled, training=False)
+        return first_output(compute(as_input(model, patches), training=False))
 
     return forward
 
 
-def as_volume(patches: Any) -> Any:
-    """uint8 (n, size, size, channels) as the networks take them: (n, size, size, channels, 1) in [0, 1]."""
-    return tf.cast(patches, tf.float32)[..., tf.newaxis] / 255.0
+def _compiled_handed(handed: Handed) -> Any:
+    @tf.function(input_signature=[tf.TensorSpec((None, *handed.input_shape), tf.float32)], autograph=False)
+    def forward(inputs: Any) -> Any:
+        return handed.p_defect(inputs)[:, tf.newaxis]
+
+    traced = forward.get_concrete_function()  # or TensorFlow warns of functions that are traced again and again
+    # Scaled by numpy as everywhere else: a graph multiplies by 1 / 255, and a deep network shows the difference.
+    return lambda patches: traced(tf.constant(scaled(patches)))
+
+
+def computing(model: Any, *, rounded: bool = False) -> Any:
+    """A function (inputs, training) -> outputs; of a network over volumes the faster one."""
+    return folded(model, rounded=rounded) if len(model.input_shape) == 5 else model
+
+
+def as_input(model: Any, patches: Any) -> Any:
+    """uint8 (n, size, size, channels) as the model takes them, in [0, 1]: pictures, volumes of one channel, or rows."""
+    scaled = tf.cast(patches, tf.float32) / 255.0
+    if len(model.input_shape) == 5:
+        return scaled[..., tf.newaxis]
+    return tf.reshape(scaled, (-1, model.input_shape[1])) if len(model.input_shape) == 2 else scaled
 
 
 def quality_index(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -54,7 +54,7 @@ def _boundary(quantisation: Quantisation, reason: str) -> Iterator[str]:
     yield f"scheme {quantisation.scheme}" + (f"; left in float by name: {left}" if left else "")
     different = f"exact kernels of the runtimes differ, as the recipe allows: {reason}"
     same = "bit-identical on every runtime's exact kernels" if quantisation.bit_identical else different
-    tolerance, reading = quantisation.replay_tolerance, quantisation.head.reading
+    tolerance, reading = quantisation.replay_tolerance, quantisation.head.shows
     yield f"{same}; golden joints may be off by {tolerance:.3f} in the {reading} on fast kernels"
 
 

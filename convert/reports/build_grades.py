@@ -11,6 +11,7 @@ from convert.conversion.findings import Comparison
 from convert.conversion.parity import Measured
 from convert.conversion.task import Decided
 from convert.lots.graded_truth import expected
+from convert.lowering.layers import Network
 from convert.metrics.grades import Agreement
 from convert.reports.grade_drawings import COLOURS, QUIET, draw_index, draw_sets
 from convert.reports.grade_tables import confusion_table, rules_table
@@ -77,6 +78,11 @@ def draw_index_parity(path: Path, measured: Measured, thresholds: Sequence[float
     save(figure, path)
 
 
+def _rules(found: Comparison) -> Network:
+    assert isinstance(found.network, Network)  # noqa: S101 - nothing else grades
+    return found.network
+
+
 def meaning(found: Comparison) -> str:
     """What a passed build says, and what it does not."""
     both = _agreement(found.decided)
@@ -93,12 +99,12 @@ def tables(found: Comparison) -> Iterator[Table]:
     both = _agreement(found.decided)
     yield agreement_table(both, _scale(found.decided))
     yield confusion_table("Confusion matrix of the converted model", both.tflite)
-    yield rules_table(found.network)
+    yield rules_table(_rules(found))
 
 
 def pictures(found: Comparison, folder: Path) -> Iterator[Picture]:
     """Draw the fuzzy sets, index against index, and index against solder."""
-    draw_sets(folder / "sets.png", found.network)
+    draw_sets(folder / "sets.png", _rules(found))
     yield Picture("sets.png", "What the network learnt: membership functions, and the index rules make")
     between = _scale(found.decided).thresholds
     draw_index_parity(folder / "scores.png", found.measured, between)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from convert.evaluation.recorded import load_recorded
 from convert.lots.lot import LabelledLot
 from convert.lowering.read import read_network
 from convert.metrics.defects import Scores
+from convert.networks.handing import normal_first, of_keras, of_volumes
 from convert.networks.scoring import load_model, score
 from convert.shipped.paths import SHIPPED
 from convert.training import grey_baseline as baseline
@@ -76,13 +78,19 @@ def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]
 
 
 def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
-    model = load_model(path)
-    expected = (None, *PreprocessSpec().input_shape, 1)
-    if model.input_shape != expected:
+    """Of several classes the first is taken for normal, as our own networks have it."""
+    model: Any = load_model(path)
+    if of_volumes(model):
+        network = read_network(model)  # what is not known there would be scored otherwise than Keras scores it
+        takes, found = network.input_shape, network.task
+    else:
+        model = of_keras(model, normal_first(model))
+        takes, found = model.input_shape, "joint_defect"
+    if (takes, found) != (PreprocessSpec().input_shape, "joint_defect"):
         raise UsageError(
-            f"{path}: takes {model.input_shape}, not {expected} as networks that find defects do; name one of those"
+            f"{path}: takes {takes}, not {PreprocessSpec().input_shape} as evaluate cuts joints; name a network that "
+            "finds defects on those"
         )
-    read_network(model)  # what is not known there would be scored otherwise than Keras scores it
     return lambda lot: score(model, lot)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
 from convert.lots.splits import balanced, require_both_classes, require_unseen, split_by_board_type
+from convert.lots.truth import NORMAL
+from convert.lowering.read import read_network
 from convert.metrics.defects import auroc
 from convert.networks.cnn3d import cnn3d
 from convert.networks.cnn_lstm import TRUNKS, cnn_lstm
-from convert.networks.folded import folded
-from convert.networks.scoring import as_volume, compiled, scores_in_batches
+from convert.networks.handing import first_output
+from convert.networks.scoring import scores_in_batches
+from convert.networks.slicenet import STAGES, TEACHER, slicenet
 from convert.training.checkpoint import load_checkpoint, save_checkpoint
 from convert.training.plan import Network, TrainingPlan
+from convert.training.step import Run, Tick, one_epoch, optimizer_for
 
 
 class Epoch(NamedTuple):
@@ -37,7 +41,6 @@ class Epoch(NamedTuple):
 
 
 Report = Callable[[Epoch], None]
-Tick = Callable[[float], None]
 
 
 class Sides(NamedTuple):
@@ -45,6 +48,12 @@ class Sides(NamedTuple):
 
     training: LabelledLot
     validation: LabelledLot | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the training side's truth tells apart: normal first, then each kind of defect."""
+        rows = self.training.defect_rows
+        return (NORMAL, *sorted({row.truth for row in rows if row.label}))
 
 
 def sides(lot: LabelledLot, plan: TrainingPlan, validation: LabelledLot | None = None) -> Sides:
@@ -60,13 +69,23 @@ def sides(lot: LabelledLot, plan: TrainingPlan, validation: LabelledLot | None =
     return Sides(balanced(lot, plan.balance, plan.seed), validation)
 
 
-def untrained(network: Network, plan: TrainingPlan) -> Any:
-    """The named network, fresh."""
+def untrained(network: Network, plan: TrainingPlan, classes: Sequence[str] = ("normal", "defect")) -> Any:
+    """The named network, fresh. ``classes``: what SliceNet tells apart."""
+    if network == "slicenet":
+        stages = TEACHER if plan.large else STAGES
+        return slicenet(stages=stages, classes=classes, dropout=plan.dropout, seed=plan.seed)
     if network == "cnn3d":
         return cnn3d(dense_units=plan.dense_units, dropout=plan.dropout, seed=plan.seed)
     return cnn_lstm(
         trunk=TRUNKS[plan.trunk], features=plan.features, units=plan.units, dropout=plan.dropout, seed=plan.seed
     )
+
+
+def family_of(model: Any) -> Network:
+    """Which of the networks trained here a model is. Raises ConfigError for a model that lowering does not know."""
+    if len(model.input_shape) == 4:
+        return "slicenet"
+    return "cnn-lstm" if read_network(model).sequential else "cnn3d"
 
 
 def steps_per_epoch(data: Sides, plan: TrainingPlan) -> int:
@@ -81,34 +100,35 @@ def train(
     tick: Tick = lambda _: None,
     report: Report = lambda _: None,
     start: Any = None,
+    teacher: Any = None,
 ) -> list[Epoch]:
     """Train and save the best epoch to ``out`` (.keras), its history beside it (.csv).
 
     ``tick`` hears each step's loss, ``report`` each epoch, those before an interruption included. ``start`` is a model
-    to go on from. After each epoch the whole state is saved beside ``out`` (.resume.npz), and it goes when training is
-    done: the same call after an interruption continues there, and ends where an uninterrupted one would have.
+    to go on from, ``teacher`` one to learn from as the plan says. After each epoch the whole state is saved beside
+    ``out`` (.resume.npz), and it goes when training is done: the same call after an interruption continues there, and
+    ends where an uninterrupted one would have.
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()  # the same seed on the same kind of machine: the same weights
-    model = untrained(network, plan) if start is None else start
-    steps = steps_per_epoch(data, plan)
-    optimizer = keras.optimizers.Adam(_schedule(plan, steps))
+    model = untrained(network, plan, data.classes) if start is None else start
+    targets = _targets(model, data)
+    optimizer = optimizer_for(plan, steps_per_epoch(data, plan))
     optimizer.build(model.trainable_variables)
-    run = _Run(model, optimizer, rounded=plan.rounded)
+    run = Run(model, optimizer, plan, teacher)
     state = out.with_suffix(".resume.npz")
-    identity = _identity(network, plan, data, start)
+    identity = _identity(network, plan, data, start, teacher)
     variables = [*model.variables, *optimizer.variables]
     history = [Epoch(*row) for row in load_checkpoint(state, identity, variables)]
     for epoch in history:
         report(epoch)
-    spent = history[-1].seconds if history else 0.0
-    started = time.monotonic()
+    started = time.monotonic() - (history[-1].seconds if history else 0.0)
     while not _finished(history, plan):
         number = len(history) + 1
-        loss = _one_epoch(run, data.training, plan, number, tick)
+        loss = one_epoch(run, data.training, targets, plan, number, tick)
         validation = _validated(run, data.validation)
         rate = float(np.asarray(optimizer.learning_rate))
-        epoch = Epoch(number, loss, *validation, rate, spent + time.monotonic() - started)
+        epoch = Epoch(number, loss, *validation, rate, time.monotonic() - started)
         history.append(epoch)
         if data.validation is None or _is_best(history):
             model.save(out)
@@ -119,41 +139,22 @@ def train(
     return history
 
 
-def _identity(network: Network, plan: TrainingPlan, data: Sides, start: Any) -> str:
-    """What run a training state belongs to: the plan, the joints on both sides, and the weights it began with."""
+def _identity(network: Network, plan: TrainingPlan, data: Sides, *models: Any) -> str:
+    """What run a training state belongs to: the plan, the joints on both sides, and the weights it came from."""
     digest = hashlib.sha256()
-    for weight in [] if start is None else start.get_weights():
-        digest.update(weight.tobytes())
+    for model in models:
+        for weight in [] if model is None else model.get_weights():
+            digest.update(weight.tobytes())
     validation = data.validation.truth_digest if data.validation else "none"
     return f"{network} {plan.digest} {data.training.truth_digest} {validation} {digest.hexdigest()}"
 
 
-class _Run:
-    """A model's compiled training step, and its compiled inference."""
-
-    def __init__(self, model: Any, optimizer: Any, *, rounded: bool) -> None:
-        compute = folded(model, rounded=rounded)
-        loss_of = keras.losses.SparseCategoricalCrossentropy()
-
-        @tf.function(reduce_retracing=True, autograph=False)
-        def step(patches: Any, labels: Any) -> Any:
-            with tf.GradientTape() as tape:
-                loss = loss_of(labels, compute(as_volume(patches), training=True))
-            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
-            return loss
-
-        self.step = step
-        self.forward = compiled(model)
-
-
-def _schedule(plan: TrainingPlan, steps: int) -> Any:
-    if not plan.cosine:
-        return keras.optimizers.schedules.InverseTimeDecay(plan.learning_rate, 1, plan.decay)
-    total = steps * plan.epochs
-    rise = min(100, total // 10)
-    return keras.optimizers.schedules.CosineDecay(
-        plan.learning_rate / 50, total - rise, alpha=0.02, warmup_target=plan.learning_rate, warmup_steps=rise
-    )
+def _targets(model: Any, data: Sides) -> NDArray[np.int64]:
+    """The class of each training joint: normal or defect, or what defect it is where the model tells."""
+    numbers = {name: number for number, name in enumerate(data.classes)}
+    if first_output(model.output_shape)[-1] != len(numbers):
+        return data.training.labels
+    return np.array([numbers[row.truth] for row in data.training.defect_rows], np.int64)
 
 
 def _finished(history: list[Epoch], plan: TrainingPlan) -> bool:
@@ -172,33 +173,13 @@ def _is_best(history: list[Epoch]) -> bool:
     return np.isnan(values[-1]) or len(values) == 1 or values[-1] > np.nanmax(values[:-1])
 
 
-def _validated(run: _Run, validation: LabelledLot | None) -> tuple[float, float]:
+def _validated(run: Run, validation: LabelledLot | None) -> tuple[float, float]:
     """Loss and AUROC."""
     if validation is None:
         return float("nan"), float("nan")
     scores = np.clip(scores_in_batches(run.forward, validation.batches(64)), 1e-7, 1 - 1e-7)
     labels = validation.labels
     return float(-np.mean(np.where(labels == 1, np.log(scores), np.log(1 - scores)))), auroc(scores, labels)
-
-
-def _one_epoch(run: _Run, lot: LabelledLot, plan: TrainingPlan, number: int, tick: Tick) -> float:
-    """Each joint once, in an order and turned in ways that depend on seed and epoch only."""
-    rng = np.random.default_rng([plan.seed, number])
-    order = rng.permutation(len(lot.rows))
-    losses = []
-    for start in range(0, len(order), plan.batch):
-        chosen = order[start : start + plan.batch]
-        turns = rng.integers(8, size=len(chosen))
-        patches = np.stack([_turned(patch, int(turn)) for patch, turn in zip(lot.take(chosen), turns, strict=True)])
-        losses.append(float(run.step(patches, lot.labels[chosen])))
-        tick(losses[-1])
-    return float(np.mean(losses))
-
-
-def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
-    """One of the eight symmetries of the square: a joint seen from another side is the same joint."""
-    rotated = np.rot90(patch, turn % 4)
-    return rotated[:, ::-1] if turn >= 4 else rotated
 
 
 def read_history(path: Path) -> list[Epoch]:

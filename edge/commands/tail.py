@@ -65,6 +65,8 @@ def _told(payload: Any) -> str:
 
 def _verdict(message: Any) -> str:
     score = "" if message["p_defect"] is None else f"  p {message['p_defect']:.3f} of {message['threshold']:.3f}"
+    if "defect_class" in message:
+        score += f"  {message['defect_class']['name']} {message['defect_class']['share']:.0%}"
     if "grade" in message:
         score = f"  {grades.in_words(message['grade'])}, quality index {message['quality_index']:.3f}"
     why = f"  {message['reason']}" if message["reason"] else ""

@@ -18,9 +18,20 @@ from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
 from edge.core.intake import Spec
-from edge.core.rules import GradeScale, Head, OperatingPoint, Rule, Slug, SugenoHead, TaskName, ThermometerHead
+from edge.core.rules import (
+    ClassesHead,
+    GradeScale,
+    Head,
+    OperatingPoint,
+    Rule,
+    Slug,
+    SugenoHead,
+    TaskName,
+    ThermometerHead,
+)
 
 SCHEMA = "axi-card/1"
+NORMAL = "normal"
 
 _MIDWAY = 1e-6
 """How far a threshold may be off the middle, for rounding's sake."""
@@ -144,8 +155,11 @@ def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
 
 def _defect_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
     head, names = card.quantisation.head, [point.name for point in card.operating_points]
-    if card.classes != ("normal", "defect"):
-        yield "classes", f"{list(card.classes)} are not normal and defect, in this order"
+    wanted = head.classes if isinstance(head, ClassesHead) else ("defect",)
+    if card.classes != (NORMAL, *wanted):
+        yield "classes", f"{list(card.classes)} are not {', '.join((NORMAL, *wanted))}, in this order"
+    if len(set(wanted)) != len(wanted) or NORMAL in wanted:
+        yield "quantisation.head.classes", "a class appears twice"
     if not names:
         yield "operating_points", "there is none, so nothing could be decided"
     if len(set(names)) != len(names):
@@ -155,10 +169,12 @@ def _defect_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
         yield "default_operating_point", f"{card.default_operating_point!r} is not in the card; it offers: {offered}"
     if card.grades is not None:
         yield "grades", "a model that finds defects has operating points, not grades"
-    if not isinstance(head, ThermometerHead):
+    if not isinstance(head, ThermometerHead | ClassesHead):
         yield "quantisation.head", "shows no defect logit"
     elif not head.low < head.high:
         yield "quantisation.head", "low must be below high"
+    elif card.quantisation.output.shape[-1] % head.parts:
+        yield "quantisation.output.shape", f"is not {head.parts} thermometers of one length"
 
 
 def _quality_problems(card: ModelCard) -> Iterator[tuple[str, str]]:

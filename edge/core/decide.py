@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.card import Quantisation
-from edge.core.rules import Rule
-from edge.core.verdict import Decision
+from edge.core.rules import ClassesHead, Rule
+from edge.core.verdict import Call, Decision
 
 Output = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
 
 
 def decide(output: Output, quantisation: Quantisation, rule: Rule) -> Decision:
     """Read a model's raw output, shape (1, n) or (n,), and decide by the card's rule."""
-    return rule.decision(score_of(output, quantisation))
+    head, parts = quantisation.head, parts_of(output, quantisation)
+    decision = rule.decision(head.score(head.reading(parts)))
+    if isinstance(head, ClassesHead) and decision.scored and decision.call is not Call.NORMAL:
+        return decision._replace(defect_class=head.likeliest(parts))
+    return decision
 
 
 def score_of(output: Output, quantisation: Quantisation) -> float:
@@ -25,15 +30,24 @@ def score_of(output: Output, quantisation: Quantisation) -> float:
 
 
 def reading_of(output: Output, quantisation: Quantisation) -> float:
-    """What the output shows: the defect logit of a thermometer, the quality index of a Sugeno head.
+    """What the output shows: the defect logit of thermometers, the quality index of a Sugeno head."""
+    return quantisation.head.reading(parts_of(output, quantisation))
+
+
+def parts_of(output: Output, quantisation: Quantisation) -> list[float]:
+    """What each of the head's parts shows.
 
     One product after another in a fixed order, so equal outputs give equal readings on every machine.
     """
     info, head = quantisation.output, quantisation.head
     floats = info.dtype == "float32"
     values = output.ravel().tolist() if floats else (output.ravel().astype(np.int64) - info.zero_point).tolist()
-    moved: float = sum(weight * value for weight, value in zip(head.weights(len(values)), values, strict=True))
-    return head.start + (1.0 if floats else info.scale) * moved
+    bands = len(values) // head.parts
+    weights, unit = head.weights(bands), 1.0 if floats else info.scale
+    return [
+        head.start + unit * sum(map(mul, weights, values[first : first + bands]))
+        for first in range(0, bands * head.parts, bands)
+    ]
 
 
 def supported(joint_type: str, card_types: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,14 @@ def probabilities(logits: Floats) -> Floats:
     """The same of many, to within rounding; beyond 50 either way the probability is 0 or 1 in all but name."""
     scores: Floats = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
     return scores
+
+
+def together(logits: Sequence[float]) -> float:
+    """ln of the sum of exp(logit): the odds of one of several things, each with its own. NaN if one is no number."""
+    if not all(map(math.isfinite, logits)):
+        return math.nan
+    greatest = max(logits)
+    return greatest + math.log(math.fsum(math.exp(logit - greatest) for logit in logits))
 
 
 def logit(score: float) -> float:

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from edge.core.job import MachineCall
-from edge.core.verdict import Call, Reason, Route
+from edge.core.verdict import Call, DefectClass, Reason, Route
 
 
 class BoardRef(Struct, frozen=True, kw_only=True):
@@ -24,7 +24,11 @@ class ModelRef(Struct, frozen=True, kw_only=True):
 
 
 class VerdictPayload(Struct, frozen=True, kw_only=True):
-    """``quality_index`` (0 to 1, solder amount) and ``grade`` are there only where a joint was graded."""
+    """``quality_index`` (0 to 1, solder amount) and ``grade`` are there only where a joint was graded.
+
+    ``defect_class``: the likeliest kind of defect and its share of ``p_defect``, where the network tells kinds apart
+    and the joint was scored and is not called normal.
+    """
 
     schema: Literal["axi-verdict/1"] = "axi-verdict/1"
     event_id: str
@@ -47,6 +51,7 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     latency_ms: float
     quality_index: float | UnsetType = UNSET
     grade: str | UnsetType = UNSET
+    defect_class: DefectClass | UnsetType = UNSET
 
 
 class BoardPayload(Struct, frozen=True, kw_only=True):

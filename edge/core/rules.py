@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from edge.core.grades import RELEASED, grade_of
-from edge.core.logistic import Floats, probabilities, probability
-from edge.core.verdict import Call, Decision, Reason, unjudged
+from edge.core.logistic import Floats, probabilities, probability, together
+from edge.core.verdict import Call, Decision, DefectClass, Reason, unjudged
 
 TaskName = Literal["joint_defect", "joint_quality"]
 Probability = Annotated[float, Meta(ge=0, le=1)]
@@ -75,7 +75,19 @@ class GradeScale(Struct, frozen=True, kw_only=True):
         return Decision(call, operating_point=self.name, quality_index=quality_index, grade=grade)
 
 
-class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
+class _OneReading(Struct, frozen=True):
+    """A head whose values all show the same reading."""
+
+    parts: ClassVar[int] = 1
+    """How many readings the output's values show, an equal share of them each, one after the other."""
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def reading(self, parts: Sequence[float]) -> float:
+        """What the parts show together."""
+        return parts[0]
+
+
+class ThermometerHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
     """How the output tensor encodes the defect logit.
 
     The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
@@ -88,7 +100,7 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     full: Annotated[float, Meta(gt=0)]
 
     task: ClassVar[TaskName] = "joint_defect"
-    reading: ClassVar[str] = "logit"
+    shows: ClassVar[str] = "logit"
     """What the output shows, in a word."""
 
     @property
@@ -109,7 +121,54 @@ class ThermometerHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
         return probabilities(readings)
 
 
-class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
+class ClassesHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="classes"):
+    """How the output tensor encodes what kind of defect a joint has: a thermometer for each of ``classes``.
+
+    Each shows, as a ``ThermometerHead`` does, by how much the class's logit exceeds that of normal: u_c. The odds of a
+    defect are the sum of the classes' odds, so the defect logit is ln(sum exp(u_c)), and exp(u_c - logit) is the share
+    of class c in p_defect.
+    """
+
+    classes: Annotated[tuple[Slug, ...], Meta(min_length=2)]
+    low: float
+    high: float
+    full: Annotated[float, Meta(gt=0)]
+
+    task: ClassVar[TaskName] = "joint_defect"
+    shows: ClassVar[str] = "logit"
+
+    @property
+    def parts(self) -> int:
+        return len(self.classes)
+
+    @property
+    def start(self) -> float:
+        """Each part when all its values are 0."""
+        return self.low
+
+    def weights(self, bands: int) -> Sequence[float]:
+        """How far a part moves when each of its ``bands`` values grows by 1."""
+        return [(self.high - self.low) / (bands * self.full)] * bands
+
+    def reading(self, parts: Sequence[float]) -> float:
+        """The defect logit."""
+        return together(parts)
+
+    def score(self, reading: float) -> float:
+        """p_defect; NaN for what is no number."""
+        return probability(reading) if math.isfinite(reading) else math.nan
+
+    def scores(self, readings: Floats) -> Floats:
+        """p_defect of many, to within rounding."""
+        return probabilities(readings)
+
+    def likeliest(self, parts: Sequence[float]) -> DefectClass:
+        """The class that has most of p_defect; the first of equals."""
+        number = max(range(len(parts)), key=lambda i: parts[i])
+        return DefectClass(self.classes[number], math.exp(parts[number] - together(parts)))
+
+
+class SugenoHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
     """How the output tensor encodes a quality index: four ramps over a coordinate of solder amount.
 
     Each of the four values fills up from 0 to ``full`` between two neighbouring fuzzy sets, so the degrees of
@@ -121,7 +180,7 @@ class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugen
     full: Annotated[float, Meta(gt=0)]
 
     task: ClassVar[TaskName] = "joint_quality"
-    reading: ClassVar[str] = "quality index"
+    shows: ClassVar[str] = "quality index"
     """What the output shows, in a word."""
 
     @property
@@ -141,6 +200,6 @@ class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugen
         return readings
 
 
-Head = ThermometerHead | SugenoHead
+Head = ThermometerHead | ClassesHead | SugenoHead
 Rule = OperatingPoint | GradeScale
 """By what a model's output becomes a verdict."""

@@ -46,11 +46,18 @@ class Reason(StrEnum):
     OVERLOAD = "overload"
 
 
+class DefectClass(Struct, frozen=True):
+    """The likeliest kind of defect, and its share of p_defect."""
+
+    name: str
+    share: float
+
+
 class Decision(NamedTuple):
     """What is said of a joint, why nothing could be, and by what figures.
 
     ``p_defect`` and ``threshold`` are None when nothing was scored, ``quality_index`` and ``grade`` where it was not
-    graded.
+    graded, ``defect_class`` where the network tells no classes apart or the joint is called normal.
     """
 
     call: Call
@@ -60,6 +67,7 @@ class Decision(NamedTuple):
     operating_point: str | None = None
     quality_index: float | None = None
     grade: str | None = None
+    defect_class: DefectClass | None = None
 
     @property
     def scored(self) -> bool:

@@ -175,6 +175,7 @@ class Encoder(NamedTuple):
             latency_ms=round(verdict.latency_ms, 3),
             quality_index=UNSET if decision.quality_index is None else decision.quality_index,
             grade=UNSET if decision.grade is None else decision.grade,
+            defect_class=UNSET if decision.defect_class is None else decision.defect_class,
         )
         return VerdictMessage(payload, Message(self.topics.verdict(board.serial), encode(payload)))
 

@@ -14,8 +14,8 @@ from convert.conversion.quantise import quantised_file
 from convert.conversion.recipe import Recipe
 from convert.lowering.layers import Conv, Dense, MaxPool, Network
 from convert.lowering.lower import lower_network, rewritten
-from convert.lowering.program import ACTIVATIONS
 from convert.lowering.read import read_network
+from convert.lowering.running import ACTIVATIONS
 from convert.networks.scoring import load_model
 from convert.shipped.paths import RECIPES, SHIPPED
 from edge.toml import load_toml

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from convert.cli import main as axi_convert
 from convert.conversion.convert import lower as lower_step
-from convert.conversion.convert import read
 from convert.conversion.flatfile import operations, problems
 from convert.conversion.quantise import quantised_file
+from convert.conversion.source import read
 from convert.conversion.task import Lots
 from convert.conversion.tasks import load_recipe
 from convert.lots.reading import load_lot

@@ -1,0 +1,94 @@
+"""Lower what somebody handed over: read it, fold it, end it in thermometers. Every step is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.lots.patches import scaled, scaled_batches
+from convert.lowering.graphs.folding import fold_affines, settle_affines
+from convert.lowering.graphs.handed import Ending, Handed
+from convert.lowering.graphs.means import convolve_means
+from convert.lowering.graphs.read import read_graph
+from convert.lowering.layers import Weights, single
+from convert.lowering.passes.head import BANDS, HEAD
+from convert.lowering.program import MatMul, Program, Reshape
+from convert.lowering.running import run
+from edge.core.rules import ClassesHead, ThermometerHead
+
+_REWRITES = (("fold-affines", fold_affines), ("settle-affines", settle_affines), ("convolve-means", convolve_means))
+Scores = NDArray[np.float64]
+Step = tuple[str, Program, Scores]
+"""A step's name, the program after it, and its scores of the sample."""
+
+
+def lowering_steps(handed: Handed, sample: NDArray[np.uint8]) -> Iterator[Step]:
+    """The program after each step, and its p_defect (n,) of the sample (n, height, width, slices).
+
+    Raises ConfigError as ``read_graph`` does.
+    """
+    program = read_graph(handed)
+    yield "read", program, logit_scores(program, handed.ending, sample)
+    for name, rewrite in _REWRITES:
+        program = rewrite(program)
+        yield name, program, logit_scores(program, handed.ending, sample)
+
+
+def shaken_difference(handed: Handed, sample: NDArray[np.uint8]) -> float:
+    """How far p_defect moves when every input is off by the last bit of a float32: what float32 itself is worth here.
+
+    Of most networks nothing; a deep one whose layers amplify shows it.
+    """
+    inputs = scaled(sample)
+    shaken = np.nextafter(inputs, np.random.default_rng(0).choice(np.array([0, 2], np.float32), inputs.shape))
+    scores = [np.asarray(handed.p_defect(values), np.float64) for values in (inputs, shaken)]
+    return float(np.abs(scores[0] - scores[1]).max())
+
+
+def logit_scores(program: Program, ending: Ending, patches: NDArray[np.uint8]) -> Scores:
+    """p_defect of a program that gives logits still."""
+    of_logits = replace(ending, reading="logits")
+    parts = [np.asarray(of_logits.p_defect(run(program, inputs)), np.float64) for inputs in scaled_batches(patches, 32)]
+    return np.concatenate(parts)
+
+
+def with_thermometers(program: Program, ending: Ending) -> Program:
+    """With bands of the defect logit, or of each defect class's, in place of logits (n, k)."""
+    last, values = program.ops[-1], len(ending.classes)
+    margins = _margins(ending)
+    ops, matrices = list(program.ops), list(program.matrices)
+    if isinstance(last, MatMul) and last.activation == "linear":
+        inputs, before = last.inputs, matrices[last.matrix].astype(np.float64)
+        bias = np.zeros(len(before)) if last.bias is None else last.bias.astype(np.float64)
+        ops.pop()
+    else:
+        ops.append(Reshape(f"{last.name}/flat", (len(ops) - 1,)))
+        inputs, before = (len(ops) - 1,), np.eye(margins.shape[1])
+        bias = np.zeros(len(before))
+    matrix, offsets = _in_bands(margins @ before, margins @ bias)
+    ops.append(MatMul("thermometer", inputs, len(matrices), offsets, "relu6"))
+    head: ThermometerHead | ClassesHead = HEAD
+    if values > 2:
+        head = ClassesHead(classes=ending.defects, low=HEAD.low, high=HEAD.high, full=HEAD.full)
+    return replace(program, ops=tuple(ops), matrices=(*matrices, matrix), head=head)
+
+
+def _margins(ending: Ending) -> NDArray[np.float64]:
+    """(defect classes, outputs): by how much each one's logit exceeds that of normal."""
+    if len(ending.defects) == 1 and ending.single:
+        return np.ones((1, 1))
+    identity = np.eye(len(ending.classes))
+    chosen = [ending.classes.index(name) for name in ending.defects]
+    return identity[chosen] - identity[ending.normal]
+
+
+def _in_bands(kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[Weights, Weights]:
+    """Margins (c, in) and (c,) as thermometers (c * bands, in), class-major."""
+    width = (HEAD.high - HEAD.low) / BANDS
+    gain = HEAD.full / width
+    floors = HEAD.low + width * np.arange(BANDS)
+    offsets = (bias[:, np.newaxis] - floors) * gain
+    return single(np.repeat(kernel * gain, BANDS, axis=0)), single(offsets.ravel())
