@@ -29,7 +29,9 @@ from convert.metrics.defects import (
 )
 from edge.core.rules import Rate
 
-TARGET_RECALLS = (0.90, 0.95)
+TARGET_RECALLS = (0.90, 0.95, 0.98, 0.99)
+_LEAST_OF_A_TYPE = 20
+"""Defects, or normals, below which a board type's rate says little: its interval is wider than 0.4."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,35 @@ class Chosen(msgspec.Struct, frozen=True):
         """Defects of the test lot that would have been released."""
         return self.test.recall.total - self.test.recall.hits
 
+    @property
+    def escapes_per_thousand(self) -> float:
+        """Of all flagged joints of the test lot."""
+        return 1000 * self.escapes / self.saved.total
+
+
+class OfType(msgspec.Struct, frozen=True):
+    """One board type's rates at a threshold."""
+
+    board_type: str
+    recall: float
+    false_positive_rate: float
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """How board types of the test lot differ at the threshold for ``target_recall``: those with enough of both classes
+    to count."""
+
+    target_recall: float
+    types: tuple[OfType, ...]
+
+
+class Clear(msgspec.Struct, frozen=True):
+    """The test lot without joints that specialists dispute."""
+
+    joints: int
+    auroc: Interval
+    fpr_at_recall: dict[str, Rate]
+
 
 class Group(msgspec.Struct, frozen=True):
     """A part of the test lot at the first chosen threshold. A rate is None where the part has no such joint."""
@@ -89,7 +120,10 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class ModelFigures(msgspec.Struct, frozen=True):
-    """Everything measured of one model. ``fpr_at_recall``: at the exact recall on the test lot itself (Table VIII)."""
+    """Everything measured of one model. ``fpr_at_recall``: at the exact recall on the test lot itself (Table VIII).
+
+    ``clear``: the same without disputed joints, where the truth tells them.
+    """
 
     name: str
     note: str
@@ -102,6 +136,8 @@ class ModelFigures(msgspec.Struct, frozen=True):
     calibration: tuple[Bin, ...]
     expected_calibration_error: float
     roc: tuple[RocPoint, ...]
+    spread: tuple[Spread, ...]
+    clear: Clear | None
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -136,12 +172,7 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
         note=model.note,
         auroc_validation=auroc_interval(model.validation, validation.labels),
         auroc_test=auroc_interval(model.test, test.labels),
-        fpr_at_recall={
-            f"{recall:.2f}": outcome_at(
-                model.test, test.labels, threshold_for_recall(model.test, test.labels, recall)
-            ).false_positive_rate
-            for recall in TARGET_RECALLS
-        },
+        fpr_at_recall=_fpr_at_recall(model.test, test.labels),
         at_thresholds=tuple(
             AtThreshold(
                 threshold,
@@ -158,7 +189,34 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
         )
         / len(test.rows),
         roc=tuple(roc(model.test, test.labels)),
+        spread=tuple(_spread(model.test, test, line) for line in chosen),
+        clear=_clear(model.test, test),
     )
+
+
+def _fpr_at_recall(scores: Scores, labels: Labels) -> dict[str, Rate]:
+    found = {recall: threshold_for_recall(scores, labels, recall) for recall in TARGET_RECALLS}
+    return {f"{recall:.2f}": outcome_at(scores, labels, at).false_positive_rate for recall, at in found.items()}
+
+
+def _clear(scores: Scores, lot: LabelledLot) -> Clear | None:
+    disputed = [row.disputed for row in lot.defect_rows]
+    if None in disputed or not any(disputed):
+        return None
+    inside = np.array(disputed) == 0
+    scores, labels = scores[inside], lot.labels[inside]
+    if len(set(labels.tolist())) < 2:
+        return None
+    return Clear(len(labels), auroc_interval(scores, labels), _fpr_at_recall(scores, labels))
+
+
+def _spread(scores: Scores, lot: LabelledLot, chosen: Chosen) -> Spread:
+    types, called, found = lot.board_types, scores >= chosen.threshold, []
+    for name in sorted(set(types.tolist()), key=lambda name: (len(name), name)):
+        defects, normals = (called[(types == name) & (lot.labels == label)] for label in (1, 0))
+        if min(len(defects), len(normals)) >= _LEAST_OF_A_TYPE:
+            found.append(OfType(name, float(defects.mean()), float(normals.mean())))
+    return Spread(chosen.target_recall, tuple(found))
 
 
 def _chosen(model: Scored, validation: Labels, test: Labels, recall: float) -> Chosen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 from matplotlib import pyplot as plt
 
 from convert.evaluation.defects import Evaluation
@@ -47,6 +48,30 @@ def draw_recall_by_class(path: Path, evaluation: Evaluation) -> None:
     axes.set(ylabel="recall", ylim=(0, 1.02))
     axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
     axes.legend(frameon=False, fontsize=8, ncols=len(evaluation.models), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    save(figure, path)
+
+
+def draw_by_board_type(path: Path, evaluation: Evaluation) -> None:
+    """Every board type a dot, behind it the quarters: recall and FPR at the threshold for recall 0.95 on validation."""
+    models = evaluation.models[::-1]  # the first on top
+    figure, both = plt.subplots(1, 2, figsize=(9, 1.2 + 0.5 * len(models)), sharey=True)
+    rng = np.random.default_rng(0)
+    for number, (colour, model) in enumerate(zip(cycle(INK[: len(models)][::-1]), models, strict=False)):
+        types = next(spread.types for spread in model.spread if spread.target_recall == 0.95)
+        for axes, rates in zip(
+            both, ([one.recall for one in types], [one.false_positive_rate for one in types]), strict=True
+        ):
+            if rates:
+                first, median, third = np.quantile(rates, (0.25, 0.5, 0.75))
+                axes.barh(number, third - first, 0.6, first, color=colour, alpha=0.25)
+                axes.plot([median, median], [number - 0.3, number + 0.3], color=colour, lw=1.6)
+            axes.plot(rates, number + rng.uniform(-0.2, 0.2, len(rates)), "o", color=colour, ms=3.5, alpha=0.8)
+    both[0].set_yticks(range(len(models)), [model.name for model in models])
+    both[0].axvline(0.95, color="#9aa5ab", lw=0.8, ls="--")
+    both[0].set(xlabel="recall of a board type", xlim=(0, 1.01))
+    both[1].set(xlabel="false positive rate of a board type", xlim=(-0.01, 1))
+    for axes in both:
+        axes.grid(alpha=0.25, axis="x")
     save(figure, path)
 
 

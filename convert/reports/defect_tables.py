@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from convert.evaluation.defects import Chosen, Evaluation, Group, ModelFigures
+import numpy as np
+
+from convert.evaluation.defects import TARGET_RECALLS, Chosen, Evaluation, Group, ModelFigures
 from convert.evaluation.paper import CAPTION, PaperModel, paper_model
 from convert.reports.pages import Table, interval, share
 
@@ -18,6 +20,7 @@ def all_tables(evaluation: Evaluation) -> list[Table]:
         _summary(evaluation),
         *(_by_threshold(model) for model in evaluation.models),
         _chosen(evaluation),
+        _spread(evaluation),
         *(_groups(evaluation, kind) for kind in _kinds(evaluation)),
         *(_calibration(model) for model in evaluation.models),
     ]
@@ -33,8 +36,8 @@ def _summary(evaluation: Evaluation) -> Table:
                 model.name,
                 interval(model.auroc_validation),
                 interval(model.auroc_test),
-                share(model.fpr_at_recall["0.90"]),
-                share(model.fpr_at_recall["0.95"]),
+                *map(share, model.fpr_at_recall.values()),
+                _without_disputed(model),
                 f"AUROC {paper.auroc:.4f}, FPR {paper.fpr_at_90:.4f} and {paper.fpr_at_95:.4f}" if paper else "-",
                 model.note,
             )
@@ -48,13 +51,19 @@ def _summary(evaluation: Evaluation) -> Table:
             "model",
             "AUROC, validation",
             "AUROC, test",
-            "FPR at 90 % recall",
-            "FPR at 95 % recall",
+            *(f"FPR at {100 * recall:.0f} % recall" for recall in TARGET_RECALLS),
+            "without disputed joints: AUROC; FPR at 95 % recall",
             PAPER_COLUMN,
             "scores",
         ),
         tuple(rows),
     )
+
+
+def _without_disputed(model: ModelFigures) -> str:
+    if model.clear is None:
+        return "-"
+    return f"{interval(model.clear.auroc)}; {share(model.clear.fpr_at_recall['0.95'])}"
 
 
 def _by_threshold(model: ModelFigures) -> Table:
@@ -98,6 +107,7 @@ def _chosen(evaluation: Evaluation) -> Table:
             share(line.test.false_positive_rate),
             share(line.saved),
             f"{line.escapes} of {line.test.recall.total}",
+            f"{line.escapes_per_thousand:.1f}",
             _paper_choice(model, line),
         )
         for model in evaluation.models
@@ -107,9 +117,44 @@ def _chosen(evaluation: Evaluation) -> Table:
         "Threshold chosen on validation, applied to the test lot (the paper's Table VII)",
         "Work saved: flagged joints released without a specialist, escapes (defects among them) included; the paper's "
         "0.6651 counts normal joints only (1 - FPR at 90 % recall).",
-        ("model", "target recall", "threshold", "recall", "FPR", "work saved", "escapes", PAPER_COLUMN),
+        (
+            "model",
+            "target recall",
+            "threshold",
+            "recall",
+            "FPR",
+            "work saved",
+            "escapes",
+            "escapes per 1,000 joints",
+            PAPER_COLUMN,
+        ),
         rows,
     )
+
+
+def _spread(evaluation: Evaluation) -> Table:
+    rows = tuple(
+        (
+            model.name,
+            f"{line.target_recall:.2f}",
+            str(len(line.types)),
+            _quarters([one.recall for one in line.types]),
+            _quarters([one.false_positive_rate for one in line.types]),
+        )
+        for model in evaluation.models
+        for line in model.spread
+    )
+    return Table(
+        "How board types differ at the threshold chosen on validation",
+        "Recall and FPR of single board types of the test lot: least, lower quarter, median, upper quarter, greatest. "
+        "A threshold is one for all types, and the weakest type pays for it.",
+        ("model", "target recall", "board types", "recall", "FPR"),
+        rows,
+    )
+
+
+def _quarters(rates: Sequence[float]) -> str:
+    return ", ".join(f"{value:.3f}" for value in np.quantile(rates, (0, 0.25, 0.5, 0.75, 1))) if rates else "-"
 
 
 def _paper_choice(model: ModelFigures, line: Chosen) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from convert.evaluation.defects import Evaluation
-from convert.reports.defect_drawings import draw_calibration, draw_recall_by_class, draw_roc
+from convert.reports.defect_drawings import draw_by_board_type, draw_calibration, draw_recall_by_class, draw_roc
 from convert.reports.defect_tables import all_tables, lots
 from convert.reports.pages import Page, Picture, write_page
 
@@ -19,6 +19,9 @@ DISCLAIMER = (
 _FIGURES = (
     Picture("roc.png", "ROC on the test lot (as the paper's Fig. 7); dots: thresholds chosen on validation"),
     Picture("recall-by-class.png", "Recall by defect class, with 95 % intervals"),
+    Picture(
+        "by-board-type.png", "Recall and FPR of single board types, at the threshold for recall 0.95 on validation"
+    ),
     Picture("calibration.png", "Calibration on the test lot"),
 )
 
@@ -26,7 +29,9 @@ _FIGURES = (
 def write_report(evaluation: Evaluation, out: Path) -> list[Path]:
     """Write evaluation.md, .html, .json and the figures into ``out``; the paths written."""
     out.mkdir(parents=True, exist_ok=True)
-    for figure, draw in zip(_FIGURES, (draw_roc, draw_recall_by_class, draw_calibration), strict=True):
+    for figure, draw in zip(
+        _FIGURES, (draw_roc, draw_recall_by_class, draw_by_board_type, draw_calibration), strict=True
+    ):
         draw(out / figure.file, evaluation)
     page = Page(TITLE, DISCLAIMER, tuple(lots(evaluation)), _FIGURES, tuple(all_tables(evaluation)))
     pages = write_page(page, out, "evaluation")

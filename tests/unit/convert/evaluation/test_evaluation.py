@@ -52,6 +52,10 @@ def scores_of(lot: LabelledLot, power: float, seed: int) -> np.ndarray:
     return 1 / (1 + np.exp(-logits))
 
 
+SEEDS = ((0.4, 9), (1.2, 10), (1.0, 11))
+"""How well each model tells defects, and the noise of its test scores."""
+
+
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
     models = [
@@ -89,6 +93,32 @@ def test_groups_cover_every_joint_once(evaluation: Evaluation) -> None:
         assert sum(score_bin.defects.total for score_bin in model.calibration) == len(TEST.rows)
 
 
+def test_board_types_are_told_apart_and_weigh_up_to_the_whole(evaluation: Evaluation) -> None:
+    for model, scores in zip(evaluation.models, (scores_of(TEST, power, seed) for power, seed in SEEDS), strict=True):
+        for spread, chosen in zip(model.spread, model.chosen, strict=True):
+            assert [one.board_type for one in spread.types] == ["MB-3", "MB-4", "MB-5"]
+            for one in spread.types:
+                defects = (TEST.board_types == one.board_type) & (TEST.labels == 1)
+                assert one.recall == pytest.approx(np.mean(scores[defects] >= chosen.threshold))
+            mean = np.mean([one.recall for one in spread.types])  # types have as many defects each
+            assert mean == pytest.approx(chosen.test.recall.value)
+
+
+def test_a_board_type_of_few_joints_does_not_count() -> None:
+    few = a_lot("few", ("MB-8", "MB-9"), 120)
+    scores = scores_of(few, 1.2, 1)
+    found = evaluate(VALIDATION, few, [Scored("cnn3d", "", scores_of(VALIDATION, 1.2, 2), scores)])
+    assert all(len(spread.types) < 2 for spread in found.models[0].spread)
+
+
+def test_disputed_joints_are_left_out_beside(evaluation: Evaluation) -> None:
+    clear = np.array([row.disputed == 0 for row in TEST.defect_rows])
+    for model, (power, seed) in zip(evaluation.models, SEEDS, strict=True):
+        assert model.clear is not None
+        assert model.clear.joints == int(clear.sum())
+        assert model.clear.auroc.value == auroc(scores_of(TEST, power, seed)[clear], TEST.labels[clear])
+
+
 def test_the_papers_figures_stand_in_a_column_of_their_own(evaluation: Evaluation) -> None:
     tables = {table.title: table for table in all_tables(evaluation)}
     five = tables["cnn3d by threshold (the paper's Table V)"]
@@ -104,7 +134,7 @@ def test_the_report_is_whole_in_every_form(evaluation: Evaluation, tmp_path: Pat
     written = write_report(evaluation, tmp_path)
     assert {path.name for path in written} == {
         *("evaluation.md", "evaluation.html", "evaluation.json"),
-        *("roc.png", "recall-by-class.png", "calibration.png"),
+        *("roc.png", "recall-by-class.png", "by-board-type.png", "calibration.png"),
     }
     assert all(path.stat().st_size > 1000 for path in written)
     text, page = (tmp_path / "evaluation.md").read_text(), (tmp_path / "evaluation.html").read_text()
@@ -114,7 +144,9 @@ def test_the_report_is_whole_in_every_form(evaluation: Evaluation, tmp_path: Pat
             assert "| " + " | ".join(row) + " |" in text
     assert DISCLAIMER in text
     assert page.count("<table>") == page.count("</table>") == len(all_tables(evaluation))
-    assert set(re.findall(r'src="([^"]+)"', page)) == {"roc.png", "recall-by-class.png", "calibration.png"}
+    assert set(re.findall(r'src="([^"]+)"', page)) == {
+        *("roc.png", "recall-by-class.png", "by-board-type.png", "calibration.png"),
+    }
     decoded = msgspec.json.decode(as_json(evaluation), type=Evaluation)
     assert decoded.models[1].auroc_test == evaluation.models[1].auroc_test
     assert json.loads(as_json(evaluation))["schema"] == "axi-evaluation/1"
