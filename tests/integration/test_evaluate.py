@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from convert.cli import main as axi_convert
+from convert.lots.reading import load_lot
+from convert.metrics.defects import auroc
 from convert.shipped.paths import QUALITY_MODEL, SHIPPED
+from edge.core.preprocess import PreprocessSpec
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +68,7 @@ def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
         (["baseline", "--data", "{lots}/evaluate", "--validation", "{lots}/evaluate"], "share board type"),
         (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
         (["--training", "{lots}/validate", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
-        ([str(QUALITY_MODEL), "--data", "{lots}/evaluate"], "neurofuzzy.keras: takes (None, 40), not (None, 128, 128,"),
+        ([str(QUALITY_MODEL), "--data", "{lots}/evaluate"], "neurofuzzy.keras: takes (1, 1, 40), not (128, 128, 6)"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(
@@ -84,7 +88,25 @@ def test_what_cannot_be_evaluated_is_named(
 def test_a_network_that_would_be_scored_otherwise_than_keras_scores_it_is_refused(
     layers: list[keras.Layer], says: str, lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    network = keras.Sequential([keras.Input((128, 128, 6, 1)), *layers, keras.layers.Dense(2, activation="softmax")])
+    network = keras.Sequential(
+        [keras.Input((128, 128, 6, 1)), keras.layers.Conv3D(1, 3), *layers, keras.layers.Dense(2, activation="softmax")]
+    )
     network.save(tmp_path / "n.keras")
     assert axi_convert(["evaluate", str(tmp_path / "n.keras"), "--data", str(lots / "evaluate")]) == 3
     assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_any_other_keras_network_is_scored_by_keras_itself(
+    lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = keras.Input((128, 128, 6))
+    ends = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(start))
+    network = keras.Model(start, ends)
+    network.save(tmp_path / "n.keras")
+    assert axi_convert(["evaluate", str(tmp_path / "n.keras"), "--data", str(lots / "evaluate"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    types = set(found["test"]["board_types"])
+    lot = load_lot(lots / "evaluate", PreprocessSpec())
+    inside = np.isin(lot.board_types, list(types))
+    p_defect = 1 - np.asarray(network(lot.patches[inside] / np.float32(255)))[:, 0]
+    assert found["models"][0]["auroc_test"]["value"] == pytest.approx(auroc(p_defect, lot.labels[inside]), abs=0.01)
