@@ -33,7 +33,7 @@ def _openvino(model: Path, _runtime: str, _kernels: str, threads: int, batch: in
     read.reshape({0: [batch, *rest]})
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(read, "CPU", settings)
-    return lambda patches: compiled(volumes(patches))[0][:, 1]
+    return lambda patches: _p_defect(compiled(volumes(patches))[0])
 
 
 def _onnxruntime(model: Path, _runtime: str, _kernels: str, threads: int, _batch: int) -> Infer:
@@ -42,7 +42,12 @@ def _onnxruntime(model: Path, _runtime: str, _kernels: str, threads: int, _batch
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    return lambda patches: session.run(None, {"slices": volumes(patches)})[0][:, 1]
+    return lambda patches: _p_defect(session.run(None, {"slices": volumes(patches)})[0])
+
+
+def _p_defect(shares: Any) -> Any:
+    """Of softmax values (n, k), normal first."""
+    return shares[:, 1] if shares.shape[1] == 2 else 1 - shares[:, 0]
 
 
 def volumes(patches: Any) -> Any:

@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from convert.lowering import layers as L  # noqa: N812 - every layer is named L.<kind>
+from convert.lowering import program as P  # noqa: N812 - every operation is named P.<kind>
 
 OPSET = 17
 
@@ -45,17 +46,55 @@ def export(network: L.Network, path: Path, *, unrolled: bool = False) -> None:
     OpenVINO does not load its own LSTM operation, and ONNX Runtime has no int8 one.
     """
     graph = _Graph()
-    height, width, depth = network.input_shape
     for layer in network.layers:
         if isinstance(layer, L.Lstm) and unrolled:
-            _unrolled(graph, layer, depth)
+            _unrolled(graph, layer, network.input_shape[2])
         else:
             _add(graph, layer)
+    _save(graph, path, network.input_shape, 2, network.name)
+
+
+def export_pictures(program: P.Program, path: Path) -> None:
+    """``export`` of a network of ours on slices as channels, of a program that gives logits still."""
+    graph = _Graph()
+    height, width, depth = program.input_shape
+    graph.add("Squeeze", graph.constant(np.array([1], np.int64)))
+    names = {-1: graph.value}
+    for place, op in enumerate(program.ops):
+        graph.value = names[op.inputs[0]]
+        _add_operation(graph, op, [names[i] for i in op.inputs], program)
+        names[place] = graph.value
+    graph.add("Softmax", axis=-1)
+    values = len(program.matrices[-1])
+    _save(graph, path, (height, width, depth), values, "slicenet")
+
+
+def _add_operation(graph: _Graph, op: P.Op, values: list[str], program: P.Program) -> None:
+    match op:
+        case P.Conv2d(kernel=kernel, bias=bias, strides=strides, same=same):
+            padding = {"auto_pad": "SAME_UPPER" if same else "VALID", "strides": list(strides)}
+            graph.add("Conv", graph.constant(kernel.transpose(3, 2, 0, 1)), graph.constant(bias), **padding)
+        case P.Elementwise(function="relu"):
+            graph.add("Relu")
+        case P.Elementwise(function="add"):
+            graph.add("Add", values[1])
+        case P.Reduce(function="mean", axes=(1, 2), keep=False):
+            graph.add("GlobalAveragePool")
+            graph.add("Flatten")
+        case P.MatMul(matrix=matrix, bias=bias):
+            graph.add("MatMul", graph.constant(program.matrices[matrix].T))
+            graph.add("Add", graph.constant(bias))
+        case _:
+            raise TypeError(f"{op.name}: no ONNX form of a {type(op).__name__} is written here")
+
+
+def _save(graph: _Graph, path: Path, shape: tuple[int, int, int], values: int, name: str) -> None:
+    height, width, depth = shape
     made = helper.make_graph(
         graph.nodes,
-        network.name,
+        name,
         [helper.make_tensor_value_info("slices", TensorProto.FLOAT, ["n", 1, depth, height, width])],
-        [helper.make_tensor_value_info(graph.value, TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info(graph.value, TensorProto.FLOAT, ["n", values])],
         graph.constants,
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)])

@@ -98,7 +98,7 @@ def _own_ms(around: list[Stage], timings: Timings) -> float:
     """What a view of the replayed lot costs its stages, each by itself on one core."""
     by_name = {stage.name.split(",")[0]: stage.median for stage in around}
     return (
-        SLICES * by_name["decode 1024 x 1024 png"]
+        SLICES * by_name["read 1024 x 1024 png"]
         + JOINTS * (by_name["crop and resample a joint of four slices"] + by_name["decide a joint"])
         + JOINTS * timings[FASTEST, 1, 1].median
         + sum(ms for name, ms in by_name.items() if name.startswith(("journal", "publish")))

@@ -1,4 +1,4 @@
-"""The stages around the network, each timed by itself: decode, crop, decide, journal, publish."""
+"""The stages around the network, each timed by itself: read, crop, decide, journal, publish."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from edge.core.card import Quantisation
 from edge.core.decide import decide
 from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
-from edge.core.job import Roi
+from edge.core.job import ImageFormat, Roi, SliceFile
 from edge.core.preprocess import PreprocessSpec, prepare
 from edge.core.rules import OperatingPoint, Rate
 from edge.core.wire import Message
 from edge.judging.runtime import TfliteScorer, installed_runtimes
+from edge.judging.slices import read_slice
 from edge.reporting.ports import Outcome
 from tests.support.builders import make_verdict
 from tests.support.mosquitto import Mosquitto, find_mosquitto
@@ -44,19 +45,21 @@ class Stage(NamedTuple):
 
 def stages(model: Path, work: Path) -> Iterator[Stage]:
     """Time every stage; ``model``: a file of ours, for outputs to decide on."""
-    yield from _images()
+    yield from _images(work)
     yield _decide(model)
     yield _journal(work)
     if find_mosquitto():
         yield _publish(work)
 
 
-def _images() -> Iterator[Stage]:
+def _images(work: Path) -> Iterator[Stage]:
     rng = np.random.default_rng(0)
     frame = cv2.GaussianBlur(rng.integers(0, 256, (1024, 1024)).astype(np.uint8), (0, 0), 2)
+    image = ImageFormat(polarity="solder_dark")
     for suffix in (".png", ".jpg", ".tiff", ".bmp"):
-        raw = cv2.imencode(suffix, frame)[1]
-        yield _timed(f"decode 1024 x 1024 {suffix[1:]}", lambda raw=raw: cv2.imdecode(raw, -1))  # type: ignore[misc]
+        cv2.imwrite(str(work / f"frame{suffix}"), frame)
+        part = SliceFile(index=0, file=f"frame{suffix}")
+        yield _timed(f"read 1024 x 1024 {suffix[1:]}", lambda part=part: read_slice(work, part, image))  # type: ignore[misc]
     slices, roi = dict.fromkeys(range(4), frame), Roi(412, 300, 470, 358)
     yield _timed("crop and resample a joint of four slices", lambda: prepare(PreprocessSpec(), slices, roi))
     spec = FeatureSpec(ranges=((0.0, 1.0),) * len(FEATURES))
