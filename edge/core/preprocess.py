@@ -156,7 +156,7 @@ def _resampled(cuts: Sequence[Grey], size: int, side: int, down: Bands, across: 
         np.matmul(band.weights, rows[band.pixels], out=partly[band.cells])
     columns, whole = partly.reshape(size * count, width), room[second:].reshape(size * count, size)
     for band in across:
-        np.matmul(columns[:, band.pixels], band.weights.T, out=whole[:, band.cells])
+        np.matmul(columns[:, band.pixels], band.turned, out=whole[:, band.cells])
     return _rounded(whole, side * side).reshape(size, count, size)
 
 
@@ -172,11 +172,15 @@ def _rounded(sums: NDArray[np.floating[Any]], area: int) -> NDArray[np.uint8]:
 
 
 class Band(NamedTuple):
-    """Weights of a few cells in a row, float (cells, pixels), and the pixels that they overlap."""
+    """Weights of a few cells in a row, float (cells, pixels), and the pixels that they overlap.
+
+    ``turned``: the same, (pixels, cells), in an order of its own in memory: products across take half the time.
+    """
 
     cells: slice
     pixels: slice
     weights: NDArray[np.floating[Any]]
+    turned: NDArray[np.floating[Any]]
 
 
 Bands = tuple[Band, ...]
@@ -191,7 +195,8 @@ def _bands(side: int, size: int, start: int, stop: int) -> Bands:
         cells = slice(first, min(first + _BLOCK, size))
         met = np.flatnonzero(weights[cells].any(axis=0))
         pixels = slice(int(met[0]), int(met[-1]) + 1) if len(met) else slice(0, 0)
-        bands.append(Band(cells, pixels, np.ascontiguousarray(weights[cells, pixels])))
+        met_weights = np.ascontiguousarray(weights[cells, pixels])
+        bands.append(Band(cells, pixels, met_weights, np.ascontiguousarray(met_weights.T)))
     return tuple(bands)
 
 
