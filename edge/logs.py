@@ -6,8 +6,13 @@ import json
 import logging
 import os
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+_one_at_a_time = threading.Lock()
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -37,6 +42,24 @@ def set_up_logging(level: str) -> None:
 def level_in_force() -> str:
     """What ``set_up_logging`` was told, for a process that is to log alike."""
     return logging.getLevelName(logging.getLogger().level).lower()
+
+
+@contextmanager
+def without_lines(*beginnings: bytes) -> Iterator[None]:
+    """Keep lines that libraries in C write straight to descriptor 2, and that begin so, from being seen; what else
+    comes meanwhile is passed on."""
+    with _one_at_a_time, tempfile.TemporaryFile() as captured:
+        before = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            captured.seek(0)
+            for line in captured:
+                if not line.startswith(beginnings):
+                    os.write(2, line)
 
 
 def _value(value: object) -> str:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-import tempfile
-import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +17,7 @@ from edge.core.decide import Output
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
 from edge.judging.ports import Kernels, RuntimeChoice
+from edge.logs import without_lines
 
 
 class RuntimeInfo(NamedTuple):
@@ -36,7 +34,6 @@ _KNOWN = (
     ("litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
     ("tflite-runtime", "tflite_runtime.interpreter", "tflite-runtime"),
 )
-_one_at_a_time = threading.Lock()
 _REMEDY = "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
 
 
@@ -100,7 +97,7 @@ class TfliteScorer:
         try:
             content = model.read_bytes() if isinstance(model, Path) else model
             options |= {"experimental_preserve_all_tensors": True} if keep_tensors else {}
-            with _without_info():
+            with without_lines(b"INFO: "):  # TFLite writes them as it loads a model
                 self._interpreter: Any = interpreter_class(model_content=content, num_threads=threads, **options)
                 self._interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
@@ -153,23 +150,6 @@ class TfliteScorer:
                 stored = self._interpreter.get_tensor(details["index"]).astype(np.float32)
                 found[details["name"]] = (stored - np.float32(zero_point)) * np.float32(scale) if scale else stored
         return found
-
-
-@contextmanager
-def _without_info() -> Iterator[None]:
-    """TFLite writes ``INFO: ...`` to descriptor 2 as it loads a model; whatever else comes meanwhile is passed on."""
-    with _one_at_a_time, tempfile.TemporaryFile() as captured:
-        before = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-            captured.seek(0)
-            for line in captured:
-                if not line.startswith(b"INFO: "):
-                    os.write(2, line)
 
 
 def _interpreter(runtime: RuntimeInfo, kernels: Kernels) -> tuple[Any, dict[str, Any]]:

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.errors import ConfigError
+from edge.logs import without_lines
 
 INPUT = "Placeholder"
 _OF_SHAPE = {"Shape", "Size", "Rank"}
 """What these give does not hang on the joint."""
 _PASSING_ON = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot"}
+_CHATTER = (b"I0000 ", b"WARNING: All log messages before absl::InitializeLog()")
+"""Lines that TensorFlow's graph optimiser writes whatever its level of logging."""
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 Array = NDArray[Any]
@@ -56,7 +59,8 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
     traced = tf.function(call, input_signature=[tf.TensorSpec((1, *input_shape), tf.float32)], autograph=False)
     try:
         concrete = traced.get_concrete_function()
-        graph = convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
+        with without_lines(*_CHATTER):
+            graph = convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError) as error:
         said = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{name}: cannot be traced on patches {input_shape} ({said}); build it anew") from error
@@ -108,7 +112,7 @@ def _values(graph: Any, operations: list[Any], input_shape: tuple[int, ...]) -> 
 
     tensors = [tensor for op in operations for tensor in op.outputs if tensor.dtype not in {tf.resource, tf.variant}]
     (patch,) = (op.outputs[0].name for op in operations if op.type == INPUT)
-    with tf.compat.v1.Session(graph=graph) as session:
+    with without_lines(*_CHATTER), tf.compat.v1.Session(graph=graph) as session:
         found = session.run(tensors, {patch: np.zeros((1, *input_shape), np.float32)})
     return {tensor.name: np.asarray(value) for tensor, value in zip(tensors, found, strict=True)}
 
