@@ -15,6 +15,7 @@ from convert.conversion.runtimes import supported
 from convert.conversion.task import Lots, Task, Tell
 from convert.lots.lot import LabelledLot
 from convert.lowering.graphs.handed import Handed
+from convert.lowering.graphs.read import read_graph
 from convert.lowering.layers import Network
 from convert.lowering.lower import (
     network_scores,
@@ -90,6 +91,7 @@ def _network(recipe: Recipe, task: Task, model: Any) -> Network | Handed:
             raise ConfigError(f"[factorisation] layers: {model.name} is none of the papers' networks; remove it")
         if named:
             raise ConfigError(f"[source] network: the model is no {named}; leave it out")
+        read_graph(model)
         return model
     network = read_network(model)
     if network.task != task.name or (named and network.sequential != (named == "cnn-lstm")):

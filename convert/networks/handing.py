@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from convert.lowering.graphs.frozen import frozen
 from convert.lowering.graphs.handed import Ending, Handed, Reading
-from convert.lowering.graphs.read import ends_in_probabilities
+from convert.lowering.graphs.read import made_into_probabilities
 from edge.core.card import NORMAL
 from edge.core.errors import ConfigError
 
 _SIGNATURE = "serving_default"
 _MOST_SLICES = 6
+_PROBES = 4
 _OVER_VOLUMES = {"Conv3D", "MaxPooling3D", "TimeDistributed", "LSTM", "LowRankLSTM"}
 
 
@@ -110,8 +112,21 @@ def _handed(
     nodes = frozen(on_patches, patch, name)
     if len(nodes[-1].shape) != 2:
         raise ConfigError(f"{name}: gives {nodes[-1].shape[1:]} a joint; end it in a few values, one a class")
-    reading: Reading = "probabilities" if ends_in_probabilities(nodes) else "logits"
-    return Handed(name, patch, on_patches, ending_of(reading, nodes[-1].shape[1], classes, name), layers)
+    end, values = made_into_probabilities(nodes), nodes[-1].shape[1]
+    if end is not None and end.kind == "Sigmoid" and values > 1:
+        raise ConfigError(f"{name}: gives {values} values with a sigmoid each; end it in one sigmoid, or in a softmax")
+    if end is None:
+        _require_logits(name, on_patches, patch)
+    reading: Reading = "logits" if end is None else "probabilities"
+    return Handed(name, patch, on_patches, ending_of(reading, values, classes, name), layers)
+
+
+def _require_logits(name: str, call: Callable[[Any], Any], patch: tuple[int, int, int]) -> None:
+    """Raises ConfigError where outputs add up to one, as only probabilities do."""
+    noise = np.random.default_rng(0).random((_PROBES, *patch), np.float32)
+    outputs = np.asarray(call(tf.constant(noise)))
+    if outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-4) and outputs.min() >= 0:
+        raise ConfigError(f"{name}: gives probabilities, but not by a softmax at its end; end it in one, or in logits")
 
 
 def _patch_shape(name: str, shape: tuple[int | None, ...]) -> tuple[int, int, int]:

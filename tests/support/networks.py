@@ -114,6 +114,13 @@ def resnet() -> Any:
     return keras.Model(start, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(value)))
 
 
+def ensemble() -> Any:
+    start = keras.Input(INPUT)
+    pooled = layers.GlobalAveragePooling2D()(conv(4, 4)(start))
+    ends = [layers.Dense(2, activation="softmax")(pooled) for _ in range(2)]
+    return keras.Model(start, layers.Average()(ends))
+
+
 def half_precision() -> Any:
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
@@ -227,6 +234,24 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a map of scores": (
         lambda: network(conv(4, 4), end=layers.Conv2D(2, 1, activation="softmax")),
         "end it in a few values, one a class",
+    ),
+    "a sigmoid a class": (
+        lambda: network(conv(4, 4), layers.GlobalMaxPooling2D(), end=layers.Dense(2, activation="sigmoid")),
+        "end it in one sigmoid, or in a softmax",
+    ),
+    "an ensemble's mean": (ensemble, "gives probabilities, but not by a softmax at its end"),
+    "a memory of slices": (
+        lambda: network(
+            layers.AveragePooling2D(32),
+            layers.Permute((3, 1, 2)),
+            layers.Reshape((6, 16)),
+            layers.GRU(4, name="recall"),
+        ),
+        "layer 'recall'",
+    ),
+    "mish": (
+        lambda: network(conv(4, 4, activation="mish", name="bow"), layers.GlobalMaxPooling2D()),
+        "layer 'bow' computes Softplus",
     ),
     "seven slices": (
         lambda: network(conv(4, 4), layers.GlobalMaxPooling2D(), shape=(128, 128, 7)),

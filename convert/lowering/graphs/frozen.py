@@ -21,6 +21,7 @@ _CHATTER = (b"I0000 ", b"WARNING: All log messages before absl::InitializeLog()"
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 Array = NDArray[Any]
+_NOTHING: Array = np.zeros(0, np.float32)
 
 
 class Tensor(NamedTuple):
@@ -76,7 +77,7 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
 
     def resolved(tensor: Any) -> Tensor | Array:
         if tensor.op.name not in moving:
-            return values[tensor.name]
+            return values.get(tensor.name, _NOTHING)  # a handle of something
         found = Tensor(tensor.op.name, tensor.value_index)
         while found.node in passed_on:
             found = passed_on[found.node]
@@ -84,7 +85,7 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
 
     def node(op: Any) -> Node:
         inputs = tuple(resolved(tensor) for tensor in op.inputs)
-        shape = tuple(values[op.outputs[0].name].shape)
+        shape = tuple(values[op.outputs[0].name].shape) if op.outputs[0].name in values else ()
         if op.type in _CALLS:
             return _called(op, bodies[op.get_attr("f").name], inputs, shape)
         return Node(op.name, op.type, inputs, shape, _attributes(op.node_def))
@@ -112,7 +113,9 @@ def _values(graph: Any, operations: list[Any], input_shape: tuple[int, ...]) -> 
 
     tensors = [tensor for op in operations for tensor in op.outputs if tensor.dtype not in {tf.resource, tf.variant}]
     (patch,) = (op.outputs[0].name for op in operations if op.type == INPUT)
-    with without_lines(*_CHATTER), tf.compat.v1.Session(graph=graph) as session:
+    as_it_stands = tf.compat.v1.ConfigProto()  # or what is asked for may be optimised away
+    as_it_stands.graph_options.rewrite_options.disable_meta_optimizer = True
+    with without_lines(*_CHATTER), tf.compat.v1.Session(graph=graph, config=as_it_stands) as session:
         found = session.run(tensors, {patch: np.zeros((1, *input_shape), np.float32)})
     return {tensor.name: np.asarray(value) for tensor, value in zip(tensors, found, strict=True)}
 

@@ -17,6 +17,7 @@ from edge.core.errors import ConfigError
 from edge.core.rules import ThermometerHead
 
 _ENDS = {"Softmax", "Sigmoid"}
+_OF_SHAPE = {"Reshape", "Squeeze", "ExpandDims"}
 _NO_HEAD = ThermometerHead(low=-1.0, high=1.0, full=1.0)
 """Of a program that gives logits still."""
 
@@ -27,8 +28,8 @@ def read_graph(handed: Handed) -> Program:
     Raises ConfigError naming a layer that is not known, or holds a weight that is not finite.
     """
     nodes = frozen(handed.call, handed.input_shape, handed.name)
-    if nodes[-1].kind in _ENDS and handed.ending.reading == "probabilities":
-        nodes = nodes[:-1]
+    if handed.ending.reading == "probabilities":
+        nodes = _before_probabilities(nodes)
     builder = Builder({node.name: node for node in nodes}, _naming(handed), RULES)
     for node in nodes:
         _require_finite(node, handed)
@@ -48,9 +49,28 @@ def layer_of(operation: str) -> str:
     return operation.partition("/")[0]
 
 
-def ends_in_probabilities(nodes: list[Node]) -> bool:
-    """Whether the last operation makes probabilities of logits."""
-    return nodes[-1].kind in _ENDS
+def made_into_probabilities(nodes: list[Node]) -> Node | None:
+    """The softmax or sigmoid that makes probabilities of logits, at the end or before a mere change of shape."""
+    by_name = {node.name: node for node in nodes}
+    node = nodes[-1]
+    while node.kind in _OF_SHAPE and isinstance(node.inputs[0], Tensor):
+        node = by_name[node.source.node]
+    return node if node.kind in _ENDS else None
+
+
+def _before_probabilities(nodes: list[Node]) -> list[Node]:
+    """The same without what makes probabilities of logits."""
+    end = made_into_probabilities(nodes)
+    if end is None:
+        return nodes
+    kept = [node for node in nodes if node is not end]
+    logits = end.source
+    return [
+        replace(node, inputs=tuple(logits if isinstance(value, Tensor) else value for value in node.inputs))
+        if any(isinstance(value, Tensor) and value.node == end.name for value in node.inputs)
+        else node
+        for node in kept
+    ]
 
 
 def needed(ops: tuple[Op, ...], last: int) -> tuple[Op, ...]:
