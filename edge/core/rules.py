@@ -75,25 +75,8 @@ class GradeScale(Struct, frozen=True, kw_only=True):
         return Decision(call, operating_point=self.name, quality_index=quality_index, grade=grade)
 
 
-class _OneReading(Struct, frozen=True):
-    """A head whose values all show the same reading."""
-
-    parts: ClassVar[int] = 1
-    """How many readings the output's values show, an equal share of them each, one after the other."""
-    classes: ClassVar[tuple[str, ...]] = ()
-
-    def reading(self, parts: Sequence[float]) -> float:
-        """What the parts show together."""
-        return parts[0]
-
-
-class ThermometerHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
-    """How the output tensor encodes the defect logit.
-
-    The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
-    ``full``; so logit = low + (high - low) * sum(values) / (n * full), and p_defect = 1 / (1 + exp(-logit)).
-    An int8 softmax would have 256 score levels; this has about 255 * n, in integer arithmetic throughout.
-    """
+class _Thermometers(Struct, frozen=True, kw_only=True):
+    """Values that each cover an equal part of a range of logits [low, high], and fill up in turn from 0 to ``full``."""
 
     low: float
     high: float
@@ -105,11 +88,11 @@ class ThermometerHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", 
 
     @property
     def start(self) -> float:
-        """The reading when all values are 0."""
+        """What a part shows when all its values are 0."""
         return self.low
 
     def weights(self, bands: int) -> Sequence[float]:
-        """How far the reading moves when each of the ``bands`` values grows by 1."""
+        """How far a part moves when each of its ``bands`` values grows by 1."""
         return [(self.high - self.low) / (bands * self.full)] * bands
 
     def score(self, reading: float) -> float:
@@ -121,7 +104,24 @@ class ThermometerHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", 
         return probabilities(readings)
 
 
-class ClassesHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="classes"):
+class ThermometerHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
+    """How the output tensor encodes the defect logit.
+
+    The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
+    ``full``; so logit = low + (high - low) * sum(values) / (n * full), and p_defect = 1 / (1 + exp(-logit)).
+    An int8 softmax would have 256 score levels; this has about 255 * n, in integer arithmetic throughout.
+    """
+
+    parts: ClassVar[int] = 1
+    """How many readings the output's values show, an equal share of them each, one after the other."""
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def reading(self, parts: Sequence[float]) -> float:
+        """What the parts show together: there is one."""
+        return parts[0]
+
+
+class ClassesHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", tag="classes"):
     """How the output tensor encodes what kind of defect a joint has: a thermometer for each of ``classes``.
 
     Each shows, as a ``ThermometerHead`` does, by how much the class's logit exceeds that of normal: u_c. The odds of a
@@ -130,37 +130,14 @@ class ClassesHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="clas
     """
 
     classes: Annotated[tuple[Slug, ...], Meta(min_length=2)]
-    low: float
-    high: float
-    full: Annotated[float, Meta(gt=0)]
-
-    task: ClassVar[TaskName] = "joint_defect"
-    shows: ClassVar[str] = "logit"
 
     @property
     def parts(self) -> int:
         return len(self.classes)
 
-    @property
-    def start(self) -> float:
-        """Each part when all its values are 0."""
-        return self.low
-
-    def weights(self, bands: int) -> Sequence[float]:
-        """How far a part moves when each of its ``bands`` values grows by 1."""
-        return [(self.high - self.low) / (bands * self.full)] * bands
-
     def reading(self, parts: Sequence[float]) -> float:
         """The defect logit."""
         return together(parts)
-
-    def score(self, reading: float) -> float:
-        """p_defect; NaN for what is no number."""
-        return probability(reading) if math.isfinite(reading) else math.nan
-
-    def scores(self, readings: Floats) -> Floats:
-        """p_defect of many, to within rounding."""
-        return probabilities(readings)
 
     def likeliest(self, parts: Sequence[float]) -> DefectClass:
         """The class that has most of p_defect; the first of equals."""
@@ -168,7 +145,7 @@ class ClassesHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="clas
         return DefectClass(self.classes[number], math.exp(parts[number] - together(parts)))
 
 
-class SugenoHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
+class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
     """How the output tensor encodes a quality index: four ramps over a coordinate of solder amount.
 
     Each of the four values fills up from 0 to ``full`` between two neighbouring fuzzy sets, so the degrees of
@@ -183,6 +160,9 @@ class SugenoHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="
     shows: ClassVar[str] = "quality index"
     """What the output shows, in a word."""
 
+    parts: ClassVar[int] = 1
+    classes: ClassVar[tuple[str, ...]] = ()
+
     @property
     def start(self) -> float:
         """The reading when all values are 0."""
@@ -191,6 +171,10 @@ class SugenoHead(_OneReading, frozen=True, kw_only=True, tag_field="kind", tag="
     def weights(self, bands: int) -> Sequence[float]:  # noqa: ARG002 - there are four
         """How far the reading moves when each of the four values grows by 1."""
         return [(after - before) / self.full for before, after in pairwise(self.consequents)]
+
+    def reading(self, parts: Sequence[float]) -> float:
+        """What the parts show together: there is one."""
+        return parts[0]
 
     def score(self, reading: float) -> float:
         """The quality index is what is read."""

@@ -54,23 +54,13 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
 
     Raises ConfigError for a function that cannot be traced.
     """
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    traced = tf.function(call, input_signature=[tf.TensorSpec((1, *input_shape), tf.float32)], autograph=False)
-    try:
-        concrete = traced.get_concrete_function()
-        with without_lines(*_CHATTER):
-            graph = convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError) as error:
-        said = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"{name}: cannot be traced on patches {input_shape} ({said}); build it anew") from error
+    graph = _traced(call, input_shape, name)
     operations = [op for op in graph.get_operations() if op.outputs]
     moving = _moving(operations)
     values = _values(graph, operations, input_shape)
     bodies = {body.signature.name: body for body in graph.as_graph_def().library.function}
     passed_on = {
-        op.name: Tensor(op.inputs[0].op.name, op.inputs[0].value_index)
+        op.name: [Tensor(tensor.op.name, tensor.value_index) for tensor in op.inputs]
         for op in operations
         if op.name in moving and op.type in _PASSING_ON
     }
@@ -80,7 +70,7 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
             return values.get(tensor.name, _NOTHING)  # a handle of something
         found = Tensor(tensor.op.name, tensor.value_index)
         while found.node in passed_on:
-            found = passed_on[found.node]
+            found = passed_on[found.node][found.number]
         return found
 
     def node(op: Any) -> Node:
@@ -95,6 +85,21 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
     if not isinstance(end, Tensor):
         raise ConfigError(f"{name}: gives the same for every joint; train it")
     return list(_needed(nodes, end.node))
+
+
+def _traced(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) -> Any:
+    """The graph of ``call`` with its variables as constants. Raises ConfigError."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    traced = tf.function(call, input_signature=[tf.TensorSpec((1, *input_shape), tf.float32)], autograph=False)
+    try:
+        concrete = traced.get_concrete_function()
+        with without_lines(*_CHATTER):
+            return convert_variables_to_constants_v2(concrete, lower_control_flow=False).graph
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"{name}: cannot be traced on patches {input_shape} ({said}); build it anew") from error
 
 
 def _moving(operations: list[Any]) -> set[str]:
