@@ -24,7 +24,7 @@ from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
 from convert.networks.handing import of_keras, of_saved_model, of_volumes
-from convert.networks.saved import digest_folder, load_saved_model
+from convert.networks.saved import digest_folder, family_of_saved_model, load_saved_model
 from convert.networks.scoring import load_model
 from convert.reports.build import write_findings
 from edge.bundle.format import write_bundle
@@ -153,11 +153,8 @@ def _load(source: Path, recipe: Recipe) -> Any:
     """A network of the papers as a Keras model; any other as somebody hands it over (``Handed``)."""
     asked = recipe.source
     if source.is_dir():
-        return (
-            load_saved_model(source, asked.network)
-            if asked.network
-            else of_saved_model(source, asked.classes, asked.pixels)
-        )
+        family = asked.network or family_of_saved_model(source)
+        return load_saved_model(source, family) if family else of_saved_model(source, asked.classes, asked.pixels)
     model = load_model(source)
     return model if asked.network or of_volumes(model) else of_keras(model, asked.classes, asked.pixels)
 

@@ -12,10 +12,10 @@ import tensorflow as tf
 from convert.lowering.graphs.frozen import frozen
 from convert.lowering.graphs.handed import Ending, Handed, Reading
 from convert.lowering.graphs.read import made_into_probabilities
+from convert.networks.saved import opened
 from edge.core.card import NORMAL
 from edge.core.errors import ConfigError
 
-_SIGNATURE = "serving_default"
 _MOST_SLICES = 6
 _PROBES = 4
 _OVER_VOLUMES = {"Conv3D", "MaxPooling3D", "TimeDistributed", "LSTM", "LowRankLSTM"}
@@ -33,13 +33,7 @@ def of_keras(model: Any, classes: Sequence[str] = (), pixels: str = "0..1") -> H
 
 def of_saved_model(folder: Path, classes: Sequence[str] = (), pixels: str = "0..1") -> Handed:
     """A SavedModel, whatever it was made of. Raises ConfigError naming what does not fit."""
-    try:
-        saved = tf.saved_model.load(folder)
-        signature = saved.signatures[_SIGNATURE]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"{folder}: no SavedModel with a signature {_SIGNATURE} ({error}); export it again"
-        ) from error
+    saved, signature = opened(folder)
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
         raise ConfigError(f"{folder}: takes {len(inputs)} inputs ({', '.join(inputs)}); export it with one")

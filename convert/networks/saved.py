@@ -30,17 +30,31 @@ Variables = Mapping[str, NDArray[Any]]
 """By the last two parts of their names: ``conv1/kernel``."""
 
 
-def load_saved_model(folder: Path, network: str) -> Any:
-    """The Keras model that a SavedModel was made of. Raises ConfigError naming what does not fit."""
+def family_of_saved_model(folder: Path) -> str:
+    """Which of the papers' families a SavedModel looks to be of, by the names and shapes of its variables; or empty."""
+    _saved, signature = opened(folder)
+    shapes = {_tail(variable.name): variable.shape for variable in signature.variables}
+    if any(name.startswith("lstm") for name in shapes):
+        return "cnn-lstm"
+    return "cnn3d" if len(shapes.get("conv1/kernel", ())) == 5 else ""
+
+
+def opened(folder: Path) -> tuple[Any, Any]:
+    """A SavedModel, which its variables live no longer than, and its signature. Raises ConfigError."""
     import tensorflow as tf
 
     try:
-        saved = tf.saved_model.load(folder)  # its variables live as long as it does
-        signature = saved.signatures[_SIGNATURE]
+        saved = tf.saved_model.load(folder)
+        return saved, saved.signatures[_SIGNATURE]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"{folder}: no SavedModel with a signature {_SIGNATURE} ({error}); export it again"
         ) from error
+
+
+def load_saved_model(folder: Path, network: str) -> Any:
+    """The Keras model that a SavedModel was made of. Raises ConfigError naming what does not fit."""
+    _saved, signature = opened(folder)
     variables = {_tail(variable.name): variable.numpy() for variable in signature.variables}
     try:
         model = _FAMILIES[network](variables)
