@@ -166,8 +166,8 @@ def test_a_reload_switches_to_a_proved_bundle_and_keeps_the_old_one_when_the_new
         if isinstance(verdict["model"], dict)
     }
     assert digests[first.name] == digests[second.name] != digests[third.name]
-    (alarm,) = subscriber.payloads("/alarm")
-    assert alarm["code"] == "reload_refused"
-    assert "model.tflite" in alarm["text"]
+    refusals = {alarm["text"] for alarm in subscriber.payloads("/alarm") if alarm["code"] == "reload_refused"}
+    assert len(refusals) == 1, "one refusal, however busy the machine is, and however often the broker brings it"
+    assert "model.tflite" in refusals.pop()
     assert device.command("audit").returncode == 0
     subscriber.close()
