@@ -17,10 +17,7 @@ from convert.lots.lot import LabelledLot
 from convert.lowering.graphs.handed import Handed
 from convert.lowering.graphs.read import read_graph
 from convert.lowering.layers import Network
-from convert.lowering.lower import (
-    network_scores,
-    require_equivalence,
-)
+from convert.lowering.lower import network_scores, require_equivalence
 from convert.lowering.passes.factor import factor_layers
 from convert.lowering.read import read_network
 from convert.metrics.defects import Scores, auroc
@@ -125,14 +122,13 @@ def thinned(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Source:
 
     Factorising is not exact, so what lowering must reproduce is the thin network from here on.
     """
-    if not isinstance(source.network, Network) or lots.validation is None or source.validation is None:
-        return source
-    if not source.ranks:
+    network = source.network
+    if not source.ranks or not isinstance(network, Network) or lots.validation is None or source.validation is None:
         return source
     ranks = chosen_rank(source.ranks, source.validation, lots.validation, recipe.factorisation.max_auroc_drop)
     rank = next(tried.rank for tried in ranks if tried.chosen and tried.rank)
     tell(f"rank {rank} keeps the budget on {lots.validation.name}")
-    network = factor_layers(source.network, recipe.factorisation.layers, rank)
+    network = factor_layers(network, recipe.factorisation.layers, rank)
     before, exact = (
         network_scores(network, joints) for joints in (source.calibration[:_COMPARED], lots.evaluation.patches)
     )

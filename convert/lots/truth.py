@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convert.lots.table import Record, by_joint, read_table, write_table
+from edge.core.card import NORMAL
 from edge.core.job import MAX_SLICES
 
-NORMAL = "normal"
-"""The one class that is no defect."""
 _OTHER_NAMES = {"good", "ok", "pass"}
-"""Of the same, in other people's tables."""
+"""Of normal, in other people's tables."""
 _REQUIRED = ("job_id", "joint", "board_type", "label")
 
 

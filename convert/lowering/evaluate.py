@@ -31,6 +31,7 @@ from convert.lowering.layers import (
     padding,
     padding_word,
     readings_from,
+    zeros_after,
 )
 from convert.lowering.running import ACTIVATIONS
 
@@ -114,7 +115,7 @@ def _convolved(layer: Conv, value: Any) -> Any:
 
     taps, stride = layer.kernel.shape[2], layer.strides[2]
     before, positions = padding(value.shape[3], taps, stride, same=layer.same)
-    after = max(0, (positions - 1) * stride + taps - value.shape[3] - before)
+    after = zeros_after(value.shape[3], taps, stride, before, positions)
     depths = tf.pad(tf.transpose(value, (3, 0, 1, 2, 4)), [(before, after), *[(0, 0)] * 4])
     result: Any = layer.bias
     for tap in range(taps):

@@ -211,6 +211,11 @@ def padding(length: int, kernel: int, stride: int, *, same: bool) -> tuple[int, 
     return max((positions - 1) * stride + kernel - length, 0) // 2, positions
 
 
+def zeros_after(length: int, kernel: int, stride: int, before: int, positions: int) -> int:
+    """Zeros that ``padding`` needs at the other end."""
+    return max(0, (positions - 1) * stride + kernel - length - before)
+
+
 def padding_word(*, same: bool) -> str:
     """TensorFlow's word for it."""
     return "SAME" if same else "VALID"

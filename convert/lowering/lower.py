@@ -132,14 +132,14 @@ def _lower_handed(handed: Handed, before: Scores, sample: Patches, passes: Seque
         raise ConfigError(f"[quantisation] bands: {handed.name} is no chain of layers that bands are cut in; remove it")
     if tuple(passes) != USUAL_PASSES:
         raise ConfigError(f"[lowering] passes: {handed.name} is lowered as a graph, all of it or not; remove the key")
-    compared, rewrites, program = sample[: len(before)], [], None
+    compared, rewrites = sample[: len(before)], []
     tolerance = max(TOLERANCE, _SHAKEN_TIMES * shaken_difference(handed, compared))
-    for name, program, after in lowering_steps(handed, compared):
+    steps = list(lowering_steps(handed, compared))
+    for name, program, after in steps:
         difference = require_equivalence(before, after, name, tolerance)
         rewrites.append(Rewrite(name, len(program.ops), program.weights, difference))
         before = after
-    assert program is not None  # noqa: S101 - reading is the first step
-    program = with_thermometers(program, handed.ending)
+    program = with_thermometers(steps[-1].program, handed.ending)
     difference = require_equivalence(before, program_scores(program, compared), "thermometers", tolerance)
     rewrites.append(Rewrite("thermometers", len(program.ops), program.weights, difference))
     return Lowered(program, program, tuple(rewrites), tolerance)

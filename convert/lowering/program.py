@@ -24,7 +24,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Conv2d(Op):
-    """2D convolution; kernel (height, width, in, out)."""
+    """2D convolution; kernel (height, width, in of a group, out)."""
 
     kernel: Weights
     bias: Weights
@@ -32,10 +32,6 @@ class Conv2d(Op):
     strides: tuple[int, int]
     same: bool
     dilations: tuple[int, int] = (1, 1)
-
-    def groups(self, channels: int) -> int:
-        """In how many groups the input's channels are convolved, each by itself."""
-        return channels // self.kernel.shape[2]
 
 
 @dataclass(frozen=True)

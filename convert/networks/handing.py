@@ -112,7 +112,7 @@ def _handed(
     if end is None:
         _require_logits(name, on_patches, patch)
     reading: Reading = "logits" if end is None else "probabilities"
-    return Handed(name, patch, on_patches, ending_of(reading, values, classes, name), layers)
+    return Handed(name, patch, on_patches, ending_of(reading, values, classes, name), tuple(nodes), layers)
 
 
 def _require_logits(name: str, call: Callable[[Any], Any], patch: tuple[int, int, int]) -> None:

@@ -40,7 +40,7 @@ def score(
 
 
 def load_model(path: Path) -> Any:
-    """Read a ``.keras`` file. Raises ConfigError."""
+    """Read a ``.keras`` or H5 file. Raises ConfigError."""
     from convert.networks import lowrank, neurofuzzy  # noqa: F401 - they register their layers with Keras
 
     try:
@@ -96,10 +96,10 @@ def computing(model: Any, *, rounded: bool = False) -> Any:
 
 def as_input(model: Any, patches: Any) -> Any:
     """uint8 (n, size, size, channels) as the model takes them, in [0, 1]: pictures, volumes of one channel, or rows."""
-    scaled = tf.cast(patches, tf.float32) / 255.0
+    values = tf.cast(patches, tf.float32) / 255.0
     if len(model.input_shape) == 5:
-        return scaled[..., tf.newaxis]
-    return tf.reshape(scaled, (-1, model.input_shape[1])) if len(model.input_shape) == 2 else scaled
+        return values[..., tf.newaxis]
+    return tf.reshape(values, (-1, model.input_shape[1])) if len(model.input_shape) == 2 else values
 
 
 def quality_index(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
 from convert.lots.splits import balanced, require_both_classes, require_unseen, split_by_board_type
-from convert.lots.truth import NORMAL
 from convert.lowering.read import read_network
 from convert.metrics.defects import auroc
 from convert.networks.cnn3d import cnn3d
@@ -27,6 +26,7 @@ from convert.networks.slicenet import STAGES, TEACHER, slicenet
 from convert.training.checkpoint import load_checkpoint, save_checkpoint
 from convert.training.plan import Network, TrainingPlan
 from convert.training.step import Run, Tick, one_epoch, optimizer_for
+from edge.core.card import NORMAL
 
 
 class Epoch(NamedTuple):

@@ -32,6 +32,7 @@ from edge.core.rules import (
 
 SCHEMA = "axi-card/1"
 NORMAL = "normal"
+"""The one class that is no defect."""
 
 _MIDWAY = 1e-6
 """How far a threshold may be off the middle, for rounding's sake."""

@@ -104,14 +104,10 @@ class _Thermometers(Struct, frozen=True, kw_only=True):
         return probabilities(readings)
 
 
-class ThermometerHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
-    """How the output tensor encodes the defect logit.
+class _OnePart:
+    """A head whose values all show one reading."""
 
-    The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
-    ``full``; so logit = low + (high - low) * sum(values) / (n * full), and p_defect = 1 / (1 + exp(-logit)).
-    An int8 softmax would have 256 score levels; this has about 255 * n, in integer arithmetic throughout.
-    """
-
+    __slots__ = ()
     parts: ClassVar[int] = 1
     """How many readings the output's values show, an equal share of them each, one after the other."""
     classes: ClassVar[tuple[str, ...]] = ()
@@ -119,6 +115,15 @@ class ThermometerHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind"
     def reading(self, parts: Sequence[float]) -> float:
         """What the parts show together: there is one."""
         return parts[0]
+
+
+class ThermometerHead(_OnePart, _Thermometers, frozen=True, kw_only=True, tag_field="kind", tag="thermometer"):
+    """How the output tensor encodes the defect logit.
+
+    The output's n values each cover one n-th of the logit range [low, high] and fill up in turn, from 0 to
+    ``full``; so logit = low + (high - low) * sum(values) / (n * full), and p_defect = 1 / (1 + exp(-logit)).
+    An int8 softmax would have 256 score levels; this has about 255 * n, in integer arithmetic throughout.
+    """
 
 
 class ClassesHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", tag="classes"):
@@ -145,7 +150,7 @@ class ClassesHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", ta
         return DefectClass(self.classes[number], math.exp(parts[number] - together(parts)))
 
 
-class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
+class SugenoHead(_OnePart, Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):
     """How the output tensor encodes a quality index: four ramps over a coordinate of solder amount.
 
     Each of the four values fills up from 0 to ``full`` between two neighbouring fuzzy sets, so the degrees of
@@ -160,9 +165,6 @@ class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugen
     shows: ClassVar[str] = "quality index"
     """What the output shows, in a word."""
 
-    parts: ClassVar[int] = 1
-    classes: ClassVar[tuple[str, ...]] = ()
-
     @property
     def start(self) -> float:
         """The reading when all values are 0."""
@@ -171,10 +173,6 @@ class SugenoHead(Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugen
     def weights(self, bands: int) -> Sequence[float]:  # noqa: ARG002 - there are four
         """How far the reading moves when each of the four values grows by 1."""
         return [(after - before) / self.full for before, after in pairwise(self.consequents)]
-
-    def reading(self, parts: Sequence[float]) -> float:
-        """What the parts show together: there is one."""
-        return parts[0]
 
     def score(self, reading: float) -> float:
         """The quality index is what is read."""

@@ -33,12 +33,14 @@ class Builder:
         self.ops: list[Op] = []
         self.matrices: list[Weights] = []
         self._nodes, self._named, self._rules = nodes, named, rules
-        self._places: dict[Tensor, int] = {}
+        self._places: dict[str, int] = {}
         self._taken: set[str] = set()
 
     def place(self, tensor: Tensor) -> int:
         """Where the program has this tensor."""
-        return self._places[tensor]
+        if tensor.number:
+            return self.unknown(self.node(tensor), "gives several results, of which only the first is read")
+        return self._places[tensor.node]
 
     def node(self, tensor: Tensor) -> Node:
         """What gives this tensor."""
@@ -60,14 +62,12 @@ class Builder:
     def read(self, node: Node) -> None:
         """Add what the node becomes."""
         if node.kind == INPUT:
-            self._places[Tensor(node.name)] = -1
+            self._places[node.name] = -1
             return
         try:
-            self._places[Tensor(node.name)] = self._rules.get(node.kind, unknown)(self, node)
+            self._places[node.name] = self._rules.get(node.kind, unknown)(self, node)
         except Unfit as unfit:
-            self._places[Tensor(node.name)] = self.unknown(node, str(unfit))
-        for number in range(1, 8):  # whoever takes another output than the first is refused in its place
-            self._places.setdefault(Tensor(node.name, number), self._places[Tensor(node.name)])
+            self._places[node.name] = self.unknown(node, str(unfit))
 
     def unknown(self, node: Node, problem: str) -> int:
         places = tuple(self.place(value) for value in node.inputs if isinstance(value, Tensor))

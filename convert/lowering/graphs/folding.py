@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from convert.lowering.graphs.read import needed
-from convert.lowering.layers import padding, single
+from convert.lowering.graphs.rewriting import needed, rebuilt
+from convert.lowering.layers import padding, single, zeros_after
 from convert.lowering.program import Affine, Constant, Conv2d, Depthwise, Elementwise, MatMul, Op, Pad, Program
 from convert.lowering.shapes import shapes_of
 
@@ -126,32 +126,26 @@ def _padded(program: Program, place: int, conv: Conv2d | Depthwise, affine: Affi
     widths = [
         _around(shape[axis], conv.kernel.shape[axis], conv.strides[axis], conv.dilations[axis]) for axis in (0, 1)
     ]
-    pad = Pad(f"{conv.name}/padding", conv.inputs, (*widths, (0, 0)), float(zeros[0]))
-    ops = list(program.ops)
-    ops[place] = replace(conv, same=False)
-    return _inserted(replace(program, ops=tuple(ops)), place, pad)
+
+    def become(at: int, op: Op, following: int) -> list[Op]:
+        if at != place:
+            return [op]
+        pad = Pad(f"{conv.name}/padding", op.inputs, (*widths, (0, 0)), float(zeros[0]))
+        return [pad, replace(conv, inputs=(following,), same=False)]
+
+    return rebuilt(program, become)
 
 
 def _around(length: int, taps: int, stride: int, dilation: int) -> tuple[int, int]:
     reach = (taps - 1) * dilation + 1
     before, positions = padding(length, reach, stride, same=True)
-    return before, max(0, (positions - 1) * stride + reach - length - before)
+    return before, zeros_after(length, reach, stride, before, positions)
 
 
-def _inserted(program: Program, place: int, op: Op) -> Program:
-    """``op`` between the operation at ``place`` and what that was given."""
-
-    def moved(i: int) -> int:
-        return i + 1 if i >= place else i
-
-    ops = [replace(other, inputs=tuple(moved(i) for i in other.inputs)) for other in program.ops]
-    ops[place] = replace(ops[place], inputs=(place, *ops[place].inputs[1:]))
-    return replace(program, ops=(*ops[:place], op, *ops[place:]))
-
-
-def _arithmetic(affine: Affine, given: int, place: int, axes: int) -> list[Op]:
-    """As a product with a constant and a sum with one, those of the two that do anything."""
+def _arithmetic(affine: Affine, place: int, axes: int) -> list[Op]:
+    """As a product with a constant and a sum with one, those of the two that do anything, from ``place`` on."""
     ops: list[Op] = []
+    (given,) = affine.inputs
     for what, values, function in (("scale", affine.scale, "multiply"), ("shift", affine.shift, "add")):
         if (values == (1 if what == "scale" else 0)).all():
             continue
@@ -166,16 +160,12 @@ def settle_affines(program: Program) -> Program:
     """What could not be folded, in a form that int8 kernels have: a 1x1 convolution of every channel by itself where
     channels differ, or else a product and a sum."""
     shapes = shapes_of(program)
-    ops: list[Op] = []
-    place_of: dict[int, int] = {-1: -1}
-    for place, op in enumerate(program.ops):
-        given = tuple(place_of[i] for i in op.inputs)
+
+    def become(place: int, op: Op, following: int) -> list[Op]:
         if not isinstance(op, Affine):
-            ops.append(replace(op, inputs=given))
-        elif len(shapes[place]) == 3 and np.ptp(op.scale) + np.ptp(op.shift) > 0:
-            kernel = single(op.scale.reshape(1, 1, -1, 1))
-            ops.append(Depthwise(op.name, given, kernel, single(op.shift)))
-        else:
-            ops += _arithmetic(op, given[0], len(ops), len(shapes[place]))
-        place_of[place] = len(ops) - 1
-    return replace(program, ops=tuple(ops))
+            return [op]
+        if len(shapes[place]) == 3 and np.ptp(op.scale) + np.ptp(op.shift) > 0:
+            return [Depthwise(op.name, op.inputs, single(op.scale.reshape(1, 1, -1, 1)), single(op.shift))]
+        return _arithmetic(op, following, len(shapes[place]))
+
+    return rebuilt(program, become)

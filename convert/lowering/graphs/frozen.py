@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.lowering.graphs.rewriting import reached
 from edge.core.errors import ConfigError
 from edge.logs import without_lines
 
@@ -84,7 +85,9 @@ def frozen(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) 
     end = resolved(graph.outputs[0])
     if not isinstance(end, Tensor):
         raise ConfigError(f"{name}: gives the same for every joint; train it")
-    return list(_needed(nodes, end.node))
+    by_name = {node.name: node for node in nodes}
+    wanted = reached(end.node, lambda name: [value.node for value in by_name[name].inputs if isinstance(value, Tensor)])
+    return [node for node in nodes if node.name in wanted]
 
 
 def _traced(call: Callable[[Any], Any], input_shape: tuple[int, ...], name: str) -> Any:
@@ -154,15 +157,3 @@ def _attributes(definition: Any) -> dict[str, Any]:
         elif kind in {"i", "f", "b"}:
             found[name] = getattr(value, kind)
     return found
-
-
-def _needed(nodes: list[Node], end: str) -> Iterator[Node]:
-    """Those that the end is made from, in order, the end last."""
-    by_name = {node.name: node for node in nodes}
-    wanted, asked = {end}, [end]
-    while asked:
-        for value in by_name[asked.pop()].inputs:
-            if isinstance(value, Tensor) and value.node not in wanted:
-                wanted.add(value.node)
-                asked.append(value.node)
-    return (node for node in nodes if node.name in wanted)

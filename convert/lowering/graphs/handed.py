@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from convert.lowering.graphs.frozen import Node
 from edge.core.card import NORMAL
 
 Reading = Literal["probabilities", "logits"]
@@ -49,13 +50,16 @@ class Ending:
 
 @dataclass(frozen=True)
 class Handed:
-    """``call``: a batch (n, height, width, slices) in [0, 1] to outputs (n, k), float32. ``layers``: names of the
-    model's layers, where it has any, for refusals."""
+    """``call``: a batch (n, height, width, slices) in [0, 1] to outputs (n, k), float32.
+
+    ``nodes``: what it does, traced once; ``layers``: names of the model's layers, where it has any, for refusals.
+    """
 
     name: str
     input_shape: tuple[int, int, int]
     call: Callable[[Any], Any]
     ending: Ending
+    nodes: tuple[Node, ...]
     layers: tuple[str, ...] = ()
 
     def p_defect(self, inputs: Any) -> Any:

@@ -32,21 +32,22 @@ def _pad(builder: Builder, node: Node) -> int:
 
 
 def _strided_slice(builder: Builder, node: Node) -> int:
-    """Read from what it does to an array of places."""
+    """A contiguous part; axes of it may go. Or all of it, where axes only come or go."""
     shape = builder.node(node.source).shape
-    masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
     begin, end, steps = (integers(node, i, "limit") for i in (1, 2, 3))
-    flags = [node.attributes.get(mask, 0) for mask in masks]
-    if np.prod(node.shape) == np.prod(shape) and all(step == 1 for step in steps):
-        return _reshaped(builder, node)  # only axes come or go
-    if any(step != 1 for step in steps) or flags[2] or flags[3]:
+    begins, ends, ellipses, opens, shrinks = (
+        node.attributes.get(f"{mask}_mask", 0) for mask in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    )
+    contiguous = all(step == 1 for step in steps)
+    if contiguous and np.prod(node.shape) == np.prod(shape):
+        return _reshaped(builder, node)
+    if not contiguous or ellipses or opens:
         raise Unfit("slices with steps or new axes; only contiguous parts are read")
     starts, lengths = [0] * len(shape), list(shape)
     for axis, (low, high) in enumerate(zip(begin, end, strict=True)):
-        shrink = bool(flags[4] >> axis & 1)
-        first = 0 if flags[0] >> axis & 1 else low + shape[axis] * (low < 0)
-        last = shape[axis] if flags[1] >> axis & 1 else high + shape[axis] * (high < 0)
-        starts[axis], lengths[axis] = first, 1 if shrink else min(last, shape[axis]) - first
+        first = 0 if begins >> axis & 1 else low + shape[axis] * (low < 0)
+        last = shape[axis] if ends >> axis & 1 else high + shape[axis] * (high < 0)
+        starts[axis], lengths[axis] = first, 1 if shrinks >> axis & 1 else min(last, shape[axis]) - first
     return _cut(builder, node, starts, lengths)
 
 
@@ -94,7 +95,7 @@ def _reshaped(builder: Builder, node: Node) -> int:
 def _repeated(builder: Builder, node: Node) -> Tensor | None:
     """What is shown larger, when this is the end of how Keras repeats rows or columns: a new axis, tiled, merged."""
     tiled = builder.node(node.source)
-    if tiled.kind != "Tile" or isinstance(tiled.inputs[0], Tensor) is False:
+    if tiled.kind != "Tile" or not isinstance(tiled.inputs[0], Tensor):
         return None
     opened = builder.node(tiled.source)
     if opened.kind not in {"ExpandDims", "Reshape"} or not isinstance(opened.inputs[0], Tensor):

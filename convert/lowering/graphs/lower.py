@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,21 @@ from convert.lowering.graphs.folding import fold_affines, settle_affines
 from convert.lowering.graphs.handed import Ending, Handed
 from convert.lowering.graphs.means import convolve_means
 from convert.lowering.graphs.read import read_graph
-from convert.lowering.layers import Weights, single
-from convert.lowering.passes.head import BANDS, HEAD
+from convert.lowering.passes.head import HEAD, in_bands
 from convert.lowering.program import MatMul, Program, Reshape
 from convert.lowering.running import run
 from edge.core.rules import ClassesHead, ThermometerHead
 
 _REWRITES = (("fold-affines", fold_affines), ("settle-affines", settle_affines), ("convolve-means", convolve_means))
 Scores = NDArray[np.float64]
-Step = tuple[str, Program, Scores]
-"""A step's name, the program after it, and its scores of the sample."""
+
+
+class Step(NamedTuple):
+    """A step's name, the program after it, and its scores of the sample."""
+
+    name: str
+    program: Program
+    scores: Scores
 
 
 def lowering_steps(handed: Handed, sample: NDArray[np.uint8]) -> Iterator[Step]:
@@ -31,10 +37,10 @@ def lowering_steps(handed: Handed, sample: NDArray[np.uint8]) -> Iterator[Step]:
     Raises ConfigError as ``read_graph`` does.
     """
     program = read_graph(handed)
-    yield "read", program, logit_scores(program, handed.ending, sample)
+    yield Step("read", program, logit_scores(program, handed.ending, sample))
     for name, rewrite in _REWRITES:
         program = rewrite(program)
-        yield name, program, logit_scores(program, handed.ending, sample)
+        yield Step(name, program, logit_scores(program, handed.ending, sample))
 
 
 def shaken_difference(handed: Handed, sample: NDArray[np.uint8]) -> float:
@@ -57,8 +63,7 @@ def logit_scores(program: Program, ending: Ending, patches: NDArray[np.uint8]) -
 
 def with_thermometers(program: Program, ending: Ending) -> Program:
     """With bands of the defect logit, or of each defect class's, in place of logits (n, k)."""
-    last, values = program.ops[-1], len(ending.classes)
-    margins = _margins(ending)
+    last, margins = program.ops[-1], _margins(ending)
     ops, matrices = list(program.ops), list(program.matrices)
     if isinstance(last, MatMul) and last.activation == "linear":
         inputs, before = last.inputs, matrices[last.matrix].astype(np.float64)
@@ -68,27 +73,18 @@ def with_thermometers(program: Program, ending: Ending) -> Program:
         ops.append(Reshape(f"{last.name}/flat", (len(ops) - 1,)))
         inputs, before = (len(ops) - 1,), np.eye(margins.shape[1])
         bias = np.zeros(len(before))
-    matrix, offsets = _in_bands(margins @ before, margins @ bias)
+    matrix, offsets = in_bands(margins @ before, margins @ bias)
     ops.append(MatMul("thermometer", inputs, len(matrices), offsets, "relu6"))
     head: ThermometerHead | ClassesHead = HEAD
-    if values > 2:
+    if len(ending.defects) > 1:
         head = ClassesHead(classes=ending.defects, low=HEAD.low, high=HEAD.high, full=HEAD.full)
     return replace(program, ops=tuple(ops), matrices=(*matrices, matrix), head=head)
 
 
 def _margins(ending: Ending) -> NDArray[np.float64]:
     """(defect classes, outputs): by how much each one's logit exceeds that of normal."""
-    if len(ending.defects) == 1 and ending.single:
+    if ending.single:
         return np.ones((1, 1))
     identity = np.eye(len(ending.classes))
     chosen = [ending.classes.index(name) for name in ending.defects]
     return identity[chosen] - identity[ending.normal]
-
-
-def _in_bands(kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[Weights, Weights]:
-    """Margins (c, in) and (c,) as thermometers (c * bands, in), class-major."""
-    width = (HEAD.high - HEAD.low) / BANDS
-    gain = HEAD.full / width
-    floors = HEAD.low + width * np.arange(BANDS)
-    offsets = (bias[:, np.newaxis] - floors) * gain
-    return single(np.repeat(kernel * gain, BANDS, axis=0)), single(offsets.ravel())

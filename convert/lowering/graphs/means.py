@@ -6,10 +6,9 @@ numbers, in whatever order they are added. Large pictures take two, the first in
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
+from convert.lowering.graphs.rewriting import rebuilt
 from convert.lowering.program import Depthwise, Op, Program, Reduce, Reshape
 from convert.lowering.shapes import shapes_of
 
@@ -18,18 +17,15 @@ _MOST_TAPS = 256
 
 def convolve_means(program: Program) -> Program:
     """Where a picture is averaged over both its axes, and its size has a block to do it by."""
-    shapes = shapes_of(program)
-    ops: list[Op] = []
-    place_of: dict[int, int] = {-1: -1}
-    for place, op in enumerate(program.ops):
-        given = tuple(place_of[i] for i in op.inputs)
-        shape = program.input_shape if op.inputs == (-1,) else shapes[op.inputs[0]] if op.inputs else ()
-        if isinstance(op, Reduce) and op.function == "mean" and op.axes == (1, 2) and len(shape) == 3:
-            ops += _averaging(replace(op, inputs=given), shape, len(ops))
-        else:
-            ops.append(replace(op, inputs=given))
-        place_of[place] = len(ops) - 1
-    return replace(program, ops=tuple(ops))
+    shapes = [*shapes_of(program), program.input_shape]  # -1 is the input
+
+    def become(place: int, op: Op, following: int) -> list[Op]:
+        if not isinstance(op, Reduce) or op.function != "mean" or op.axes != (1, 2):
+            return [op]
+        shape = shapes[program.ops[place].inputs[0]]
+        return _averaging(op, shape, following) if len(shape) == 3 else [op]
+
+    return rebuilt(program, become)
 
 
 def _averaging(op: Reduce, shape: tuple[int, ...], place: int) -> list[Op]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from convert.lowering.graphs.builder import Builder, Unknown
-from convert.lowering.graphs.frozen import Node, Tensor, frozen
+from convert.lowering.graphs.frozen import Node, Tensor
 from convert.lowering.graphs.handed import Handed
+from convert.lowering.graphs.rewriting import needed
 from convert.lowering.graphs.rules import RULES
-from convert.lowering.program import Op, Program
+from convert.lowering.program import Program
 from edge.core.errors import ConfigError
 from edge.core.rules import ThermometerHead
 
 _ENDS = {"Softmax", "Sigmoid"}
 _OF_SHAPE = {"Reshape", "Squeeze", "ExpandDims"}
+_REMEDY = "build it of convolutions, pooling, dense layers, arithmetic, and ReLU, sigmoid, swish or ELU"
 _NO_HEAD = ThermometerHead(low=-1.0, high=1.0, full=1.0)
 """Of a program that gives logits still."""
 
@@ -27,12 +29,12 @@ def read_graph(handed: Handed) -> Program:
 
     Raises ConfigError naming a layer that is not known, or holds a weight that is not finite.
     """
-    nodes = frozen(handed.call, handed.input_shape, handed.name)
+    nodes, named = handed.nodes, _naming(handed)
     if handed.ending.reading == "probabilities":
         nodes = _before_probabilities(nodes)
-    builder = Builder({node.name: node for node in nodes}, _naming(handed), RULES)
+    builder = Builder({node.name: node for node in nodes}, named, RULES)
     for node in nodes:
-        _require_finite(node, handed)
+        _require_finite(node, named)
         builder.read(node)
     ops, matrices = needed(tuple(builder.ops), builder.place(Tensor(nodes[-1].name))), tuple(builder.matrices)
     unknown = next((op for op in ops if isinstance(op, Unknown)), None)
@@ -41,15 +43,12 @@ def read_graph(handed: Handed) -> Program:
     return Program(handed.input_shape, ops, matrices, _NO_HEAD)
 
 
-_REMEDY = "build it of convolutions, pooling, dense layers, arithmetic, and ReLU, sigmoid, swish or ELU"
-
-
 def layer_of(operation: str) -> str:
     """Operation ``conv/biasadd`` is of layer ``conv``."""
     return operation.partition("/")[0]
 
 
-def made_into_probabilities(nodes: list[Node]) -> Node | None:
+def made_into_probabilities(nodes: Sequence[Node]) -> Node | None:
     """The softmax or sigmoid that makes probabilities of logits, at the end or before a mere change of shape."""
     by_name = {node.name: node for node in nodes}
     node = nodes[-1]
@@ -58,32 +57,14 @@ def made_into_probabilities(nodes: list[Node]) -> Node | None:
     return node if node.kind in _ENDS else None
 
 
-def _before_probabilities(nodes: list[Node]) -> list[Node]:
-    """The same without what makes probabilities of logits."""
+def _before_probabilities(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The same without what makes probabilities of logits; only changes of shape come after it."""
     end = made_into_probabilities(nodes)
     if end is None:
         return nodes
-    kept = [node for node in nodes if node is not end]
-    logits = end.source
-    return [
-        replace(node, inputs=tuple(logits if isinstance(value, Tensor) else value for value in node.inputs))
-        if any(isinstance(value, Tensor) and value.node == end.name for value in node.inputs)
-        else node
-        for node in kept
-    ]
-
-
-def needed(ops: tuple[Op, ...], last: int) -> tuple[Op, ...]:
-    """The operations that the one at ``last`` is made from, in order, numbered anew; it comes last."""
-    wanted, asked = {last}, [last]
-    while asked:
-        for place in ops[asked.pop()].inputs:
-            if place >= 0 and place not in wanted:
-                wanted.add(place)
-                asked.append(place)
-    order = sorted(wanted)
-    number = {place: i for i, place in enumerate(order)} | {-1: -1}
-    return tuple(replace(ops[place], inputs=tuple(number[i] for i in ops[place].inputs)) for place in order)
+    place = [node.name for node in nodes].index(end.name)
+    before, after = nodes[:place], nodes[place + 1 :]
+    return (*before, *(replace(node, inputs=(end.source, *node.inputs[1:])) for node in after[:1]), *after[1:])
 
 
 def _naming(handed: Handed) -> Callable[[Node], str]:
@@ -102,9 +83,11 @@ def _naming(handed: Handed) -> Callable[[Node], str]:
     return named
 
 
-def _require_finite(node: Node, handed: Handed) -> None:
+def _require_finite(node: Node, named: Callable[[Node], str]) -> None:
     for value in node.inputs:
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ConfigError(f"layer {_naming(handed)(node)!r}: a weight is not finite; train the model again")
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype != np.float32:
-            raise ConfigError(f"layer {_naming(handed)(node)!r}: computes in {value.dtype}; save the model as float32")
+        if isinstance(value, Tensor) or value.dtype.kind != "f":
+            continue
+        if not np.isfinite(value).all():
+            raise ConfigError(f"layer {named(node)!r}: a weight is not finite; train the model again")
+        if value.dtype != np.float32:
+            raise ConfigError(f"layer {named(node)!r}: computes in {value.dtype}; save the model as float32")

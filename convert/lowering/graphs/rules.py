@@ -25,39 +25,37 @@ from convert.lowering.program import Op
 
 
 def _conv(builder: Builder, node: Node) -> int:
-    kernel = constant(node, 1, "kernel").astype(np.float32)
+    """Of all channels, or of each by itself."""
     strides, dilations = (in_plane(node.attributes[name]) for name in ("strides", "dilations"))
-    bias = np.zeros(kernel.shape[-1], np.float32)
-    place = builder.place(node.source)
-    return builder.add(node, flat.Conv2d, (place,), kernel, bias, "linear", strides, is_same(node), dilations)
+    return _convolved(builder, node, builder.place(node.source), strides, dilations, same=is_same(node))
 
 
-def _depthwise(builder: Builder, node: Node) -> int:
+def _convolved(
+    builder: Builder, node: Node, place: int, strides: tuple[int, int], dilations: tuple[int, int], *, same: bool
+) -> int:
     kernel = constant(node, 1, "kernel").astype(np.float32)
-    bias, strides = np.zeros(kernel.shape[2] * kernel.shape[3], np.float32), in_plane(node.attributes["strides"])
-    return builder.add(node, flat.Depthwise, (builder.place(node.source),), kernel, bias, strides, is_same(node))
+    if node.kind == "Conv2D":
+        bias = np.zeros(kernel.shape[-1], np.float32)
+        return builder.add(node, flat.Conv2d, (place,), kernel, bias, "linear", strides, same, dilations)
+    bias = np.zeros(kernel.shape[2] * kernel.shape[3], np.float32)
+    return builder.add(node, flat.Depthwise, (place,), kernel, bias, strides, same, dilations)
 
 
 def _from_blocks(builder: Builder, node: Node) -> int:
-    """A dilated depthwise convolution, as TensorFlow computes it: on every n-th pixel by itself, put together again."""
+    """A dilated convolution, as TensorFlow computes some: on every n-th pixel by itself, put together again."""
     inner = builder.node(node.source)
     outer = builder.node(inner.source) if inner.kind in {"DepthwiseConv2dNative", "Conv2D"} else inner
     if outer.kind != "SpaceToBatchND":
         return unknown(builder, node)
-    block = integers(outer, 1, "block")
+    rows, columns = integers(outer, 1, "block")
     before = constant(outer, 2, "padding") - constant(node, 2, "cropping")
-    if block != integers(node, 1, "block") or (before < 0).any():
+    if (rows, columns) != integers(node, 1, "block") or (before < 0).any():
         return unknown(builder, node)
     place = builder.place(outer.source)
     if before.any():
         widths = (*((int(low), int(high)) for low, high in before), (0, 0))
         place = builder.add(node, flat.Pad, (place,), widths)
-    kernel = constant(inner, 1, "kernel").astype(np.float32)
-    if inner.kind == "Conv2D":
-        bias = np.zeros(kernel.shape[-1], np.float32)
-        return builder.add(inner, flat.Conv2d, (place,), kernel, bias, "linear", (1, 1), same=False, dilations=block)
-    bias = np.zeros(kernel.shape[2] * kernel.shape[3], np.float32)
-    return builder.add(inner, flat.Depthwise, (place,), kernel, bias, dilations=block)
+    return _convolved(builder, inner, place, (1, 1), (rows, columns), same=False)
 
 
 def _batch_norm(builder: Builder, node: Node) -> int:
@@ -77,19 +75,19 @@ def _arithmetic(builder: Builder, node: Node) -> int:
         if function == "divide":
             return unknown(builder, node)
         return builder.add(node, flat.Elementwise, (builder.place(first), builder.place(second)), function)
-    moving, constant, turned = (first, second, False) if isinstance(first, Tensor) else (second, first, True)
+    moving, held, turned = (first, second, False) if isinstance(first, Tensor) else (second, first, True)
     assert isinstance(moving, Tensor)  # noqa: S101 - a node that hangs on the joint has one
-    assert not isinstance(constant, Tensor)  # noqa: S101
+    assert not isinstance(held, Tensor)  # noqa: S101
     place, shape = builder.place(moving), node.shape
-    if function == "divide" and not turned:
-        constant, function = 1 / constant.astype(np.float64), "multiply"
     if function == "divide":
-        return unknown(builder, node)
+        if turned:
+            return unknown(builder, node)
+        held, function = 1 / held.astype(np.float64), "multiply"
     before = builder.node(moving).shape
-    if function in {"add", "subtract", "multiply"} and _a_channel(constant, shape) and before == shape:
-        scale, shift = _as_affine(function, np.ravel(constant).astype(np.float64), turned=turned)
+    if function in {"add", "subtract", "multiply"} and _a_channel(held, shape) and before == shape:
+        scale, shift = _as_affine(function, np.ravel(held).astype(np.float64), turned=turned)
         return builder.add(node, flat.Affine, (place,), *(np.broadcast_to(x, shape[-1]).copy() for x in (scale, shift)))
-    other = builder.constant(node, constant.reshape((1,) * (len(shape) - constant.ndim) + constant.shape))
+    other = builder.constant(node, held.reshape((1,) * (len(shape) - held.ndim) + held.shape))
     return builder.add(node, flat.Elementwise, (other, place) if turned else (place, other), function)
 
 
@@ -175,7 +173,7 @@ RULES: Rules = {
     **LAYOUT,
     **dict.fromkeys(_ARITHMETIC, _arithmetic),
     "Conv2D": _conv,
-    "DepthwiseConv2dNative": _depthwise,
+    "DepthwiseConv2dNative": _conv,
     "BatchToSpaceND": _from_blocks,
     "FusedBatchNorm": _batch_norm,
     "FusedBatchNormV2": _batch_norm,

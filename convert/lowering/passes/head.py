@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from convert.lowering.layers import Dense, Network, Partition, Softmax, Sugeno, Thermometer
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.lowering.layers import Dense, Network, Partition, Softmax, Sugeno, Thermometer, Weights
 from edge.core.rules import SugenoHead, ThermometerHead
 
 BANDS = 32
@@ -17,13 +20,17 @@ def thermometer_head(network: Network) -> Network:
     *before, last = network.layers
     if not isinstance(last, Softmax):
         return network
+    matrix, bias = in_bands((last.kernel[:, 1] - last.kernel[:, 0])[np.newaxis], last.bias[1:] - last.bias[:1])
+    return network.with_layers([*before, Thermometer(last.name, np.ascontiguousarray(matrix.T), bias, HEAD)])
+
+
+def in_bands(kernel: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]) -> tuple[Weights, Weights]:
+    """Logits (c, in) and (c,) as thermometers (c * bands, in) and (c * bands,), one logit's bands after the other's."""
     width = (HEAD.high - HEAD.low) / BANDS
     gain = HEAD.full / width
     floors = HEAD.low + width * np.arange(BANDS)
-    kernel = np.repeat(((last.kernel[:, 1] - last.kernel[:, 0]) * gain)[:, np.newaxis], BANDS, axis=1)
-    bias = (last.bias[1] - last.bias[0] - floors) * gain
-    head = Thermometer(last.name, kernel.astype(np.float32), bias.astype(np.float32), HEAD)
-    return network.with_layers([*before, head])
+    offsets = (bias[:, np.newaxis] - floors) * gain
+    return np.repeat(kernel * gain, BANDS, axis=0).astype(np.float32), offsets.ravel().astype(np.float32)
 
 
 def sugeno_head(network: Network) -> Network:
