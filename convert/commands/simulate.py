@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.commands import Commands
-from convert.reference.plans import BUILD_LOTS, LOTS, OPTICAL_LOTS
+from convert.reference.plans import BUILD_LOTS, LOTS, OPTICAL_LOTS, WIDE_LOTS
 from convert.reports.terminal import bar
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.optical.lot import simulate_optical_lot
@@ -15,7 +15,7 @@ from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
 
-_REFERENCE = {**LOTS, **BUILD_LOTS, **OPTICAL_LOTS}
+_REFERENCE = {**LOTS, **WIDE_LOTS, **BUILD_LOTS, **OPTICAL_LOTS}
 _OF_X_RAY = ("defect_share", "difficulty", "form")
 _DEFAULTS: dict[str, Any] = {"boards": 8, "joints": 160, "seed": 0, "types": 4}
 _PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form")

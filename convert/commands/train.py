@@ -59,11 +59,12 @@ def add_train(commands: Commands) -> None:
 
 
 def add_reference(commands: Commands) -> None:
-    reference = commands.add_parser("reference", help="make the shipped models again (about two hours on two cores)")
+    reference = commands.add_parser("reference", help="make the shipped models again (about four hours on two cores)")
     reference.add_argument(
         "--work", required=True, type=Path, metavar="DIR", help="lots and full models; resumes there"
     )
     reference.add_argument("--out", required=True, type=Path, metavar="DIR", help="what ships")
+    reference.add_argument("--only", choices=["papers", "slicenet", "curve", "neurofuzzy"], help="default: all of them")
     reference.set_defaults(action=_reference)
 
 
@@ -170,7 +171,8 @@ def _positive(text: str) -> int:
 
 
 def _reference(arguments: argparse.Namespace) -> int:
-    from convert.reference.make import make_reference
+    from convert.reference.make import PARTS, make_reference
 
-    make_reference(arguments.work, arguments.out, lambda text: console.print(text, highlight=False))
+    parts = (arguments.only,) if arguments.only else tuple(PARTS)
+    make_reference(arguments.work, arguments.out, lambda text: console.print(text, highlight=False), parts)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,23 +14,23 @@ from convert.lowering.read import read_network
 from convert.metrics.grades import grades_of, recognition, thresholds
 from convert.networks.neurofuzzy import spec_of
 from convert.networks.scoring import load_model, quality_index
-from convert.reference.plans import OPTICAL_LOTS, SEED
-from convert.reference.provenance import is_done, mark_done, simulated, tools
+from convert.reference.plans import SEED
+from convert.reference.provenance import Tell, is_done, mark_done, simulated, tools
+from convert.reference.recipe import Recipe
 from convert.reports import grade_drawings as drawings
 from convert.reports.history import draw_grade_history
 from convert.simulator.optical.lot import simulate_optical_lot
-from convert.simulator.plan import LotPlan
 from convert.training import grades as training
 from edge.core.features import FeatureSpec
 from edge.files import digest_file
 
-Tell = Callable[[str], None]
 _NAME = "neurofuzzy"
 _PREFIX = "optical-"
 
 
-def make_grades(work: Path, out: Path, tell: Tell, plans: Mapping[str, LotPlan] = OPTICAL_LOTS) -> None:
-    """Simulate, train, draw and record; what ships ends in ``out``. ``plans``: training, validation and test lots."""
+def make_grades(recipe: Recipe, work: Path, out: Path, tell: Tell) -> None:
+    """Simulate, train, draw and record; what ships ends in ``out``."""
+    plans = recipe.optical_lots
     lots = {
         name: load_graded_lot(
             simulated(work / f"{_PREFIX}{name}", plans[f"{_PREFIX}{name}"], simulate_optical_lot, tell), FeatureSpec()

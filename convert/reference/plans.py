@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from convert.simulator.plan import LotPlan
-from convert.training.plan import Network, TrainingPlan
+from convert.training.plan import SLICENET, Network, TrainingPlan
 
 SEED = 2026
 
@@ -16,6 +18,25 @@ LOTS: dict[str, LotPlan] = {
 }
 """The training lot is drawn with about as many defects as normals, instead of throwing five of six normals away after
 simulating them (balancing takes the rest); validation and test keep the paper's 1 : 0.18."""
+
+WIDE_LOTS: dict[str, LotPlan] = {
+    "wide-training": LotPlan(
+        boards=4_800,
+        joints=220_000,
+        seed=SEED,
+        types=400,
+        first_type=1000,
+        defect_share=0.46,
+        prefix="WT",
+        form="patches",
+    ),
+    "wide-validation": LotPlan(
+        boards=240, joints=9_600, seed=SEED, types=40, first_type=500, prefix="WV", form="patches"
+    ),
+    "wide-test": LotPlan(boards=360, joints=14_400, seed=SEED, types=30, first_type=600, prefix="WE", form="patches"),
+}
+"""Of SliceNet: types enough to learn what all have in common, to choose a threshold that others bear out, and to say
+how far board types differ (some seventy defects in each of the test lot)."""
 
 BUILD_LOTS: dict[str, LotPlan] = {
     "calibration": LotPlan(
@@ -43,3 +64,11 @@ FINE_TUNING: dict[Network, TrainingPlan] = {
     "cnn-lstm": TrainingPlan(epochs=3, batch=32, learning_rate=1e-4, cosine=True, rounded=True, seed=SEED + 1),
 }
 """After the large matrices were factorised. The CNN + LSTM learns to bear int8 rounding, which it feels more."""
+OWN_TRAINING = replace(SLICENET, seed=SEED)
+"""SliceNet's, on the wide lot."""
+CURVE: dict[int, TrainingPlan] = {
+    10: replace(OWN_TRAINING, epochs=30),
+    40: replace(OWN_TRAINING, epochs=16),
+    160: replace(OWN_TRAINING, epochs=8),
+}
+"""By how many of the wide lot's board types: SliceNet learnt from fewer, the more often the fewer there are."""

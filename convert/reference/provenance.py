@@ -10,6 +10,8 @@ from pathlib import Path
 
 from convert.simulator.plan import LotPlan
 
+Tell = Callable[[str], None]
+"""Where each step says that it begins, and how far it is."""
 _TOOLS = ("axi-edge", "tensorflow", "keras", "numpy", "scipy", "opencv-python-headless", "PyWavelets")
 
 
@@ -29,9 +31,7 @@ def mark_done(path: Path, stamp: str) -> None:
     path.with_suffix(".done").write_text(stamp, "utf-8")
 
 
-def simulated(
-    folder: Path, plan: LotPlan, simulate: Callable[[Path, LotPlan], Iterator[int]], tell: Callable[[str], None]
-) -> Path:
+def simulated(folder: Path, plan: LotPlan, simulate: Callable[[Path, LotPlan], Iterator[int]], tell: Tell) -> Path:
     """The lot of this plan, simulated unless it is there, whole: it gets its name once it is."""
     if not folder.exists():
         tell(f"simulating {folder.name}: {plan.joints} joints")
