@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
+from isal import isal_zlib
 from PIL.PngImagePlugin import PngImageFile
 
 from edge.judging.containers import ifd
@@ -76,18 +76,18 @@ def _text(kind: bytes, content: bytes) -> bytes:
     else:
         packed, rest = True, rest[1:]
     try:
-        return zlib.decompressobj().decompress(rest, _LONGEST_TEXT) if packed else rest
-    except zlib.error as error:
+        return isal_zlib.decompressobj().decompress(rest, _LONGEST_TEXT) if packed else rest
+    except isal_zlib.error as error:  # type: ignore[misc]  # the class, which its stub calls an instance
         raise DamagedError(f"a text in it does not decompress ({error})") from error
 
 
 def _rows(parts: Sequence[bytes], size: int) -> bytes:
     """The rows as they are filtered. Raises DamagedError where the data are not ``size`` bytes and their check sum
     (RFC 1950)."""
-    inflater = zlib.decompressobj()
+    inflater = isal_zlib.decompressobj()
     try:
         rows = inflater.decompress(b"".join(parts), size + 1)
-    except zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]  # the class, which its stub calls an instance
         raise DamagedError(f"its data do not decompress ({error})") from error
     if inflater.unused_data:
         raise DamagedError("data behind the end of its data")
@@ -109,13 +109,13 @@ def _stored(content: bytes) -> list[Buffer]:
         block = view[start : start + _BLOCK]
         last, length = start + _BLOCK >= len(content), len(block)
         pieces += [struct.pack("<BHH", last, length, length ^ 0xFFFF), block]
-    return [*pieces, zlib.adler32(content).to_bytes(4, "big")]
+    return [*pieces, isal_zlib.adler32(content).to_bytes(4, "big")]
 
 
 def _chunk(kind: bytes, pieces: Sequence[Buffer]) -> list[Buffer]:
-    check, length = zlib.crc32(kind), 0
+    check, length = isal_zlib.crc32(kind), 0
     for piece in pieces:
-        check, length = zlib.crc32(piece, check), length + len(piece)
+        check, length = isal_zlib.crc32(piece, check), length + len(piece)
     return [length.to_bytes(4, "big"), kind, *pieces, check.to_bytes(4, "big")]
 
 
@@ -167,7 +167,7 @@ def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
         content, crc = raw[place + 8 : place + 8 + length], raw[place + 8 + length : place + 12 + length]
         if len(crc) < 4:
             raise DamagedError("cut short")
-        if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(crc, "big"):
+        if isal_zlib.crc32(content, isal_zlib.crc32(kind)) != int.from_bytes(crc, "big"):
             raise DamagedError(f"check sum of chunk {kind.decode('ascii', 'replace')!r} differs")
         yield kind, content
         place += 12 + length
