@@ -63,7 +63,8 @@ class RouteSettings(Struct, frozen=True, kw_only=True):
 class ModelSettings(Struct, frozen=True, kw_only=True):
     """``bundle`` judges the joint types that its card names; ``routes``: those that have a bundle of their own.
 
-    ``public_key_file``: refuse any bundle this Ed25519 key did not sign. Empty ``operating_point``: the card's.
+    ``public_key_file``: refuse any bundle that none of these Ed25519 keys signed. Empty ``operating_point``: the
+    card's.
     """
 
     bundle: str

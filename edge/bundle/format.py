@@ -63,14 +63,14 @@ class Bundle(NamedTuple):
         return ModelRef(name=self.card.name, version=self.card.version, digest=self.digest)
 
 
-def open_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundle:
-    """Open a bundle and check every digest, and its signature where a public key is pinned.
+def open_bundle(path: Path, public_keys: Sequence[Ed25519PublicKey] = ()) -> Bundle:
+    """Open a bundle and check every digest, and where public keys are pinned that one of them signed it.
 
     Raises BundleRefused naming the file and the remedy.
     """
     raw_card = _read(path / CARD)
-    if public_key is not None:
-        verify(path / SIGNATURE, raw_card, public_key)
+    if public_keys:
+        verify(path / SIGNATURE, raw_card, public_keys)
     card = parse_card(raw_card, source=str(path / CARD))
     for name in (MODEL, GOLDEN):
         if name not in card.files:
@@ -88,7 +88,7 @@ def open_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
     golden = _decode_golden(_read(path / GOLDEN), path / GOLDEN)
     if not golden:
         raise BundleRefused(f"{path / GOLDEN}: holds no golden joint; rebuild the bundle")
-    return Bundle(path, card, golden, digest_bytes(raw_card), public_key is not None)
+    return Bundle(path, card, golden, digest_bytes(raw_card), bool(public_keys))
 
 
 def write_bundle(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -18,18 +20,34 @@ from cryptography.hazmat.primitives.serialization import (
 from edge.core.errors import BundleRefused, ConfigError
 from edge.files import read_plain
 
+_BEGIN = b"-----BEGIN "
+_BLOCK = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 _SIGNED_AS = b"axi-bundle/1\n"
 
 
-def load_public_key(path: Path) -> Ed25519PublicKey:
-    """Read a PEM public key. Raises ConfigError."""
+def load_public_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
+    """Every PEM public key of a file, one after the other: whoever may sign. Raises ConfigError.
+
+    What stands between the keys is for people, so each can be told whose it is.
+    """
     try:
-        key = load_pem_public_key(read_plain(path))
+        keys = [load_pem_public_key(block) for block in _blocks(read_plain(path))]
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not readable as a PEM public key ({error}); point to an Ed25519 key") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise ConfigError(f"{path}: not an Ed25519 key; make one with axi-convert keys")
-    return key
+        raise ConfigError(f"{path}: not readable as PEM public keys ({error}); point to Ed25519 keys") from error
+    wanted = tuple(key for key in keys if isinstance(key, Ed25519PublicKey))
+    if len(wanted) != len(keys):
+        raise ConfigError(f"{path}: holds a key that is not Ed25519; make one with axi-convert keys")
+    return wanted
+
+
+def _blocks(content: bytes) -> list[bytes]:
+    """The public keys in a PEM file. Raises ValueError for a file without one, or with anything beside them."""
+    blocks = _BLOCK.findall(content)
+    if len(blocks) != content.count(_BEGIN):
+        raise ValueError("it holds something else, or half a key")
+    if not blocks:
+        raise ValueError("it holds no key")
+    return blocks
 
 
 def load_private_key(path: Path) -> Ed25519PrivateKey:
@@ -53,18 +71,29 @@ def sign(raw_card: bytes, key: Ed25519PrivateKey) -> bytes:
     return b"ed25519 " + base64.b64encode(key.sign(_SIGNED_AS + raw_card)) + b"\n"
 
 
-def verify(path: Path, raw_card: bytes, key: Ed25519PublicKey) -> None:
-    """Raises BundleRefused unless ``path`` holds a signature of ``raw_card`` under ``key``."""
+def verify(path: Path, raw_card: bytes, keys: Sequence[Ed25519PublicKey]) -> None:
+    """Raises BundleRefused unless ``path`` holds a signature of ``raw_card`` under one of the keys."""
     if not path.is_file():
         raise BundleRefused(f"{path}: missing, but a public key is pinned; sign the bundle with axi-convert build")
     try:
         scheme, _, encoded = read_plain(path).strip().partition(b" ")
         if scheme != b"ed25519":
             raise BundleRefused(f"{path}: scheme {scheme[:20]!r} is not ed25519; sign the bundle again")
-        key.verify(base64.b64decode(encoded, validate=True), _SIGNED_AS + raw_card)
+        signature = base64.b64decode(encoded, validate=True)
     except OSError as error:
         raise BundleRefused(f"{path}: {error.strerror or error}; make it readable for this user") from error
-    except (InvalidSignature, binascii.Error) as error:
+    except binascii.Error as error:
+        raise BundleRefused(f"{path}: is no signature ({error}); get the bundle from its signer again") from error
+    if not any(_fits(signature, raw_card, key) for key in keys):
         raise BundleRefused(
-            f"{path}: does not match card.json under the pinned public key; get the bundle from its signer again"
-        ) from error
+            f"{path}: does not match card.json under the pinned public key; get the bundle from its signer again, or "
+            "add its signer's key"
+        )
+
+
+def _fits(signature: bytes, raw_card: bytes, key: Ed25519PublicKey) -> bool:
+    try:
+        key.verify(signature, _SIGNED_AS + raw_card)
+    except InvalidSignature:
+        return False
+    return True

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from edge.bundle.format import open_bundle
-from edge.bundle.signing import load_public_key
+from edge.bundle.shipped import KEYS, bundle_folder
+from edge.bundle.signing import load_public_keys
 from edge.commands import Commands, add_config
 from edge.commands.activation import activate, rollback
 from edge.config import load_settings
@@ -20,22 +21,28 @@ def add_bundle(commands: Commands) -> None:
     bundle = commands.add_parser("bundle", help="look at bundles, and choose the active one")
     actions = bundle.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("show", help="print the model card")
-    show.add_argument("bundle", type=Path)
+    _add_folder(show)
     show.set_defaults(action=_show)
     verify = actions.add_parser("verify", help="check digests, signature and golden joints")
-    verify.add_argument("bundle", type=Path)
+    _add_folder(verify)
     verify.add_argument("--public-key", default="", metavar="FILE")
     verify.set_defaults(action=_verify)
     activate = actions.add_parser("activate", help="verify and replay a bundle, then point [model] bundle to it")
     add_config(activate)
     _add_type(activate)
-    activate.add_argument("bundle", type=Path)
+    _add_folder(activate)
     activate.add_argument("--force", action="store_true", help="also a version older than the active one")
     activate.set_defaults(action=_activate)
+    key = actions.add_parser("key", help="print the public key that the bundle that ships was signed under")
+    key.set_defaults(action=_key)
     rollback = actions.add_parser("rollback", help="point [model] bundle to the bundle before")
     add_config(rollback)
     _add_type(rollback)
     rollback.set_defaults(action=_rollback)
+
+
+def _add_folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument("bundle", type=bundle_folder, help="a bundle's folder, or reference: the one that ships")
 
 
 def _add_type(command: argparse.ArgumentParser) -> None:
@@ -47,9 +54,14 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _key(_arguments: argparse.Namespace) -> int:
+    print(KEYS.read_text("ascii"), end="")
+    return 0
+
+
 def _verify(arguments: argparse.Namespace) -> int:
-    key = load_public_key(Path(arguments.public_key)) if arguments.public_key else None
-    bundle = open_bundle(arguments.bundle, key)
+    keys = load_public_keys(Path(arguments.public_key)) if arguments.public_key else ()
+    bundle = open_bundle(arguments.bundle, keys)
     signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
     choice = Choice(bundle=os.fsencode(arguments.bundle))
     model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))

@@ -12,6 +12,7 @@ from typing import get_args
 
 from edge import __version__
 from edge.adapters.host import utc_now
+from edge.bundle.shipped import bundle_folder
 from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Polarity
@@ -29,9 +30,9 @@ def add_inspect(commands: Commands) -> None:
     inspect.add_argument(
         "--bundle",
         required=True,
-        type=Path,
+        type=bundle_folder,
         action="append",
-        help="may be repeated: each judges its card's joint types",
+        help="a folder, or reference: the one that ships; may be repeated: each judges its card's joint types",
     )
     inspect.add_argument("--public-key", default="", metavar="FILE", help="refuse a bundle this key did not sign")
     inspect.add_argument(

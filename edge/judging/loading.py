@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.bundle.format import Bundle, open_bundle
-from edge.bundle.signing import load_public_key
+from edge.bundle.signing import load_public_keys
 from edge.core.decide import supported
 from edge.core.errors import BundleRefused
 from edge.core.payloads import ModelRef
@@ -34,8 +34,8 @@ class LoadedModel(NamedTuple):
 
 def load_model(choice: Choice, load: Load) -> LoadedModel:
     """Open, verify, load and replay one bundle. Raises BundleRefused or ConfigError."""
-    public_key = load_public_key(Path(load.public_key_file)) if load.public_key_file else None
-    bundle = open_bundle(Path(os.fsdecode(choice.bundle)), public_key)
+    public_keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
+    bundle = open_bundle(Path(os.fsdecode(choice.bundle)), public_keys)
     rule = bundle.card.rule(choice.operating_point or None)
     for joint_type in choice.joint_types:
         if not supported(joint_type, bundle.card.joint_types):

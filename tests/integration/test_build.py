@@ -135,11 +135,11 @@ def test_a_bad_recipe_is_named(
 def test_a_signed_float32_bundle_opens_under_its_key_only(float32: Path) -> None:
     key = load_pem_private_key((float32.parent / "key.pem").read_bytes(), None)
     assert isinstance(key, Ed25519PrivateKey)
-    opened = open_bundle(float32, key.public_key())
+    opened = open_bundle(float32, [key.public_key()])
     assert opened.signed
     assert opened.card.quantisation.input == TensorInfo(dtype="float32", shape=(1, 128, 128, 6))
     with pytest.raises(BundleRefused):
-        open_bundle(float32, Ed25519PrivateKey.generate().public_key())
+        open_bundle(float32, [Ed25519PrivateKey.generate().public_key()])
 
 
 def test_a_saved_model_gives_the_bundle_that_its_keras_file_gives(

@@ -19,7 +19,7 @@ from convert.lowering.lower import lower
 from convert.networks.cnn3d import cnn3d
 from convert.networks.scoring import load_model
 from edge.bundle.format import CARD, MODEL, SIGNATURE, open_bundle, write_bundle
-from edge.bundle.signing import load_private_key, load_public_key
+from edge.bundle.signing import load_private_key, load_public_keys
 from edge.cli import main as axi_edge
 from edge.core.errors import BundleRefused
 from tests.support.training import WIDE, quick_model, write_recipe
@@ -143,7 +143,7 @@ def test_a_flipped_weight_byte_in_the_bundle_is_refused(signed: Path, keys: tupl
     content[len(content) // 2] ^= 1
     (signed / MODEL).write_bytes(content)
     with pytest.raises(BundleRefused, match=r"model\.tflite: digest"):
-        open_bundle(signed, load_public_key(keys[1]))
+        open_bundle(signed, load_public_keys(keys[1]))
 
 
 def test_an_altered_card_is_refused(signed: Path, keys: tuple[Path, Path]) -> None:
@@ -152,7 +152,7 @@ def test_an_altered_card_is_refused(signed: Path, keys: tuple[Path, Path]) -> No
     card["operating_points"][0]["threshold"] = 0.999
     (signed / CARD).write_text(json.dumps(card))
     with pytest.raises(BundleRefused, match=r"SIGNATURE: does not match card\.json"):
-        open_bundle(signed, load_public_key(keys[1]))
+        open_bundle(signed, load_public_keys(keys[1]))
 
 
 def test_a_wrong_signature_is_refused(tmp_path: Path, signed: Path, bundle: Path, keys: tuple[Path, Path]) -> None:
@@ -160,7 +160,7 @@ def test_a_wrong_signature_is_refused(tmp_path: Path, signed: Path, bundle: Path
     forged = resigned(bundle, tmp_path / "forged", stranger, "1.0.0")
     shutil.copyfile(forged / SIGNATURE, signed / SIGNATURE)
     with pytest.raises(BundleRefused, match="under the pinned public key"):
-        open_bundle(signed, load_public_key(keys[1]))
+        open_bundle(signed, load_public_keys(keys[1]))
 
 
 @pytest.fixture

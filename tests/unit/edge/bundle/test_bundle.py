@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from edge.bundle.format import CARD, GOLDEN, MODEL, SIGNATURE, Bundle, GoldenJoint, open_bundle, write_bundle
-from edge.core.errors import BundleRefused
+from edge.bundle.signing import load_public_keys, public_bytes
+from edge.core.errors import BundleRefused, ConfigError
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
 from edge.judging.replay import replay
@@ -16,6 +19,10 @@ from tests.support.builders import make_card
 from tests.support.fakes import FakeScorer
 
 OUTPUT = np.array([[255, 10, 0, 0]], np.uint8)
+
+
+def private_bytes(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def golden(n: int = 2) -> list[GoldenJoint]:
@@ -39,7 +46,7 @@ def folder(tmp_path: Path, key: Ed25519PrivateKey) -> Path:
 
 
 def test_a_bundle_survives_the_round_trip(folder: Path, key: Ed25519PrivateKey) -> None:
-    bundle = open_bundle(folder, key.public_key())
+    bundle = open_bundle(folder, [key.public_key()])
     assert folder.name == "tiny-1.0.0"
     assert bundle.signed
     assert bundle.model_path.read_bytes() == b"a model"
@@ -57,19 +64,53 @@ def test_a_single_flipped_bit_is_found(folder: Path, key: Ed25519PrivateKey, nam
     raw[len(raw) // 2] ^= 1
     (folder / name).write_bytes(raw)
     with pytest.raises(BundleRefused, match=str(folder)):
-        open_bundle(folder, key.public_key())
+        open_bundle(folder, [key.public_key()])
 
 
 @pytest.mark.parametrize("name", [MODEL, GOLDEN, CARD, SIGNATURE])
 def test_a_missing_file_is_named(folder: Path, key: Ed25519PrivateKey, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(BundleRefused, match=name):
-        open_bundle(folder, key.public_key())
+        open_bundle(folder, [key.public_key()])
 
 
 def test_another_key_does_not_open_it(folder: Path) -> None:
     with pytest.raises(BundleRefused, match="pinned public key"):
-        open_bundle(folder, Ed25519PrivateKey.generate().public_key())
+        open_bundle(folder, [Ed25519PrivateKey.generate().public_key()])
+
+
+def test_any_of_several_keys_opens_it(tmp_path: Path, folder: Path, key: Ed25519PrivateKey) -> None:
+    """What a device trusts is one file: keys one after the other, and words between them for people."""
+    others = [public_bytes(Ed25519PrivateKey.generate().public_key()) for _ in range(2)]
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(b"# the factory's\n" + others[0] + b"# ours\n" + public_bytes(key.public_key()) + others[1])
+    assert open_bundle(folder, load_public_keys(trusted)).signed
+    trusted.write_bytes(b"".join(others))
+    with pytest.raises(BundleRefused, match="does not match"):
+        open_bundle(folder, load_public_keys(trusted))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"words alone\n",
+        b"-----BEGIN PUBLIC KEY-----\nMCowBQ",
+        public_bytes(Ed25519PrivateKey.generate().public_key())[:-20],
+        public_bytes(Ed25519PrivateKey.generate().public_key()) + b"-----BEGIN PUBLIC KEY-----\nMCowBQ",
+        public_bytes(Ed25519PrivateKey.generate().public_key()) + private_bytes(Ed25519PrivateKey.generate()),
+        ec.generate_private_key(ec.SECP256R1())
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    ],
+    ids=["empty", "no key", "half a key", "its end lost", "a half one behind", "a private one behind", "another kind"],
+)
+def test_a_file_of_anything_but_whole_keys_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Never read as no key at all: that would take unsigned bundles."""
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"trusted\.pem.*Ed25519"):
+        load_public_keys(trusted)
 
 
 def test_without_a_pinned_key_it_opens_and_says_so(folder: Path) -> None:
