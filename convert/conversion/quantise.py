@@ -34,7 +34,7 @@ class _Request(NamedTuple):
 def quantised_file(
     program: Program, calibration: NDArray[np.uint8], scheme: Scheme, keep_float: Sequence[str] = ()
 ) -> bytes:
-    """A ``.tflite`` file of ``program``; input uint8 (int8 scheme, scale 1/255) or float32 in [0, 1].
+    """A ``.tflite`` file of ``program``; input int8 (grey values less 128, scale 1/255) or float32 in [0, 1].
 
     ``calibration``: patches (n, size, size, channels), uint8. ``keep_float``: operations of an int8 file that stay in
     float, by name or by the part of it before a slash. Raises ConfigError for a name that no operation has, and with
@@ -99,7 +99,7 @@ def _convert(request: _Request) -> bytes:
         if request.keep_float:
             return _partly_quantised(converter, request.keep_float)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
+        converter.inference_input_type = tf.int8  # of uint8 the file itself would make int8, slower than its layers
         converter.inference_output_type = tf.uint8
     return bytes(converter.convert())
 
@@ -114,7 +114,7 @@ def _partly_quantised(converter: Any, keep_float: Sequence[str]) -> bytes:
     tensors = [tensor.name for operation in operations(calibrated) for tensor in operation.outputs]
     kept = [output for output in tensors if any(covers(name, output.split(";")[0]) for name in keep_float)]
     partly = convert.mlir_quantize(calibrated, fully_quantize=False, denylisted_nodes=kept)
-    return bytes(util.modify_model_io_type(partly, tf.uint8, tf.uint8))
+    return bytes(util.modify_model_io_type(partly, tf.int8, tf.uint8))
 
 
 def _floats(calibration: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,6 +107,7 @@ class TfliteScorer:
             ) from error
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
+        self._require_grey_values(source)
         self.runtime = runtime
         self.exact = kernels == "exact"
         if quantisation is not None:
@@ -116,6 +117,12 @@ class TfliteScorer:
             ):
                 if found != stated:
                     raise BundleRefused(f"{source}: its {where} is {found}, the card says {stated}; rebuild the bundle")
+
+    def _require_grey_values(self, source: str) -> None:
+        """Raises BundleRefused for a model whose input is not all grey values from 0 to 255, as they are."""
+        least = {np.uint8: 0, np.int8: -128, np.float32: 0}.get(self._input["dtype"])
+        if least != self.input_info.zero_point:
+            raise BundleRefused(f"{source}: its input {self.input_info} does not take grey values; rebuild the bundle")
 
     @property
     def accelerated(self) -> bool | None:
@@ -133,10 +140,7 @@ class TfliteScorer:
 
     def run(self, patch: Patch) -> Output:
         """Raw output, shape (1, n), for one uint8 patch (size, size, channels)."""
-        tensor: NDArray[Any] = patch[np.newaxis]
-        if self._input["dtype"] == np.float32:
-            tensor = tensor.astype(np.float32) / np.float32(255)
-        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.set_tensor(self._input["index"], _AS_INPUT[self._input["dtype"]](patch)[np.newaxis])
         self._interpreter.invoke()
         output: Output = self._interpreter.get_tensor(self._output["index"])
         return output
@@ -150,6 +154,14 @@ class TfliteScorer:
                 stored = self._interpreter.get_tensor(details["index"]).astype(np.float32)
                 found[details["name"]] = (stored - np.float32(zero_point)) * np.float32(scale) if scale else stored
         return found
+
+
+_AS_INPUT: dict[Any, Callable[[Patch], NDArray[Any]]] = {
+    np.uint8: lambda patch: patch,
+    np.int8: lambda patch: (patch ^ np.uint8(128)).view(np.int8),  # each grey value less 128
+    np.float32: lambda patch: patch.astype(np.float32) / np.float32(255),
+}
+"""How a model of each input type takes grey values from 0 to 255."""
 
 
 def _interpreter(runtime: RuntimeInfo, kernels: Kernels) -> tuple[Any, dict[str, Any]]:

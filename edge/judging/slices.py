@@ -95,7 +95,6 @@ def _decoded(raw: bytes, path: Path, page: int | None) -> tuple[Facts, Pixels]:
     if container is None:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
     try:
-        require_not_turned_by_xmp(raw)
         facts = container.examine(raw, page)
         decoded = container.decode(facts.plain or raw, page or 0)
     except NotOnePictureError as error:
@@ -114,6 +113,16 @@ def _one_picture(examine: Callable[[bytes], Facts]) -> Callable[[bytes, int | No
         if page:
             raise NotOnePictureError(f"only a TIFF has a page {page}; correct the manifest")
         return examine(raw)
+
+    return examined
+
+
+def _searched(examine: Callable[[bytes, int | None], Facts]) -> Callable[[bytes, int | None], Facts]:
+    """For containers in which XMP may lie anywhere."""
+
+    def examined(raw: bytes, page: int | None) -> Facts:
+        require_not_turned_by_xmp(raw)
+        return examine(raw, page)
 
     return examined
 
@@ -151,9 +160,9 @@ _DAMAGED = (
 """What decoders raise over damaged files. None of these reads a disk."""
 _CONTAINERS = (
     _Container((png.SIGNATURE,), _one_picture(png.examine), _by_opencv),
-    _Container((jpeg.SIGNATURE,), _one_picture(jpeg.examine), _jpeg),
-    _Container((*tiff.SIGNATURES, *tiff.BIG_SIGNATURES), tiff.examine, _tiff),
-    _Container((bmp.SIGNATURE,), _one_picture(bmp.examine), _by_opencv),
+    _Container((jpeg.SIGNATURE,), _searched(_one_picture(jpeg.examine)), _jpeg),
+    _Container((*tiff.SIGNATURES, *tiff.BIG_SIGNATURES), _searched(tiff.examine), _tiff),
+    _Container((bmp.SIGNATURE,), _searched(_one_picture(bmp.examine)), _by_opencv),
 )
 
 

@@ -50,6 +50,7 @@ def examine(raw: bytes) -> Facts:
         raise DamagedError(f"more than {_MOST_TEXTS} texts in it")
     for kind, content in chunks:
         _require_upright_alone(kind, content)
+    require_not_turned_by_xmp(b"".join(content for kind, content in chunks if kind != b"IDAT"))
     rows = _rows([content for kind, content in chunks if kind == b"IDAT"], size)
     return Facts(proved=True, plain=_plain(chunks, rows))
 
