@@ -57,6 +57,8 @@ TOLERANCE = 1e-5
 """Largest allowed difference in p_defect or quality index, both sides in float32."""
 _SHAKEN_TIMES = 8
 """What every layer's rounding may come to, against that of the input alone."""
+_MOST_TOLERANCE = 1e-3
+"""Beyond this it is no rounding."""
 
 
 class Rewrite(NamedTuple):
@@ -133,7 +135,7 @@ def _lower_handed(handed: Handed, before: Scores, sample: Patches, passes: Seque
     if tuple(passes) != USUAL_PASSES:
         raise ConfigError(f"[lowering] passes: {handed.name} is lowered as a graph, all of it or not; remove the key")
     compared, rewrites = sample[: len(before)], []
-    tolerance = max(TOLERANCE, _SHAKEN_TIMES * shaken_difference(handed, compared))
+    tolerance = min(max(TOLERANCE, _SHAKEN_TIMES * shaken_difference(handed, compared)), _MOST_TOLERANCE)
     steps = list(lowering_steps(handed, compared))
     for name, program, after in steps:
         difference = require_equivalence(before, after, name, tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from convert.lowering.graphs.frozen import frozen
+from convert.lowering.graphs.frozen import Node, frozen
 from convert.lowering.graphs.handed import Ending, Handed, Reading
-from convert.lowering.graphs.read import made_into_probabilities
+from convert.lowering.graphs.read import made_into_probabilities, made_of
 from convert.networks.saved import opened
 from edge.core.card import NORMAL
 from edge.core.errors import ConfigError
 
 _MOST_SLICES = 6
-_PROBES = 4
+_PROBES = 16
+_NUMBERED = re.compile(r"output_\d+")
+"""What Keras calls outputs of a model that has several; the first is what is scored."""
 _OVER_VOLUMES = {"Conv3D", "MaxPooling3D", "TimeDistributed", "LSTM", "LowRankLSTM"}
 
 
@@ -38,21 +41,35 @@ def of_saved_model(folder: Path, classes: Sequence[str] = (), pixels: str = "0..
     if len(inputs) != 1:
         raise ConfigError(f"{folder}: takes {len(inputs)} inputs ({', '.join(inputs)}); export it with one")
     ((name, spec),) = inputs.items()
+    if spec.shape.rank is None or spec.dtype != tf.float32:
+        size = "any" if spec.shape.rank is None else str(tuple(spec.shape))
+        raise ConfigError(f"{folder}: takes {spec.dtype.name} of {size} size; export it on float32 patches")
+    at_once = spec.shape[0]
+    if at_once not in {None, 1}:
+        raise ConfigError(f"{folder}: takes {at_once} joints at once; export it with that size left open")
     outputs = sorted(signature.structured_outputs)
+    if len(outputs) > 1 and not all(map(_NUMBERED.fullmatch, outputs)):
+        raise ConfigError(f"{folder}: gives several outputs ({', '.join(outputs)}); export it with one")
 
-    def call(values: Any) -> Any:
+    def judged(values: Any) -> Any:
         _ = saved  # its variables live as long as it does
         return signature(**{name: values})[outputs[0]]
 
-    return _handed(folder.name, tuple(spec.shape), call, classes, pixels, ())
+    def one_by_one(values: Any) -> Any:
+        if values.shape[0] == 1:
+            return judged(values)
+        return tf.map_fn(lambda one: judged(one[tf.newaxis])[0], values, fn_output_signature=tf.float32)
+
+    return _handed(folder.name, tuple(spec.shape), one_by_one if at_once else judged, classes, pixels, ())
 
 
 def of_volumes(model: Any) -> bool:
     """Whether a Keras model is of the papers' kind, over volumes or features, which lowering knows layer by layer."""
     shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and len(shape) == 2:
-        return True
-    return any(type(layer).__name__ in _OVER_VOLUMES for layer in getattr(model, "layers", ()))
+    if not isinstance(shape, tuple):
+        return False
+    kinds = {type(layer).__name__ for layer in model.layers}
+    return len(shape) == 2 or (len(shape) == 5 and not kinds.isdisjoint(_OVER_VOLUMES))
 
 
 def normal_first(model: Any) -> tuple[str, ...]:
@@ -62,9 +79,11 @@ def normal_first(model: Any) -> tuple[str, ...]:
 
 
 def first_output(outputs: Any) -> Any:
-    """What is scored, of a model that gives more: features come after it. Also of shapes."""
-    several = isinstance(outputs, list) or (isinstance(outputs, tuple) and isinstance(outputs[0], tuple))
-    return outputs[0] if several else outputs
+    """What is scored, of a model that gives more: features come after it. Also of shapes. Raises ConfigError."""
+    if isinstance(outputs, dict):
+        raise ConfigError(f"the model gives {', '.join(map(str, outputs))} by name; build it with one output")
+    several = isinstance(outputs, list | tuple) and not isinstance(outputs[0], int | None)
+    return first_output(outputs[0]) if several else outputs
 
 
 def _keras_shape(model: Any) -> Any:
@@ -105,22 +124,28 @@ def _handed(
 
     nodes = frozen(on_patches, patch, name)
     if len(nodes[-1].shape) != 2:
-        raise ConfigError(f"{name}: gives {nodes[-1].shape[1:]} a joint; end it in a few values, one a class")
+        shown = " x ".join(map(str, nodes[-1].shape[1:])) or "a bare number"
+        raise ConfigError(f"{name}: gives {shown} a joint; end it in a row of values, one a class, or in one value")
     end, values = made_into_probabilities(nodes), nodes[-1].shape[1]
     if end is not None and end.kind == "Sigmoid" and values > 1:
         raise ConfigError(f"{name}: gives {values} values with a sigmoid each; end it in one sigmoid, or in a softmax")
     if end is None:
-        _require_logits(name, on_patches, patch)
+        _require_logits(name, patch, nodes, on_patches)
     reading: Reading = "logits" if end is None else "probabilities"
     return Handed(name, patch, on_patches, ending_of(reading, values, classes, name), tuple(nodes), layers)
 
 
-def _require_logits(name: str, call: Callable[[Any], Any], patch: tuple[int, int, int]) -> None:
-    """Raises ConfigError where outputs add up to one, as only probabilities do."""
+def _require_logits(name: str, patch: tuple[int, int, int], nodes: Sequence[Node], call: Callable[[Any], Any]) -> None:
+    """Raises ConfigError where outputs are probabilities, or may be, that no softmax or sigmoid ends in."""
     noise = np.random.default_rng(0).random((_PROBES, *patch), np.float32)
-    outputs = np.asarray(call(tf.constant(noise)))
-    if outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-4) and outputs.min() >= 0:
-        raise ConfigError(f"{name}: gives probabilities, but not by a softmax at its end; end it in one, or in logits")
+    outputs, made = np.asarray(call(tf.constant(noise))), made_of(nodes)
+    within = bool(((outputs >= 0) & (outputs <= 1)).all())
+    whole = outputs.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=1e-4)
+    if made == {"shares"} or (within and (whole or "products" not in made)):
+        raise ConfigError(
+            f"{name}: gives probabilities, or values like them, but not by a softmax or sigmoid at its end; end it in "
+            "one of them, or in logits"
+        )
 
 
 def _patch_shape(name: str, shape: tuple[int | None, ...]) -> tuple[int, int, int]:
@@ -141,7 +166,7 @@ def _patch_shape(name: str, shape: tuple[int | None, ...]) -> tuple[int, int, in
 def _layer_names(model: Any) -> Iterator[str]:
     for layer in model.layers:
         yield layer.name
-        if hasattr(layer, "layers"):
+        if isinstance(getattr(layer, "layers", None), list | tuple):
             yield from _layer_names(layer)
 
 
@@ -160,6 +185,4 @@ def ending_of(reading: Reading, values: int, classes: Sequence[str], name: str) 
             f"[source] classes: {', '.join(classes)}: {name} gives {values} value{'s' * (values > 1)}; name {expected} "
             f"different classes, one of them {NORMAL!r}"
         )
-    if values == 1 and classes[0] != NORMAL:
-        raise ConfigError(f"[source] classes: the one value is the defect's; put {NORMAL!r} first")
     return Ending(reading, tuple(classes), single=values == 1)

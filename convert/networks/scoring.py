@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
 from convert.lots.patches import scaled
+from convert.lowering.graphs.frozen import first_words
 from convert.lowering.graphs.handed import Handed
 from convert.networks.folded import folded
 from convert.networks.handing import first_output
@@ -35,7 +36,7 @@ def score(
     try:
         return scores_in_batches(compiled(model, plain=plain), batches)
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError) as error:
-        said = str(error).strip().partition("\n")[0]
+        said = first_words(error)
         raise ConfigError(f"{model.name}: cannot be computed on patches here ({said}); build it anew") from error
 
 
@@ -46,7 +47,8 @@ def load_model(path: Path) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except _UNREADABLE as error:
-        raise ConfigError(f"{path}: not readable as a Keras model ({error}); save it as .keras") from error
+        remedy = "build it of Keras' own layers, or save it for inference: model.export(FOLDER)"
+        raise ConfigError(f"{path}: not readable as a Keras model ({first_words(error)}); {remedy}") from error
 
 
 def _chunks(patches: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:

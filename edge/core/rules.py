@@ -75,6 +75,10 @@ class GradeScale(Struct, frozen=True, kw_only=True):
         return Decision(call, operating_point=self.name, quality_index=quality_index, grade=grade)
 
 
+_AT_THE_END = 1e-6
+"""How far from the last reading is still at the end, for rounding's sake."""
+
+
 class _Thermometers(Struct, frozen=True, kw_only=True):
     """Values that each cover an equal part of a range of logits [low, high], and fill up in turn from 0 to ``full``."""
 
@@ -144,10 +148,12 @@ class ClassesHead(_Thermometers, frozen=True, kw_only=True, tag_field="kind", ta
         """The defect logit."""
         return together(parts)
 
-    def likeliest(self, parts: Sequence[float]) -> DefectClass:
-        """The class that has most of p_defect; the first of equals."""
-        number = max(range(len(parts)), key=lambda i: parts[i])
-        return DefectClass(self.classes[number], math.exp(parts[number] - together(parts)))
+    def likeliest(self, parts: Sequence[float]) -> DefectClass | None:
+        """The class that has most of p_defect; none where several are at the end of the range, beyond telling apart."""
+        most = max(parts)
+        if sum(part >= self.high - _AT_THE_END for part in parts) > 1:
+            return None
+        return DefectClass(self.classes[parts.index(most)], math.exp(most - together(parts)))
 
 
 class SugenoHead(_OnePart, Struct, frozen=True, kw_only=True, tag_field="kind", tag="sugeno"):

@@ -104,7 +104,7 @@ def shared_layer() -> Any:
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "residual": (residual, "layer 'right'"),
     "two outputs": (two_outputs, "layer"),
-    "two inputs": (two_inputs, "input shape"),
+    "two inputs": (two_inputs, "takes 2 inputs; build it with one"),
     "nested, over volumes": (nested, "computes MaxPool3D"),
     "half precision": (half_precision, "layer 'half'"),
     "a layer used twice": (shared_layer, "layer 'again'"),

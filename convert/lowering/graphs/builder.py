@@ -39,7 +39,10 @@ class Builder:
     def place(self, tensor: Tensor) -> int:
         """Where the program has this tensor."""
         if tensor.number:
-            return self.unknown(self.node(tensor), "gives several results, of which only the first is read")
+            return self.unknown(
+                self.node(tensor),
+                "gives several results, of which only the first is read; take parts of a tensor by slicing",
+            )
         return self._places[tensor.node]
 
     def node(self, tensor: Tensor) -> Node:
@@ -74,14 +77,17 @@ class Builder:
         return self.add(node, Unknown, places, problem)
 
 
+_REMEDY = "build it of convolutions, pooling, dense layers, arithmetic, and ReLU, sigmoid or swish"
+
+
 def unknown(builder: Builder, node: Node) -> int:
-    return builder.unknown(node, f"computes {node.kind}, which has no exact int8 form here")
+    return builder.unknown(node, f"computes {node.kind}, which has no exact int8 form here; {_REMEDY}")
 
 
 def constant(node: Node, number: int, what: str) -> Array:
     value = node.inputs[number]
     if isinstance(value, Tensor):
-        raise Unfit(f"takes a {what} that hangs on the joint; only constants are read")
+        raise Unfit(f"takes a {what} that hangs on the joint; make it a constant")
     return value
 
 
@@ -91,7 +97,7 @@ def integers(node: Node, number: int, what: str) -> tuple[int, ...]:
 
 def channels_last(node: Node) -> None:
     if node.attributes.get("data_format", "NHWC") != "NHWC":
-        raise Unfit("has its channels first; only channels_last is read")
+        raise Unfit("has its channels first; build it with channels_last")
 
 
 def is_same(node: Node) -> bool:

@@ -20,7 +20,7 @@ Reading = Literal["probabilities", "logits"]
 class Ending:
     """How outputs (n, k) are read: as probabilities or logits, of these ``classes``.
 
-    ``single``: there is one value, that of a defect; its classes are normal and defect all the same.
+    ``single``: there is one value, that of the second class; there are two classes all the same.
     """
 
     reading: Reading
@@ -43,7 +43,8 @@ class Ending:
 
         probabilities = self.reading == "probabilities"
         if self.single:
-            return outputs[:, 0] if probabilities else tf.sigmoid(outputs[:, 0])
+            share = outputs[:, 0] if probabilities else tf.sigmoid(outputs[:, 0])
+            return 1 - share if self.normal else share
         shares = outputs if probabilities else tf.nn.softmax(outputs)
         return 1 - shares[:, self.normal] if len(self.classes) > 2 else shares[:, 1 - self.normal]
 

@@ -38,16 +38,23 @@ def _strided_slice(builder: Builder, node: Node) -> int:
     begins, ends, ellipses, opens, shrinks = (
         node.attributes.get(f"{mask}_mask", 0) for mask in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
     )
+    if not (begins & ends | ellipses) & 1:
+        raise Unfit("takes some of the joints; only a joint's own values")
     contiguous = all(step == 1 for step in steps)
     if contiguous and np.prod(node.shape) == np.prod(shape):
         return _reshaped(builder, node)
-    if not contiguous or ellipses or opens:
-        raise Unfit("slices with steps or new axes; only contiguous parts are read")
+    if not contiguous or opens:
+        raise Unfit("slices with steps or new axes; take contiguous parts, and give them axes afterwards")
     starts, lengths = [0] * len(shape), list(shape)
-    for axis, (low, high) in enumerate(zip(begin, end, strict=True)):
-        first = 0 if begins >> axis & 1 else low + shape[axis] * (low < 0)
-        last = shape[axis] if ends >> axis & 1 else high + shape[axis] * (high < 0)
-        starts[axis], lengths[axis] = first, 1 if shrinks >> axis & 1 else min(last, shape[axis]) - first
+    axis = 0
+    for number, (low, high) in enumerate(zip(begin, end, strict=True)):
+        if ellipses >> number & 1:
+            axis += len(shape) - len(begin) + 1
+            continue
+        first = 0 if begins >> number & 1 else low + shape[axis] * (low < 0)
+        last = shape[axis] if ends >> number & 1 else high + shape[axis] * (high < 0)
+        starts[axis], lengths[axis] = first, 1 if shrinks >> number & 1 else min(last, shape[axis]) - first
+        axis += 1
     return _cut(builder, node, starts, lengths)
 
 

@@ -14,10 +14,9 @@ from convert.lowering.graphs.folding import fold_affines, settle_affines
 from convert.lowering.graphs.handed import Ending, Handed
 from convert.lowering.graphs.means import convolve_means
 from convert.lowering.graphs.read import read_graph
-from convert.lowering.passes.head import HEAD, in_bands
+from convert.lowering.passes.head import head_of, in_bands
 from convert.lowering.program import MatMul, Program, Reshape
 from convert.lowering.running import run
-from edge.core.rules import ClassesHead, ThermometerHead
 
 _REWRITES = (("fold-affines", fold_affines), ("settle-affines", settle_affines), ("convolve-means", convolve_means))
 Scores = NDArray[np.float64]
@@ -73,18 +72,16 @@ def with_thermometers(program: Program, ending: Ending) -> Program:
         ops.append(Reshape(f"{last.name}/flat", (len(ops) - 1,)))
         inputs, before = (len(ops) - 1,), np.eye(margins.shape[1])
         bias = np.zeros(len(before))
-    matrix, offsets = in_bands(margins @ before, margins @ bias)
+    head = head_of(ending.defects)
+    matrix, offsets = in_bands(head, margins @ before, margins @ bias)
     ops.append(MatMul("thermometer", inputs, len(matrices), offsets, "relu6"))
-    head: ThermometerHead | ClassesHead = HEAD
-    if len(ending.defects) > 1:
-        head = ClassesHead(classes=ending.defects, low=HEAD.low, high=HEAD.high, full=HEAD.full)
     return replace(program, ops=tuple(ops), matrices=(*matrices, matrix), head=head)
 
 
 def _margins(ending: Ending) -> NDArray[np.float64]:
     """(defect classes, outputs): by how much each one's logit exceeds that of normal."""
     if ending.single:
-        return np.ones((1, 1))
+        return np.array([[-1.0 if ending.normal else 1.0]])
     identity = np.eye(len(ending.classes))
     chosen = [ending.classes.index(name) for name in ending.defects]
     return identity[chosen] - identity[ending.normal]

@@ -19,7 +19,15 @@ from edge.core.rules import ThermometerHead
 
 _ENDS = {"Softmax", "Sigmoid"}
 _OF_SHAPE = {"Reshape", "Squeeze", "ExpandDims"}
-_REMEDY = "build it of convolutions, pooling, dense layers, arithmetic, and ReLU, sigmoid, swish or ELU"
+_SHARES = {"Softmax", "Sigmoid"}
+_PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative", "BatchToSpaceND"}
+"""What gives values of any size, where nothing but layout and constants comes after it."""
+_KEEPING = {
+    *("Add", "AddV2", "BiasAdd", "Sub", "Mul", "RealDiv", "Neg", "Maximum", "Minimum", "ClipByValue"),
+    *("Mean", "Max", "Min", "Sum", "Prod", "MaxPool", "AvgPool", "FusedBatchNormV3"),
+    *("Reshape", "Squeeze", "ExpandDims", "Transpose", "ConcatV2", "Pack", "StridedSlice", "Slice", "GatherV2", "Pad"),
+}
+"""What of shares makes other shares, and of logits other logits."""
 _NO_HEAD = ThermometerHead(low=-1.0, high=1.0, full=1.0)
 """Of a program that gives logits still."""
 
@@ -39,7 +47,9 @@ def read_graph(handed: Handed) -> Program:
     ops, matrices = needed(tuple(builder.ops), builder.place(Tensor(nodes[-1].name))), tuple(builder.matrices)
     unknown = next((op for op in ops if isinstance(op, Unknown)), None)
     if unknown is not None:
-        raise ConfigError(f"layer {layer_of(unknown.name)!r} {unknown.problem}; {_REMEDY}")
+        where = layer_of(unknown.name)
+        kind = "layer" if where in handed.layers or not handed.layers else "operation"
+        raise ConfigError(f"{kind} {where!r} {unknown.problem}")
     return Program(handed.input_shape, ops, matrices, _NO_HEAD)
 
 
@@ -57,6 +67,22 @@ def made_into_probabilities(nodes: Sequence[Node]) -> Node | None:
     return node if node.kind in _ENDS else None
 
 
+def made_of(nodes: Sequence[Node]) -> set[str]:
+    """What the outputs are made of, behind layout, arithmetic and means: ``shares``, ``products``, or ``other``."""
+    by_name, seen, found = {node.name: node for node in nodes}, set[str](), set[str]()
+    asked = [nodes[-1].name]
+    while asked:
+        node = by_name[asked.pop()]
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.kind in _KEEPING:
+            asked += [value.node for value in node.inputs if isinstance(value, Tensor)]
+        else:
+            found.add("shares" if node.kind in _SHARES else "products" if node.kind in _PRODUCTS else "other")
+    return found
+
+
 def _before_probabilities(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """The same without what makes probabilities of logits; only changes of shape come after it."""
     end = made_into_probabilities(nodes)
@@ -68,7 +94,9 @@ def _before_probabilities(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
 
 
 def _naming(handed: Handed) -> Callable[[Node], str]:
-    """A node's layer, in which Keras wraps its name: ``model_1/block/conv_1/BiasAdd`` is of ``conv``."""
+    """A node's layer, in which Keras wraps its name: ``model_1/block/conv_1/BiasAdd`` is of ``conv``. Of a model whose
+    layers are not known the innermost name; of what is in no layer its own.
+    """
     known = set(handed.layers)
 
     def named(node: Node) -> str:
@@ -78,7 +106,8 @@ def _naming(handed: Handed) -> Callable[[Node], str]:
             found = next((name for name in (part, plain) if name in known), None)
             if found is not None:
                 return found
-        return path[-1] if path else last
+        inner = [part for part in path if "PartitionedCall" not in part]
+        return inner[-1] if inner and not known else last
 
     return named
 

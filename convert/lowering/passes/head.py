@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convert.lowering.layers import Dense, Network, Partition, Softmax, Sugeno, Thermometer, Weights
-from edge.core.rules import SugenoHead, ThermometerHead
+from edge.core.rules import ClassesHead, SugenoHead, ThermometerHead
 
-BANDS = 32
 HEAD = ThermometerHead(low=-12.0, high=12.0, full=6.0)
 """The logit range; beyond it p_defect is within 6.2e-6 of 0 or 1. Bands are 6 wide, so that RELU6 clips them."""
+_REACH = 24.0
+"""Of logits of several classes: they are compared with each other, too, also where none of them is in doubt."""
+_WIDTH = 0.75
+"""Of a band, in logits."""
 
 
 def thermometer_head(network: Network) -> Network:
@@ -20,17 +24,23 @@ def thermometer_head(network: Network) -> Network:
     *before, last = network.layers
     if not isinstance(last, Softmax):
         return network
-    matrix, bias = in_bands((last.kernel[:, 1] - last.kernel[:, 0])[np.newaxis], last.bias[1:] - last.bias[:1])
+    matrix, bias = in_bands(HEAD, (last.kernel[:, 1] - last.kernel[:, 0])[np.newaxis], last.bias[1:] - last.bias[:1])
     return network.with_layers([*before, Thermometer(last.name, np.ascontiguousarray(matrix.T), bias, HEAD)])
 
 
-def in_bands(kernel: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]) -> tuple[Weights, Weights]:
+def head_of(defects: Sequence[str]) -> ThermometerHead | ClassesHead:
+    """How a network that tells these kinds of defect apart is read."""
+    return ClassesHead(classes=tuple(defects), low=-_REACH, high=_REACH, full=HEAD.full) if len(defects) > 1 else HEAD
+
+
+def in_bands(
+    head: ThermometerHead | ClassesHead, kernel: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]
+) -> tuple[Weights, Weights]:
     """Logits (c, in) and (c,) as thermometers (c * bands, in) and (c * bands,), one logit's bands after the other's."""
-    width = (HEAD.high - HEAD.low) / BANDS
-    gain = HEAD.full / width
-    floors = HEAD.low + width * np.arange(BANDS)
+    gain = head.full / _WIDTH
+    floors = np.arange(head.low, head.high, _WIDTH)
     offsets = (bias[:, np.newaxis] - floors) * gain
-    return np.repeat(kernel * gain, BANDS, axis=0).astype(np.float32), offsets.ravel().astype(np.float32)
+    return np.repeat(kernel * gain, len(floors), axis=0).astype(np.float32), offsets.ravel().astype(np.float32)
 
 
 def sugeno_head(network: Network) -> Network:
