@@ -5,13 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Tests of one module go to one process, so that what a module shares is made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
-LOTS   := build/reference/calibration/lot.json build/reference/validation/lot.json build/reference/held-out/truth.csv
+LOTS   := build/reference/calibration/lot.json build/reference/validation/lot.json build/reference/wide-validation/lot.json build/reference/held-out/truth.csv
 OPTICAL := build/reference/optical-training/truth.csv build/reference/optical-held-out/truth.csv
-BUNDLES := $(patsubst %,build/bundles/%-1.0.0,cnn3d cnn3d-factorised cnn-lstm cnn-lstm-factorised neurofuzzy neurofuzzy-float32)
+BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cnn-lstm cnn-lstm-factorised neurofuzzy neurofuzzy-float32)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench faults docs reference results grades bundles gallery schemas real tableii clean
+.PHONY: help install system demo check static test bench faults docs reference results wide grades bundles ship gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -62,13 +62,13 @@ docs: $(VENV)/.docs ## the guides as a site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "open build/site/index.html; to search in it: $(PYTHON) -m http.server --directory build/site"
 
-reference: $(STAMP) ## make the shipped models again (about two hours on two cores; resumes)
+reference: $(STAMP) ## make the shipped models again (about four hours on two cores; resumes)
 	$(BIN)/axi-convert reference --work build/reference --out convert/shipped/models
 
 build/reference/%/lot.json: | $(STAMP)
 	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*
 
-.SECONDARY: $(LOTS) $(OPTICAL) build/reference/test/lot.json build/reference/optical-test/truth.csv   # or make deletes them
+.SECONDARY: $(LOTS) $(OPTICAL) build/reference/test/lot.json build/reference/wide-test/lot.json build/reference/optical-test/truth.csv   # or make deletes them
 
 # truth.csv is written row by row: only a lot of patches ends with a file that says that it is whole.
 build/reference/%/truth.csv: | $(STAMP)
@@ -76,8 +76,12 @@ build/reference/%/truth.csv: | $(STAMP)
 	$(BIN)/axi-convert simulate --reference $* --out build/reference/$*.part
 	mv build/reference/$*.part build/reference/$*
 
-results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.json grades  ## the papers' tables for the shipped models
+results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.json wide grades  ## the papers' tables for the shipped models
 	$(BIN)/axi-convert evaluate --data build/reference/test --validation build/reference/validation --out docs/results
+
+wide: build/bundles/slicenet-1.0.0 build/reference/wide-validation/lot.json build/reference/wide-test/lot.json   ## of them, those on thirty board types, the int8 bundle too
+	$(BIN)/axi-convert evaluate slicenet build/bundles/slicenet-1.0.0 cnn3d-factorised cnn-lstm-factorised baseline \
+		--data build/reference/wide-test --validation build/reference/wide-validation --out docs/results/wide
 
 grades: build/bundles/neurofuzzy-1.0.0 build/reference/optical-validation/truth.csv build/reference/optical-test/truth.csv   ## of them, those of the network that grades
 	$(BIN)/axi-convert evaluate build/bundles/neurofuzzy-1.0.0 convert/shipped/models/neurofuzzy.keras \
@@ -96,6 +100,11 @@ build/bundles/%-1.0.0: build/keys/signing.pem $(LOTS)
 	$(BIN)/axi-convert build convert/shipped/recipes/$*.toml --out build/bundles
 
 bundles: $(BUNDLES) ## signed bundles of the shipped models, gated; reports in build/bundles (twenty minutes)
+
+ship: build/bundles/slicenet-1.0.0   ## that of SliceNet becomes the one that ships, under a key of which the private half stays in build/keys
+	rm -rf firmware_cfg/reference
+	mkdir -p firmware_cfg/reference
+	cp -r build/bundles/slicenet-1.0.0 build/keys/signing.pub firmware_cfg/reference/
 
 gallery: $(STAMP)   ## pictures of simulated slices, with truth
 	$(BIN)/axi-convert gallery --out docs/gallery

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from convert.cli import main as axi_convert
-from convert.commands.keys import make_keys
 from convert.reference.plans import SEED as SHIPPED_SEED
 from convert.reports.terminal import console
 from convert.shipped.paths import SHIPPED
 
 SEED = 7
+NAME = "slicenet-demo-0.1.0"
 
 _RECIPE = """\
 [bundle]
-name = "cnn3d-demo"
+name = "slicenet-demo"
 version = "0.1.0"
 
 [source]
 model = "{model}"
-network = "cnn3d"
+classes = ["normal", "insufficient", "missing", "short", "voided"]
 seed = {seed}
 
 [calibration]
@@ -32,7 +28,7 @@ joints = 96
 
 [validation]
 lot = "validation"
-recalls = [0.90, 0.95]
+recalls = [0.98, 0.90, 0.95]
 
 [evaluation]
 lot = "held-out"
@@ -50,11 +46,13 @@ key = "signing.pem"
 """
 
 
-def make_bundle(work: Path) -> Path:
-    """Simulate lots of board types that the shipped network never saw, convert it and gate it.
+def simulate_line(work: Path) -> None:
+    """What the demo's machine will hand over: boards of types that the shipped network never saw."""
+    command(f"simulate --out {work / 'line'} --boards 8 --joints 160 --seed {SEED + 3} --first-type 340 --types 4")
 
-    Beside the lots it learns from lies ``line``: what the demo's machine will hand over.
-    """
+
+def make_bundle(work: Path) -> Path:
+    """Simulate lots of further board types, convert the shipped network and gate it on them."""
     lots = (
         ("calibration", 8, 96, 300, 8, 0.50, "patches"),
         ("validation", 4, 120, 320, 4, 0.30, "patches"),
@@ -62,30 +60,15 @@ def make_bundle(work: Path) -> Path:
     )
     for number, (name, boards, joints, first_type, types, share, form) in enumerate(lots):
         words = f"simulate --out {work / name} --boards {boards} --joints {joints} --seed {SEED + number}"
-        _command(f"{words} --first-type {first_type} --types {types} --form {form} --defect-share {share}")
-    make_keys(work)
+        command(f"{words} --first-type {first_type} --types {types} --form {form} --defect-share {share}")
     recipe = work / "recipe.toml"
-    recipe.write_text(_RECIPE.format(seed=SHIPPED_SEED, model=SHIPPED["cnn3d-factorised"]))
-    line = f"simulate --out {work / 'line'} --boards 6 --joints 120 --seed {SEED + 3} --first-type 340 --types 3"
-    with _meanwhile(line):
-        _command(f"build {recipe} --out {work / 'bundles'}")
-    return work / "bundles" / "cnn3d-demo-0.1.0"
+    recipe.write_text(_RECIPE.format(seed=SHIPPED_SEED, model=SHIPPED["slicenet"]))
+    command(f"build {recipe} --out {work / 'bundles'}")
+    return work / "bundles" / NAME
 
 
-@contextmanager
-def _meanwhile(words: str) -> Iterator[None]:
-    """Run a command beside the block, quietly; it must end well."""
-    console.print(f"[bold]$ axi-convert {words} &[/bold]", soft_wrap=True, markup=True, highlight=False)
-    process = subprocess.Popen([sys.executable, "-m", "convert.cli", *words.split()], stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        code = process.wait(300)
-    if code:
-        raise SystemExit(f"axi-convert {words} ended with exit code {code}")
-
-
-def _command(words: str) -> None:
+def command(words: str) -> None:
+    """Say and run a command of the workstation. Raises SystemExit where it fails."""
     console.print(f"[bold]$ axi-convert {words}[/bold]", soft_wrap=True, markup=True, highlight=False)
     code = axi_convert(words.split())
     if code:

@@ -7,37 +7,63 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from convert.demo.listener import Address
+from convert.reports.terminal import console
 from edge.toml import toml_text
 
 BASE = "demo/line1/axi1"
 CONFIG = "axi-edge.toml"
+TRUSTED = "trusted.pem"
+
+
+class Device(NamedTuple):
+    """The daemon, while it runs."""
+
+    work: Path
+    process: subprocess.Popen[bytes]
+
+    def switch(self, bundle: Path) -> None:
+        """Activate a bundle and have the daemon reload."""
+        _command(self.work, "bundle", "activate", str(bundle))
+        self.process.send_signal(signal.SIGHUP)
+
+    def hand_over(self, jobs: Iterable[Path]) -> None:
+        """Copy each job under a .tmp name, then let it appear by one rename, as the machine does."""
+        incoming = self.work / "spool" / "incoming"
+        for job in jobs:
+            unfinished = incoming / f"{job.name}.tmp"
+            shutil.copytree(job, unfinished)
+            unfinished.rename(incoming / job.name)
 
 
 @contextmanager
-def daemon(work: Path, bundle: Path, address: Address) -> Iterator[None]:
-    """``axi-edge run`` with a configuration written to ``work``; SIGTERM at the end, and it must end well."""
-    config = work / CONFIG
-    config.write_text(
+def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
+    """``axi-edge run`` with a configuration written to ``work`` and the bundle that ships; SIGTERM at the end, and it
+    must end well. ``keys``: whom the device trusts.
+    """
+    (work / TRUSTED).write_bytes(keys)
+    (work / CONFIG).write_text(
         toml_text(
             {
                 "device": {"name": "axi1"},
                 "spool": {"path": str(work / "spool"), "poll_s": 0.05},
                 "journal": {"path": str(work / "state" / "journal.db")},
-                "model": {"bundle": str(bundle), "public_key_file": str(work / "signing.pub")},
+                "model": {"bundle": str(work / "bundles" / "current"), "public_key_file": str(work / TRUSTED)},
                 "inference": {"threads": os.cpu_count() or 1},
                 "mqtt": {"base_topic": BASE, "host": address.host, "port": address.port, "version": "3.1.1"},
             }
         )
     )
     (work / "spool" / "incoming").mkdir(parents=True)
-    process = subprocess.Popen([sys.executable, "-m", "edge.cli", "run", "--config", str(config)])
+    _command(work, "bundle", "activate", "reference")
+    process = subprocess.Popen(_words(work, "run"))
     try:
-        yield
+        yield Device(work, process)
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
@@ -45,9 +71,12 @@ def daemon(work: Path, bundle: Path, address: Address) -> Iterator[None]:
         raise SystemExit(f"the daemon ended with exit code {code}")
 
 
-def hand_over(line: Path, incoming: Path) -> None:
-    """Copy each job under a .tmp name, then let it appear by one rename, as the machine does."""
-    for job in sorted(path for path in line.iterdir() if path.is_dir()):
-        unfinished = incoming / f"{job.name}.tmp"
-        shutil.copytree(job, unfinished)
-        unfinished.rename(incoming / job.name)
+def _command(work: Path, *words: str) -> None:
+    console.print(f"[bold]$ axi-edge {' '.join(words)}[/bold]", soft_wrap=True, markup=True, highlight=False)
+    code = subprocess.run(_words(work, *words), check=False).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def _words(work: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "edge.cli", *words, "--config", str(work / CONFIG)]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +15,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.errors import BrokerUnavailable, UsageError
-from edge.core.payloads import VerdictPayload
+from edge.core.payloads import ModelRef, StatusPayload, VerdictPayload
+
+_SILENCE_S = 60.0
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -30,13 +33,28 @@ def parse_url(url: str) -> Address:
     return Address(parts.hostname, parts.port or 1883)
 
 
+class Heard(NamedTuple):
+    """Queues that fill with what was published: verdicts, and the bundles that the device said it judges with."""
+
+    verdicts: queue.Queue[VerdictPayload]
+    bundles: queue.Queue[ModelRef]
+
+    def wait_for(self, name: str) -> None:
+        """Until the device judges with this bundle. Raises SystemExit where it does not."""
+        try:
+            while f"{(found := self.bundles.get(timeout=_SILENCE_S)).name}-{found.version}" != name:
+                pass
+        except queue.Empty:
+            raise SystemExit(f"the device did not take {name}: its reason stands above") from None
+
+
 @contextmanager
-def verdicts_from(address: Address, base: str, capture: Path) -> Iterator[queue.Queue[VerdictPayload]]:
-    """A queue that fills with every verdict published under ``base`` while the block runs.
+def heard_from(address: Address, base: str, capture: Path) -> Iterator[Heard]:
+    """What is published under ``base`` while the block runs.
 
     Every message is also written to ``capture``, a line each, as ``axi-edge tail --json`` prints them.
     """
-    arrived: queue.Queue[VerdictPayload] = queue.Queue()
+    heard = Heard(queue.Queue(), queue.Queue())
     subscribed = threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2)
     with capture.open("wb") as lines:
@@ -48,7 +66,11 @@ def verdicts_from(address: Address, base: str, capture: Path) -> Iterator[queue.
             kept = {"topic": message.topic, "payload": msgspec.Raw(message.payload)}
             lines.write(msgspec.json.encode(kept) + b"\n")
             if message.topic.startswith(f"{base}/verdict/"):
-                arrived.put(msgspec.json.decode(message.payload, type=VerdictPayload))
+                heard.verdicts.put(msgspec.json.decode(message.payload, type=VerdictPayload))
+            elif message.topic == f"{base}/status":
+                status = msgspec.json.decode(message.payload, type=StatusPayload)
+                if status.bundle is not None:
+                    heard.bundles.put(status.bundle)
 
         client.on_connect = on_connect
         client.on_subscribe = lambda *_: subscribed.set()
@@ -62,7 +84,7 @@ def verdicts_from(address: Address, base: str, capture: Path) -> Iterator[queue.
         try:
             if not subscribed.wait(10):
                 raise BrokerUnavailable(f"{where} does not let us subscribe to {base}/#")
-            yield arrived
+            yield heard
         finally:
             client.disconnect()
             client.loop_stop()

@@ -24,9 +24,10 @@ def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) ->
     """Print each new verdict until all are there, or the line falls silent."""
     verdicts: dict[str, VerdictPayload] = {}
     console.print(
-        "[bold]job       joint machine      p_defect verdict  route      truth            ms[/bold]",
+        "[bold]job       joint machine      p_defect verdict  looks like   route      truth            ms[/bold]",
         markup=True,
         highlight=False,
+        soft_wrap=True,
     )
     while len(verdicts) < len(truth):
         try:
@@ -37,7 +38,8 @@ def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) ->
         if payload.event_id in verdicts:
             continue
         if not verdicts:
-            console.print(f"first verdict {time.monotonic() - started:.0f} s after the demo began", highlight=False)
+            of = f", of {payload.model.name} {payload.model.version}" if payload.model else ""
+            console.print(f"first verdict {time.monotonic() - started:.0f} s after the demo began{of}", highlight=False)
         verdicts[payload.event_id] = payload
         _print(payload, truth[payload.job_id, payload.joint])
     return list(verdicts.values())
@@ -46,7 +48,8 @@ def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) ->
 def _print(payload: VerdictPayload, row: TruthRow) -> None:
     score = "       -" if payload.p_defect is None else f"{payload.p_defect:8.3f}"
     called = payload.machine_call.name if payload.machine_call else ""
-    verdict = f"[{_COLOURS[payload.verdict]}]{payload.verdict:<9}[/]"
+    kind = payload.defect_class.name if payload.defect_class else ""
+    verdict = f"[{_COLOURS[payload.verdict]}]{payload.verdict:<9}{kind:<13}[/]"
     console.print(
         f"{payload.job_id} {payload.joint:<6}{called:<13}{score} {verdict}{payload.route:<11}{row.truth:<13}"
         f"{payload.latency_ms:6.1f} {_note(payload, row)}",

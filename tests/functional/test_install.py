@@ -18,3 +18,23 @@ def test_a_device_gets_verdicts_without_tensorflow(device_python: Path, bundle: 
     command = [str(device_python.parent / "axi-edge"), "inspect", str(job), "--bundle", str(bundle)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
     assert len(done.stdout.splitlines()) == 10
+
+
+def test_a_device_starts_with_the_bundle_that_ships(device_python: Path, lots: Path, tmp_path: Path) -> None:
+    """No build, no file but what was installed: the key it prints opens the bundle, and the bundle judges."""
+
+    def axi_edge(*words: str) -> str:
+        command = [str(device_python.parent / "axi-edge"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+
+    key = tmp_path / "trusted.pem"
+    key.write_text(axi_edge("bundle", "key"))
+    said = axi_edge("bundle", "verify", "reference", "--public-key", str(key))
+    assert said.startswith("slicenet-")
+    assert "signature good" in said
+    job = min(path for path in (lots / "evaluate").iterdir() if path.is_dir())
+    judged = axi_edge("inspect", str(job), "--bundle", "reference", "--public-key", str(key))
+    verdicts = [json.loads(line) for line in judged.splitlines()]
+    assert len(verdicts) == 10
+    assert {verdict["model"]["name"] for verdict in verdicts} == {"slicenet"}
+    assert all(verdict["verdict"] in {"normal", "defect"} for verdict in verdicts)
