@@ -12,17 +12,25 @@ import numpy as np
 
 from convert.conversion.quantise import quantised_file
 from convert.conversion.recipe import Recipe
+from convert.lowering.graphs.handed import Handed
+from convert.lowering.graphs.lower import lowering_steps, with_thermometers
 from convert.lowering.layers import Conv, Dense, MaxPool, Network
 from convert.lowering.lower import lower_network, rewritten
+from convert.lowering.program import Program
 from convert.lowering.read import read_network
 from convert.lowering.running import ACTIVATIONS
+from convert.networks.handing import of_keras
 from convert.networks.scoring import load_model
+from convert.networks.slicenet import CLASSES
 from convert.shipped.paths import RECIPES, SHIPPED
+from edge.core.rules import Head
 from edge.toml import load_toml
 
 
 class Entry(NamedTuple):
-    """One file to time. ``engine``, ``runtime``, ``kernels``: as ``tests.benchmarks.engine`` takes them."""
+    """One file to time. ``engine``, ``runtime``, ``kernels``: as ``tests.benchmarks.engine`` takes them. ``head``: how
+    an output of ours is read; others give p_defect.
+    """
 
     network: str
     name: str
@@ -30,23 +38,42 @@ class Entry(NamedTuple):
     path: Path
     runtime: str = ""
     kernels: str = ""
+    head: Head | None = None
 
 
 def ours(work: Path, calibration: Any, runtimes: list[str], report: Callable[[str], None]) -> list[Entry]:
-    """The shipped recipes' int8 files: both networks, exact and factorised, on every runtime."""
+    """The shipped recipes' int8 files: SliceNet, and the papers' networks, exact and factorised, on every runtime."""
     entries = []
-    for name in ("cnn3d", "cnn3d-factorised", "cnn-lstm", "cnn-lstm-factorised"):
+    for name in ("slicenet", "cnn3d", "cnn3d-factorised", "cnn-lstm", "cnn-lstm-factorised"):
         report(f"converting {name}")
         recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
-        network, asked = read_network(load_model(RECIPES / recipe.source.model)), recipe.quantisation
-        program = lower_network(network, calibration, recipe.lowering.passes, asked.bands)
+        asked = recipe.quantisation
+        program = _program(recipe, calibration)
         path.write_bytes(quantised_file(program, calibration, asked.scheme, asked.keep_float))
         called = f"{name.replace('-factorised', ' factorised')}, int8"
         entries += [
-            Entry(recipe.source.network, f"{called}, {runtime}", "tflite", path, runtime, "fast")
+            Entry(recipe.source.network or name, f"{called}, {runtime}", "tflite", path, runtime, "fast", program.head)
             for runtime in runtimes
         ]
     return entries
+
+
+def _program(recipe: Recipe, calibration: Any) -> Program:
+    if not recipe.source.network:
+        *_, last = lowering_steps(_slicenet(), calibration[:1])
+        return with_thermometers(last.program, _slicenet().ending)
+    network = read_network(load_model(RECIPES / recipe.source.model))
+    return lower_network(network, calibration, recipe.lowering.passes, recipe.quantisation.bands)
+
+
+def _slicenet() -> Handed:
+    return of_keras(load_model(SHIPPED["slicenet"]), CLASSES)
+
+
+def folded_slicenet(calibration: Any) -> Program:
+    """The shipped network with its normalisation folded, and its means as they are: what every peer is given."""
+    steps = {step.name: step.program for step in lowering_steps(_slicenet(), calibration[:1])}
+    return steps["settle-affines"]
 
 
 def plain_float32(work: Path, report: Callable[[str], None]) -> Entry:
@@ -108,15 +135,18 @@ def full_network(name: str) -> Network:
 
 def peers(work: Path, calibration: Any, report: Callable[[str], None]) -> list[Entry]:
     """OpenVINO and ONNX Runtime, float32 and their own int8, each by its makers' own tool."""
-    from tests.benchmarks.onnx_export import export
+    from tests.benchmarks.onnx_export import export, export_pictures
 
     np.save(work / "calibration.npy", calibration)
     entries = []
-    for network in ("cnn3d", "cnn-lstm"):
-        onnx = work / f"{network}.onnx"
-        export(full_network(network), onnx)
-        plain = work / f"{network}-unrolled.onnx"
-        export(full_network(network), plain, unrolled=True)
+    for network in ("slicenet", "cnn3d", "cnn-lstm"):
+        onnx, plain = work / f"{network}.onnx", work / f"{network}-unrolled.onnx"
+        if network == "slicenet":
+            export_pictures(folded_slicenet(calibration), onnx)
+            plain = onnx
+        else:
+            export(full_network(network), onnx)
+            export(full_network(network), plain, unrolled=True)
         entries += [
             Entry(network, f"{network}, OpenVINO float32", "openvino", onnx),
             Entry(network, f"{network}, ONNX Runtime float32", "onnxruntime", onnx),

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from convert.lowering.passes.head import HEAD
 from edge.adapters.host import LinuxHost
 from edge.bundle.format import GoldenJoint, write_bundle
-from edge.core.card import Quantisation
+from edge.core.card import NORMAL, Quantisation
 from edge.core.decide import score_of
 from edge.core.job import Board, Job, Joint, Roi, SliceFile, View, encode_manifest
 from edge.core.preprocess import PreprocessSpec, prepare
+from edge.core.rules import Head
 from edge.judging.runtime import TfliteScorer, installed_runtimes
 from tests.support.builders import make_card
 from tests.support.daemon import DaemonProcess
@@ -50,9 +50,12 @@ class Replay(NamedTuple):
         return self.own_s / self.cores / self.wall_s
 
 
-def replay(model: Path, work: Path, own_ms: Callable[[], float], report: Callable[[str], None]) -> Replay:
-    """Send lots through a daemon with this model. ``own_ms``: what one view costs its stages, on one core each."""
-    device, broker = _device(model, work)
+def replay(model: Path, head: Head, work: Path, own_ms: float, report: Callable[[str], None]) -> Replay:
+    """Send lots through a daemon with this model, in the new folder ``work``. ``own_ms``: what one view costs its
+    stages, on one core each.
+    """
+    work.mkdir()
+    device, broker = _device(model, head, work)
     broker.start()
     try:
         device.start()
@@ -78,7 +81,7 @@ def replay(model: Path, work: Path, own_ms: Callable[[], float], report: Callabl
         return Replay(
             joints_per_s=_VIEWS * JOINTS / wall_s,
             wall_s=wall_s,
-            own_s=_VIEWS * own_ms() / 1e3,
+            own_s=_VIEWS * own_ms / 1e3,
             cores=len(os.sched_getaffinity(0)),
             lot=_percentiles(lot),
             alone=_percentiles(alone),
@@ -91,16 +94,17 @@ def replay(model: Path, work: Path, own_ms: Callable[[], float], report: Callabl
         broker.stop()
 
 
-def _device(model: Path, work: Path) -> tuple[DaemonProcess, Mosquitto]:
+def _device(model: Path, head: Head, work: Path) -> tuple[DaemonProcess, Mosquitto]:
     scorer = TfliteScorer(model, None, installed_runtimes()[0], threads=1)
-    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=HEAD)
+    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=head)
     spec = PreprocessSpec()
     picture = _picture(0)
     roi = Roi(412, 300, 470, 358)
     patch = prepare(spec, {0: picture}, roi)
     golden = GoldenJoint({0: picture}, roi, patch, scorer.run(patch))
     score_of(golden.output, quantisation)
-    bundle = write_bundle(work / "replay", make_card(quantisation=quantisation), model.read_bytes(), [golden])
+    card = make_card(quantisation=quantisation, classes=(NORMAL, *(head.classes or ("defect",))))
+    bundle = write_bundle(work / "replay", card, model.read_bytes(), [golden])
     (work / "replay-broker").mkdir()
     broker = Mosquitto(work / "replay-broker", lasting=False)
     (work / "replay-device").mkdir()

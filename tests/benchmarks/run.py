@@ -21,11 +21,12 @@ from rich.console import Console
 
 from convert.conversion.runtimes import thread_count
 from convert.lots.reading import load_lot
+from convert.lowering.layers import readings_from
 from convert.metrics.defects import auroc
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.core.preprocess import PreprocessSpec
-from edge.judging.runtime import installed_runtimes
+from edge.judging.runtime import TfliteScorer, choose_runtime, installed_runtimes
 from tests.benchmarks.models import Entry, ours, peers, plain_float32, size_of
 from tests.benchmarks.replay import JOINTS, SIDE, SLICES, Replay, replay
 from tests.benchmarks.stages import Stage, quartiles, stages
@@ -35,27 +36,34 @@ PAGE = Path("docs/benchmarks.md")
 SETTINGS = ((1, 1), (2, 1), (2, 8))
 """Threads and batch."""
 ROUNDS = 3
-FASTEST = "cnn3d factorised, int8, litert"
-NETWORKS = ("cnn3d", "cnn-lstm")
+OWN, PAPERS = "slicenet, int8, litert", "cnn3d factorised, int8, litert"
+BEST = {
+    "slicenet": OWN,
+    "cnn3d": PAPERS,
+    "cnn-lstm": "cnn-lstm factorised, int8, litert",
+}
+"""By network, the file that its others are compared with."""
 INTRODUCTION = (
     "Written by `make bench`: one run, files side by side, each in processes of its own, in three rounds. Compare "
     "ratios, not milliseconds. The networks are the shipped ones; *cnn3d* and *cnn-lstm* without *factorised* are the "
     "same with their factors multiplied out, to the paper's own shapes, and that is what every peer is given (for int8 "
     "with its LSTM unrolled: quantised, OpenVINO refuses its own LSTM operation). Ratio: "
-    "how many times the time of our factorised int8 file on litert, at the same threads and batch. Our files take one "
-    "joint a call, so a batch of eight is eight calls. Memory: what loading and running added. AUROC: on 480 simulated "
+    "how many times the time of our int8 file on litert (the factorised one, of the papers' networks), at the same "
+    "threads and batch. Our files take one joint a call, so a batch of eight is eight calls. Memory: what loading and "
+    "running added. AUROC: on 480 simulated "
     "joints."
 )
 HEADING = [
     "| file | ms a joint | middle half | ratio | memory, MB | size, MB | AUROC |",
     "|---|---|---|---|---|---|---|",
 ]
-DECISIVE = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16", "asimddp", "i8mm")
+DECISIVE = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
 """Instruction sets for products of 8-bit integers (and bfloat16), on x86 and on Arm."""
 DECISIVE_NOTE = (
     "These sets decide the comparison more than the processor's speed. In earlier runs of this page OpenVINO's int8 "
     "was about as fast as our factorised file where the processor has amx_int8, which OpenVINO uses and XNNPACK does "
-    "not, and took 2.3 to 2.9 times as long where it has not. Compare a page only with one of the same sets."
+    "not, and took 2.3 to 2.9 times as long where it has not; its float32 files run in bfloat16 where the processor "
+    "has that. Compare a page only with one of the same sets."
 )
 console = Console()
 
@@ -67,6 +75,10 @@ class Timing(NamedTuple):
     median: float
     high: float
     memory_mb: float
+
+
+Timings = dict[tuple[str, int, int], Timing]
+"""By file, threads and batch."""
 
 
 def main() -> None:
@@ -83,8 +95,7 @@ def main() -> None:
         aurocs = {entry.name: _auroc(entry, work, labels) for entry in entries}
         timings = _timed(entries, work)
         around = list(stages(entries[0].path, work))
-        factorised = next(entry for entry in entries if entry.name == FASTEST)
-        ran = replay(factorised.path, work, lambda: _own_ms(around, timings), _say)
+        ran = {name: _replay(entries, name, work, around, timings) for name in (OWN, PAPERS)}
         page = "\n".join([*_page(entries, timings, aurocs, around, missing), *_replayed(ran)]) + "\n"
     PAGE.write_text(page)
     console.print(page, markup=False, highlight=False)
@@ -94,33 +105,50 @@ def _say(text: str) -> None:
     console.print(f"- {text}", markup=False, highlight=False)
 
 
-def _own_ms(around: list[Stage], timings: Timings) -> float:
+def _replay(entries: list[Entry], name: str, work: Path, around: list[Stage], timings: Timings) -> Replay:
+    (entry,) = (entry for entry in entries if entry.name == name)
+    _say(f"replaying with {name}")
+    if entry.head is None:
+        raise SystemExit(f"{name}: has no head to read it by")
+    own_ms = _own_ms(around, timings[name, 1, 1])
+    return replay(entry.path, entry.head, work / f"replay-{entry.network}", own_ms, _say)
+
+
+def _own_ms(around: list[Stage], model: Timing) -> float:
     """What a view of the replayed lot costs its stages, each by itself on one core."""
     by_name = {stage.name.split(",")[0]: stage.median for stage in around}
     return (
         SLICES * by_name["read 1024 x 1024 png"]
         + JOINTS * (by_name["crop and resample a joint of four slices"] + by_name["decide a joint"])
-        + JOINTS * timings[FASTEST, 1, 1].median
+        + JOINTS * model.median
         + sum(ms for name, ms in by_name.items() if name.startswith(("journal", "publish")))
     )
 
 
-def _replayed(ran: Replay) -> list[str]:
+def _replayed(ran: dict[str, Replay]) -> list[str]:
+    own, papers = ran[OWN], ran[PAPERS]
     about = (
-        f"cnn3d factorised, int8, litert, {ran.cores} threads; views of {JOINTS} joints and {SLICES} slices, PNG of "
+        f"{own.cores} threads; views of {JOINTS} joints and {SLICES} slices, PNG of "
         f"{SIDE} x {SIDE}, each a job; local mosquitto. Efficiency: what the stages above cost by themselves, shared "
-        "by all cores, as a share of the time it took. Memory: daemon and judge together."
+        "by all cores, as a share of the time it took. Memory: daemon and judge together. "
+        f"With {OWN} {own.joints_per_s / papers.joints_per_s:.2f} times the joints a second of {PAPERS}."
     )
-    memory = f"{ran.first_mb:.0f}, {ran.last_mb:.0f}, {ran.peak_mb:.0f} MB"
     rows = {
-        "joints a second, 200 views waiting at once": f"{ran.joints_per_s:.0f}",
-        "efficiency": f"{ran.efficiency:.2f}",
-        "rename to last PUBACK in that lot, median and 99th percentile": f"{ran.lot[0]:.0f} and {ran.lot[1]:.0f} ms",
-        "the same, one view at a time": f"{ran.alone[0]:.0f} and {ran.alone[1]:.0f} ms",
-        "memory over 10,000 joints: first tenth, last tenth, peak": memory,
+        "joints a second, 200 views waiting at once": lambda one: f"{one.joints_per_s:.0f}",
+        "efficiency": lambda one: f"{one.efficiency:.2f}",
+        "rename to last PUBACK in that lot, median and 99th percentile": lambda one: _both(one.lot),
+        "the same, one view at a time": lambda one: _both(one.alone),
+        "memory over 10,000 joints: first tenth, last tenth, peak": lambda one: (
+            f"{one.first_mb:.0f}, {one.last_mb:.0f}, {one.peak_mb:.0f} MB"
+        ),
     }
-    table = [f"| {name} | {figure} |" for name, figure in rows.items()]
-    return ["", "## A lot through the whole daemon", "", about, "", "| figure | |", "|---|---|", *table]
+    table = [f"| {name} | {figure(own)} | {figure(papers)} |" for name, figure in rows.items()]
+    heading = ["", f"| figure | {OWN} | {PAPERS} |", "|---|---|---|"]
+    return ["", "## A lot through the whole daemon", "", about, *heading, *table]
+
+
+def _both(ms: tuple[float, float]) -> str:
+    return f"{ms[0]:.0f} and {ms[1]:.0f} ms"
 
 
 def _missing() -> str:
@@ -159,17 +187,17 @@ def _run(entry: Entry, work: Path, threads: int, batch: int, out: str = "") -> d
 
 
 def _auroc(entry: Entry, work: Path, labels: Any) -> float:
-    """On simulated joints of board types that nothing here was trained on. A thermometer's sum orders as its logit."""
+    """On simulated joints of board types that nothing here was trained on."""
     _say(f"scoring with {entry.name}")
     out = work / "scores.npy"
     _run(entry, work, thread_count(), 1, str(out))
-    scores = np.load(out).astype(np.float64)
-    ordered = scores if scores.ndim == 1 else scores[:, 1] if scores.shape[1] == 2 else scores.sum(axis=1)
+    scores = np.load(out)
+    if entry.head is not None:
+        shown = TfliteScorer(entry.path, None, choose_runtime(entry.runtime)).output_info
+        bands = shown.scale * (scores.astype(np.float64) - shown.zero_point)
+        scores = entry.head.scores(readings_from(entry.head, bands))
+    ordered = scores if scores.ndim == 1 else scores[:, 1]
     return auroc(ordered, labels[: len(ordered)])
-
-
-Timings = dict[tuple[str, int, int], Timing]
-"""By file, threads and batch."""
 
 
 def _timed(entries: list[Entry], work: Path) -> Timings:
@@ -187,21 +215,32 @@ def _timed(entries: list[Entry], work: Path) -> Timings:
 
 
 def _in_short(entries: list[Entry], timings: Timings) -> list[str]:
-    """How many times as fast as each peer our files are, one joint at a time on two threads."""
+    """How many times as fast as everything else SliceNet is, and as each peer our files of the papers' networks are."""
+    own = timings[OWN, 1, 1].median
     lines = [
         "",
-        "## In short: how many times as fast, one joint at a time on two threads",
+        "## In short: how many times as fast SliceNet is, one joint at a time on one thread",
+        "",
+        f"| than | {OWN} |",
+        "|---|---|",
+        *(
+            f"| {entry.name} | {timings[entry.name, 1, 1].median / own:.1f} |"
+            for entry in sorted(entries, key=lambda one: timings[one.name, 1, 1].median)
+            if entry.name != OWN
+        ),
+        "",
+        "## The papers' networks: how many times as fast ours are, one joint at a time on two threads",
         "",
         "| than | ours exact, int8, litert | ours factorised, int8, litert |",
         "|---|---|---|",
     ]
-    for network in NETWORKS:
-        names = [f"{name}, int8, litert" for name in (network, f"{network} factorised")]
-        own = [timings[name, 2, 1].median for name in names]
+    for network in ("cnn3d", "cnn-lstm"):
+        names = [f"{network}, int8, litert", BEST[network]]
+        exact, factorised = (timings[name, 2, 1].median for name in names)
         for entry in entries:
             if entry.network == network and entry.name not in names:
                 theirs = timings[entry.name, 2, 1].median
-                lines.append(f"| {entry.name} | {theirs / own[0]:.1f} | {theirs / own[1]:.1f} |")
+                lines.append(f"| {entry.name} | {theirs / exact:.1f} | {theirs / factorised:.1f} |")
     return lines
 
 
@@ -231,11 +270,11 @@ def _page(
     if missing:
         lines += ["", f"**{missing} is not installed here, so the peers are missing: pip install -e '.[bench]'.**"]
     lines += _in_short(entries, timings)
-    for network in NETWORKS:
+    for network in BEST:
         for threads, batch in SETTINGS:
             lines += ["", f"## {network}, {threads} thread{'s' * (threads > 1)}, batch {batch}", ""]
             lines += HEADING
-            unit = timings[f"{network} factorised, int8, litert", threads, batch].median
+            unit = timings[BEST[network], threads, batch].median
             chosen = [entry for entry in entries if entry.network == network]
             for entry in sorted(chosen, key=lambda one: timings[one.name, threads, batch].median):
                 at = timings[entry.name, threads, batch]
