@@ -107,22 +107,23 @@ class TfliteScorer:
             ) from error
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
-        self._require_grey_values(source)
+        self._require_boundary(source, quantisation)
         self.runtime = runtime
         self.exact = kernels == "exact"
-        if quantisation is not None:
-            for where, found, stated in (
-                ("input", self.input_info, quantisation.input),
-                ("output", self.output_info, quantisation.output),
-            ):
-                if found != stated:
-                    raise BundleRefused(f"{source}: its {where} is {found}, the card says {stated}; rebuild the bundle")
 
-    def _require_grey_values(self, source: str) -> None:
-        """Raises BundleRefused for a model whose input is not all grey values from 0 to 255, as they are."""
+    def _require_boundary(self, source: str, quantisation: Quantisation | None) -> None:
+        """Raises BundleRefused for a model that does not take grey values from 0 to 255, or is not the card's."""
         least = {np.uint8: 0, np.int8: -128, np.float32: 0}.get(self._input["dtype"])
         if least != self.input_info.zero_point:
             raise BundleRefused(f"{source}: its input {self.input_info} does not take grey values; rebuild the bundle")
+        if quantisation is None:
+            return
+        for where, found, stated in (
+            ("input", self.input_info, quantisation.input),
+            ("output", self.output_info, quantisation.output),
+        ):
+            if found != stated:
+                raise BundleRefused(f"{source}: its {where} is {found}, the card says {stated}; rebuild the bundle")
 
     @property
     def accelerated(self) -> bool | None:
