@@ -31,16 +31,16 @@ class _Begun(NamedTuple):
 
 
 class _Ahead(NamedTuple):
-    """The view that was looked at ahead; ``judging`` ends with the joints' own futures."""
+    """The view and joints that were looked at ahead; ``judging`` ends with the joints' own futures."""
 
     key: str
-    view: str
+    part: ViewToJudge | None
     files: Sequence[tuple[int, int, int]]
     decoding: Sequence[Future[Picture]]
     judging: Future[Hands]
 
 
-_NOTHING = _Ahead("", "", (), (), Future())
+_NOTHING = _Ahead("", None, (), (), Future())
 
 
 class _Seen(NamedTuple):
@@ -122,20 +122,20 @@ class Judge:
 
         def look() -> None:
             # Queued behind the decoding it waits for, so the threads it needs are not its own.
-            self._ahead = _Ahead(ahead.key, part.view.id, files, begun.decoding, self._pool.submit(score))
+            self._ahead = _Ahead(ahead.key, part, files, begun.decoding, self._pool.submit(score))
 
         return look
 
     def _is_foreseen(self, batch: Batch) -> bool:
-        """Was the first view read ahead, of these very files, and every slice of it well?
+        """Were these very joints of the first view looked at ahead, of these very files, and every slice of it well?
 
         What is wrong is said when it is read again.
         """
-        ahead, view = self._ahead, batch.left[0].view
-        if (ahead.key, ahead.view) != (batch.key, view.id) or any(grey.exception() for grey in ahead.decoding):
+        ahead, part = self._ahead, batch.left[0]
+        if (ahead.key, ahead.part) != (batch.key, part) or any(grey.exception() for grey in ahead.decoding):
             return False
         try:
-            return _files(view, batch.folder) == ahead.files
+            return _files(part.view, batch.folder) == ahead.files
         except OSError:
             return False
 

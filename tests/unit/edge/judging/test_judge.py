@@ -14,7 +14,9 @@ import pytest
 from edge.core.errors import SliceError
 from edge.core.job import Job, Roi
 from edge.core.verdict import Call, Reason
+from edge.jobs.folder import read_job
 from edge.judging.decider import Decider
+from edge.judging.ports import Batch, views_of
 from tests.support.builders import make_job, make_quality_card
 from tests.support.fakes import FakeReader, FakeScorer
 from tests.support.line import CARD, DEFECT, Line, claimed, with_files
@@ -38,6 +40,17 @@ def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one
     assert len(line.reader.read) == 6, "and is not read again"
     assert len({verdict.event_id for verdict in line.verdicts()}) == len(line.verdicts()) == 12
     assert len(line.spool.finished) == 3
+
+
+def test_joints_that_were_decided_before_are_not_what_was_looked_at_ahead(tmp_path: Path) -> None:
+    """A job half of which an earlier run decided: its view is read again, and only what is left is judged."""
+    with_files(tmp_path)
+    jobs = [claimed(make_job(f"L-{i}", joints=2, slices=1))._replace(folder=tmp_path) for i in range(2)]
+    judge, (first, second) = Line(jobs).judge, (Batch(read_job(job)[0], tmp_path, [], job.key) for job in jobs)
+    whole, ahead = (batch._replace(left=views_of(batch.job)) for batch in (first, second))
+    assert [verdict.joint.id for verdict in judge.views(whole, lambda: None, ahead)] == ["J0.0", "J0.1"]
+    left = second._replace(left=views_of(second.job, decided={"J0.0"}))
+    assert [verdict.joint.id for verdict in judge.views(left, lambda: None)] == ["J0.1"]
 
 
 def test_what_was_looked_at_ahead_is_not_believed_once_a_file_was_changed(tmp_path: Path) -> None:
