@@ -12,6 +12,8 @@ from convert.evaluation.paper import CAPTION, PaperModel, paper_model
 from convert.reports.pages import Table, interval, share
 
 PAPER_COLUMN = f"paper ({CAPTION})"
+_MOST_LISTED = 12
+"""Board types that are named one by one."""
 
 
 def all_tables(evaluation: Evaluation) -> list[Table]:
@@ -232,6 +234,13 @@ def lots(evaluation: Evaluation) -> Iterator[str]:
         ("Figures are measured on", evaluation.test),
     ):
         yield (
-            f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, board types "
-            f"{', '.join(side.board_types)} ({side.digest})."
+            f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, {_listed(side.board_types)} "
+            f"({side.digest})."
         )
+
+
+def _listed(types: Sequence[str]) -> str:
+    """Board types by name, where there are few."""
+    if len(types) > _MOST_LISTED:
+        return f"of {len(types)} board types, {types[0]} to {types[-1]}"
+    return f"board types {', '.join(types)}"
