@@ -104,7 +104,8 @@ bundles: $(BUNDLES) ## signed bundles of the shipped models, gated; reports in b
 ship: build/bundles/slicenet-1.0.0   ## that of SliceNet becomes the one that ships, under a key of which the private half stays in build/keys
 	rm -rf firmware_cfg/reference
 	mkdir -p firmware_cfg/reference
-	cp -r build/bundles/slicenet-1.0.0 build/keys/signing.pub firmware_cfg/reference/
+	cp -r build/bundles/slicenet-1.0.0 firmware_cfg/reference/bundle
+	cp build/keys/signing.pub firmware_cfg/reference/
 
 gallery: $(STAMP)   ## pictures of simulated slices, with truth
 	$(BIN)/axi-convert gallery --out docs/gallery

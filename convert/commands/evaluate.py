@@ -14,7 +14,6 @@ from convert.lots.graded_truth import is_graded
 from convert.reports import pages
 from convert.reports.terminal import plainly, show, tell, tell_each, wide_results
 from edge.core.errors import UsageError
-from edge.core.preprocess import PreprocessSpec
 
 
 def add_evaluate(commands: Commands) -> None:
@@ -54,12 +53,13 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
     from convert.lots.splits import has_both_classes, split_by_board_type
     from convert.reports.defect_tables import all_tables, lots
     from convert.reports.evaluation import as_json, write_report
-    from convert.scorers.defects import shipped_for, source
+    from convert.scorers.defects import common_spec, shipped_for, source
 
     sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
-    test = load_lot(arguments.data, PreprocessSpec())
+    spec = common_spec(sources)
+    test = load_lot(arguments.data, spec)
     if arguments.validation:
-        validation = load_lot(arguments.validation, PreprocessSpec())
+        validation = load_lot(arguments.validation, spec)
     else:
         held_back, validation = split_by_board_type(test, 0.5, 0)
         test = replace(held_back, name=f"{test.name}/test")

@@ -45,7 +45,7 @@ def main(words: Sequence[str]) -> int:
         heard = stack.enter_context(heard_from(address, BASE, work / _CAPTURE))
         device = stack.enter_context(daemon(work, KEYS.read_bytes() + public.read_bytes(), address))
         whole = _judged(device, work, slice(None, _BEFORE), heard, started)
-        console.rule("the workstation: the shipped network -> int8 bundle, gated on simulated joints, signed")
+        console.rule("the workstation: shipped network -> int8 bundle, gated, signed")
         bundle = make_bundle(work)
         console.rule("the line again, with the bundle just built")
         device.switch(bundle)

@@ -17,18 +17,15 @@ from edge.core.verdict import Call, Route
 _SILENCE_S = 60.0
 _COLOURS = {Call.NORMAL: "green", Call.DEFECT: "red", Call.UNJUDGED: "yellow"}
 
+_HEADING = "job       joint machine     p_def. verdict      route      truth            ms"
+"""What stands above the lines; a defect's verdict is its kind, where the network tells."""
+
 Truth = Mapping[tuple[str, str], TruthRow]
 
 
 def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) -> list[VerdictPayload]:
     """Print each new verdict until all are there, or the line falls silent."""
     verdicts: dict[str, VerdictPayload] = {}
-    console.print(
-        "[bold]job       joint machine      p_defect verdict  looks like   route      truth            ms[/bold]",
-        markup=True,
-        highlight=False,
-        soft_wrap=True,
-    )
     while len(verdicts) < len(truth):
         try:
             payload = arrived.get(timeout=_SILENCE_S)
@@ -40,19 +37,19 @@ def watch(arrived: queue.Queue[VerdictPayload], truth: Truth, started: float) ->
         if not verdicts:
             of = f", of {payload.model.name} {payload.model.version}" if payload.model else ""
             console.print(f"first verdict {time.monotonic() - started:.0f} s after the demo began{of}", highlight=False)
+            console.print(f"[bold]{_HEADING}[/bold]", markup=True, highlight=False, soft_wrap=True)
         verdicts[payload.event_id] = payload
         _print(payload, truth[payload.job_id, payload.joint])
     return list(verdicts.values())
 
 
 def _print(payload: VerdictPayload, row: TruthRow) -> None:
-    score = "       -" if payload.p_defect is None else f"{payload.p_defect:8.3f}"
+    score = "     -" if payload.p_defect is None else f"{payload.p_defect:6.3f}"
     called = payload.machine_call.name if payload.machine_call else ""
-    kind = payload.defect_class.name if payload.defect_class else ""
-    verdict = f"[{_COLOURS[payload.verdict]}]{payload.verdict:<9}{kind:<13}[/]"
+    verdict = payload.defect_class.name if payload.defect_class else str(payload.verdict)
     console.print(
-        f"{payload.job_id} {payload.joint:<6}{called:<13}{score} {verdict}{payload.route:<11}{row.truth:<13}"
-        f"{payload.latency_ms:6.1f} {_note(payload, row)}",
+        f"{payload.job_id} {payload.joint:<6}{called:<13}{score} [{_COLOURS[payload.verdict]}]{verdict:<13}[/]"
+        f"{payload.route:<11}{row.truth:<13}{payload.latency_ms:6.1f} {_note(payload, row)}",
         markup=True,
         highlight=False,
         soft_wrap=True,

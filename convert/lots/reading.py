@@ -48,10 +48,17 @@ def load_lot(lot: Path, spec: Spec, tick: Tick = lambda _: None) -> LabelledLot:
     return _load_jobs(lot, spec, tick)
 
 
+def _shape(spec: Spec) -> str:
+    return f"{' x '.join(map(str, spec.input_shape))} at a margin of {getattr(spec, 'margin', '-')}"
+
+
 def _load_patches(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
     about = read_lot_file(lot)
     if about.preprocess != spec:
-        raise UsageError(f"{lot / LOT}: its patches were not cut as asked for; name a lot of job folders")
+        raise UsageError(
+            f"{lot / LOT}: its patches are {_shape(about.preprocess)}, but {_shape(spec)} were asked for; name a lot "
+            "of job folders, which are cut in any way"
+        )
     rows = tuple(with_slices(row, about.preprocess.channels) for row in read_truth(lot).values())
     for shard in about.shards:
         _require_whole(lot / SHARDS / shard.file, shard)

@@ -22,7 +22,7 @@ def all_tables(evaluation: Evaluation) -> list[Table]:
         _summary(evaluation),
         *(_by_threshold(model) for model in evaluation.models),
         _chosen(evaluation),
-        _spread(evaluation),
+        *([_spread(evaluation)] if any(line.types for model in evaluation.models for line in model.spread) else []),
         *(_groups(evaluation, kind) for kind in _kinds(evaluation)),
         *(_calibration(model) for model in evaluation.models),
     ]
@@ -145,6 +145,7 @@ def _spread(evaluation: Evaluation) -> Table:
         )
         for model in evaluation.models
         for line in model.spread
+        if line.types
     )
     return Table(
         "How board types differ at the threshold chosen on validation",

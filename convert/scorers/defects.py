@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from convert.networks.scoring import load_model, score
 from convert.shipped.paths import SHIPPED
 from convert.training import grey_baseline as baseline
 from edge.bundle.format import open_bundle
+from edge.bundle.shipped import WORD, bundle_folder
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -40,10 +41,13 @@ def shipped_for(validation: LabelledLot, test: LabelledLot) -> tuple[list[str], 
 
 @dataclass(frozen=True)
 class Source:
-    """A model at hand. ``note`` says how its scores come about; ``score`` gives p_defect of a lot, float64 (n,)."""
+    """A model at hand. ``note`` says how its scores come about; ``spec`` how it wants joints cut out; ``score`` gives
+    p_defect of a lot, float64 (n,).
+    """
 
     name: str
     note: str
+    spec: PreprocessSpec
     score: Callable[[LabelledLot], Scores]
 
     def scored(self, validation: LabelledLot, test: LabelledLot) -> Scored:
@@ -52,32 +56,47 @@ class Source:
 
 
 def source(word: str) -> Source:
-    """What ``word`` names: a shipped reference model, a bundle's folder or a ``.keras`` file.
+    """What ``word`` names: a shipped reference model, the bundle that ships, a bundle's folder or a ``.keras`` file.
 
     Raises UsageError for anything else, ConfigError or BundleRefused for what cannot be read.
     """
-    path = SHIPPED.get(word) or Path(word)
-    name = word if word in SHIPPED else path.stem if path.suffix == ".keras" else path.name
+    path = SHIPPED.get(word) or bundle_folder(word)
+    name = word if word in {*SHIPPED, WORD} else path.stem if path.suffix == ".keras" else path.name
     return Source(name, *_scorer(word, path))
 
 
-def _scorer(word: str, path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
+def common_spec(sources: Sequence[Source]) -> PreprocessSpec:
+    """How all of them want joints cut out; the usual way where there are none. Raises UsageError where they differ."""
+    specs = {source.spec: source.name for source in sources} or {PreprocessSpec(): ""}
+    if len(specs) > 1:
+        (one, name), (other, another) = list(specs.items())[:2]
+        raise UsageError(
+            f"{name} takes joints as {_shown(one)}, but {another} as {_shown(other)}; evaluate one after the other"
+        )
+    return next(iter(specs))
+
+
+def _shown(spec: PreprocessSpec) -> str:
+    return f"{spec.size} x {spec.size} x {spec.channels}, margin {spec.margin}, {spec.polarity}"
+
+
+def _scorer(word: str, path: Path) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
     if (path / "card.json").exists():
         return _bundle_scorer(path)
     if path.suffix == ".keras" and path.exists():
-        return "Keras, float32", _keras_scorer(path)
+        return "Keras, float32", *_keras_scorer(path)
     if path.suffix == ".json" and path.exists():
         model = baseline.load(path)
-        return "logistic regression on grey levels", lambda lot: baseline.score(model, lot)
+        return "logistic regression on grey levels", PreprocessSpec(), lambda lot: baseline.score(model, lot)
     if path.suffix == ".npz" and path.exists():
         recorded = load_recorded(path)
-        return "recorded when it was trained: too large to ship", recorded.of
+        return "recorded when it was trained: too large to ship", PreprocessSpec(), recorded.of
     if word in SHIPPED:
         raise UsageError(f"{word}: its file {path} is missing; make the reference models anew (axi-convert reference)")
-    raise UsageError(f"{word}: neither a bundle, nor a .keras file, nor one of {', '.join(SHIPPED)}")
+    raise UsageError(f"{word}: neither a bundle, nor a .keras file, nor one of {', '.join((WORD, *SHIPPED))}")
 
 
-def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
+def _keras_scorer(path: Path) -> tuple[PreprocessSpec, Callable[[LabelledLot], Scores]]:
     """Of several classes the first is taken for normal, as our own networks have it."""
     model: Any = load_model(path)
     if of_volumes(model):
@@ -86,21 +105,17 @@ def _keras_scorer(path: Path) -> Callable[[LabelledLot], Scores]:
     else:
         model = of_keras(model, normal_first(model))
         takes, found = model.input_shape, "joint_defect"
-    if (takes, found) != (PreprocessSpec().input_shape, "joint_defect"):
-        raise UsageError(
-            f"{path}: takes {takes}, not {PreprocessSpec().input_shape} as evaluate cuts joints; name a network that "
-            "finds defects on those"
-        )
-    return lambda lot: score(model, lot)
+    if found != "joint_defect":
+        raise UsageError(f"{path}: a network that grades; name the lots of graded joints, or a network of defects")
+    return PreprocessSpec(size=takes[0], channels=takes[2]), lambda lot: score(model, lot)
 
 
-def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
+def _bundle_scorer(path: Path) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
     """On the preferred runtime's fast kernels, as the daemon runs it, in a process without TensorFlow."""
     bundle = open_bundle(path)
-    if bundle.card.preprocess != PreprocessSpec():
-        raise UsageError(
-            f"{path}: cuts its patches otherwise than evaluate does; only the default [preprocess] is known"
-        )
+    spec = bundle.card.preprocess
+    if not isinstance(spec, PreprocessSpec):
+        raise UsageError(f"{path}: a network that grades; name the lots of graded joints, or a bundle for defects")
     runtime = supported(())[0]
     content = bundle.model_path.read_bytes()
 
@@ -108,4 +123,4 @@ def _bundle_scorer(path: Path) -> tuple[str, Callable[[LabelledLot], Scores]]:
         parts = (device_scores(runtime, content, some, bundle.card.quantisation) for some in lot.batches(_CHUNK))
         return np.concatenate(list(parts))
 
-    return f"{bundle.card.quantisation.scheme} on {runtime.name}", score_on_device
+    return f"{bundle.card.quantisation.scheme} on {runtime.name}", spec, score_on_device

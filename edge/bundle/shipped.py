@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.bundle.format import CARD
-
 WORD = "reference"
 """What commands call it."""
 _FOLDER = Path(__file__).parents[2] / "firmware_cfg" / "reference"
@@ -16,6 +14,4 @@ KEYS = _FOLDER / "signing.pub"
 
 def bundle_folder(text: str) -> Path:
     """The folder that a command was given, which may be the word for the bundle that ships."""
-    if text != WORD:
-        return Path(text)
-    return next((card.parent for card in _FOLDER.glob(f"*/{CARD}")), _FOLDER)
+    return _FOLDER / "bundle" if text == WORD else Path(text)

@@ -65,7 +65,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
     choice = Choice(bundle=os.fsencode(arguments.bundle))
     model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))
-    print(f"{bundle.path.name}: digests good, {signature}, {model.replayed} golden joints reproduced")
+    print(
+        f"{bundle.card.name}-{bundle.card.version}: digests good, {signature}, {model.replayed} golden joints reproduced"
+    )
     return 0
 
 

@@ -60,6 +60,34 @@ def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
     assert "cnn3d left out" in " ".join(printed.err.split())
 
 
+def small_network(folder: Path) -> Path:
+    """Of pictures of half the size, untrained."""
+    keras.utils.set_random_seed(1)
+    start = keras.Input((64, 64, 6))
+    value = keras.layers.Conv2D(4, 5, strides=4, activation="relu")(start)
+    end = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(value))
+    keras.Model(start, end).save(folder / "small.keras")
+    return folder / "small.keras"
+
+
+def test_joints_are_cut_as_the_network_takes_them(
+    lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Networks of one size at a time."""
+    path, lot = small_network(tmp_path), tmp_path / "lot"
+    words = ["--boards", "8", "--joints", "80", "--types", "8", "--defect-share", "0.5", "--first-type", "700"]
+    assert axi_convert(["simulate", "--out", str(lot), *words]) == 0
+    capsys.readouterr()
+    assert axi_convert(["evaluate", str(path), "reference", "--data", str(lot)]) == 2
+    assert "small takes joints as 64 x 64 x 6" in " ".join(capsys.readouterr().err.split())
+    (alone,) = json.loads(evaluate(capsys, path, "--data", lot, "--json"))["models"]
+    assert 0 < alone["auroc_test"]["value"] < 1
+    found = json.loads(evaluate(capsys, "reference", "slicenet", "--data", lot, "--json"))
+    int8, floats = (model["auroc_test"]["value"] for model in found["models"])
+    assert [model["name"] for model in found["models"]] == ["reference", "slicenet"]
+    assert int8 == pytest.approx(floats, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -68,7 +96,7 @@ def test_without_a_name_every_shipped_model_is_shown_that_knows_the_lot(
         (["baseline", "--data", "{lots}/evaluate", "--validation", "{lots}/evaluate"], "share board type"),
         (["baseline", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
         (["--training", "{lots}/validate", "--data", "{lots}/nowhere"], "truth.csv: not readable"),
-        ([str(QUALITY_MODEL), "--data", "{lots}/evaluate"], "neurofuzzy.keras: takes (1, 1, 40), not (128, 128, 6)"),
+        ([str(QUALITY_MODEL), "--data", "{lots}/evaluate"], "neurofuzzy.keras: a network that grades"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(

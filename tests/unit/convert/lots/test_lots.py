@@ -45,7 +45,7 @@ def test_a_lot_of_patches_opens_whole_or_not_at_all(shards: Path, tmp_path: Path
     assert lot.patches.shape == (30, 128, 128, 6)
     assert set(lot.labels.tolist()) == {0, 1}
     assert all(not lot.patches[i, ..., row.slices :].any() for i, row in enumerate(lot.rows))
-    with pytest.raises(UsageError, match="not cut as asked for"):
+    with pytest.raises(UsageError, match="were asked for; name a lot of job folders"):
         load_lot(shards, PreprocessSpec(size=64))
     damaged = Path(shutil.copytree(shards, tmp_path / "damaged"))
     shard = next((damaged / "shards").iterdir())
