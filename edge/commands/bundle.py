@@ -65,9 +65,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
     choice = Choice(bundle=os.fsencode(arguments.bundle))
     model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))
-    print(
-        f"{bundle.card.name}-{bundle.card.version}: digests good, {signature}, {model.replayed} golden joints reproduced"
-    )
+    named = f"{bundle.card.name}-{bundle.card.version}"
+    print(f"{named}: digests good, {signature}, {model.replayed} golden joints reproduced")
     return 0
 
 
