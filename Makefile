@@ -82,6 +82,7 @@ results: $(STAMP) build/reference/validation/lot.json build/reference/test/lot.j
 wide: build/bundles/slicenet-1.0.0 build/reference/wide-validation/lot.json build/reference/wide-test/lot.json   ## of them, those on thirty board types, the int8 bundle too
 	$(BIN)/axi-convert evaluate slicenet build/bundles/slicenet-1.0.0 cnn3d-factorised cnn-lstm-factorised baseline \
 		--data build/reference/wide-test --validation build/reference/wide-validation --out docs/results/wide
+	cp convert/shipped/models/slicenet.curve.png docs/results/curve.png
 
 grades: build/bundles/neurofuzzy-1.0.0 build/reference/optical-validation/truth.csv build/reference/optical-test/truth.csv   ## of them, those of the network that grades
 	$(BIN)/axi-convert evaluate build/bundles/neurofuzzy-1.0.0 convert/shipped/models/neurofuzzy.keras \

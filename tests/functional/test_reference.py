@@ -14,7 +14,7 @@ from convert.lots.lot import LabelledLot
 from convert.lots.reading import load_lot
 from convert.metrics.defects import auroc
 from convert.networks.scoring import load_model, score
-from convert.reference.plans import BUILD_LOTS, LOTS, OWN_TRAINING, SEED, TRAINING, WIDE_LOTS
+from convert.reference.plans import BUILD_LOTS, CURVE, LOTS, OWN_TRAINING, SEED, TRAINING, WIDE_LOTS
 from convert.shipped.paths import FOLDER, SHIPPED
 from edge.bundle.format import open_bundle
 from edge.bundle.shipped import KEYS, bundle_folder
@@ -149,3 +149,10 @@ def test_the_bundle_that_ships_is_slicenets_and_small() -> None:
     assert bundle.card.lineage.source_digest == digest_file(SHIPPED["slicenet"])
     files = [path for path in bundle.path.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in (*files, SHIPPED["slicenet"])) < 900_000
+
+
+def test_the_learning_curve_is_of_these_lots() -> None:
+    curve = json.loads((FOLDER / "slicenet.curve.json").read_text())
+    assert [point["board_types"] for point in curve["points"]] == [*CURVE, WIDE_LOTS["wide-training"].types]
+    last = curve["points"][-1]["auroc"]["value"]
+    assert last == pytest.approx(provenance("slicenet")["auroc"]["shipped, wide-test"]["value"], abs=0.0005)
