@@ -94,7 +94,7 @@ def main() -> None:
         entries += [] if missing else peers(work, calibration, _say)
         aurocs = {entry.name: _auroc(entry, work, labels) for entry in entries}
         timings = _timed(entries, work)
-        around = list(stages(entries[0].path, work))
+        around = list(stages(_entry(entries, PAPERS).path, work))
         ran = {name: _replay(entries, name, work, around, timings) for name in (OWN, PAPERS)}
         page = "\n".join([*_page(entries, timings, aurocs, around, missing), *_replayed(ran)]) + "\n"
     PAGE.write_text(page)
@@ -105,8 +105,13 @@ def _say(text: str) -> None:
     console.print(f"- {text}", markup=False, highlight=False)
 
 
-def _replay(entries: list[Entry], name: str, work: Path, around: list[Stage], timings: Timings) -> Replay:
+def _entry(entries: list[Entry], name: str) -> Entry:
     (entry,) = (entry for entry in entries if entry.name == name)
+    return entry
+
+
+def _replay(entries: list[Entry], name: str, work: Path, around: list[Stage], timings: Timings) -> Replay:
+    entry = _entry(entries, name)
     _say(f"replaying with {name}")
     if entry.head is None:
         raise SystemExit(f"{name}: has no head to read it by")
@@ -193,7 +198,7 @@ def _auroc(entry: Entry, work: Path, labels: Any) -> float:
     _run(entry, work, thread_count(), 1, str(out))
     scores = np.load(out)
     if entry.head is not None:
-        shown = TfliteScorer(entry.path, None, choose_runtime(entry.runtime)).output_info
+        shown = TfliteScorer(entry.path, None, choose_runtime(entry.runtime), threads=1).output_info
         bands = shown.scale * (scores.astype(np.float64) - shown.zero_point)
         scores = entry.head.scores(readings_from(entry.head, bands))
     ordered = scores if scores.ndim == 1 else scores[:, 1]
