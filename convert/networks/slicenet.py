@@ -29,7 +29,7 @@ class Stage:
 
 
 STAGES = (Stage(16), Stage(24), Stage(48, 1), Stage(64, 1), Stage(96))
-"""28 M multiply-adds and 0.22 M weights: what one thread of a small processor does in a quarter of a millisecond."""
+"""28 M multiply-adds and 0.22 M weights: some 0.1 ms on one thread in int8 (docs/benchmarks.md)."""
 TEACHER = (Stage(24), Stage(32, 1), Stage(64, 1), Stage(96, 1))
 """69 M multiply-adds and 0.34 M weights; the smaller one learns from it."""
 CLASSES = ("normal", "insufficient", "missing", "short", "voided")
