@@ -233,13 +233,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a map of scores": (
         lambda: network(conv(4, 4), end=layers.Conv2D(2, 1, activation="softmax")),
-        "end it in a few values, one a class",
+        "end it in a row of values, one a class",
     ),
     "a sigmoid a class": (
         lambda: network(conv(4, 4), layers.GlobalMaxPooling2D(), end=layers.Dense(2, activation="sigmoid")),
         "end it in one sigmoid, or in a softmax",
     ),
-    "an ensemble's mean": (ensemble, "gives probabilities, but not by a softmax at its end"),
+    "an ensemble's mean": (ensemble, "not by a softmax or sigmoid at its end"),
     "a memory of slices": (
         lambda: network(
             layers.AveragePooling2D(32),
