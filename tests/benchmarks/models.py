@@ -60,8 +60,9 @@ def ours(work: Path, calibration: Any, runtimes: list[str], report: Callable[[st
 
 def _program(recipe: Recipe, calibration: Any) -> Program:
     if not recipe.source.network:
-        *_, last = lowering_steps(_slicenet(), calibration[:1])
-        return with_thermometers(last.program, _slicenet().ending)
+        handed = _slicenet()
+        *_, last = lowering_steps(handed, calibration[:1])
+        return with_thermometers(last.program, handed.ending)
     network = read_network(load_model(RECIPES / recipe.source.model))
     return lower_network(network, calibration, recipe.lowering.passes, recipe.quantisation.bands)
 

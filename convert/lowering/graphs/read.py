@@ -11,7 +11,7 @@ import numpy as np
 from convert.lowering.graphs.builder import Builder, Unknown
 from convert.lowering.graphs.frozen import Node, Tensor
 from convert.lowering.graphs.handed import Handed
-from convert.lowering.graphs.rewriting import needed
+from convert.lowering.graphs.rewriting import needed, reached
 from convert.lowering.graphs.rules import RULES
 from convert.lowering.program import Program
 from edge.core.errors import ConfigError
@@ -19,7 +19,6 @@ from edge.core.rules import ThermometerHead
 
 _ENDS = {"Softmax", "Sigmoid"}
 _OF_SHAPE = {"Reshape", "Squeeze", "ExpandDims"}
-_SHARES = {"Softmax", "Sigmoid"}
 _PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "DepthwiseConv2dNative", "BatchToSpaceND"}
 """What gives values of any size, where nothing but layout and constants comes after it."""
 _KEEPING = {
@@ -69,18 +68,14 @@ def made_into_probabilities(nodes: Sequence[Node]) -> Node | None:
 
 def made_of(nodes: Sequence[Node]) -> set[str]:
     """What the outputs are made of, behind layout, arithmetic and means: ``shares``, ``products``, or ``other``."""
-    by_name, seen, found = {node.name: node for node in nodes}, set[str](), set[str]()
-    asked = [nodes[-1].name]
-    while asked:
-        node = by_name[asked.pop()]
-        if node.name in seen:
-            continue
-        seen.add(node.name)
-        if node.kind in _KEEPING:
-            asked += [value.node for value in node.inputs if isinstance(value, Tensor)]
-        else:
-            found.add("shares" if node.kind in _SHARES else "products" if node.kind in _PRODUCTS else "other")
-    return found
+    by_name = {node.name: node for node in nodes}
+
+    def behind(name: str) -> list[str]:
+        node = by_name[name]
+        return [value.node for value in node.inputs if isinstance(value, Tensor)] if node.kind in _KEEPING else []
+
+    kinds = {by_name[name].kind for name in reached(nodes[-1].name, behind)} - _KEEPING
+    return {"shares" if kind in _ENDS else "products" if kind in _PRODUCTS else "other" for kind in kinds}
 
 
 def _before_probabilities(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
