@@ -5,23 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import os
 import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-
-from edge.judging.containers import bmp, ifd, jpeg, png, tiff
-from edge.judging.containers.facts import (
-    MOST_PIXELS,
-    DamagedError,
-    Facts,
-    NotOnePictureError,
-    require_not_turned_by_xmp,
-)
-
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # read once, when cv2 is imported
 
 import cv2
 import numpy as np
@@ -34,12 +22,19 @@ from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Picture, luminance, to_grey8
 from edge.core.verdict import Reason
 from edge.files import read_regular
+from edge.judging.containers import bmp, ifd, jpeg, png, tiff
+from edge.judging.containers.facts import (
+    DamagedError,
+    Facts,
+    NotOnePictureError,
+    Pixels,
+    require_not_turned_by_xmp,
+)
 from edge.judging.ports import Unchecked
 
 # What Pillow merely warns of is damage.
 warnings.filterwarnings("error", category=UserWarning, module=r"PIL\.")
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 MAX_FILE_BYTES = 256 * 1024 * 1024
 _OUR_FAULTS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """Not the slice's: to be tried again."""
@@ -96,7 +91,7 @@ def _decoded(raw: bytes, path: Path, page: int | None) -> tuple[Facts, Pixels]:
         raise SliceError(Reason.SLICE_UNREADABLE, f"{path}: not a PNG, JPEG, TIFF or BMP file; export it again")
     try:
         facts = container.examine(raw, page)
-        decoded = container.decode(facts.plain or raw, page or 0)
+        decoded = container.decode(facts.plain or raw, page or 0) if facts.pixels is None else facts.pixels
     except NotOnePictureError as error:
         raise SliceError(Reason.SLICE_FORMAT, f"{path}: {error}") from error
     except _DAMAGED as error:

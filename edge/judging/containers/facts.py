@@ -6,6 +6,11 @@ import html
 import re
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
 _IN_XMP = re.compile(rb"xmpmeta|rdf:RDF|ns\.adobe\.com/tiff", re.IGNORECASE)
 _ORIENTATION = re.compile(
     rb"""\s(?:(?P<prefix>[\w.-]+):)?Orientation\s*=\s*(?:"(?P<one>[^"]{0,4096})|'(?P<two>[^']{0,4096}))"""
@@ -22,11 +27,13 @@ MOST_PIXELS = 64 * 1024 * 1024
 class Facts(NamedTuple):
     """``proved``: check sums of the container cover every pixel, and hold.
 
-    ``plain``: the same picture as a file without compression, where examining it took that away already.
+    Where examining it got so far already: ``pixels`` are as they are stored, (height, width); ``plain`` is the same
+    picture as a file without compression.
     """
 
     proved: bool
     plain: bytes = b""
+    pixels: Pixels | None = None
 
 
 class NotOnePictureError(ValueError):

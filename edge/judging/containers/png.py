@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from isal import isal_zlib
@@ -16,15 +17,18 @@ from edge.judging.containers.facts import (
     DamagedError,
     Facts,
     NotOnePictureError,
+    Pixels,
     require_named,
     require_not_turned_by_xmp,
     require_samples,
     require_size,
     require_upright,
 )
+from edge.judging.containers.png_filters import unfiltered
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLOUR, _PALETTE, _ALPHA = 2, 3, {4, 6}
+_GREY, _COLOUR, _PALETTE, _ALPHA = 0, 2, 3, {4, 6}
+_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _ANIMATED = {b"acTL", b"fcTL", b"fdAT"}
 _LONGEST_TEXT, _MOST_TEXTS = 1024 * 1024, 100
 _EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
@@ -44,19 +48,26 @@ def examine(raw: bytes) -> Facts:
     chunks = list(_chunks(raw))
     if chunks[0][0] != b"IHDR" or [kind for kind, _ in chunks].count(b"IHDR") != 1:
         raise DamagedError("does not begin with its one header")
-    size = _size_of(chunks[0][1])
+    header = _header_of(chunks[0][1])
     _require_palette(raw, chunks)
     if sum(kind in _TEXTS for kind, _ in chunks) > _MOST_TEXTS:
         raise DamagedError(f"more than {_MOST_TEXTS} texts in it")
     for kind, content in chunks:
         _require_upright_alone(kind, content)
     require_not_turned_by_xmp(b"".join(content for kind, content in chunks if kind != b"IDAT"))
-    rows = _rows([content for kind, content in chunks if kind == b"IDAT"], size)
+    rows = _rows([content for kind, content in chunks if kind == b"IDAT"], header.size)
+    pixels = _grey_of(header, rows)
+    if pixels is not None:
+        return Facts(proved=True, pixels=pixels)
     return Facts(proved=True, plain=_plain(chunks, rows))
 
 
 def _require_upright_alone(kind: bytes, content: bytes) -> None:
-    """Raises NotOnePictureError for a chunk that says the picture is one of several, see-through, or to be turned."""
+    """Raises NotOnePictureError for a chunk that says the picture is one of several, see-through, or to be turned, and
+    DamagedError for one that nobody knows and the picture depends on.
+    """
+    if kind[:1].isupper() and kind not in _CRITICAL:
+        raise DamagedError(f"chunk {kind.decode('ascii', 'replace')!r}, without which it cannot be shown, is unknown")
     if kind in _ANIMATED:
         raise NotOnePictureError("an animation; export each picture as a file of its own")
     if kind == b"tRNS":
@@ -138,12 +149,31 @@ def _largest_index(raw: bytes) -> int:
         raise DamagedError(f"its pixels cannot be read ({error})") from error
 
 
-def _size_of(header: bytes) -> int:
-    """Bytes of all rows, each with the byte that names its filter."""
+class _Header(NamedTuple):
+    """``pixel``: bits of one, of all its samples."""
+
+    width: int
+    height: int
+    pixel: int
+    colour: int
+    interlaced: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all rows, each with the byte that numbers its filter."""
+        passes = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
+        shapes = (((self.width - x + dx - 1) // dx, (self.height - y + dy - 1) // dy) for x, y, dx, dy in passes)
+        return sum(high * (1 + (wide * self.pixel + 7) // 8) for wide, high in shapes if wide and high)
+
+
+def _header_of(content: bytes) -> _Header:
+    """Raises DamagedError or NotOnePictureError."""
     try:
-        width, height, bits, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", header)
+        width, height, bits, colour, compression, filters, interlaced = struct.unpack(">IIBBBBB", content)
     except struct.error as error:
-        raise DamagedError("its header is too short") from error
+        raise DamagedError("its header is too short or too long") from error
+    if compression or filters or interlaced > 1:
+        raise DamagedError("a compression, filters or an interlace that there is not")
     require_size(width, height)
     if colour != _PALETTE:
         require_samples(bits)
@@ -151,24 +181,29 @@ def _size_of(header: bytes) -> int:
         raise NotOnePictureError("alpha, or colours of 16 bits; export grey alone, or colours at 8 bits")
     if colour not in _CHANNELS:
         raise DamagedError(f"colour type {colour} is none")
-    pixel = bits * _CHANNELS[colour]
-    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
-    shapes = (((width - x + dx - 1) // dx, (height - y + dy - 1) // dy) for x, y, dx, dy in passes)
-    return sum(high * (1 + (wide * pixel + 7) // 8) for wide, high in shapes if wide and high)
+    return _Header(width, height, bits * _CHANNELS[colour], colour, interlaced)
+
+
+def _grey_of(header: _Header, rows: bytes) -> Pixels | None:
+    """The pixels of a grey picture, where its filters let them be had so."""
+    if header.colour != _GREY or header.interlaced:
+        return None
+    found = unfiltered(rows, header.height, header.width, header.pixel // 8)
+    return found if found is None or header.pixel == 8 else found.view(">u2").astype(np.uint16)
 
 
 def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Type and content of each chunk, to the last. What comes after that is nobody's."""
-    place, kind = len(SIGNATURE), b""
+    place, kind, view = len(SIGNATURE), b"", memoryview(raw)
     while kind != b"IEND":
         head = raw[place : place + 8]
         if len(head) < 8:
             raise DamagedError("cut short")
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        content, crc = raw[place + 8 : place + 8 + length], raw[place + 8 + length : place + 12 + length]
+        end, kind = place + 8 + int.from_bytes(head[:4], "big"), head[4:]
+        crc = raw[end : end + 4]
         if len(crc) < 4:
             raise DamagedError("cut short")
-        if isal_zlib.crc32(content, isal_zlib.crc32(kind)) != int.from_bytes(crc, "big"):
+        if isal_zlib.crc32(view[place + 4 : end]) != int.from_bytes(crc, "big"):
             raise DamagedError(f"check sum of chunk {kind.decode('ascii', 'replace')!r} differs")
-        yield kind, content
-        place += 12 + length
+        yield kind, raw[place + 8 : end]
+        place = end + 4
