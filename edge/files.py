@@ -48,10 +48,13 @@ def read_regular(path: Path, limit: int) -> bytes:
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         with open(handle, "rb", closefd=False) as stream:
-            content = stream.read(limit + 1)
+            content = stream.read(min(status.st_size, limit) + 1)  # memory is taken for as much as is asked for
+            if len(content) > status.st_size:  # it grows, or is of a system that tells no sizes
+                content += stream.read(max(0, limit + 1 - len(content)))
     finally:
         os.close(handle)
     if len(content) > limit:

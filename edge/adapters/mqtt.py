@@ -34,9 +34,20 @@ _HEADROOM = 64
 """Bytes of a PUBLISH packet besides topic and payload, generously."""
 
 
+class _Packed(Properties):
+    """Properties that are packed for the wire once."""
+
+    def seal(self) -> None:
+        """They are not changed any more."""
+        self.__dict__["packed"] = super().pack()  # type: ignore[no-untyped-call]  # its own setter takes no such name
+
+    def pack(self) -> Any:
+        return self.__dict__["packed"]
+
+
 @lru_cache(maxsize=16)  # the same for all verdicts, and slow to make
 def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.PayloadFormatIndicator = 1
     properties.ContentType = "application/json"
     properties.UserProperty = [("producer", producer)]
@@ -44,6 +55,7 @@ def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) 
         properties.MessageExpiryInterval = expiry_s
     if correlation is not None:
         properties.CorrelationData = correlation
+    properties.seal()
     return properties
 
 
@@ -57,6 +69,7 @@ class MqttSession:
         self._changed = threading.Condition()
         self._state: str = "connecting"
         self._answers: dict[int, Outcome] = {}
+        self._wanted: set[int] = set()
         self._in_flight = _NO_LIMIT  # more than the broker's receive maximum would be a protocol error
         self._largest = _LARGEST_PACKET
         self._refusal = ""
@@ -85,6 +98,7 @@ class MqttSession:
         mids = [self._start(message) for message in messages]
         wanted = {mid for mid in mids if mid is not None}
         with self._changed:
+            self._wanted = wanted
             self._changed.wait_for(
                 lambda: self._state != "connected" or wanted <= self._answers.keys(), self._settings.timeout_s
             )
@@ -188,7 +202,8 @@ class MqttSession:
         with self._changed:
             self._refusal = str(code) if code.is_failure else self._refusal
             self._answers[mid] = Outcome.REFUSED if code.is_failure else Outcome.ACKNOWLEDGED
-            self._changed.notify_all()
+            if self._wanted <= self._answers.keys():  # who waits for all of them need not be woken for each
+                self._changed.notify_all()
 
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
         if any(code.is_failure for code in codes):

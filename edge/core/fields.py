@@ -66,6 +66,7 @@ def declared(kind: type[Struct]) -> Mapping[str, Any]:
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
+@cache
 def _struct_in(types: Any) -> type[Struct] | None:
     """The Struct inside a field's declared type (``X``, ``X | None``, ``tuple[X, ...]``, ``Annotated``)."""
     if isinstance(types, type) and issubclass(types, Struct):
