@@ -19,6 +19,8 @@ from edge.toml import toml_text
 BASE = "demo/line1/axi1"
 CONFIG = "axi-edge.toml"
 TRUSTED = "trusted.pem"
+_MOST_PROCESSES = 4
+"""That judge: a demo has few jobs, and each process takes some 100 MB."""
 
 
 class Device(NamedTuple):
@@ -54,7 +56,7 @@ def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
                 "spool": {"path": str(work / "spool"), "poll_s": 0.05},
                 "journal": {"path": str(work / "state" / "journal.db")},
                 "model": {"bundle": str(work / "bundles" / "current"), "public_key_file": str(work / TRUSTED)},
-                "inference": {"threads": os.cpu_count() or 1},
+                "inference": {"processes": min(os.cpu_count() or 1, _MOST_PROCESSES)},
                 "mqtt": {"base_topic": BASE, "host": address.host, "port": address.port, "version": "3.1.1"},
             }
         )

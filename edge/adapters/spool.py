@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from edge.adapters.settling import Settling
@@ -72,6 +73,7 @@ class FolderSpool:
         except OSError as error:
             raise ConfigError(f"[spool] path: {error}; give the daemon's user a writable folder") from error
         self._waiting: deque[Path] = deque()
+        self._peeked: dict[Path, ClaimedJob] = {}
         self._ignored: set[str] = set()
         self._stuck: set[str] = set()
 
@@ -127,12 +129,16 @@ class FolderSpool:
         remedy = "somebody took it out of work" if gone else "it stays in work: mend it, then restart the daemon"
         self._say_once(folder.name, f"{error}; {remedy}")
 
-    def peek(self) -> ClaimedJob | None:
-        """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
-        try:
-            return open_folder(self._waiting[0], self._defaults) if self._waiting else None
-        except OSError:
-            return None
+    def peek(self, most: int) -> list[ClaimedJob]:
+        """Jobs that would be claimed after the one in hand, where they lie; they may be gone when their turns come."""
+        near = [*islice(self._waiting, most)]
+        # Seen once as they come near: whether they are as they were is asked at their turn.
+        self._peeked = {folder: job for folder, job in self._peeked.items() if folder in near}
+        for folder in near:
+            if folder not in self._peeked:
+                with suppress(OSError):
+                    self._peeked[folder] = open_folder(folder, self._defaults)
+        return [self._peeked[folder] for folder in near if folder in self._peeked]
 
     def finish(self, job: ClaimedJob) -> None:
         """Move a decided job to done; one that cannot be moved stays in work, and holds up no other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from edge.config import Settings
@@ -31,7 +31,7 @@ class Startable(Judging, Protocol):
     """What the model took for a golden joint, at best, as it was loaded."""
 
     @property
-    def pid(self) -> int | None: ...
+    def pids(self) -> Sequence[int]: ...
 
     def start(self, progressed: Callable[[], None]) -> Ready:
         """Verify, load and replay the bundle. Raises AxiError."""
@@ -133,8 +133,8 @@ class Reloader:
         judge = self.serving.judge
         return ModelTimes(judge.score_ms, judge.best_ms)
 
-    def judge_pid(self) -> int | None:
-        return self.serving.judge.pid
+    def judge_pids(self) -> Sequence[int]:
+        return self.serving.judge.pids
 
     def close(self) -> None:
         """End whoever judges, or was about to."""

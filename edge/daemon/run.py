@@ -14,7 +14,7 @@ from edge.adapters.systemd import Notifier
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError
 from edge.daemon.caught import Caught, catch_signals, ignore_signals
-from edge.daemon.wiring import Parts, judge_process, wire
+from edge.daemon.wiring import Parts, judges_of, wire
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def run_daemon(path: Path) -> None:
     Raises AxiError when it cannot start, and whatever a loop died of.
     """
     settings = load_settings(path)
-    with _own_lock(lock_path(settings)), closing(judge_process(settings)) as judge:
+    with _own_lock(lock_path(settings)), closing(judges_of(settings)) as judge:
         ready = judge.start(lambda: None)  # until here a signal ends the process: nothing is in hand yet
         parts = wire(path, settings, judge, ready)
         caught = catch_signals()

@@ -30,8 +30,9 @@ from edge.daemon.waits import Waits
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
-from edge.judging.client import JudgeProcess
+from edge.judging.client import Judges
 from edge.judging.messages import Ready
+from edge.judging.worker import Worker
 from edge.logs import level_in_force
 from edge.reporting.absence import Absence
 from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
@@ -72,18 +73,26 @@ class _Shared(NamedTuple):
     tally: Tally
 
 
-def judge_process(settings: Settings) -> JudgeProcess:
-    """The process that judges with the configured bundles, not yet started; it logs at this one's level."""
-    return JudgeProcess(
-        (sys.executable, "-m", "edge.judging.process", level_in_force()),
-        bundles_to_load(settings),
+def judges_of(settings: Settings) -> Judges:
+    """The processes that judge with the configured bundles, not yet started; they log at this one's level."""
+    inference = settings.inference
+    command, load = (sys.executable, "-m", "edge.judging.process", level_in_force()), bundles_to_load(settings)
+    return Judges(
+        [
+            Worker(
+                command,
+                load,
+                time.monotonic,
+                start_timeout_s=inference.start_timeout_s,
+                joint_timeout_s=inference.joint_timeout_s,
+            )
+            for _ in range(inference.processes)
+        ],
         time.monotonic,
-        start_timeout_s=settings.inference.start_timeout_s,
-        joint_timeout_s=settings.inference.joint_timeout_s,
     )
 
 
-def wire(path: Path, settings: Settings, judge: JudgeProcess, ready: Ready) -> Parts:
+def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     """Wire the daemon around a judge that was started. Raises ConfigError or JournalError.
 
     ``path``: where the settings came from, and come from again at a reload.
@@ -111,13 +120,13 @@ def wire(path: Path, settings: Settings, judge: JudgeProcess, ready: Ready) -> P
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
 
 
-def _shared(path: Path, settings: Settings, judge: JudgeProcess, encoder: Encoder) -> _Shared:
+def _shared(path: Path, settings: Settings, judge: Judges, encoder: Encoder) -> _Shared:
     signals = Signals()
     passing = PassingMessages(signals.queued.set)
     reloader = Reloader(
         Serving(settings, judge, encoder),
         lambda: load_settings(path),
-        judge_process,
+        judges_of,
         now=utc_now,
         publish=passing.publish,
         requested=signals.upkeep_due.set,
@@ -218,7 +227,7 @@ def _health(shared: _Shared, keeper: Journal) -> Health:
         host=LinuxHost(),
         tally=shared.tally,
         disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
-        pids=lambda: [pid for pid in (os.getpid(), shared.reloader.judge_pid()) if pid is not None],
+        pids=lambda: [os.getpid(), *shared.reloader.judge_pids()],
         model_times=shared.reloader.model_times,
         away_s=shared.absence.seconds,
     )

@@ -14,7 +14,7 @@ from edge.core.job import Job
 from edge.core.verdict import Reason, Verdict
 from edge.inspection.ports import InUse, JobEntry, Spool
 from edge.inspection.records import Records
-from edge.jobs.folder import ClaimedJob, read_job
+from edge.jobs.folder import LARGE_BYTES, ClaimedJob, read_job
 from edge.judging.ports import Batch, ViewToJudge, views_of
 
 log = logging.getLogger(__name__)
@@ -109,16 +109,17 @@ class Attempt:
     def _judge_views(self, left: Sequence[ViewToJudge], until: float, *, look_ahead: bool) -> bool:
         """Judge what is left, one durable commit a view; False when a shutdown leaves no time for the rest.
 
-        Without ``look_ahead`` the judging process meets no other job's images, which may have been what it was lost
-        over.
+        Without ``look_ahead`` nobody is at another job's images meanwhile: they may have taken the memory, or the time,
+        that a process was lost over.
         """
         if not left:
             return True
         if not self.may_go_on():
             return False
         batch = Batch(self.job, self.claimed.folder, left, self.claimed.key)
-        following = _following(self.spool) if look_ahead else None
-        with closing(self.in_use.judge.views(batch, self.progressed, following)) as verdicts:
+        judge = self.in_use.judge
+        following = _following(self.spool, judge.looks_ahead) if look_ahead else []
+        with closing(judge.views(batch, self.progressed, following)) as verdicts:
             for view in left:
                 self._judge_view(view, verdicts, until)
                 if view is not left[-1] and not self.may_go_on():
@@ -137,13 +138,17 @@ class Attempt:
         self.in_use.pace.note(len(judged), self.clock() - started)
 
 
-def _following(spool: Spool) -> Batch | None:
-    """The job that will probably come next, so that its first view can be judged meanwhile."""
-    peeked = spool.peek()
-    if peeked is None:
-        return None
-    try:
-        job, _ = read_job(peeked)
-    except JobRefused:
-        return None  # it will be said when its turn comes
-    return Batch(job, peeked.folder, views_of(job)[:1], peeked.key)
+def _following(spool: Spool, most: int) -> list[Batch]:
+    """The jobs that will probably come next, so that their views can be judged meanwhile; none of the huge ones, which
+    take seconds to be read.
+    """
+    found = []
+    for peeked in spool.peek(most):
+        if len(peeked.manifest) > LARGE_BYTES:
+            break
+        try:
+            job, _ = read_job(peeked)
+        except JobRefused:
+            continue  # it will be said when its turn comes
+        found.append(Batch(job, peeked.folder, views_of(job), peeked.key))
+    return found

@@ -18,8 +18,8 @@ class Spool(Protocol):
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what was left in work by a crash, then the oldest incoming one."""
 
-    def peek(self) -> ClaimedJob | None:
-        """The job that would be claimed after the one in hand, where it lies; it may be gone when its turn comes."""
+    def peek(self, most: int) -> list[ClaimedJob]:
+        """Jobs that would be claimed after the one in hand, where they lie; they may be gone when their turns come."""
 
     def finish(self, job: ClaimedJob) -> None:
         """Move a decided job to done."""

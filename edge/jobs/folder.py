@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,8 @@ class ClaimedJob(NamedTuple):
 
 MANIFEST, REASON = "manifest.json", "reason.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+LARGE_BYTES = 1024 * 1024
+"""Manifests beyond this are not kept in memory to be read again."""
 _STORAGE_FAULTS = {errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 """The disk's or the system's fault, not the job's: to be tried again."""
 _NUMBERED = re.compile(r"\.\d+")
@@ -168,7 +171,16 @@ def read_job(claimed: ClaimedJob) -> Manifest:
     source = str(claimed.folder / claimed.source)
     if claimed.problem:
         raise JobRefused(f"{source}: {claimed.problem}")
+    if len(claimed.manifest) <= LARGE_BYTES:
+        with suppress(JobRefused):  # that is to be said of this folder
+            return _well_formed(claimed.manifest)
     return parse_manifest(claimed.manifest, source=source)
+
+
+@lru_cache(maxsize=8)
+def _well_formed(manifest: bytes) -> Manifest:
+    """A job is read where it waits, perhaps more than once, and again as its turn comes. Raises JobRefused."""
+    return parse_manifest(manifest)
 
 
 class RefusedJob(NamedTuple):

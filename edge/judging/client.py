@@ -1,194 +1,264 @@
-"""The judge in a process of its own: a hang or a crash of the runtime costs an attempt at a job, not the daemon."""
+"""The judge in processes of its own: a hang or a crash of the runtime costs an attempt at a job, not the daemon.
+
+Each view is one process' task. While one's verdicts are waited for, written down and their job is filed, the others are
+at the views whose turn comes next, of this job and of those that wait: several processes, because in one the
+interpreter's lock would keep threads that crop and decode from the other cores.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
-import select
-import subprocess
 from collections.abc import Callable, Generator, Sequence
-from multiprocessing.connection import Connection, Pipe
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
-from edge.core.errors import AxiError, BundleRefused, ConfigError, JudgeLost
+from edge.core.errors import AxiError, BundleRefused, JudgeLost
+from edge.core.job import Job
 from edge.core.verdict import Reason, Verdict
-from edge.judging.messages import (
-    Busy,
-    DiskTrouble,
-    Judged,
-    Load,
-    Ready,
-    Refused,
-    Reply,
-    Task,
-    decode_reply,
-    encode,
-    packed,
-)
-from edge.judging.ports import Batch
+from edge.judging.messages import Busy, DiskTrouble, Judged, Missed, Ready, task_of
+from edge.judging.ports import Batch, ViewToJudge
+from edge.judging.stamps import Stamps, stamps_of
+from edge.judging.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_KINDS: dict[str, type[AxiError]] = {"BundleRefused": BundleRefused, "ConfigError": ConfigError}
-_MEGABYTE = 1024 * 1024
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * _MEGABYTE),
-    "MALLOC_TRIM_THRESHOLD_": str(128 * _MEGABYTE),
-}
-"""Joints are what is done side by side there: threads inside a product of matrices would only be in their way. Images
-come and go in every thread: with an arena each, freed memory would pile up, and given back to the system and asked for
-again at every slice it cost a tenth of the cores' time."""
-_TICK_S = 0.5
-_GOODBYE_S = 2.0
+_REVIVE_EVERY_S = 60.0
+"""How often it is tried to start a process anew beside others that live, where that failed."""
 
 
-class JudgeProcess:
-    """Starts the process, hands it tasks, and replaces it when it hangs or dies. Use it from one thread.
+class _Turn(NamedTuple):
+    """A view whose joints are to be judged, of the folder with this key."""
 
-    ``command``: the program, to which the number of the connection's descriptor is appended. ``joint_timeout_s``: the
-    longest silence while it judges; it speaks when a slice is read and when joints are judged.
-    """
+    key: str
+    job: Job
+    folder: Path
+    part: ViewToJudge
 
-    def __init__(
-        self, command: Sequence[str], load: Load, clock: Monotonic, *, start_timeout_s: float, joint_timeout_s: float
-    ) -> None:
-        self._command, self._load, self._clock = tuple(command), load, clock
-        self._start_timeout_s, self._joint_timeout_s = start_timeout_s, joint_timeout_s
+    def is_as(self, other: _Turn) -> bool:
+        """The very same joints of the same view of the same folder, wherever that lies by now?"""
+        return (self.key, self.part) == (other.key, other.part)
+
+
+class _Work:
+    """A turn that a process was given. ``missed``: it could not be looked at ahead."""
+
+    def __init__(self, number: int, turn: _Turn, worker: Worker, files: Stamps | None) -> None:
+        self.number, self.turn, self.worker, self.files = number, turn, worker, files
+        self.verdicts: list[Verdict] = []
+        self.missed = False
+
+    @property
+    def whole(self) -> bool:
+        return len(self.verdicts) == len(self.turn.part.joints)
+
+    @property
+    def doing(self) -> str:
+        """What comes next, for people."""
+        part = self.turn.part
+        at = part.joints[len(self.verdicts) :]
+        return f"joint {at[0].id} of view {part.view.id}" if at else f"view {part.view.id}"
+
+
+class Judges:
+    """Starts the processes, hands them views, and replaces those that hang or die. Use it from one thread."""
+
+    def __init__(self, workers: Sequence[Worker], clock: Monotonic) -> None:
+        self._workers, self._clock = tuple(workers), clock
+        self._revive_from = 0.0
+        self._numbers = count(1)
+        self._works: dict[int, _Work] = {}
         self._first: Ready | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
         self.score_ms = self.best_ms = 0.0
 
     @property
-    def pid(self) -> int | None:
-        """The process id, while there is one."""
-        process = self._process  # asked for by other threads, too
-        return process.pid if process is not None and process.poll() is None else None
+    def looks_ahead(self) -> int:
+        return len(self._workers)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that there are."""
+        return [pid for worker in self._workers if (pid := worker.pid) is not None]
 
     def start(self, progressed: Callable[[], None]) -> Ready:
-        """Start afresh; the bundle is verified and replayed there.
+        """Start all afresh; the bundles are verified and replayed in each.
 
-        Raises BundleRefused or ConfigError as the process says, and when it is not the bundle of the first start;
+        Raises BundleRefused or ConfigError as a process says, and when it is not the bundle of the first start;
         JudgeLost when it says nothing.
         """
-        self.close()
-        ours, theirs = Pipe()
-        self._connection = ours
-        with theirs:
-            number = theirs.fileno()
-            self._process = subprocess.Popen(
-                [*self._command, str(number)],
-                pass_fds=(number,),
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **_ENVIRONMENT},
-            )
-        self._send(self._load)
-        reply = self._receive(self._start_timeout_s, progressed, "loading the bundle")
-        if isinstance(reply, Refused):
-            self.close()
-            raise _KINDS.get(reply.kind, BundleRefused)(reply.text)
-        assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
-        self._require_the_same(reply)
-        self.best_ms = reply.score_ms
-        return reply
+        self._start(self._workers, progressed)
+        assert self._first is not None  # noqa: S101
+        return self._first
+
+    def _start(self, workers: Sequence[Worker], progressed: Callable[[], None]) -> None:
+        try:
+            for worker in workers:
+                worker.launch()
+            said = [worker.ready(progressed) for worker in workers]
+            for ready in said:
+                self._require_the_same(ready)
+        except BaseException:
+            for worker in workers:
+                worker.close(grace_s=0)
+            raise
+        self.best_ms = max(ready.score_ms for ready in said)
 
     def _require_the_same(self, ready: Ready) -> None:
         """Verdicts name the bundle that was served first: another that lies in its place now must not give them."""
         self._first = self._first or ready
         for before, now in zip(self._first.bundles, ready.bundles, strict=True):
             if before != now:
-                self.close()
                 raise BundleRefused(
                     f"the bundle {before.model.name}-{before.model.version} was changed where it lies: its digest was "
                     f"{before.model.digest} and is {now.model.digest}; put it back, or reload axi-edge to use this one"
                 )
 
     def views(
-        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
+        self, batch: Batch, progressed: Callable[[], None], ahead: Sequence[Batch] = ()
     ) -> Generator[Verdict, None, None]:
         """One verdict for each joint, in order. Raises JudgeLost, and OSError when the disk fails there."""
-        if self.pid is None:
+        turns = [_Turn(batch.key, batch.job, batch.folder, part) for part in batch.left]
+        later = [_Turn(other.key, other.job, other.folder, part) for other in ahead for part in other.left]
+        for work in [*self._works.values()]:
+            if not any(work.turn.is_as(turn) for turn in (*turns, *later)):
+                self._pass_over(work)
+        for number, turn in enumerate(turns, 1):
+            following = [*turns[number:], *later]
+            self._revive(progressed)
+            work = self._at_its_turn(turn, progressed)
+            self._hand_out(following)
+            yield from self._verdicts(work, following, progressed)
+
+    def _at_its_turn(self, turn: _Turn, progressed: Callable[[], None]) -> _Work:
+        found = self._given(turn)
+        if found is not None:
+            if not found.missed and found.files == stamps_of(turn.part.view, turn.folder):
+                found.turn = turn  # its folder lies elsewhere by now
+                return found
+            self._pass_over(found)
+            self._revive(progressed)
+        return self._give(self._free(progressed), turn, files=None)
+
+    def _given(self, turn: _Turn) -> _Work | None:
+        return next((work for work in self._works.values() if work.turn.is_as(turn)), None)
+
+    def _pass_over(self, work: _Work) -> None:
+        """Its turn does not come. Whoever may still be at it is ended: nobody would notice it hang."""
+        del self._works[work.number]
+        if work.worker.owed:
+            work.worker.close(grace_s=0)
+
+    def _revive(self, progressed: Callable[[], None]) -> None:
+        """Start anew those that have died. Raises what keeps them from starting where none lives."""
+        for worker in self._workers:
+            if worker.pid is not None or (self.pids and self._clock() < self._revive_from):
+                continue
             log.warning("judging process started anew")
-            self.start(progressed)
-        places = [(part.view.id, joint.id) for part in batch.left for joint in part.joints]
-        given, in_step = 0, False
+            self._lose(worker)
+            try:
+                self._start([worker], progressed)
+            except AxiError as error:
+                if not self.pids:
+                    raise
+                self._revive_from = self._clock() + _REVIVE_EVERY_S
+                details = {"problem": str(error), "left": len(self.pids)}
+                log.error("judging process not started, the others go on", extra=details)  # noqa: TRY400
+
+    def _free(self, progressed: Callable[[], None]) -> Worker:
+        """A process without a task; where each is at what comes later, the first of these is waited for."""
+        living = [worker for worker in self._workers if worker.pid is not None]
+        while all(worker.owed for worker in living):
+            first = next(iter(self._works.values()))
+            self._hear(first.worker, progressed, first.doing)
+        return next(worker for worker in living if not worker.owed)
+
+    def _give(self, worker: Worker, turn: _Turn, files: Stamps | None) -> _Work:
+        """``files``: as they were before, where its turn has not come yet."""
+        work = _Work(next(self._numbers), turn, worker, files)
+        worker.give(task_of(work.number, turn.job, turn.folder, turn.part, files))
+        self._works[work.number] = work
+        return work
+
+    def _hand_out(self, following: Sequence[_Turn]) -> None:
+        """Give processes without a task what comes next."""
+        soon = following[: len(self._workers)]
+        for turn in soon:
+            idle = next((worker for worker in self._workers if not worker.owed and worker.pid is not None), None)
+            if idle is None:
+                return
+            files = stamps_of(turn.part.view, turn.folder) if self._given(turn) is None else None
+            if files is not None:
+                try:
+                    self._give(idle, turn, files)
+                except JudgeLost:
+                    self._lose(idle)
+
+    def _verdicts(
+        self, work: _Work, following: Sequence[_Turn], progressed: Callable[[], None]
+    ) -> Generator[Verdict, None, None]:
+        given = 0
         try:
-            self._send(Task(batch=packed(batch), ahead=None if ahead is None else packed(ahead)))
-            while given < len(places):
-                view, joint = places[given]
-                reply = self._receive(self._joint_timeout_s, progressed, f"joint {joint} of view {view}")
-                if isinstance(reply, Busy):
-                    continue
-                if isinstance(reply, DiskTrouble):
-                    in_step = True
-                    raise OSError(reply.errno, reply.text)
-                self.score_ms = reply.score_ms if isinstance(reply, Judged) else 0.0
-                verdicts = _verdicts(reply, [joint for _, joint in places[given:]])
-                given += len(verdicts)
-                progressed()
-                for number, verdict in enumerate(verdicts, 1):
-                    # Known before the last is given: nobody need ask for another.
-                    in_step = given == len(places) and number == len(verdicts)
-                    yield verdict
+            while given < len(work.turn.part.joints):
+                while len(work.verdicts) == given:
+                    self._hear(work.worker, progressed, work.doing)
+                    if work.missed:
+                        work = self._again(work)
+                if work.whole:
+                    self._hand_out(following)  # before these are written down
+                fresh = work.verdicts[given:]
+                given += len(fresh)
+                yield from fresh
         finally:
-            if not in_step:  # what it still has to say of this task must not be taken for the next one's
-                self.close(grace_s=0)
+            self._works.pop(work.number, None)
+            if not work.whole and work.worker.owed:  # given up: it may be what it hangs at
+                self._lose(work.worker)
+                work.worker.close(grace_s=0)
 
-    def _send(self, request: Load | Task) -> None:
-        assert self._connection is not None  # noqa: S101
+    def _again(self, missed: _Work) -> _Work:
+        """What was looked at ahead in vain, now that its turn has come."""
+        del self._works[missed.number]
+        return self._give(missed.worker, missed.turn, files=None)
+
+    def _hear(self, worker: Worker, progressed: Callable[[], None], doing: str) -> None:
+        """The next word of a process, put to the work it is about. Raises JudgeLost and OSError."""
         try:
-            self._connection.send_bytes(encode(request))
-        except OSError as error:
-            raise self._lost("taking a task") from error
+            reply = worker.word(progressed, doing)
+        except JudgeLost:
+            self._lose(worker)
+            raise
+        progressed()
+        if isinstance(reply, Busy):
+            return
+        assert isinstance(reply, Judged | DiskTrouble | Missed)  # noqa: S101 - both ends are ours
+        work = self._works.get(reply.number)
+        if isinstance(reply, Judged):
+            self.score_ms = reply.score_ms
+            worker.owed = max(0, worker.owed - len(reply.verdicts))
+            if work is not None:
+                self._take(work, reply.verdicts)
+            return
+        worker.owed = 0
+        if isinstance(reply, Missed) and work is not None:
+            work.missed = True
+        elif isinstance(reply, DiskTrouble) and work is not None:
+            raise OSError(reply.errno, reply.text)
 
-    def _receive(self, limit_s: float, progressed: Callable[[], None], doing: str) -> Reply:
-        assert self._connection is not None  # noqa: S101
-        until = self._clock() + limit_s
-        try:
-            while not self._connection.poll(min(_TICK_S, limit_s)):
-                if self._clock() >= until:
-                    self.close(grace_s=0)
-                    raise JudgeLost(Reason.TIMEOUT, f"the judging process did not answer within {limit_s} s at {doing}")
-                progressed()  # waiting is bounded, and so no lack of progress
-            return decode_reply(self._connection.recv_bytes())
-        except (EOFError, ConnectionError) as error:
-            raise self._lost(doing) from error
+    def _take(self, work: _Work, verdicts: Sequence[Verdict]) -> None:
+        expected = work.turn.part.joints[len(work.verdicts) :][: len(verdicts)]
+        if [verdict.joint.id for verdict in verdicts] != [joint.id for joint in expected]:
+            work.worker.close(grace_s=0)
+            raise JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at {work.doing}")
+        work.verdicts += verdicts
 
-    def _lost(self, doing: str) -> JudgeLost:
-        code = self._process.wait() if self._process is not None else 0
-        self.close()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process died ({how}) at {doing}")
+    def _lose(self, worker: Worker) -> None:
+        """Forget what this process was given."""
+        self._works = {number: work for number, work in self._works.items() if work.worker is not worker}
 
-    def close(self, *, grace_s: float = _GOODBYE_S) -> None:
-        """End the process, if there is one: it leaves by itself when the connection closes, unless it hangs."""
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            if not _ended(self._process, grace_s):
-                self._process.kill()
-            self._process.wait()
-        self._connection = self._process = None
-
-
-def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for its end, so long at most; was it seen?"""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], seconds)[0])
-    finally:
-        os.close(handle)
-
-
-def _verdicts(reply: Reply, wanted: Sequence[str]) -> tuple[Verdict, ...]:
-    if not isinstance(reply, Judged) or [verdict.joint.id for verdict in reply.verdicts] != list(
-        wanted[: len(reply.verdicts)]
-    ):
-        raise JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at joint {wanted[0]}")
-    return reply.verdicts
+    def close(self) -> None:
+        """End the processes: they leave by themselves when the connection closes, unless they hang."""
+        for worker in self._workers:
+            self._lose(worker)
+            worker.hang_up()
+        for worker in self._workers:
+            worker.close()

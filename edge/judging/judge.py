@@ -1,4 +1,4 @@
-"""The judge: every joint of a view to the bundle of its type, several at once, while the next view is decoded."""
+"""The judge: every joint of a view to the bundle of its type, several at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from edge.core.clocks import Monotonic
 from edge.core.job import Job, Joint, SliceFile, View
 from edge.core.preprocess import Picture, Slices
 from edge.core.verdict import Decision, Reason, Verdict, unjudged
-from edge.files import HeldFolder
 from edge.judging.decider import Decider
 from edge.judging.ports import Batch, ReadSlice, ViewToJudge
 from edge.judging.view import as_wanted, decoded_view
@@ -30,19 +29,6 @@ class _Begun(NamedTuple):
     decoding: Sequence[Future[Picture]]
 
 
-class _Ahead(NamedTuple):
-    """The view and joints that were looked at ahead; ``judging`` ends with the joints' own futures."""
-
-    key: str
-    part: ViewToJudge | None
-    files: Sequence[tuple[int, int, int]]
-    decoding: Sequence[Future[Picture]]
-    judging: Future[Hands]
-
-
-_NOTHING = _Ahead("", None, (), (), Future())
-
-
 class _Seen(NamedTuple):
     """A view as one bundle sees it."""
 
@@ -53,17 +39,17 @@ class _Seen(NamedTuple):
 class Judge:
     """Decides joints, each with the bundle that its type is routed to.
 
-    Several joints of a view are judged at once, and slices are decoded meanwhile. ``deciders``: by joint type, compared
-    without regard to case; ``at_once``: scorers that each of them has, and threads of ``pool``, so that each core does
-    one thing.
+    Several slices of a view are decoded at once, then several of its joints judged. ``deciders``: by joint type,
+    compared without regard to case; ``at_once``: scorers that each of them has, and threads of ``pool``.
     """
+
+    looks_ahead = 0
 
     def __init__(
         self, deciders: Mapping[str, Decider], read: ReadSlice, clock: Monotonic, pool: Executor, at_once: int = 1
     ) -> None:
         self._deciders = {joint_type.casefold(): decider for joint_type, decider in deciders.items()}
         self._read, self._clock, self._pool, self._at_once = read, clock, pool, at_once
-        self._ahead = _NOTHING
 
     @property
     def score_ms(self) -> float:
@@ -71,73 +57,37 @@ class Judge:
         return max((decider.score_ms for decider in self._deciders.values()), default=0.0)
 
     def views(
-        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
+        self,
+        batch: Batch,
+        progressed: Callable[[], None],
+        ahead: Sequence[Batch] = (),  # noqa: ARG002 - for those who look further
     ) -> Generator[Verdict, None, None]:
-        """One verdict for each joint, in order; the next view is decoded while the present one is scored.
+        """One verdict for each joint, in order. ``progressed`` is called after each slice and each joint, from any
+        thread.
 
-        Every slice file is decoded once. ``progressed`` is called after each slice and each joint, from any thread; the
-        first view of ``ahead`` is decoded during the last of ``batch``. Nothing about a joint or a slice makes this
-        raise; a failing disk does (OSError).
+        Every slice file is decoded once. Nothing about a joint or a slice makes this raise; a failing disk does
+        (OSError).
         """
-        job, folder, left, _ = batch
-        if not left:  # a board of which nothing was flagged, or nothing is left to judge
-            return
-        begun = [self._begin(job, left[0].view, folder, progressed)] if not self._is_foreseen(batch) else []
-        for part, following in zip(left, [*left[1:], None], strict=True):
-            present = begun.pop() if begun else None
-            foreseen = self._ahead.judging
-            if following is not None:
-                begun.append(self._begin(job, following.view, folder, progressed))
-                look: Callable[[], None] = _nothing_ahead
-            else:
-                look = self._looking(ahead, progressed)
-            try:
-                judging = foreseen.result() if present is None else self._score(job, part, present)
-            finally:
-                look()  # whatever happened: it lets go of the folder that it holds
-            for hand in judging:
-                for verdict in hand.result():
-                    progressed()
-                    yield verdict
+        for part in batch.left:
+            begun = self._begin(batch.job, part.view, batch.folder, progressed)
+            yield from self._judged(batch.job, part, begun, progressed)
 
-    def _looking(self, ahead: Batch | None, progressed: Callable[[], None]) -> Callable[[], None]:
-        """Have the first view of what comes next decoded; the function returned has it judged."""
-        if ahead is None or not ahead.left:
-            self._ahead = _NOTHING
-            return _nothing_ahead
-        part = ahead.left[0]
-        try:
-            folder = HeldFolder(ahead.folder)  # it is moved as soon as its turn comes
-            files = _files(part.view, ahead.folder)
-        except OSError:
-            self._ahead = _NOTHING
-            return _nothing_ahead
-        begun = self._begin(ahead.job, part.view, folder.path, progressed)
+    def foreseen(self, batch: Batch, progressed: Callable[[], None]) -> Generator[Verdict, None, None] | None:
+        """The verdicts on a batch of one view whose turn has not come; None where a slice of it was not read well."""
+        (part,) = batch.left
+        begun = self._begin(batch.job, part.view, batch.folder, progressed)
+        troubles = [grey.exception() for grey in begun.decoding]  # and so all have ended
+        if any(troubles):
+            return None
+        return self._judged(batch.job, part, begun, progressed)
 
-        def score() -> Hands:
-            try:
-                return self._score(ahead.job, part, begun)
-            finally:
-                folder.close()
-
-        def look() -> None:
-            # Queued behind the decoding it waits for, so the threads it needs are not its own.
-            self._ahead = _Ahead(ahead.key, part, files, begun.decoding, self._pool.submit(score))
-
-        return look
-
-    def _is_foreseen(self, batch: Batch) -> bool:
-        """Were these very joints of the first view looked at ahead, of these very files, and every slice of it well?
-
-        What is wrong is said when it is read again.
-        """
-        ahead, part = self._ahead, batch.left[0]
-        if (ahead.key, ahead.part) != (batch.key, part) or any(grey.exception() for grey in ahead.decoding):
-            return False
-        try:
-            return _files(part.view, batch.folder) == ahead.files
-        except OSError:
-            return False
+    def _judged(
+        self, job: Job, part: ViewToJudge, begun: _Begun, progressed: Callable[[], None]
+    ) -> Generator[Verdict, None, None]:
+        for hand in self._score(job, part, begun):
+            for verdict in hand.result():
+                progressed()
+                yield verdict
 
     def _score(self, job: Job, part: ViewToJudge, begun: _Begun) -> Hands:
         """Have every joint of a view judged, once its slices are there."""
@@ -174,13 +124,3 @@ class Judge:
             return unjudged(Reason.UNSUPPORTED_JOINT_TYPE)
         slices, trouble = seen[decider]
         return unjudged(trouble) if trouble is not None else decider.decision(slices, joint.roi)
-
-
-def _files(view: View, folder: Path) -> Sequence[tuple[int, int, int]]:
-    """What tells the view's files from any that stand in their place later. Raises OSError."""
-    found = ((folder / part.file).lstat() for part in view.slices)
-    return [(status.st_ino, status.st_size, status.st_ctime_ns) for status in found]
-
-
-def _nothing_ahead() -> None:
-    """Nothing comes next."""

@@ -12,7 +12,8 @@ from msgspec import Struct
 from edge.core.job import Job
 from edge.core.payloads import ModelRef
 from edge.core.verdict import Verdict
-from edge.judging.ports import Batch, Kernels, RuntimeChoice, Unchecked, ViewToJudge
+from edge.judging.ports import Batch, Kernels, RuntimeChoice, Unchecked, ViewToJudge, views_of
+from edge.judging.stamps import Stamps
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -37,32 +38,25 @@ class Load(Struct, frozen=True, tag=True, kw_only=True):
     unchecked: Unchecked = "judge"
 
 
-class Sent(Struct, frozen=True, kw_only=True):
-    """A ``Batch``; ``left``: (view, joints) by id, in order."""
+class Task(Struct, frozen=True, tag=True, kw_only=True):
+    """Judge all joints of ``job``, which is cut down to one view.
 
+    ``files``: where its turn has not come yet, what the slices were as it was given out.
+    """
+
+    number: int
     job: Job
     folder: bytes
-    left: tuple[tuple[str, tuple[str, ...]], ...]
-    key: str
+    files: Stamps | None
 
 
-class Task(Struct, frozen=True, tag=True, kw_only=True):
-    """Judge these joints; look ahead at what comes next."""
-
-    batch: Sent
-    ahead: Sent | None
+def task_of(number: int, job: Job, folder: Path, part: ViewToJudge, files: Stamps | None = None) -> Task:
+    cut = msgspec.structs.replace(job, views=(part.view,), joints=part.joints)
+    return Task(number=number, job=cut, folder=os.fsencode(folder), files=files)
 
 
-def packed(batch: Batch) -> Sent:
-    left = tuple((part.view.id, tuple(joint.id for joint in part.joints)) for part in batch.left)
-    return Sent(job=batch.job, folder=os.fsencode(batch.folder), left=left, key=batch.key)
-
-
-def unpacked(sent: Sent) -> Batch:
-    views = {view.id: view for view in sent.job.views}
-    joints = {joint.id: joint for joint in sent.job.joints}
-    left = [ViewToJudge(views[view], tuple(joints[joint] for joint in wanted)) for view, wanted in sent.left]
-    return Batch(sent.job, Path(os.fsdecode(sent.folder)), left, sent.key)
+def batch_of(task: Task) -> Batch:
+    return Batch(task.job, Path(os.fsdecode(task.folder)), views_of(task.job))
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -117,8 +111,9 @@ class Refused(Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Judged(Struct, frozen=True, tag=True, kw_only=True):
-    """Verdicts of the task in hand, in order; the next joints' follow."""
+    """Verdicts of a task, in order; the next joints' follow."""
 
+    number: int
     verdicts: tuple[Verdict, ...]
     score_ms: float
     """What the model takes for a joint of late, median."""
@@ -131,12 +126,19 @@ class Busy(Struct, frozen=True, tag=True, kw_only=True):
 class DiskTrouble(Struct, frozen=True, tag=True, kw_only=True):
     """The task ended early: not the job's fault."""
 
+    number: int
     errno: int
     text: str
 
 
+class Missed(Struct, frozen=True, tag=True, kw_only=True):
+    """Looked at ahead, the view could not be read well. What is wrong is said when its turn comes."""
+
+    number: int
+
+
 Request = Load | Task
-Reply = Ready | Refused | Judged | Busy | DiskTrouble
+Reply = Ready | Refused | Judged | Busy | DiskTrouble | Missed
 
 encode = msgspec.msgpack.Encoder().encode
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

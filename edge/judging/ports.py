@@ -64,17 +64,21 @@ class Batch(NamedTuple):
 
 
 class Judging(Protocol):
-    """Judges joints, here or in a process of its own."""
+    """Judges joints, here or in processes of their own."""
+
+    @property
+    def looks_ahead(self) -> int:
+        """How many of the next jobs it can use to know of."""
 
     @property
     def score_ms(self) -> float:
         """What the model alone takes for a joint of late, median; 0 before there was one."""
 
     def views(
-        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
+        self, batch: Batch, progressed: Callable[[], None], ahead: Sequence[Batch] = ()
     ) -> Generator[Verdict, None, None]:
-        """One verdict for each joint, in order. ``ahead``: what will probably be asked for next; its first view may
-        be read and judged meanwhile. ``progressed`` is called after each step, from any thread.
+        """One verdict for each joint, in order. ``ahead``: what will probably be asked for next, which may be read and
+        judged meanwhile. ``progressed`` is called after each step, from any thread.
 
         Raises JudgeLost when whoever judges hangs or died, and OSError when the disk fails.
         """

@@ -109,7 +109,7 @@ def _device(model: Path, head: Head, work: Path) -> tuple[DaemonProcess, Mosquit
     broker = Mosquitto(work / "replay-broker", lasting=False)
     (work / "replay-device").mkdir()
     device = DaemonProcess(work / "replay-device", bundle, broker.port)
-    text = device.config.read_text().replace("threads = 1", f"threads = {len(os.sched_getaffinity(0))}")
+    text = device.config.read_text().replace("[inference]", f"[inference]\nprocesses = {len(os.sched_getaffinity(0))}")
     device.config.write_text(text)
     return device, broker
 
@@ -189,7 +189,7 @@ def _latencies(device: DaemonProcess, name: str, began: float) -> list[float]:
 
 
 def _memory_mb(device: DaemonProcess) -> float:
-    return LinuxHost().memory([pid for pid in (device.pid, device.worker) if pid is not None]) / 1e6
+    return LinuxHost().memory([device.pid, *device.workers]) / 1e6
 
 
 def _percentiles(ms: list[float]) -> tuple[float, float]:

@@ -94,7 +94,7 @@ def main() -> None:
         entries += [] if missing else peers(work, calibration, _say)
         aurocs = {entry.name: _auroc(entry, work, labels) for entry in entries}
         timings = _timed(entries, work)
-        around = list(stages(_entry(entries, PAPERS).path, work))
+        around = list(stages([_entry(entries, name) for name in (OWN, PAPERS)], work))
         ran = {name: _replay(entries, name, work, around, timings) for name in (OWN, PAPERS)}
         page = "\n".join([*_page(entries, timings, aurocs, around, missing), *_replayed(ran)]) + "\n"
     PAGE.write_text(page)
@@ -115,16 +115,16 @@ def _replay(entries: list[Entry], name: str, work: Path, around: list[Stage], ti
     _say(f"replaying with {name}")
     if entry.head is None:
         raise SystemExit(f"{name}: has no head to read it by")
-    own_ms = _own_ms(around, timings[name, 1, 1])
+    own_ms = _own_ms(around, entry.network, timings[name, 1, 1])
     return replay(entry.path, entry.head, work / f"replay-{entry.network}", own_ms, _say)
 
 
-def _own_ms(around: list[Stage], model: Timing) -> float:
+def _own_ms(around: list[Stage], network: str, model: Timing) -> float:
     """What a view of the replayed lot costs its stages, each by itself on one core."""
     by_name = {stage.name.split(",")[0]: stage.median for stage in around}
     return (
         SLICES * by_name["read 1024 x 1024 png"]
-        + JOINTS * (by_name["crop and resample a joint of four slices"] + by_name["decide a joint"])
+        + JOINTS * (by_name["crop and resample a joint of four slices"] + by_name[f"decide a joint of {network}"])
         + JOINTS * model.median
         + sum(ms for name, ms in by_name.items() if name.startswith(("journal", "publish")))
     )
@@ -133,7 +133,7 @@ def _own_ms(around: list[Stage], model: Timing) -> float:
 def _replayed(ran: dict[str, Replay]) -> list[str]:
     own, papers = ran[OWN], ran[PAPERS]
     about = (
-        f"{own.cores} threads; views of {JOINTS} joints and {SLICES} slices, PNG of "
+        f"{own.cores} processes that judge, a thread each; views of {JOINTS} joints and {SLICES} slices, PNG of "
         f"{SIDE} x {SIDE}, each a job; local mosquitto. Efficiency: what the stages above cost by themselves, shared "
         "by all cores, as a share of the time it took. Memory: daemon and judge together. "
         f"With {OWN} {own.joints_per_s / papers.joints_per_s:.2f} times the joints a second of {PAPERS}."

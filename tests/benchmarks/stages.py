@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from edge.core.wire import Message
 from edge.judging.runtime import TfliteScorer, installed_runtimes
 from edge.judging.slices import read_slice
 from edge.reporting.ports import Outcome
+from tests.benchmarks.models import Entry
 from tests.support.builders import make_verdict
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
@@ -43,10 +44,10 @@ class Stage(NamedTuple):
     high: float
 
 
-def stages(model: Path, work: Path) -> Iterator[Stage]:
-    """Time every stage; ``model``: a file of ours, for outputs to decide on."""
+def stages(models: Sequence[Entry], work: Path) -> Iterator[Stage]:
+    """Time every stage; ``models``: files of ours, for outputs to decide on."""
     yield from _images(work)
-    yield _decide(model)
+    yield from map(_decide, models)
     yield _journal(work)
     if find_mosquitto():
         yield _publish(work)
@@ -66,13 +67,14 @@ def _images(work: Path) -> Iterator[Stage]:
     yield _timed("crop an optical joint and measure its features", lambda: spec.prepared({0: frame}, roi))
 
 
-def _decide(model: Path) -> Stage:
-    scorer = TfliteScorer(model, None, installed_runtimes()[0], threads=1)
-    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=HEAD)
+def _decide(model: Entry) -> Stage:
+    scorer = TfliteScorer(model.path, None, installed_runtimes()[0], threads=1)
+    head = model.head or HEAD
+    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=head)
     output = scorer.run(np.full(scorer.input_info.shape[1:], 128, np.uint8))
     rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)
     point = OperatingPoint(name="p", threshold=0.5, measured_on="", recall=rate, false_positive_rate=rate)
-    return _timed("decide a joint", lambda: decide(output, quantisation, point))
+    return _timed(f"decide a joint of {model.network}", lambda: decide(output, quantisation, point))
 
 
 def _journal(work: Path) -> Stage:

@@ -30,14 +30,17 @@ def kill_daemon(stage: Stage) -> Result:
 
 
 def kill_judge(stage: Stage) -> Result:
-    """The process that judges is killed at any instant; a job that meets that twice is set aside."""
+    """One of the processes that judge is killed at any instant; a job that meets that twice is set aside."""
     rig = stage.rig()
     rig.start()
     for _ in stage.each_round():
         rig.submit(max(0, 3 - len(rig.device.waiting())))
         rig.until(lambda: rig.device.worker, "a process that judges")
         pause(stage.chance, 2.0)
-        rig.strike(rig.device.worker, stage.chance.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT]))
+        rig.strike(
+            stage.chance.choice(rig.device.workers or [None]),
+            stage.chance.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT]),
+        )
         rig.audited()
     return rig.finish()
 
@@ -46,7 +49,7 @@ def hang_judge(stage: Stage) -> Result:
     rig = stage.rig({"[inference]": "[inference]\njoint_timeout_s = 0.8"})
     rig.start()
     for _ in stage.each_round():
-        worker = rig.device.worker
+        worker = stage.chance.choice(rig.device.workers or [None])
         pause(stage.chance, 0.1)
         rig.strike(worker, signal.SIGSTOP)
         rig.submit(2)

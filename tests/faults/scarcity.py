@@ -125,12 +125,12 @@ def no_descriptors(stage: Stage) -> Result:
 
 
 def no_memory(stage: Stage) -> Result:
-    """The process that judges gets hardly more address space than it has."""
+    """One of the processes that judge gets hardly more address space than it has."""
     rig = stage.rig()
     rig.start()
     for _ in stage.each_round():
         rig.until(lambda: rig.device.worker, "a process that judges")
-        worker = rig.device.worker
+        worker = stage.chance.choice(rig.device.workers or [None])
         if worker is not None:
             with suppress(ProcessLookupError, IndexError):
                 pages = int(Path(f"/proc/{worker}/statm").read_text().split()[0])

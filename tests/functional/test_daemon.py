@@ -154,8 +154,8 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
     subscriber = Subscriber(mosquitto.port)
     device.start()
     subscriber.wait_for(lambda s: s.payloads("/status"))
-    pid, first = device.pid, device.worker
-    assert first is not None
+    pid, before = device.pid, {*device.workers}
+    first = min(before)
     os.kill(first, blow)
     state = Path(f"/proc/{first}/stat")
     wait_until(lambda: blow is signal.SIGSTOP or not state.exists() or " Z " in state.read_text())
@@ -163,7 +163,9 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
         device.submit(job)
     subscriber.wait_for(boards(4))
     assert device.pid == pid
-    assert device.worker not in {None, first}
+    after = {*device.workers}
+    assert first not in after
+    assert len(after) == len(before) == 2
     assert device.stop() == 0
     assert {(verdict["job_id"], verdict["joint"]) for verdict in verdicts(subscriber)} == set(
         read_truth(lots / "evaluate")
@@ -178,7 +180,7 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
 def test_a_bundle_changed_where_it_lies_judges_nothing_and_is_told_of(
     device: DaemonProcess, lots: Path, mosquitto: Mosquitto, bundle: Path, tmp_path: Path
 ) -> None:
-    """The process that judges dies, and finds another bundle than the one that verdicts name."""
+    """The processes that judge die, and find another bundle than the one that verdicts name."""
     served, kept = tmp_path / "served", tmp_path / "kept"
     for copy in (served, kept):
         shutil.copytree(bundle, copy)
@@ -186,10 +188,11 @@ def test_a_bundle_changed_where_it_lies_judges_nothing_and_is_told_of(
     subscriber = Subscriber(mosquitto.port)
     device.start()
     subscriber.wait_for(lambda s: s.payloads("/status"))
-    pid, worker = device.pid, device.worker
-    assert worker is not None
+    pid, workers = device.pid, device.workers
+    assert workers
     (served / "model.tflite").write_bytes((served / "model.tflite").read_bytes()[:-1] + b"x")
-    os.kill(worker, signal.SIGKILL)
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
     for job in jobs_of(lots / "evaluate"):
         device.submit(job)
 

@@ -106,16 +106,16 @@ class DaemonProcess:
         self._process.send_signal(which)
 
     @property
-    def worker(self) -> int | None:
-        """Process id of the judge; None while there is none."""
+    def workers(self) -> list[int]:
+        """Process ids of those that judge."""
         assert self._process
-        pid = self._process.pid
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-        return children[0] if children else None
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+    @property
+    def worker(self) -> int | None:
+        """One of them; None while there is none."""
+        return next(iter(self.workers), None)
 
     @property
     def pid(self) -> int:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, Future
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.core.decide import Output
-from edge.core.errors import BrokerUnavailable, SliceError
+from edge.core.errors import BrokerUnavailable, JudgeLost, SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Reason
 from edge.core.wire import Message, VerdictMessage
 from edge.inspection.ports import JobEntry
 from edge.jobs.folder import ClaimedJob
+from edge.judging.judge import Judge
+from edge.judging.messages import Ready, Reply, Task
+from edge.judging.process import answer
 from edge.reporting.ports import Outcome, Queued
 from edge.upkeep.ports import Free
 
@@ -37,8 +41,8 @@ class FakeSpool:
             self.work.append(self.waiting.pop(0))
         return self.work[0] if self.work else None
 
-    def peek(self) -> ClaimedJob | None:
-        return self.waiting[0] if self.waiting else None
+    def peek(self, most: int) -> list[ClaimedJob]:
+        return self.waiting[:most]
 
     def finish(self, job: ClaimedJob) -> None:
         self.work.remove(job)
@@ -223,6 +227,58 @@ class FakeScorer:
 
     def run(self, patch: Patch) -> Output:
         return self._outputs.pop(0) if self._outputs else self._output
+
+
+class FakeWorker:
+    """Whoever judges, as a process that lives here. ``late``: a task is begun when its first word is asked for;
+    ``dies_at``: the words, counted over its lives, that it dies at.
+    """
+
+    def __init__(self, judge: Judge, *, late: bool = False, dies_at: Collection[int] = ()) -> None:
+        self._judge, self._late, self._dies_at = judge, late, dies_at
+        self._words = count()
+        self._tasks: list[Task] = []
+        self._replies: list[Reply] = []
+        self.pid: int | None = None
+        self.owed = 0
+        self.unstartable = False
+
+    def launch(self) -> None:
+        self.close()
+        if self.unstartable:
+            raise JudgeLost(Reason.RUNTIME_CRASHED, "cannot be started")
+        self.pid = 1
+
+    def ready(self, progressed: Callable[[], None]) -> Ready:
+        progressed()
+        return Ready(bundles=(), runtime="none", score_ms=1.0)
+
+    def give(self, task: Task) -> None:
+        assert self.pid is not None
+        assert not self.owed, "one thing at a time"
+        self._tasks, self.owed = [task], len(task.job.joints)
+        if not self._late:
+            self._begin()
+
+    def _begin(self) -> None:
+        for task in self._tasks:
+            answer(task, self._judge, self._replies.append)
+        self._tasks = []
+
+    def word(self, progressed: Callable[[], None], doing: str) -> Reply:
+        progressed()
+        if next(self._words) in self._dies_at:
+            self.close()
+            raise JudgeLost(Reason.RUNTIME_CRASHED, f"died at {doing}")
+        self._begin()
+        return self._replies.pop(0)
+
+    def hang_up(self) -> None:
+        """It would end by itself."""
+
+    def close(self, *, grace_s: float = 0) -> None:
+        assert grace_s >= 0
+        self.pid, self._tasks, self._replies, self.owed = None, [], [], 0
 
 
 class FakeHost:

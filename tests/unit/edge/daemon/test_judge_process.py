@@ -11,7 +11,7 @@ import pytest
 
 from edge.config import DeviceSettings, ModelSettings, MqttSettings, Settings
 from edge.core.errors import JudgeLost
-from edge.daemon.wiring import judge_process
+from edge.daemon.wiring import judges_of
 from edge.logs import set_up_logging
 
 
@@ -36,6 +36,6 @@ def test_it_logs_at_the_daemons_level(level: str, tmp_path: Path, monkeypatch: p
         device=DeviceSettings(name="axi1"), model=ModelSettings(bundle="b"), mqtt=MqttSettings(base_topic="base")
     )
     with pytest.raises(JudgeLost):
-        judge_process(settings).start(lambda: None)
+        judges_of(settings).start(lambda: None)
     module, given = called.read_text().split()[1:3]
     assert (module, given) == ("edge.judging.process", level)

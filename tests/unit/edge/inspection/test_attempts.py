@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from edge.core.wire import Message
 from edge.inspection.loop import MOST_DEATHS
 from edge.inspection.pace import Pace
 from edge.inspection.ports import JobEntry
+from edge.jobs.folder import LARGE_BYTES
 from edge.judging.ports import Batch
 from tests.support.builders import make_job
 from tests.support.fakes import FakeLedger, FakeReader
@@ -121,14 +121,17 @@ class Fragile:
     """Judges everything normal, and is lost at the joints named, as often as said."""
 
     score_ms = 0.0
+    looks_ahead = 1
 
     def __init__(self, losses: dict[str, int], reason: Reason = Reason.TIMEOUT) -> None:
         self.losses, self.reason = losses, reason
         self.asked: list[str] = []
+        self.aheads: list[int] = []
 
     def views(
-        self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None
+        self, batch: Batch, progressed: Callable[[], None], ahead: Sequence[Batch] = ()
     ) -> Generator[Verdict, None, None]:
+        self.aheads.append(len(ahead))
         for part in batch.left:
             for joint in part.joints:
                 self.asked.append(joint.id)
@@ -173,16 +176,20 @@ def test_a_job_that_loses_the_runtime_twice_is_set_aside_and_its_other_joints_ar
 
 
 def test_after_a_loss_no_other_job_is_looked_at_meanwhile() -> None:
-    aheads: list[bool] = []
-
-    class Watched(Fragile):
-        def views(self, batch: Batch, progressed: Callable[[], None], ahead: Batch | None = None) -> Any:
-            aheads.append(ahead is not None)
-            return super().views(batch, progressed, ahead)
-
+    """It may have been what took the memory, or the time."""
     jobs = [claimed(make_job(f"L-{i}", joints=1)) for i in range(2)]
-    Line(jobs, judge=Watched({"J0.0": 1})).run()
-    assert aheads == [True, False, False]
+    judge = Fragile({"J0.0": 1})
+    Line(jobs, judge=judge).run()
+    assert judge.aheads == [1, 0, 0]
+
+
+def test_a_huge_job_is_read_when_its_turn_comes_and_not_before() -> None:
+    small, huge = claimed(make_job("L-1", joints=1)), claimed(make_job("L-2", joints=1))
+    judge = Fragile({})
+    line = Line([small, huge._replace(manifest=huge.manifest + b" " * LARGE_BYTES)], judge=judge)
+    line.run()
+    assert judge.aheads == [0, 0]
+    assert line.spool.finished == ["L-1", "L-2"]
 
 
 def test_a_job_over_its_deadline_leaves_the_rest_to_the_specialist() -> None:

@@ -5,81 +5,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from edge.core.errors import SliceError
 from edge.core.job import Job, Roi
 from edge.core.verdict import Call, Reason
-from edge.jobs.folder import read_job
 from edge.judging.decider import Decider
-from edge.judging.ports import Batch, views_of
 from tests.support.builders import make_job, make_quality_card
 from tests.support.fakes import FakeReader, FakeScorer
-from tests.support.line import CARD, DEFECT, Line, claimed, with_files
+from tests.support.line import CARD, DEFECT, Line, claimed
 
 
 def test_each_slice_file_is_read_once_however_many_joints_share_it() -> None:
     line = Line([claimed(make_job(joints=20, slices=3))])
     line.run()
     assert len(line.reader.read) == 3
-
-
-def test_the_first_view_of_the_next_job_is_read_and_judged_while_the_present_one_is(tmp_path: Path) -> None:
-    jobs = [claimed(make_job(f"L-{i}", joints=2, views=2, slices=1))._replace(folder=tmp_path) for i in range(3)]
-    with_files(tmp_path)
-    line = Line(jobs)
-    read: list[str] = []
-    line.inspection.step()
-    read += line.reader.read
-    assert read == ["01015000.png", "01015100.png", "01015000.png"], "the third belongs to the next job"
-    line.run()
-    assert len(line.reader.read) == 6, "and is not read again"
-    assert len({verdict.event_id for verdict in line.verdicts()}) == len(line.verdicts()) == 12
-    assert len(line.spool.finished) == 3
-
-
-def test_joints_that_were_decided_before_are_not_what_was_looked_at_ahead(tmp_path: Path) -> None:
-    """A job half of which an earlier run decided: its view is read again, and only what is left is judged."""
-    with_files(tmp_path)
-    jobs = [claimed(make_job(f"L-{i}", joints=2, slices=1))._replace(folder=tmp_path) for i in range(2)]
-    judge, (first, second) = Line(jobs).judge, (Batch(read_job(job)[0], tmp_path, [], job.key) for job in jobs)
-    whole, ahead = (batch._replace(left=views_of(batch.job)) for batch in (first, second))
-    assert [verdict.joint.id for verdict in judge.views(whole, lambda: None, ahead)] == ["J0.0", "J0.1"]
-    left = second._replace(left=views_of(second.job, decided={"J0.0"}))
-    assert [verdict.joint.id for verdict in judge.views(left, lambda: None)] == ["J0.1"]
-
-
-def test_what_was_looked_at_ahead_is_not_believed_once_a_file_was_changed(tmp_path: Path) -> None:
-    with_files(tmp_path)
-    jobs = [claimed(make_job(f"L-{i}", joints=1, slices=1))._replace(folder=tmp_path) for i in range(2)]
-    line = Line(jobs)
-    line.inspection.step()
-    (tmp_path / "01015000.png").write_bytes(b"another picture")
-    line.run()
-    assert len(line.reader.read) == 3, "read again"
-    assert len(line.verdicts()) == 2
-
-
-def test_a_look_ahead_that_failed_is_no_loss(tmp_path: Path) -> None:
-    with_files(tmp_path)
-    line = Line([claimed(make_job(f"L-{i}", joints=1, slices=1))._replace(folder=tmp_path) for i in range(2)])
-    original, calls = line.reader.__call__, []
-
-    def read(folder: Path, *rest: object) -> object:
-        calls.append(folder)
-        if len(calls) == 2:
-            raise SliceError(Reason.SLICE_MISSING, "a share that hiccups")
-        return original(folder, *rest)  # type: ignore[arg-type]
-
-    line.judge._read = read  # type: ignore[attr-defined]
-    line.run()
-    assert len(calls) == 3
-    assert calls[0] == calls[2] == tmp_path
-    assert [verdict.verdict for verdict in line.verdicts()] == [Call.NORMAL] * 2
 
 
 def test_a_score_at_the_threshold_is_a_defect_and_nan_is_unjudged() -> None:

@@ -1,0 +1,278 @@
+"""Several who judge: whatever is looked at ahead, and whoever dies, each joint is told what its own slices show."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.errors import JudgeLost, SliceError
+from edge.core.job import ImageFormat, Job, SliceFile
+from edge.core.preprocess import Patch, Picture
+from edge.core.verdict import Call, Reason, Verdict
+from edge.judging.client import Judges
+from edge.judging.decider import Decider
+from edge.judging.judge import Judge
+from edge.judging.ports import Batch, views_of
+from tests.support.builders import make_job
+from tests.support.fakes import FakeWorker, Inline
+from tests.support.line import CARD, DEFECT, NORMAL
+
+SOUND, FAULTY, TORN = b"sound", b"faulty", b"torn"
+SAYS = {SOUND: Call.NORMAL, FAULTY: Call.DEFECT, TORN: Call.UNJUDGED}
+
+
+class Reader:
+    """Slices that show what their files say; ``read``: how often each was."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def __call__(self, folder: Path, part: SliceFile, _: ImageFormat) -> Picture:
+        said = (folder / part.file).read_bytes()
+        self.read.append(f"{(folder.resolve() / part.file)}")
+        if said == TORN:
+            raise SliceError(Reason.SLICE_UNREADABLE, f"{part.file}: torn")
+        slope = np.arange(96, dtype=np.uint8)
+        return Picture(np.broadcast_to(slope + (150 if said == FAULTY else 0), (96, 96)))
+
+
+class Scorer:
+    exact = True
+
+    def run(self, patch: Patch) -> np.ndarray:
+        return DEFECT if patch.max() > 150 else NORMAL
+
+
+def worker(reader: Reader, *, late: bool = False, dies_at: Collection[int] = ()) -> FakeWorker:
+    decider = Decider(CARD, CARD.rule(), [Scorer()], lambda: 0.0)
+    judge = Judge(dict.fromkeys(CARD.joint_types, decider), reader, lambda: 0.0, Inline())
+    return FakeWorker(judge, late=late, dies_at=dies_at)
+
+
+def started(workers: Sequence[FakeWorker]) -> Judges:
+    judges = Judges(workers, lambda: 0.0)  # type: ignore[arg-type]
+    judges.start(lambda: None)
+    return judges
+
+
+class Board:
+    """A job in a folder of its own, whose joints carry its name."""
+
+    def __init__(self, root: Path, name: str, said: Sequence[bytes], joints: int) -> None:
+        job = make_job(name, joints=joints, views=len(said), slices=1)
+        named = tuple(msgspec.structs.replace(joint, refdes=name) for joint in job.joints)
+        self.job: Job = msgspec.structs.replace(job, joints=named)
+        self.folder, self.name = root / name, name
+        self.folder.mkdir()
+        for view, word in zip(self.job.views, said, strict=True):
+            (self.folder / view.slices[0].file).write_bytes(word)
+
+    def change(self, view: int, said: bytes) -> None:
+        file = self.folder / self.job.views[view].slices[0].file
+        new = file.with_suffix(".new")
+        new.write_bytes(said)
+        new.replace(file)
+
+    def move(self) -> None:
+        """As it is claimed; its sender gives the same name to another job, which shows something else."""
+        before, self.folder = self.folder, self.folder.rename(self.folder.with_name(f"{self.folder.name}-moved"))
+        before.mkdir()
+        for view in self.job.views:
+            file = view.slices[0].file
+            (before / file).write_bytes(SOUND if (self.folder / file).read_bytes() == FAULTY else FAULTY)
+
+    def batch(self, decided: Collection[str] = (), most: int | None = None) -> Batch:
+        return Batch(self.job, self.folder, views_of(self.job, decided)[:most], self.name)
+
+    def truth(self) -> dict[str, Call]:
+        """By joint, what the files say now."""
+        words = {view.id: (self.folder / view.slices[0].file).read_bytes() for view in self.job.views}
+        return {joint.id: SAYS[words[joint.view]] for joint in self.job.joints}
+
+
+def told(verdicts: Sequence[Verdict]) -> dict[str, Call]:
+    return {verdict.joint.id: verdict.decision.call for verdict in verdicts}
+
+
+@contextmanager
+def boards(*said: Sequence[bytes], joints: int = 2) -> Iterator[list[Board]]:
+    with tempfile.TemporaryDirectory() as root:
+        yield [Board(Path(root), f"L-{i}", words, joints) for i, words in enumerate(said)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_is_looked_at_ahead_is_read_once_though_its_folder_is_moved_meanwhile(count: int) -> None:
+    reader = Reader()
+    with boards(*[[SOUND, FAULTY]] * 5) as jobs:
+        judges = started([worker(reader) for _ in range(count)])
+        for number, board in enumerate(jobs):
+            following = [other.batch(most=1) for other in jobs[number + 1 :][:count]]
+            verdicts = list(judges.views(board.batch(), lambda: None, following))
+            assert told(verdicts) == board.truth()
+            for other in jobs[number + 1 :][:1]:
+                other.move()
+    assert len(reader.read) == 2 * len(jobs)
+
+
+def test_while_one_view_is_written_down_the_others_are_at_the_next() -> None:
+    reader = Reader()
+    with boards([SOUND], [SOUND], [SOUND], [SOUND]) as jobs:
+        judges = started([worker(reader) for _ in range(2)])
+        verdicts = judges.views(jobs[0].batch(), lambda: None, [other.batch() for other in jobs[1:3]])
+        next(verdicts)
+        assert [Path(file).parent.name for file in reader.read] == ["L-0", "L-1", "L-2"]
+
+
+def test_joints_that_were_decided_before_are_not_what_was_looked_at_ahead() -> None:
+    """A job half of which an earlier run decided: its view is read again, and only what is left is judged."""
+    with boards([SOUND], [FAULTY]) as (first, second):
+        judges = started([worker(Reader()) for _ in range(2)])
+        list(judges.views(first.batch(), lambda: None, [second.batch()]))
+        verdicts = list(judges.views(second.batch(decided={"J0.0"}), lambda: None))
+    assert told(verdicts) == {"J0.1": Call.DEFECT}
+
+
+def test_what_was_looked_at_ahead_is_not_believed_once_a_file_was_changed() -> None:
+    with boards([SOUND], [SOUND]) as (first, second):
+        judges = started([worker(Reader()) for _ in range(2)])
+        list(judges.views(first.batch(), lambda: None, [second.batch()]))
+        second.change(0, FAULTY)
+        assert told(list(judges.views(second.batch(), lambda: None))) == second.truth()
+
+
+def test_a_job_that_never_comes_costs_no_process() -> None:
+    """Looked at ahead and taken back by its sender: whoever was at it would never be listened to again."""
+    with boards([SOUND], [SOUND], [SOUND]) as (first, gone, last):
+        workers = [worker(Reader()) for _ in range(2)]
+        judges = started(workers)
+        list(judges.views(first.batch(), lambda: None, [gone.batch()]))
+        assert told(list(judges.views(last.batch(), lambda: None))) == last.truth()
+        assert not any(one.owed for one in workers)
+        assert len(judges.pids) == 2
+
+
+def test_another_job_under_the_name_that_one_had_is_not_judged_in_its_place() -> None:
+    """Claimed, and so moved, before the process that was to look at it ahead opened its folder."""
+    with boards([SOUND], [FAULTY]) as (first, second):
+        judges = started([worker(Reader()), worker(Reader(), late=True)])
+        list(judges.views(first.batch(), lambda: None, [second.batch()]))
+        second.move()
+        assert told(list(judges.views(second.batch(), lambda: None))) == second.truth()
+
+
+def test_the_dead_are_replaced_though_what_comes_next_is_always_given_out_already() -> None:
+    with boards(*[[SOUND]] * 6) as jobs:
+        workers = [worker(Reader()) for _ in range(2)]
+        judges = started(workers)
+        alive = []
+        for number, board in enumerate(jobs):
+            if number == 2:
+                workers[0].close()
+            following = [other.batch() for other in jobs[number + 1 :][:2]]
+            with suppress(JudgeLost):
+                list(judges.views(board.batch(), lambda: None, following))
+            alive.append(len(judges.pids))
+    assert alive[-3:] == [2, 2, 2]
+
+
+def test_one_that_cannot_be_started_anew_costs_no_job_while_another_lives() -> None:
+    with boards(*[[SOUND]] * 3) as jobs:
+        workers = [worker(Reader()) for _ in range(2)]
+        judges = started(workers)
+        workers[0].unstartable = True
+        workers[0].close()
+        for board in jobs:
+            assert told(list(judges.views(board.batch(), lambda: None))) == board.truth()
+        workers[1].close()
+        workers[1].unstartable = True
+        with pytest.raises(JudgeLost, match="cannot be started"):
+            list(judges.views(jobs[0].batch(), lambda: None))
+
+
+def test_a_view_whose_turn_comes_while_all_are_at_later_ones_waits_for_one_of_them() -> None:
+    reader = Reader()
+    with boards(*[[SOUND]] * 4) as (first, second, third, sudden):
+        judges = started([worker(reader) for _ in range(2)])
+        later = [second.batch(), third.batch()]
+        list(judges.views(first.batch(), lambda: None, later))
+        assert told(list(judges.views(sudden.batch(), lambda: None, later))) == sudden.truth()
+        for board, following in ((second, [third.batch()]), (third, [])):
+            assert told(list(judges.views(board.batch(), lambda: None, following))) == board.truth()
+    assert len(reader.read) == 4, "what was looked at ahead is not lost"
+
+
+def test_a_process_that_dies_over_what_it_looks_at_ahead_costs_that_job_an_attempt_and_no_other() -> None:
+    with boards([SOUND, SOUND], [FAULTY]) as (first, second):
+        workers = [worker(Reader()), worker(Reader(), late=True, dies_at={0})]
+        judges = started(workers)
+        assert told(list(judges.views(first.batch(most=1), lambda: None, [second.batch()]))) == {
+            "J0.0": Call.NORMAL,
+            "J0.1": Call.NORMAL,
+        }
+        with pytest.raises(JudgeLost):
+            list(judges.views(second.batch(), lambda: None))
+        assert told(list(judges.views(first.batch(decided={"J0.0", "J0.1"}), lambda: None))) == {
+            "J1.0": Call.NORMAL,
+            "J1.1": Call.NORMAL,
+        }
+
+
+def test_words_out_of_turn_are_not_taken() -> None:
+    with boards([SOUND], [FAULTY]) as (first, second):
+        one = worker(Reader())
+        judges = started([one])
+        verdicts = judges.views(first.batch(), lambda: None, [second.batch()])
+        list(verdicts)
+        mixed = one._replies[0]
+        one._replies = [msgspec.structs.replace(mixed, verdicts=tuple(reversed(mixed.verdicts)))]  # type: ignore[union-attr,call-arg]
+        with pytest.raises(JudgeLost, match="out of turn"):
+            list(judges.views(second.batch(), lambda: None))
+        assert one.pid is None
+
+
+@given(data=st.data())
+def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_turn_comes(data: st.DataObject) -> None:
+    word = st.sampled_from([SOUND, FAULTY, TORN])
+    said = data.draw(st.lists(st.lists(word, min_size=1, max_size=3), min_size=2, max_size=6))
+    deaths = st.sets(st.integers(0, 30), max_size=6)
+    reader = Reader()
+    with boards(*said) as jobs:
+        workers = [
+            worker(reader, late=data.draw(st.booleans()), dies_at=data.draw(deaths))
+            for _ in range(data.draw(st.integers(1, 3)))
+        ]
+        judges = started(workers)
+        waiting = [*jobs]
+        while waiting:
+            board = waiting.pop(data.draw(st.sampled_from([0, 0, 0, -1])))
+            if data.draw(st.booleans()):
+                board.change(0, data.draw(word))
+            board.move()
+            decided = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(board.truth())))), Call.NORMAL)
+            given_up = data.draw(st.integers(0, 12))
+            while len(decided) < len(board.job.joints):
+                following = [other.batch(most=1) for other in waiting[: data.draw(st.integers(0, 3))]]
+                left = [joint.id for joint in board.job.joints if joint.id not in decided]
+                verdicts = judges.views(board.batch(decided), lambda: None, following)
+                try:
+                    for joint, verdict in zip(left, verdicts, strict=not given_up):
+                        assert (verdict.joint.id, verdict.joint.refdes) == (joint, board.name)
+                        assert verdict.decision.call == board.truth()[joint]
+                        decided[joint] = verdict.decision.call
+                        if not given_up:
+                            continue
+                        given_up -= 1
+                        if not given_up:
+                            break
+                except JudgeLost:
+                    pass
+                finally:
+                    verdicts.close()
