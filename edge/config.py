@@ -85,7 +85,8 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
 class InferenceSettings(Struct, frozen=True, kw_only=True):
     """``kernels``: "exact" gives bit-identical scores on every runtime, about three times slower on x86.
 
-    ``processes``: views judged at once, each by a process of its own, of this job and of those that wait.
+    ``processes``: views judged at once, each by a process of its own, of this job and of those that wait; each takes
+    some 100 MB, and a reload has two sets of them for a moment (MemoryMax and TasksMax of the service hold for eight).
     ``threads``: joints of a view judged at once, with a copy of the model in memory each.
     ``joint_timeout_s``: the longest silence of the process that judges before it is taken to hang; the first joint of
     a view includes decoding its slices. ``verdict_within_s``: a job that would be judged later than this after its
@@ -94,7 +95,7 @@ class InferenceSettings(Struct, frozen=True, kw_only=True):
 
     runtime: RuntimeChoice = "auto"
     kernels: Kernels = "fast"
-    processes: Annotated[int, Meta(ge=1, le=16)] = 2
+    processes: Annotated[int, Meta(ge=1, le=8)] = 2
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     start_timeout_s: Seconds = 60.0
     joint_timeout_s: Seconds = 5.0
