@@ -41,6 +41,7 @@ def run_daemon(path: Path) -> None:
             "device": settings.device.name,
             "runtime": ready.runtime,
             "kernels": inference.kernels,
+            "processes": inference.processes,
             "threads": inference.threads,
         }
         log.info("started", extra=started)
