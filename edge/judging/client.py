@@ -122,7 +122,7 @@ class Judges:
         later = [_Turn(other.key, other.job, other.folder, part) for other in ahead for part in other.left]
         for work in [*self._works.values()]:
             if not any(work.turn.is_as(turn) for turn in (*turns, *later)):
-                self._pass_over(work)
+                self._leave(work)
         for number, turn in enumerate(turns, 1):
             following = [*turns[number:], *later]
             self._revive(progressed)
@@ -136,18 +136,18 @@ class Judges:
             if not found.missed and found.files == stamps_of(turn.part.view, turn.folder):
                 found.turn = turn  # its folder lies elsewhere by now
                 return found
-            self._pass_over(found)
+            self._leave(found)
             self._revive(progressed)
         return self._give(self._free(progressed), turn, files=None)
 
     def _given(self, turn: _Turn) -> _Work | None:
         return next((work for work in self._works.values() if work.turn.is_as(turn)), None)
 
-    def _pass_over(self, work: _Work) -> None:
-        """Its turn does not come. Whoever may still be at it is ended: nobody would notice it hang."""
-        del self._works[work.number]
-        if work.worker.owed:
-            work.worker.close(grace_s=0)
+    def _leave(self, work: _Work) -> None:
+        """Nobody waits for more of it. Whoever may still be at it is ended: nobody would notice it hang."""
+        self._works.pop(work.number, None)
+        if not work.whole and work.worker.owed:
+            self._end(work.worker)
 
     def _revive(self, progressed: Callable[[], None]) -> None:
         """Start anew those that have died. Raises what keeps them from starting where none lives."""
@@ -210,10 +210,7 @@ class Judges:
                 given += len(fresh)
                 yield from fresh
         finally:
-            self._works.pop(work.number, None)
-            if not work.whole and work.worker.owed:  # given up: it may be what it hangs at
-                self._lose(work.worker)
-                work.worker.close(grace_s=0)
+            self._leave(work)
 
     def _again(self, missed: _Work) -> _Work:
         """What was looked at ahead in vain, now that its turn has come."""
@@ -247,13 +244,17 @@ class Judges:
     def _take(self, work: _Work, verdicts: Sequence[Verdict]) -> None:
         expected = work.turn.part.joints[len(work.verdicts) :][: len(verdicts)]
         if [verdict.joint.id for verdict in verdicts] != [joint.id for joint in expected]:
-            work.worker.close(grace_s=0)
+            self._end(work.worker)
             raise JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at {work.doing}")
         work.verdicts += verdicts
 
     def _lose(self, worker: Worker) -> None:
         """Forget what this process was given."""
         self._works = {number: work for number, work in self._works.items() if work.worker is not worker}
+
+    def _end(self, worker: Worker) -> None:
+        self._lose(worker)
+        worker.close(grace_s=0)
 
     def close(self) -> None:
         """End the processes: they leave by themselves when the connection closes, unless they hang."""

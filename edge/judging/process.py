@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
 from itertools import starmap
 from multiprocessing.connection import Connection
@@ -38,7 +38,8 @@ from edge.judging.messages import (
     decode_request,
     encode,
 )
-from edge.judging.stamps import stamps_of
+from edge.judging.ports import Batch
+from edge.judging.stamps import Stamps, stamps_of
 from edge.logs import set_up_logging
 
 _PR_SET_PDEATHSIG = 1
@@ -153,18 +154,25 @@ def answer(task: Task, judge: Judge, send: Callable[[Reply], None]) -> None:
         except OSError as error:
             send(DiskTrouble(number=task.number, errno=error.errno or 0, text=str(error)))
         return
-    try:
-        with closing(HeldFolder(batch.folder)) as folder:  # it is moved as soon as its turn comes
-            verdicts = None
-            # Asked through the handle: by now another job's folder may lie where this one was.
-            if stamps_of(batch.left[0].view, folder.path) == task.files:
-                verdicts = judge.foreseen(batch._replace(folder=folder.path), alive)
-    except OSError:
-        verdicts = None
+    verdicts = _foreseen(batch, task.files, judge, alive)
     if verdicts is None:
         send(Missed(number=task.number))
     else:
         _hand_over(task.number, verdicts, judge, send)
+
+
+def _foreseen(
+    batch: Batch, files: Stamps, judge: Judge, progressed: Callable[[], None]
+) -> Generator[Verdict, None, None] | None:
+    """The verdicts on a view whose turn has not come; None where it cannot be read, or has other files by now."""
+    try:
+        with closing(HeldFolder(batch.folder)) as folder:  # it is moved as soon as its turn comes
+            # Asked through the handle: by now another job's folder may lie where this one was.
+            if stamps_of(batch.left[0].view, folder.path) != files:
+                return None
+            return judge.foreseen(batch._replace(folder=folder.path), progressed)
+    except OSError:
+        return None
 
 
 def _hand_over(number: int, verdicts: Iterable[Verdict], judge: Judge, send: Callable[[Reply], None]) -> None:

@@ -114,13 +114,9 @@ class Worker:
             raise self._lost(doing) from error
 
     def _lost(self, doing: str) -> JudgeLost:
-        self.hang_up()
-        code = 0
-        if self._process is not None:
-            if not _ended(self._process, _GOODBYE_S):
-                self._process.kill()  # it no longer listens
-            code = self._process.wait()
-        self.close()
+        process = self._process
+        self.close()  # it may have stopped listening, and live
+        code = process.returncode if process is not None else 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process died ({how}) at {doing}")
 

@@ -35,7 +35,7 @@ def kill_judge(stage: Stage) -> Result:
     rig.start()
     for _ in stage.each_round():
         rig.submit(max(0, 3 - len(rig.device.waiting())))
-        rig.until(lambda: rig.device.worker, "a process that judges")
+        rig.until(lambda: rig.device.workers, "a process that judges")
         pause(stage.chance, 2.0)
         rig.strike(
             stage.chance.choice(rig.device.workers or [None]),

@@ -129,7 +129,7 @@ def no_memory(stage: Stage) -> Result:
     rig = stage.rig()
     rig.start()
     for _ in stage.each_round():
-        rig.until(lambda: rig.device.worker, "a process that judges")
+        rig.until(lambda: rig.device.workers, "a process that judges")
         worker = stage.chance.choice(rig.device.workers or [None])
         if worker is not None:
             with suppress(ProcessLookupError, IndexError):

@@ -113,11 +113,6 @@ class DaemonProcess:
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
     @property
-    def worker(self) -> int | None:
-        """One of them; None while there is none."""
-        return next(iter(self.workers), None)
-
-    @property
     def pid(self) -> int:
         assert self._process
         return self._process.pid

@@ -89,10 +89,5 @@ class Line:
         ]
 
 
-def with_files(folder: Path) -> None:
-    for name in ("01015000.png", "01015100.png"):
-        (folder / name).touch()
-
-
 def alarms(line: Line) -> list[str]:
     return [json.loads(m.payload)["code"] for m in line.messages() if m.topic == "base/alarm"]
