@@ -177,7 +177,7 @@ def read_job(claimed: ClaimedJob) -> Manifest:
     return parse_manifest(claimed.manifest, source=source)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _well_formed(manifest: bytes) -> Manifest:
     """A job is read where it waits, perhaps more than once, and again as its turn comes. Raises JobRefused."""
     return parse_manifest(manifest)

@@ -9,56 +9,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Sequence
-from itertools import count
-from pathlib import Path
-from typing import NamedTuple
+from contextlib import suppress
 
 from edge.core.clocks import Monotonic
 from edge.core.errors import AxiError, BundleRefused, JudgeLost
-from edge.core.job import Job
 from edge.core.verdict import Reason, Verdict
-from edge.judging.messages import Busy, DiskTrouble, Judged, Missed, Ready, task_of
-from edge.judging.ports import Batch, ViewToJudge
+from edge.judging.messages import Busy, DiskTrouble, Judged, Missed, Ready
+from edge.judging.ports import Batch
 from edge.judging.stamps import Stamps, stamps_of
 from edge.judging.worker import Worker
+from edge.judging.works import Turn, Work, Works
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 2
+"""Views that a process has been given: the one it is at, and the next, so that it need not wait for the daemon, which
+writes down verdicts and files jobs meanwhile."""
 _REVIVE_EVERY_S = 60.0
 """How often it is tried to start a process anew beside others that live, where that failed."""
-
-
-class _Turn(NamedTuple):
-    """A view whose joints are to be judged, of the folder with this key."""
-
-    key: str
-    job: Job
-    folder: Path
-    part: ViewToJudge
-
-    def is_as(self, other: _Turn) -> bool:
-        """The very same joints of the same view of the same folder, wherever that lies by now?"""
-        return (self.key, self.part) == (other.key, other.part)
-
-
-class _Work:
-    """A turn that a process was given. ``missed``: it could not be looked at ahead."""
-
-    def __init__(self, number: int, turn: _Turn, worker: Worker, files: Stamps | None) -> None:
-        self.number, self.turn, self.worker, self.files = number, turn, worker, files
-        self.verdicts: list[Verdict] = []
-        self.missed = False
-
-    @property
-    def whole(self) -> bool:
-        return len(self.verdicts) == len(self.turn.part.joints)
-
-    @property
-    def doing(self) -> str:
-        """What comes next, for people."""
-        part = self.turn.part
-        at = part.joints[len(self.verdicts) :]
-        return f"joint {at[0].id} of view {part.view.id}" if at else f"view {part.view.id}"
 
 
 class Judges:
@@ -67,14 +35,13 @@ class Judges:
     def __init__(self, workers: Sequence[Worker], clock: Monotonic) -> None:
         self._workers, self._clock = tuple(workers), clock
         self._revive_from = 0.0
-        self._numbers = count(1)
-        self._works: dict[int, _Work] = {}
+        self._works = Works()
         self._first: Ready | None = None
         self.score_ms = self.best_ms = 0.0
 
     @property
     def looks_ahead(self) -> int:
-        return len(self._workers)
+        return _AT_ONCE * len(self._workers)
 
     @property
     def pids(self) -> list[int]:
@@ -118,9 +85,9 @@ class Judges:
         self, batch: Batch, progressed: Callable[[], None], ahead: Sequence[Batch] = ()
     ) -> Generator[Verdict, None, None]:
         """One verdict for each joint, in order. Raises JudgeLost, and OSError when the disk fails there."""
-        turns = [_Turn(batch.key, batch.job, batch.folder, part) for part in batch.left]
-        later = [_Turn(other.key, other.job, other.folder, part) for other in ahead for part in other.left]
-        for work in [*self._works.values()]:
+        turns = [Turn(batch.key, batch.job, batch.folder, part) for part in batch.left]
+        later = [Turn(other.key, other.job, other.folder, part) for other in ahead for part in other.left]
+        for work in self._works:
             if not any(work.turn.is_as(turn) for turn in (*turns, *later)):
                 self._leave(work)
         for number, turn in enumerate(turns, 1):
@@ -130,80 +97,99 @@ class Judges:
             self._hand_out(following)
             yield from self._verdicts(work, following, progressed)
 
-    def _at_its_turn(self, turn: _Turn, progressed: Callable[[], None]) -> _Work:
-        found = self._given(turn)
+    def _at_its_turn(self, turn: Turn, progressed: Callable[[], None]) -> Work:
+        """That turn's work, which its process is at by now: should that die, it is for this turn's sake."""
+        while (found := self._works.of(turn)) is not None and self._works.waits(found):
+            self._hear_of_others(found.worker, progressed)
         if found is not None:
             if not found.missed and found.files == stamps_of(turn.part.view, turn.folder):
                 found.turn = turn  # its folder lies elsewhere by now
                 return found
             self._leave(found)
-            self._revive(progressed)
-        return self._give(self._free(progressed), turn, files=None)
+        return self._give(self._free(progressed), turn)
 
-    def _given(self, turn: _Turn) -> _Work | None:
-        return next((work for work in self._works.values() if work.turn.is_as(turn)), None)
-
-    def _leave(self, work: _Work) -> None:
+    def _leave(self, work: Work) -> None:
         """Nobody waits for more of it. Whoever may still be at it is ended: nobody would notice it hang."""
-        self._works.pop(work.number, None)
-        if not work.whole and work.worker.owed:
+        if self._works.remove(work) and not work.ended:
             self._end(work.worker)
 
     def _revive(self, progressed: Callable[[], None]) -> None:
         """Start anew those that have died. Raises what keeps them from starting where none lives."""
+        problem: AxiError | None = None
         for worker in self._workers:
-            if worker.pid is not None or (self.pids and self._clock() < self._revive_from):
+            if worker.pid is not None:
+                continue
+            self._works.forget(worker)
+            if self.pids and self._clock() < self._revive_from:
                 continue
             log.warning("judging process started anew")
-            self._lose(worker)
             try:
                 self._start([worker], progressed)
             except AxiError as error:
-                if not self.pids:
-                    raise
+                problem = error
                 self._revive_from = self._clock() + _REVIVE_EVERY_S
-                details = {"problem": str(error), "left": len(self.pids)}
-                log.error("judging process not started, the others go on", extra=details)  # noqa: TRY400
+        if problem is None:
+            return
+        if not self.pids:
+            raise problem
+        log.error(
+            "judging process not started, the others go on", extra={"problem": str(problem), "left": len(self.pids)}
+        )
 
     def _free(self, progressed: Callable[[], None]) -> Worker:
         """A process without a task; where each is at what comes later, the first of these is waited for."""
-        living = [worker for worker in self._workers if worker.pid is not None]
-        while all(worker.owed for worker in living):
-            first = next(iter(self._works.values()))
-            self._hear(first.worker, progressed, first.doing)
-        return next(worker for worker in living if not worker.owed)
+        while True:
+            self._revive(progressed)
+            living = [worker for worker in self._workers if worker.pid is not None]
+            for worker in living:
+                if not self._works.tasks(worker):
+                    return worker
+            self._hear_of_others(self._works.first().worker, progressed)
 
-    def _give(self, worker: Worker, turn: _Turn, files: Stamps | None) -> _Work:
-        """``files``: as they were before, where its turn has not come yet."""
-        work = _Work(next(self._numbers), turn, worker, files)
-        worker.give(task_of(work.number, turn.job, turn.folder, turn.part, files))
-        self._works[work.number] = work
+    def _give(self, worker: Worker, turn: Turn) -> Work:
+        """A turn that has come."""
+        work = self._works.new(turn, worker)
+        worker.give(work.task)
+        self._works.enter(work)
         return work
 
-    def _hand_out(self, following: Sequence[_Turn]) -> None:
-        """Give processes without a task what comes next."""
-        soon = following[: len(self._workers)]
-        for turn in soon:
-            idle = next((worker for worker in self._workers if not worker.owed and worker.pid is not None), None)
-            if idle is None:
+    def _give_ahead(self, worker: Worker, turn: Turn, files: Stamps) -> bool:
+        """A turn that is still to come; False where it is too large to wait behind what that process is at."""
+        work = self._works.new(turn, worker, files)
+        taken = (worker.queue if self._works.tasks(worker) else worker.give)(work.task)
+        if taken:
+            self._works.enter(work)
+        return taken
+
+    def _hand_out(self, following: Sequence[Turn]) -> None:
+        """Give processes that have little to do what comes next."""
+        for turn in following[: self.looks_ahead]:
+            if self._works.of(turn) is not None:
+                continue
+            living = [worker for worker in self._workers if worker.pid is not None]
+            worker = min(living, key=lambda one: len(self._works.tasks(one)), default=None)
+            if worker is None or len(self._works.tasks(worker)) >= _AT_ONCE:
                 return
-            files = stamps_of(turn.part.view, turn.folder) if self._given(turn) is None else None
-            if files is not None:
-                try:
-                    self._give(idle, turn, files)
-                except JudgeLost:
-                    self._lose(idle)
+            files = stamps_of(turn.part.view, turn.folder)
+            if files is None:
+                continue
+            try:
+                if not self._give_ahead(worker, turn, files):
+                    return
+            except JudgeLost:
+                self._works.forget(worker)
 
     def _verdicts(
-        self, work: _Work, following: Sequence[_Turn], progressed: Callable[[], None]
+        self, work: Work, following: Sequence[Turn], progressed: Callable[[], None]
     ) -> Generator[Verdict, None, None]:
         given = 0
         try:
             while given < len(work.turn.part.joints):
                 while len(work.verdicts) == given:
                     self._hear(work.worker, progressed, work.doing)
-                    if work.missed:
-                        work = self._again(work)
+                    if work.missed:  # now that its turn has come
+                        self._leave(work)
+                        work = self._give(self._free(progressed), work.turn)
                 if work.whole:
                     self._hand_out(following)  # before these are written down
                 fresh = work.verdicts[given:]
@@ -212,54 +198,52 @@ class Judges:
         finally:
             self._leave(work)
 
-    def _again(self, missed: _Work) -> _Work:
-        """What was looked at ahead in vain, now that its turn has come."""
-        del self._works[missed.number]
-        return self._give(missed.worker, missed.turn, files=None)
+    def _hear_of_others(self, worker: Worker, progressed: Callable[[], None]) -> None:
+        """The next word about what comes later. Where its process dies over that, it is tried again at its turn."""
+        with suppress(JudgeLost):
+            self._hear(worker, progressed, self._works.tasks(worker)[0].doing)
 
     def _hear(self, worker: Worker, progressed: Callable[[], None], doing: str) -> None:
         """The next word of a process, put to the work it is about. Raises JudgeLost and OSError."""
         try:
             reply = worker.word(progressed, doing)
         except JudgeLost:
-            self._lose(worker)
+            self._works.forget(worker)
             raise
         progressed()
         if isinstance(reply, Busy):
             return
         assert isinstance(reply, Judged | DiskTrouble | Missed)  # noqa: S101 - both ends are ours
-        work = self._works.get(reply.number)
+        work = self._works.tasks(worker)[0]
+        if reply.number != work.number:
+            raise self._out_of_turn(work)
         if isinstance(reply, Judged):
             self.score_ms = reply.score_ms
-            worker.owed = max(0, worker.owed - len(reply.verdicts))
-            if work is not None:
-                self._take(work, reply.verdicts)
-            return
-        worker.owed = 0
-        if isinstance(reply, Missed) and work is not None:
+            self._take(work, reply.verdicts)
+        elif isinstance(reply, Missed):
             work.missed = True
-        elif isinstance(reply, DiskTrouble) and work is not None:
+        else:
+            work.failed = True
             raise OSError(reply.errno, reply.text)
 
-    def _take(self, work: _Work, verdicts: Sequence[Verdict]) -> None:
+    def _take(self, work: Work, verdicts: Sequence[Verdict]) -> None:
         expected = work.turn.part.joints[len(work.verdicts) :][: len(verdicts)]
         if [verdict.joint.id for verdict in verdicts] != [joint.id for joint in expected]:
-            self._end(work.worker)
-            raise JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at {work.doing}")
+            raise self._out_of_turn(work)
         work.verdicts += verdicts
 
-    def _lose(self, worker: Worker) -> None:
-        """Forget what this process was given."""
-        self._works = {number: work for number, work in self._works.items() if work.worker is not worker}
+    def _out_of_turn(self, work: Work) -> JudgeLost:
+        self._end(work.worker)
+        return JudgeLost(Reason.RUNTIME_CRASHED, f"the judging process answered out of turn at {work.doing}")
 
     def _end(self, worker: Worker) -> None:
-        self._lose(worker)
+        self._works.forget(worker)
         worker.close(grace_s=0)
 
     def close(self) -> None:
         """End the processes: they leave by themselves when the connection closes, unless they hang."""
         for worker in self._workers:
-            self._lose(worker)
+            self._works.forget(worker)
             worker.hang_up()
         for worker in self._workers:
             worker.close()

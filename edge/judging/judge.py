@@ -1,32 +1,22 @@
-"""The judge: every joint of a view to the bundle of its type, several at once."""
+"""The judge: every joint of a view to the bundle of its type, several at once where it has threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
+from edge.core.errors import SliceError
 from edge.core.job import Job, Joint, SliceFile, View
 from edge.core.preprocess import Picture, Slices
 from edge.core.verdict import Decision, Reason, Verdict, unjudged
 from edge.judging.decider import Decider
-from edge.judging.ports import Batch, ReadSlice, ViewToJudge
-from edge.judging.view import as_wanted, decoded_view
+from edge.judging.ports import Batch, Each, ReadSlice, ViewToJudge
+from edge.judging.view import as_wanted, decoded_view, tried
 
 _IN_HAND = 5
 """Joints judged one after another by one thread. Handing each over by itself cost a twentieth of the cores' time."""
-
-Hands = Sequence[Future[list[Verdict]]]
-"""The joints of a view, in order, a few at a time."""
-
-
-class _Begun(NamedTuple):
-    """A view whose slices are being decoded, and since when."""
-
-    started: float
-    decoding: Sequence[Future[Picture]]
 
 
 class _Seen(NamedTuple):
@@ -39,17 +29,17 @@ class _Seen(NamedTuple):
 class Judge:
     """Decides joints, each with the bundle that its type is routed to.
 
-    Several slices of a view are decoded at once, then several of its joints judged. ``deciders``: by joint type,
-    compared without regard to case; ``at_once``: scorers that each of them has, and threads of ``pool``.
+    The slices of a view are decoded, then its joints judged, as many at once as ``each`` does. ``deciders``: by joint
+    type, compared without regard to case; ``at_once``: scorers that each of them has.
     """
 
     looks_ahead = 0
 
     def __init__(
-        self, deciders: Mapping[str, Decider], read: ReadSlice, clock: Monotonic, pool: Executor, at_once: int = 1
+        self, deciders: Mapping[str, Decider], read: ReadSlice, clock: Monotonic, each: Each = map, at_once: int = 1
     ) -> None:
         self._deciders = {joint_type.casefold(): decider for joint_type, decider in deciders.items()}
-        self._read, self._clock, self._pool, self._at_once = read, clock, pool, at_once
+        self._read, self._clock, self._each, self._at_once = read, clock, each, at_once
 
     @property
     def score_ms(self) -> float:
@@ -69,51 +59,59 @@ class Judge:
         (OSError).
         """
         for part in batch.left:
-            begun = self._begin(batch.job, part.view, batch.folder, progressed)
-            yield from self._judged(batch.job, part, begun, progressed)
+            started = self._clock()
+            decoded = self._decoded(batch, part.view, progressed)
+            yield from self._judged(batch.job, part, decoded, started, progressed)
 
     def foreseen(self, batch: Batch, progressed: Callable[[], None]) -> Generator[Verdict, None, None] | None:
-        """The verdicts on a batch of one view whose turn has not come; None where a slice of it was not read well."""
+        """The verdicts on a batch of one view whose turn has not come; None where a slice of it was not read well.
+
+        Raises OSError when the disk fails.
+        """
         (part,) = batch.left
-        begun = self._begin(batch.job, part.view, batch.folder, progressed)
-        troubles = [grey.exception() for grey in begun.decoding]  # and so all have ended
-        if any(troubles):
+        started = self._clock()
+        decoded = list(self._decoded(batch, part.view, progressed))
+        if any(isinstance(found, SliceError) for found in decoded):
             return None
-        return self._judged(batch.job, part, begun, progressed)
+        return self._judged(batch.job, part, decoded, started, progressed)
+
+    def _decoded(self, batch: Batch, view: View, progressed: Callable[[], None]) -> Iterator[Picture | SliceError]:
+        """Every slice of the view, or what is wrong with it."""
+
+        def decoded(part: SliceFile) -> Picture | SliceError:
+            found = tried(self._read, batch.folder, batch.job.image, part)
+            progressed()
+            return found
+
+        return self._each(decoded, view.slices)
 
     def _judged(
-        self, job: Job, part: ViewToJudge, begun: _Begun, progressed: Callable[[], None]
+        self,
+        job: Job,
+        part: ViewToJudge,
+        decoded: Iterable[Picture | SliceError],
+        started: float,
+        progressed: Callable[[], None],
     ) -> Generator[Verdict, None, None]:
-        for hand in self._score(job, part, begun):
-            for verdict in hand.result():
-                progressed()
-                yield verdict
-
-    def _score(self, job: Job, part: ViewToJudge, begun: _Begun) -> Hands:
-        """Have every joint of a view judged, once its slices are there."""
-        pictures = decoded_view(job, part.view, [picture.result for picture in begun.decoding])
+        """Every joint of a view of which ``decoded`` gives the slices."""
+        pictures = decoded_view(job, part.view, decoded)
         wanted = {decider for joint in part.joints if (decider := self._decider_of(joint)) is not None}
         seen = {decider: _Seen(*as_wanted(decider.card.preprocess, pictures)) for decider in wanted}
 
-        def judged_one(joint: Joint) -> Verdict:
+        def judged(joint: Joint) -> Verdict:
             decision = self._decision(joint, seen)
-            return Verdict(joint.named, decision, len(part.view.slices), 1e3 * (self._clock() - begun.started))
+            return Verdict(joint.named, decision, len(part.view.slices), 1e3 * (self._clock() - started))
 
-        def judged(joints: Sequence[Joint]) -> list[Verdict]:
-            return [judged_one(joint) for joint in joints]
-
-        size = max(1, min(_IN_HAND, -(-len(part.joints) // self._at_once)))
-        return [self._pool.submit(judged, part.joints[i : i + size]) for i in range(0, len(part.joints), size)]
-
-    def _begin(self, job: Job, view: View, folder: Path, progressed: Callable[[], None]) -> _Begun:
-        """Have every slice of the view read and decoded; when that began."""
-
-        def read(part: SliceFile) -> Picture:
-            picture = self._read(folder, part, job.image)
+        for verdict in self._for_each(judged, part.joints):
             progressed()
-            return picture
+            yield verdict
 
-        return _Begun(self._clock(), [self._pool.submit(read, part) for part in view.slices])
+    def _for_each(self, judged: Callable[[Joint], Verdict], joints: Sequence[Joint]) -> Iterator[Verdict]:
+        if self._at_once == 1:
+            return map(judged, joints)
+        size = max(1, min(_IN_HAND, -(-len(joints) // self._at_once)))
+        hands = [joints[i : i + size] for i in range(0, len(joints), size)]
+        return chain.from_iterable(self._each(lambda hand: [judged(joint) for joint in hand], hands))
 
     def _decider_of(self, joint: Joint) -> Decider | None:
         return self._deciders.get(joint.type.casefold())

@@ -17,6 +17,7 @@ from edge.core.payloads import ModelRef
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from edge.judging.messages import Choice, Load
+from edge.judging.ports import Each
 from edge.judging.replay import replay
 from edge.judging.runtime import RuntimeInfo, TfliteScorer, choose_runtime
 from edge.judging.slices import read_slice
@@ -85,6 +86,7 @@ def together(load: Load, models: tuple[LoadedModel, ...]) -> LoadedModels:
             if deciders.get(kind.casefold(), model.decider) is not model.decider:
                 raise BundleRefused(f"{model.bundle.path}: joint type {kind} is another bundle's already; name one")
             deciders[kind.casefold()] = model.decider
-    pool = ThreadPoolExecutor(load.threads, "judge")
+    # A thread of its own for what is done one after another anyway took a twelfth of the time.
+    each: Each = map if load.threads == 1 else ThreadPoolExecutor(load.threads, "judge").map
     read = partial(read_slice, unchecked=load.unchecked)
-    return LoadedModels(models, served, Judge(deciders, read, time.monotonic, pool, load.threads))
+    return LoadedModels(models, served, Judge(deciders, read, time.monotonic, each, load.threads))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from edge.core.decide import Output
 from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
@@ -25,6 +25,18 @@ class ReadSlice(Protocol):
     """Reads one slice of a claimed job as 8-bit grey in its stored polarity. Raises SliceError."""
 
     def __call__(self, folder: Path, part: SliceFile, image: ImageFormat) -> Picture: ...
+
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Each(Protocol):
+    """Does something to each of several items, perhaps to some of them at once; what came of them in order, as ``map``
+    gives it.
+    """
+
+    def __call__(self, do: Callable[[_Item], _Result], items: Iterable[_Item], /) -> Iterator[_Result]: ...
 
 
 class Scorer(Protocol):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.errors import SliceError
 from edge.core.intake import Spec
-from edge.core.job import Job, Polarity, View
+from edge.core.job import ImageFormat, Job, Polarity, SliceFile, View
 from edge.core.preprocess import Grey, Picture, Slices, to_polarity
 from edge.core.verdict import Reason
 from edge.judging.ports import ReadSlice
@@ -27,23 +27,32 @@ class Pictures(NamedTuple):
     trouble: Reason | None = None
 
 
-def decoded_view(job: Job, view: View, decoded: Sequence[Callable[[], Picture]]) -> Pictures:
-    """The pictures of what ``decoded`` gives for the view's slices, in order. Raises OSError when the disk fails."""
+def tried(read: ReadSlice, folder: Path, image: ImageFormat, part: SliceFile) -> Picture | SliceError:
+    """A slice, or what is wrong with it. Raises OSError when the disk fails."""
+    try:
+        return read(folder, part, image)
+    except SliceError as error:
+        return error
+
+
+def decoded_view(job: Job, view: View, decoded: Iterable[Picture | SliceError]) -> Pictures:
+    """The pictures that ``decoded`` gives for the view's slices, in order."""
     stored = job.image.polarity
     slices: dict[int, Grey] = {}
+
+    def refused(problem: str, reason: Reason) -> Pictures:
+        log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": problem})
+        return Pictures({}, stored, trouble=reason)
+
     hole = _hole_in(view)
     if hole is not None:
-        text = f"slices {sorted(part.index for part in view.slices)}: number {hole} is missing; export all, from 0 up"
-        log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": text})
-        return Pictures({}, stored, trouble=Reason.SLICE_MISSING)
+        indices = sorted(part.index for part in view.slices)
+        return refused(f"slices {indices}: number {hole} is missing; export all, from 0 up", Reason.SLICE_MISSING)
     colour = False
     for part, picture in zip(view.slices, decoded, strict=True):
-        try:
-            grey, in_colours = picture()
-        except SliceError as error:
-            log.warning("slice refused", extra={"job_id": job.job_id, "view": view.id, "problem": str(error)})
-            return Pictures({}, stored, trouble=Reason(error.reason))
-        slices[part.index], colour = grey, colour or in_colours
+        if isinstance(picture, SliceError):
+            return refused(str(picture), Reason(picture.reason))
+        slices[part.index], colour = picture.grey, colour or picture.colour
     if len({grey.shape for grey in slices.values()}) > 1:
         return Pictures({}, stored, trouble=Reason.SLICE_SIZES_DIFFER)
     return Pictures(slices, stored, colour)
@@ -69,4 +78,5 @@ def as_wanted(spec: Spec, pictures: Pictures) -> tuple[Slices, Reason | None]:
 
 def read_view(job: Job, view: View, folder: Path, read: ReadSlice, spec: Spec) -> tuple[Slices, Reason | None]:
     """Read every slice of a view, one after the other, and see it as ``spec`` has it."""
-    return as_wanted(spec, decoded_view(job, view, [partial(read, folder, part, job.image) for part in view.slices]))
+    decoded = map(partial(tried, read, folder, job.image), view.slices)
+    return as_wanted(spec, decoded_view(job, view, decoded))

@@ -9,7 +9,9 @@ import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 
+from edge.core.blas import blas_environment
 from edge.core.clocks import Monotonic
 from edge.core.errors import AxiError, BundleRefused, ConfigError, JudgeLost
 from edge.core.verdict import Reason
@@ -18,15 +20,14 @@ from edge.judging.messages import Load, Ready, Refused, Reply, Task, decode_repl
 _KINDS: dict[str, type[AxiError]] = {"BundleRefused": BundleRefused, "ConfigError": ConfigError}
 _MEGABYTE = 1024 * 1024
 _ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": str(32 * _MEGABYTE),
     "MALLOC_TRIM_THRESHOLD_": str(128 * _MEGABYTE),
 }
-"""Joints are what is done side by side there: threads inside a product of matrices would only be in their way. Images
-come and go in every thread: with an arena each, freed memory would pile up, and given back to the system and asked for
-again at every slice it cost a tenth of the cores' time."""
+"""Images come and go in every thread: with an arena each, freed memory would pile up, and given back to the system and
+asked for again at every slice it cost a tenth of the cores' time."""
+_WAITING_BYTES = 32 * 1024
+"""Linux holds at least 64 KiB for each direction of a connection, whatever small messages cost it."""
 _TICK_S = 0.5
 _GOODBYE_S = 2.0
 
@@ -35,8 +36,7 @@ class Worker:
     """One process. Use it from one thread.
 
     ``command``: the program, to which the number of the connection's descriptor is appended. ``joint_timeout_s``: the
-    longest silence while it judges; it speaks when a slice is read and when joints are judged. ``owed``: verdicts that
-    it was asked for and has not given yet; with some to come it is given no other task.
+    longest silence while it judges; it speaks when a slice is read and when joints are judged.
     """
 
     def __init__(
@@ -47,7 +47,6 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._launched = 0.0
-        self.owed = 0
 
     @property
     def pid(self) -> int | None:
@@ -67,9 +66,9 @@ class Worker:
                 [*self._command, str(number)],
                 pass_fds=(number,),
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **blas_environment(_cpuinfo(), os.environ), **_ENVIRONMENT},
             )
-        self._send(self._load)
+        self._send(encode(self._load))
 
     def ready(self, progressed: Callable[[], None]) -> Ready:
         """What it serves, once the bundles are verified and replayed there.
@@ -84,19 +83,31 @@ class Worker:
         assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
         return reply
 
-    def give(self, task: Task) -> None:
-        """Raises JudgeLost."""
-        self._send(task)
-        self.owed = len(task.job.joints)
+    def give(self, task: Task) -> bool:
+        """What it is to do now. True. Raises JudgeLost."""
+        self._send(encode(task))
+        return True
+
+    def queue(self, task: Task) -> bool:
+        """What it is to do after what it is at. Raises JudgeLost.
+
+        False where it is too large to wait in the connection: sending would last until it is taken, and whoever sends
+        would not listen meanwhile.
+        """
+        raw = encode(task)
+        if len(raw) > _WAITING_BYTES:
+            return False
+        self._send(raw)
+        return True
 
     def word(self, progressed: Callable[[], None], doing: str) -> Reply:
         """The next thing it says. Raises JudgeLost when it hangs or died; ``doing``: at what."""
         return self._receive(self._joint_timeout_s, progressed, doing)
 
-    def _send(self, request: Load | Task) -> None:
+    def _send(self, request: bytes) -> None:
         assert self._connection is not None  # noqa: S101
         try:
-            self._connection.send_bytes(encode(request))
+            self._connection.send_bytes(request)
         except OSError as error:
             raise self._lost("taking a task") from error
 
@@ -134,7 +145,13 @@ class Worker:
                 self._process.kill()
             self._process.wait()
         self._process = None
-        self.owed = 0
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

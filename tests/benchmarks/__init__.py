@@ -1,9 +1,12 @@
 """Speed, side by side.
 
-The device multiplies matrices in one thread a judge (``edge.judging.process``), so the stages around the network are
-timed so, too: this must be said before numpy is imported.
+The stages around the network are timed with the matrix products of the processes that judge (``edge.judging.worker``):
+this must be said before NumPy is imported.
 """
 
 import os
+from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from edge.core.blas import blas_environment
+
+os.environ.update(blas_environment(Path("/proc/cpuinfo").read_text(), os.environ))

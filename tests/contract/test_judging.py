@@ -232,3 +232,16 @@ def test_a_task_that_is_never_taken_blocks_nobody(tmp_path: Path) -> None:
     with pytest.raises(JudgeLost):
         idle.give(task_of(1, job, tmp_path, ViewToJudge(job.views[0], job.joints)))
     assert idle.pid is None
+
+
+def test_only_what_the_connection_holds_waits_behind_what_a_process_is_at(tmp_path: Path) -> None:
+    """Sending more would last until it is taken, and nobody would hear that process meanwhile."""
+    small, large = (make_job(joints=count) for count in (20, 6_000))
+    busy = one_that("time.sleep(600)", seconds=20)
+    busy.launch()
+    began = time.monotonic()
+    taken = [busy.queue(task_of(1, job, tmp_path, ViewToJudge(job.views[0], job.joints))) for job in (small, large)]
+    assert taken == [True, False]
+    assert time.monotonic() - began < 10
+    assert busy.pid is not None
+    busy.close(grace_s=0)

@@ -24,7 +24,7 @@ from edge.judging.judge import Judge
 from edge.judging.messages import Choice, Load, Ready, Served
 from edge.judging.process import serve_with
 from tests.support.builders import make_card
-from tests.support.fakes import FakeReader, FakeScorer, Inline
+from tests.support.fakes import FakeReader, FakeScorer
 
 SLOW_S = 0.4
 REFERENCE = ModelRef(name="m", version="1.0.0", digest="sha256:0")
@@ -75,7 +75,7 @@ def load(asked: Load) -> tuple[Ready, Judge]:
         thresholds=(0.5,),
     )
     ready = Ready(bundles=(served,), runtime="none", score_ms=1.0)
-    return ready, Judge(dict.fromkeys(card.joint_types, decider), read, time.monotonic, Inline())
+    return ready, Judge(dict.fromkeys(card.joint_types, decider), read, time.monotonic)
 
 
 if __name__ == "__main__":

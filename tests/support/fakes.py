@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Executor, Future
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -205,18 +203,6 @@ class FakeReader:
         return Picture(grey, part.file in self.coloured)
 
 
-class Inline(Executor):
-    """Does what it is given at once."""
-
-    def submit(self, function: Any, /, *words: Any, **names: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(function(*words, **names))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's to handle
-            done.set_exception(error)
-        return done
-
-
 class FakeScorer:
     """Says the same of every joint; ``outputs`` are used up first."""
 
@@ -231,17 +217,16 @@ class FakeScorer:
 
 class FakeWorker:
     """Whoever judges, as a process that lives here. ``late``: a task is begun when its first word is asked for;
-    ``dies_at``: the words, counted over its lives, that it dies at.
+    ``dies_at``: the words, counted over its lives, that it dies at; ``died_over``: the jobs that it was at then.
     """
 
     def __init__(self, judge: Judge, *, late: bool = False, dies_at: Collection[int] = ()) -> None:
         self._judge, self._late, self._dies_at = judge, late, dies_at
         self._words = count()
-        self._tasks: list[Task] = []
-        self._replies: list[Reply] = []
+        self.tasks: list[tuple[Task, list[Reply]]] = []
         self.pid: int | None = None
-        self.owed = 0
-        self.unstartable = False
+        self.unstartable = self.takes_one = False
+        self.died_over: list[str] = []
 
     def launch(self) -> None:
         self.close()
@@ -253,32 +238,42 @@ class FakeWorker:
         progressed()
         return Ready(bundles=(), runtime="none", score_ms=1.0)
 
-    def give(self, task: Task) -> None:
-        assert self.pid is not None
-        assert not self.owed, "one thing at a time"
-        self._tasks, self.owed = [task], len(task.job.joints)
-        if not self._late:
-            self._begin()
+    def give(self, task: Task) -> bool:
+        assert not self.tasks, "it is still at another"
+        return self.queue(task)
 
-    def _begin(self) -> None:
-        for task in self._tasks:
-            answer(task, self._judge, self._replies.append)
-        self._tasks = []
+    def queue(self, task: Task) -> bool:
+        assert self.pid is not None
+        if self.tasks and self.takes_one:
+            return False
+        self.tasks.append((task, []))
+        if not self._late:
+            self._do(*self.tasks[-1])
+        return True
+
+    def _do(self, task: Task, replies: list[Reply]) -> None:
+        answer(task, self._judge, replies.append)
 
     def word(self, progressed: Callable[[], None], doing: str) -> Reply:
         progressed()
+        task, replies = self.tasks[0]
         if next(self._words) in self._dies_at:
+            self.died_over.append(task.job.job_id)
             self.close()
             raise JudgeLost(Reason.RUNTIME_CRASHED, f"died at {doing}")
-        self._begin()
-        return self._replies.pop(0)
+        if not replies:
+            self._do(task, replies)
+        reply = replies.pop(0)
+        if not replies:
+            del self.tasks[0]
+        return reply
 
     def hang_up(self) -> None:
         """It would end by itself."""
 
     def close(self, *, grace_s: float = 0) -> None:
         assert grace_s >= 0
-        self.pid, self._tasks, self._replies, self.owed = None, [], [], 0
+        self.pid, self.tasks = None, []
 
 
 class FakeHost:

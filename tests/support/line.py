@@ -23,7 +23,7 @@ from edge.jobs.folder import ClaimedJob
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from tests.support.builders import make_card
-from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool, Inline
+from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool
 
 NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
 CARD = make_card()
@@ -48,7 +48,7 @@ class Line:
         scorer: Any = parts.get("scorer") or FakeScorer(NORMAL)
         decider = Decider(card, card.rule(), [scorer], lambda: next(ticks) * 1e-3)
         deciders = dict.fromkeys(card.joint_types, decider) | (parts.get("beside") or {})  # type: ignore[operator]
-        judge = Judge(deciders, self.reader, lambda: next(ticks) * 1e-3, Inline())  # type: ignore[arg-type]
+        judge = Judge(deciders, self.reader, lambda: next(ticks) * 1e-3)  # type: ignore[arg-type]
         routes = tuple((kind, QUALITY) for kind in deciders if kind not in card.joint_types)
         self.progress = 0
         self.stopped = False

@@ -72,7 +72,7 @@ def test_a_stop_between_views_leaves_the_job_in_work_for_the_next_start() -> Non
 
 
 class Troubled:
-    """A reader whose disk fails for a while; both slices of a view are read before either is asked after."""
+    """A reader whose disk fails for a while."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -98,7 +98,7 @@ def test_a_job_that_the_program_died_over_again_and_again_is_set_aside_with_its_
 
 
 def test_a_job_that_the_disk_kept_from_being_judged_is_never_given_up() -> None:
-    line = Line([claimed(make_job("L-1", joints=2))], reader=Troubled(10))
+    line = Line([claimed(make_job("L-1", joints=2))], reader=Troubled(5))
     for _ in range(5):
         with pytest.raises(OSError, match="input/output"):
             line.inspection.step()

@@ -22,7 +22,7 @@ from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from edge.judging.ports import Batch, views_of
 from tests.support.builders import make_job
-from tests.support.fakes import FakeWorker, Inline
+from tests.support.fakes import FakeWorker
 from tests.support.line import CARD, DEFECT, NORMAL
 
 SOUND, FAULTY, TORN = b"sound", b"faulty", b"torn"
@@ -53,7 +53,7 @@ class Scorer:
 
 def worker(reader: Reader, *, late: bool = False, dies_at: Collection[int] = ()) -> FakeWorker:
     decider = Decider(CARD, CARD.rule(), [Scorer()], lambda: 0.0)
-    judge = Judge(dict.fromkeys(CARD.joint_types, decider), reader, lambda: 0.0, Inline())
+    judge = Judge(dict.fromkeys(CARD.joint_types, decider), reader, lambda: 0.0)
     return FakeWorker(judge, late=late, dies_at=dies_at)
 
 
@@ -122,13 +122,15 @@ def test_what_is_looked_at_ahead_is_read_once_though_its_folder_is_moved_meanwhi
     assert len(reader.read) == 2 * len(jobs)
 
 
-def test_while_one_view_is_written_down_the_others_are_at_the_next() -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_while_one_view_is_written_down_the_others_are_at_the_next(count: int) -> None:
+    """Each has the one after that, too, so that it need not wait for whoever writes."""
     reader = Reader()
-    with boards([SOUND], [SOUND], [SOUND], [SOUND]) as jobs:
-        judges = started([worker(reader) for _ in range(2)])
-        verdicts = judges.views(jobs[0].batch(), lambda: None, [other.batch() for other in jobs[1:3]])
+    with boards(*[[SOUND]] * 6) as jobs:
+        judges = started([worker(reader) for _ in range(count)])
+        verdicts = judges.views(jobs[0].batch(), lambda: None, [other.batch() for other in jobs[1:]])
         next(verdicts)
-        assert [Path(file).parent.name for file in reader.read] == ["L-0", "L-1", "L-2"]
+        assert [Path(file).parent.name for file in reader.read] == [f"L-{i}" for i in range(2 * count + 1)]
 
 
 def test_joints_that_were_decided_before_are_not_what_was_looked_at_ahead() -> None:
@@ -155,7 +157,7 @@ def test_a_job_that_never_comes_costs_no_process() -> None:
         judges = started(workers)
         list(judges.views(first.batch(), lambda: None, [gone.batch()]))
         assert told(list(judges.views(last.batch(), lambda: None))) == last.truth()
-        assert not any(one.owed for one in workers)
+        assert not any(one.tasks for one in workers)
         assert len(judges.pids) == 2
 
 
@@ -184,15 +186,20 @@ def test_the_dead_are_replaced_though_what_comes_next_is_always_given_out_alread
 
 
 def test_one_that_cannot_be_started_anew_costs_no_job_while_another_lives() -> None:
-    with boards(*[[SOUND]] * 3) as jobs:
-        workers = [worker(Reader()) for _ in range(2)]
+    with boards(*[[SOUND]] * 8) as jobs:
+        workers = [worker(Reader(), late=True) for _ in range(3)]
         judges = started(workers)
-        workers[0].unstartable = True
-        workers[0].close()
-        for board in jobs:
-            assert told(list(judges.views(board.batch(), lambda: None))) == board.truth()
-        workers[1].close()
-        workers[1].unstartable = True
+        for one in workers[:2]:
+            one.unstartable = True
+        for number, board in enumerate(jobs):
+            following = [other.batch() for other in jobs[number + 1 :][:6]]
+            # Now and then a job comes that nobody looked at ahead, while all are at others.
+            batch = board.batch(most=1) if number % 2 else board.batch(decided={"J0.0"})
+            assert told(list(judges.views(batch, lambda: None, following))).items() <= board.truth().items()
+            for one in workers[:number][:2]:
+                one.close()
+        workers[2].close()
+        workers[2].unstartable = True
         with pytest.raises(JudgeLost, match="cannot be started"):
             list(judges.views(jobs[0].batch(), lambda: None))
 
@@ -231,8 +238,8 @@ def test_words_out_of_turn_are_not_taken() -> None:
         judges = started([one])
         verdicts = judges.views(first.batch(), lambda: None, [second.batch()])
         list(verdicts)
-        mixed = one._replies[0]
-        one._replies = [msgspec.structs.replace(mixed, verdicts=tuple(reversed(mixed.verdicts)))]  # type: ignore[union-attr,call-arg]
+        (_, replies) = one.tasks[0]
+        replies[0] = msgspec.structs.replace(replies[0], verdicts=tuple(reversed(replies[0].verdicts)))  # type: ignore[union-attr,call-arg]
         with pytest.raises(JudgeLost, match="out of turn"):
             list(judges.views(second.batch(), lambda: None))
         assert one.pid is None
@@ -249,6 +256,8 @@ def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_tur
             worker(reader, late=data.draw(st.booleans()), dies_at=data.draw(deaths))
             for _ in range(data.draw(st.integers(1, 3)))
         ]
+        for one in workers:
+            one.takes_one = data.draw(st.booleans())
         judges = started(workers)
         waiting = [*jobs]
         while waiting:
@@ -257,6 +266,8 @@ def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_tur
                 board.change(0, data.draw(word))
             board.move()
             decided = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(board.truth())))), Call.NORMAL)
+            for one in workers:
+                one.died_over.clear()
             given_up = data.draw(st.integers(0, 12))
             while len(decided) < len(board.job.joints):
                 following = [other.batch(most=1) for other in waiting[: data.draw(st.integers(0, 3))]]
@@ -273,6 +284,7 @@ def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_tur
                         if not given_up:
                             break
                 except JudgeLost:
-                    pass
+                    blamed = [name for one in workers for name in one.died_over]
+                    assert board.job.job_id in blamed, "it died over what comes later"
                 finally:
                     verdicts.close()
