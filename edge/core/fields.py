@@ -38,26 +38,39 @@ def parts(table: Any, kind: type[Struct], path: str = "", *, named_freely: bool 
     yield Part(path, table, kind, named_freely)
     if not isinstance(table, dict):
         return
-    for key, types in declared(kind).items():
+    for key, kinds in _inner(kind).items():
         if key in table:
-            yield from _within(table[key], types, f"{path}.{key}" if path else key)
+            yield from _within(table[key], kinds, f"{path}.{key}" if path else key)
 
 
-def _within(value: Any, types: Any, path: str) -> Iterator[Part]:
-    if get_origin(types) is dict and isinstance(value, dict):
-        inner = _struct_in(get_args(types)[1])
-        if inner is not None:
-            for name, table in value.items():
-                yield from parts(table, inner, f"{path}.{name or '(empty)'}", named_freely=True)
-        return
-    kind = _struct_in(types)
-    if kind is None:
-        return
-    if isinstance(value, list):
+class _Inner(NamedTuple):
+    """Structs in a field: of the values of a mapping, and of anything else. At least one of the two."""
+
+    valued: type[Struct] | None
+    other: type[Struct] | None
+
+
+def _within(value: Any, kinds: _Inner, path: str) -> Iterator[Part]:
+    if kinds.valued is not None and isinstance(value, dict):
+        for name, table in value.items():
+            yield from parts(table, kinds.valued, f"{path}.{name or '(empty)'}", named_freely=True)
+    elif kinds.other is not None and isinstance(value, list):
         for item in value:
-            yield from parts(item, kind, f"{path}[]")
-    else:
-        yield from parts(value, kind, path)
+            yield from parts(item, kinds.other, f"{path}[]")
+    elif kinds.other is not None:
+        yield from parts(value, kinds.other, path)
+
+
+@cache
+def _inner(kind: type[Struct]) -> Mapping[str, _Inner]:
+    """Key -> what lies in it, of those fields of a struct in which there are structs."""
+    found = {}
+    for key, types in declared(kind).items():
+        mapping = get_origin(types) is dict
+        inside = _Inner(_struct_in(get_args(types)[1]) if mapping else None, _struct_in(types))
+        if any(inside):
+            found[key] = inside
+    return found
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edge.core.job import View
@@ -13,7 +14,7 @@ Stamps = tuple[tuple[int, int, int], ...]
 def stamps_of(view: View, folder: Path) -> Stamps | None:
     """None where one of them is not there."""
     try:
-        found = [(folder / part.file).lstat() for part in view.slices]
+        found = [os.lstat(f"{folder}/{part.file}") for part in view.slices]
     except OSError:
         return None
     return tuple((status.st_ino, status.st_size, status.st_ctime_ns) for status in found)

@@ -54,7 +54,9 @@ def test_tries_are_counted_until_something_comes_of_one(store: Store) -> None:
 def test_a_joint_is_decided_once_and_queued_once(store: Store) -> None:
     entry = store.open_job("sha256:a", "L7", 2, NOW)
     store.record(entry, [make_verdict("J1")])
-    store.record(entry, [make_verdict("J1", call=Call.DEFECT), make_verdict("J2")])
+    store.record(
+        entry, [make_verdict("J1", call=Call.DEFECT), make_verdict("J2"), make_verdict("J2", call=Call.DEFECT)]
+    )
     assert store.decided(entry) == {"J1": ("normal", "release"), "J2": ("normal", "release")}
     assert unsent(store) == [make_verdict("J1")[1], make_verdict("J2")[1]]
 
@@ -130,7 +132,7 @@ def test_a_transaction_that_fails_leaves_no_trace(path: Path) -> None:
     entry = journal.open_job("sha256:a", "L7", 1, NOW)
     good, bad = make_verdict("J1"), make_verdict("J2")
     with pytest.raises(JournalError, match=r"journal\.db"):
-        journal.record(entry, [good, (bad[0], bad[1]._replace(topic=None))])  # type: ignore[arg-type]
+        journal.record(entry, [good, bad._replace(message=bad.message._replace(topic=None))])  # type: ignore[arg-type]
     assert (journal.decided(entry), unsent(journal)) == ({}, [])
     journal.record(entry, [good])
     assert list(journal.decided(entry)) == ["J1"]

@@ -10,12 +10,14 @@ its own; what one commits, the others see.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from edge.adapters.journal.connection import Connection
 from edge.core.errors import JobRefused
+from edge.core.payloads import VerdictPayload
 from edge.core.places import JobState
 from edge.core.wire import Message, VerdictMessage, timestamp
 from edge.inspection.ports import JobEntry
@@ -30,13 +32,16 @@ _ENTER_JOB = (
 )
 _FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
+_IN_JOB = "SELECT joint FROM verdict WHERE job = ?"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
 _GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
 _ENTER_VERDICT = (
-    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (job, joint) DO NOTHING"
+    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_TAKEN = "SELECT 1 FROM verdict WHERE event_id = ? AND job <> ?"
+_TAKEN = (
+    "SELECT verdict.joint FROM json_each(?) AS asked CROSS JOIN verdict ON verdict.event_id = asked.value "
+    "WHERE verdict.job <> ? LIMIT 1"
+)
 _QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
 _CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
 _PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
@@ -94,24 +99,23 @@ class Journal:
         """
         with self._transaction():
             self._db.execute(_FORGET_TRIES, (entry.row,))
-            for payload, message in verdicts:
-                taken = self._db.execute(_TAKEN, (payload.event_id, entry.row)).fetchone()
-                if taken is not None:
-                    raise JobRefused(
-                        f"job_id: {payload.job_id!r}: joint {payload.joint} was judged under this id before; "
-                        "give every job an id of its own"
-                    )
-                values = (
-                    payload.event_id,
-                    entry.row,
-                    payload.joint,
-                    payload.verdict.value,
-                    payload.route.value,
-                    payload.time,
-                    payload.grade or None,
-                )
-                if self._db.execute(_ENTER_VERDICT, values).rowcount == 1:
-                    self._queue(message, payload.event_id)
+            self._require_untaken(entry, verdicts)
+            known = {joint for (joint,) in self._db.execute(_IN_JOB, (entry.row,))}
+            fresh: dict[str, VerdictMessage] = {}
+            for said in verdicts:
+                if said.payload.joint not in known:
+                    fresh.setdefault(said.payload.joint, said)
+            self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said.payload) for said in fresh.values()])
+            queued = [_outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
+            self._db.executemany(_QUEUE, queued)
+
+    def _require_untaken(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
+        asked = json.dumps([said.payload.event_id for said in verdicts])
+        for (joint,) in self._db.execute(_TAKEN, (asked, entry.row)):
+            raise JobRefused(
+                f"job_id: {verdicts[0].payload.job_id!r}: joint {joint} was judged under this id before; "
+                "give every job an id of its own"
+            )
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
@@ -121,8 +125,8 @@ class Journal:
                 for message in messages:
                     self._queue(message)
 
-    def _queue(self, message: Message, event_id: str | None = None) -> None:
-        self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain), event_id))
+    def _queue(self, message: Message) -> None:
+        self._db.execute(_QUEUE, _outbox_row(message))
 
     # --- the reporting side ---
 
@@ -192,3 +196,12 @@ class Journal:
             self._db.execute("DELETE FROM note WHERE key = 'fresh'")
             for alarm in alarms:
                 self._queue(alarm)
+
+
+def _verdict_row(entry: JobEntry, said: VerdictPayload) -> tuple[str | int | None, ...]:
+    grade = said.grade or None
+    return said.event_id, entry.row, said.joint, said.verdict.value, said.route.value, said.time, grade
+
+
+def _outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:
+    return message.topic, message.payload, int(message.retain), event_id
