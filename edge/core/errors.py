@@ -8,7 +8,7 @@
     ├── GateRefused               exit 6
     ├── SliceError                one slice cannot be used; its joints go to the specialist
     ├── JudgeLost                 the process that judges hangs or died; it is started anew
-    ├── BrokerUnavailable         no session with the broker, for now
+    ├── BrokerUnavailable         no session with the broker, for now; exit 1
     └── JournalError              the journal cannot be used; exit 3
         ├── JournalBlocked        no room on the disk, or read-only; goes on by itself when that is mended
         ├── JournalLocked         another program writes to it; goes on by itself when that lets go
@@ -81,6 +81,8 @@ class JudgeLost(AxiError):
 
 class BrokerUnavailable(AxiError):
     """The broker cannot be reached, refused us, or went away."""
+
+    exit_code = 1
 
 
 class JournalError(AxiError):
