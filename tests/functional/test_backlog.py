@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from edge.adapters.journal.store import Journal
-from edge.core.wire import Message, encode
+from edge.core.wire import Message, VerdictMessage, encode
 from tests.support.builders import make_verdict
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber, find_mosquitto
@@ -43,7 +43,8 @@ def device(tmp_path: Path, bundle: Path, mosquitto: Mosquitto) -> Iterator[Daemo
         rows = []
         for i in range(start, start + BATCH):
             payload, _ = make_verdict(f"J{i:06d}")
-            rows.append((payload, Message(f"acme/line3/axi1/verdict/SN{i % BOARDS}", encode(payload))))
+            message = Message(f"acme/line3/axi1/verdict/SN{i % BOARDS}", encode(payload))
+            rows.append(VerdictMessage(payload, message))
         journal.record(entry, rows)
     journal.close()
     yield device

@@ -22,7 +22,9 @@ def find_mosquitto() -> str | None:
 class Mosquitto:
     """Starts, stops and kills a broker that keeps its port.
 
-    ``lasting``: sessions and retained messages survive in a file, which is written at every change.
+    ``lasting``: sessions and retained messages survive in a file, which is written at every change, but after the
+    PUBACK. What it acknowledged has gone out to whoever is connected by then: with a limit to what is in flight it
+    would be kept in memory only, and lost with a broker that is killed.
     """
 
     def __init__(self, folder: Path, *, extra: str = "", lasting: bool = True, config: str = "") -> None:
@@ -31,7 +33,7 @@ class Mosquitto:
         self.port = free_port()
         folder.chmod(0o777)
         self._config = folder / "mosquitto.conf"
-        keep = "persistence true\nautosave_interval 1\nautosave_on_changes true\n"
+        keep = "persistence true\nautosave_interval 1\nautosave_on_changes true\nmax_inflight_messages 0\n"
         usual = (
             f"user root\nlistener {self.port} 0.0.0.0\nallow_anonymous true\n"
             f"{f'{keep}persistence_location {folder}/' if lasting else ''}\nmax_queued_messages 0\n{extra}"
