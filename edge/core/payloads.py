@@ -105,7 +105,8 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
 
     ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
     there was one. ``score_ms``: what the model alone takes for a joint of late, median. ``backlog``: jobs waiting;
-    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type.
+    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type. ``reviews``: how many the
+    journal holds, of known joints and set aside.
     """
 
     schema: Literal["axi-metrics/1"] = "axi-metrics/1"
@@ -123,6 +124,12 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     memory_mb: int
     temperature_c: float | None
     quality: dict[str, QualityTrend] = {}
+    reviews: ReviewTotals
+
+
+class ReviewTotals(Struct, frozen=True, kw_only=True):
+    counted: int
+    set_aside: int
 
 
 class QualityTrend(Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from msgspec import Struct
 from edge.core.card import ModelCard
 from edge.core.job import Job
 from edge.core.payloads import PAYLOADS
+from edge.core.review import ReviewPayload
 
-CONTRACTS: tuple[type[Struct], ...] = (Job, ModelCard, *PAYLOADS)
+CONTRACTS: tuple[type[Struct], ...] = (Job, ModelCard, *PAYLOADS, ReviewPayload)
 
 
 def schema_name(contract: type[Struct]) -> str:

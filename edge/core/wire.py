@@ -100,10 +100,11 @@ def topic_level(serial: str) -> str:
 
 
 class VerdictMessage(NamedTuple):
-    """A verdict as the broker gets it, and what it says."""
+    """A verdict as the broker gets it, what it says, and what else the journal keeps of the joint."""
 
     payload: VerdictPayload
     message: Message
+    joint_type: str = ""
 
 
 class BoardOutcome(NamedTuple):
@@ -177,7 +178,7 @@ class Encoder(NamedTuple):
             grade=UNSET if decision.grade is None else decision.grade,
             defect_class=UNSET if decision.defect_class is None else decision.defect_class,
         )
-        return VerdictMessage(payload, Message(self.topics.verdict(board.serial), encode(payload)))
+        return VerdictMessage(payload, Message(self.topics.verdict(board.serial), encode(payload)), joint.type)
 
     def board(self, job: BoardOutcome, now: datetime) -> Message:
         """The summary of a job."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.adapters.journal.connection import set_aside
 from edge.adapters.journal.store import Journal
+from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.core.errors import JournalDamaged
 from edge.core.wire import Encoder
@@ -15,12 +16,13 @@ from edge.core.wire import Encoder
 log = logging.getLogger(__name__)
 
 
-def open_journal(path: Path, spool: FolderSpool, encoder: Encoder, now: datetime) -> Journal:
+def open_journal(path: Path, spool: FolderSpool, reviews: SpoolReviews, encoder: Encoder, now: datetime) -> Journal:
     """The journal, read through for damage.
 
     A damaged one is set aside under another name. Where a journal had to be made anew although the spool holds
     finished jobs, nobody knows any more which of their verdicts reached the broker: they are handed back and inspected
-    again, under the same event_ids, and an alarm says so. A crash in between is made good at the next start.
+    again, under the same event_ids, and an alarm says so; reviews are entered again. A crash in between is made good at
+    the next start.
     """
     lost = ""
     try:
@@ -32,6 +34,7 @@ def open_journal(path: Path, spool: FolderSpool, encoder: Encoder, now: datetime
         journal = Journal(path)
     if journal.fresh:
         again = spool.hand_back()
+        reviews.hand_back()
         if again and not lost:
             lost = f"{path} was missing"
         text = f"{lost}; rebuilt from the spool: {again} finished jobs are inspected again"

@@ -14,9 +14,11 @@ from typing import NamedTuple
 from edge import __version__
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost, utc_now
+from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
+from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
 from edge.core.job import printable
@@ -27,6 +29,7 @@ from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving
 from edge.daemon.signals import Signals
 from edge.daemon.waits import Waits
+from edge.feedback.intake import Intake
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
@@ -101,20 +104,21 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, ready.model, ready.routes)
     shared = _shared(path, settings, judge, encoder)
     journal = Path(settings.journal.path)
-    ledger = open_journal(journal, shared.spool, encoder, utc_now())
-    outbox, keeper = Journal(journal), Journal(journal)
+    dropped = SpoolReviews(Path(settings.spool.path))
+    ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
+    outbox, keeper, reviews = Journal(journal), Journal(journal), JournalReviews(journal)
     arrivals = Arrivals(shared.spool.incoming)
-    health = _health(shared, keeper)
+    health = _health(shared, keeper, reviews)
     loops = (
         _inspection(shared, ledger, arrivals).run,
         _reporting(shared, outbox, broker, health).run,
-        _upkeep(shared, keeper, health).run,
+        _upkeep(shared, keeper, Intake(dropped, reviews, utc_now, shared.alarms.event), health).run,
     )
 
     def close() -> None:
         shared.reloader.close()
         arrivals.close()
-        for connection in (ledger, outbox, keeper):
+        for connection in (ledger, outbox, keeper, reviews):
             connection.close()
 
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
@@ -219,11 +223,12 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
     )
 
 
-def _health(shared: _Shared, keeper: Journal) -> Health:
+def _health(shared: _Shared, keeper: Journal, reviews: JournalReviews) -> Health:
     settings = shared.settings
     sources = Sources(
         spool=shared.spool,
         journal=keeper,
+        reviews=reviews.totals,
         host=LinuxHost(),
         tally=shared.tally,
         disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
@@ -243,11 +248,12 @@ def _health(shared: _Shared, keeper: Journal) -> Health:
     )
 
 
-def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
+def _upkeep(shared: _Shared, keeper: Journal, intake: Intake, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
     retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb))
     duties = (
         Duty("reload", shared.reloader.step),
+        Duty("reviews", intake.step),
         Duty("metrics", health.step),
         Duty("retention", retention.step, _RETENTION_EVERY_S),
     )

@@ -7,7 +7,7 @@ Element and attribute names of the XML follow public programs that read such exp
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
 from xml.parsers import expat
@@ -33,22 +33,20 @@ class _FormatError(ValueError):
 
 def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaults: JobDefaults) -> Reading:
     """A result XML with its side file of ROIs; ``files``: the names in the folder."""
-    export, problem = _export_of(xml)
+    export, problem = export_of(xml)
     joints = Joints(defaults)
     joints.problems += [problem] if problem else list(export.wrong())
     places = _places(rois, joints) if export.indictments else {}
-    known: dict[tuple[int, str, str], dict[str, Any]] = {}
-    for indictment in export.indictments:
-        _add(indictment, joints, known, places)
+    for indictment, joint, new in named(export, joints):
+        if new:
+            _place(indictment, joint, joints, places)
     unread = problem or export.unread(len(joints.by_id))
     if unread:
         joints.problems.append(unread)
-    board = export.boards[0] if len({board.get("serialnumber") for board in export.boards}) == 1 else {}
-    serial, created = board.get("serialnumber", ""), export.root.get("testtime", "")
     told = document(
-        f"{serial}_{created}" if serial and created else "",
-        created,
-        {"serial": serial, "type": board.get("boardtype", "")},
+        export.job_id,
+        export.created,
+        {"serial": export.serial, "type": export.board.get("boardtype", "")},
         joints,
         files,
         defaults,
@@ -57,28 +55,36 @@ def read_result_xml(xml: bytes, rois: bytes | None, files: Sequence[str], defaul
     return Reading(told, first_of(joints.problems), unread)
 
 
-class _Indictment:
-    """What an ``IndictmentXML`` says of one component's pin. ``board``: the number of the board it stands in."""
+class Indictment:
+    """What an ``IndictmentXML`` says of one component's pin. ``board``: the number of the board it stands in;
+    ``repair``: the attributes of its last ``RepairActionXML``.
+    """
 
     def __init__(self, board: int, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
         self.board = board
+        self.repair: Mapping[str, str] = {}
         self.refdes, self.pin = component.get("designator", ""), component.get("pin", "")
         self.kind, self.call = indicted.get("jointtype", ""), indicted.get("indictmenttype", "")
 
 
-def _add(
-    said: _Indictment,
-    joints: Joints,
-    known: dict[tuple[int, str, str], dict[str, Any]],
-    places: Mapping[tuple[str, str], Mapping[str, str]],
+def named(export: Export, joints: Joints) -> Iterator[tuple[Indictment, dict[str, Any], bool]]:
+    """Every indictment, the joint that it is about, and whether that was not named before."""
+    known: dict[tuple[int, str, str], dict[str, Any]] = {}
+    for said in export.indictments:
+        key = said.board, said.refdes, said.pin
+        if said.refdes and said.pin and key in known:  # without pins a component's joints cannot be told apart
+            joints.also(known[key], said.kind, said.call, "IndictmentXML")
+            yield said, known[key], False
+            continue
+        joint = joints.add(said.refdes, said.pin, said.kind, said.call, name=f"indictment {len(joints.by_id) + 1}")
+        known[key if said.refdes else (said.board, joint["id"], "")] = joint
+        yield said, joint, True
+
+
+def _place(
+    said: Indictment, joint: dict[str, Any], joints: Joints, places: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> None:
-    key = said.board, said.refdes, said.pin
-    if said.refdes and said.pin and key in known:  # without pins a component's joints cannot be told from each other
-        joints.also(known[key], said.kind, said.call, "IndictmentXML")
-        return
-    joint = joints.add(said.refdes, said.pin, said.kind, said.call, name=f"indictment {len(joints.by_id) + 1}")
-    known[key if said.refdes else (said.board, joint["id"], "")] = joint
-    place = places.get(key[1:])
+    place = places.get((said.refdes, said.pin))
     if not said.refdes:
         joints.problems.append("ComponentXML designator: missing; export what the joint belongs to")
     elif place is None:
@@ -107,19 +113,19 @@ def _places(rois: bytes | None, joints: Joints) -> dict[tuple[str, str], Mapping
     return places
 
 
-def _export_of(xml: bytes) -> tuple[_Export, str]:
+def export_of(xml: bytes) -> tuple[Export, str]:
     """What the XML says, and why it cannot be judged by: one that is broken is read loosely, to name its joints."""
-    export = _Export()
+    export = Export()
     try:
         export.read(xml)
     except _FormatError as error:
-        loose = _Export(loosely=True)
+        loose = Export(loosely=True)
         loose.read_loosely(xml)
         return loose, str(error)
     return export, ""
 
 
-class _Export:
+class Export:
     """What a result XML says, gathered as it is read. Names of elements are compared without regard to case."""
 
     def __init__(self, *, loosely: bool = False) -> None:
@@ -127,12 +133,13 @@ class _Export:
         self.root: dict[str, str] = {}
         self.boards: list[dict[str, str]] = []
         self.station: dict[str, str] = {}
-        self.indictments: list[_Indictment] = []
+        self.indictments: list[Indictment] = []
         self._counts: dict[str, dict[str, int | None]] = {_ROOT: {}, _BOARD: {}}
         self._open: list[str] = []
         self._indicted: dict[str, str] = {}
         self._defects = 0
         self._named = True
+        self._first, self._repair = 0, dict[str, str]()
         self._nameless = self._stray = 0
         self._whole = False
 
@@ -165,6 +172,24 @@ class _Export:
                 self._start(name, attributes)
                 if tag["attributes"].endswith("/"):
                     self._end(name)
+
+    @property
+    def board(self) -> Mapping[str, str]:
+        """Nothing where it tells of several."""
+        return self.boards[0] if len({board.get("serialnumber") for board in self.boards}) == 1 else {}
+
+    @property
+    def serial(self) -> str:
+        return self.board.get("serialnumber", "")
+
+    @property
+    def created(self) -> str:
+        return self.root.get("testtime", "")
+
+    @property
+    def job_id(self) -> str:
+        """What its job is called here; empty where it does not say."""
+        return f"{self.serial}_{self.created}" if self.serial and self.created else ""
 
     def wrong(self) -> list[str]:
         """What keeps a well-formed XML from being judged by."""
@@ -218,19 +243,31 @@ class _Export:
                 self.boards.append(attributes)
             case "stationxml":
                 self.station = attributes
+            case "repairactionxml":
+                self._repair = attributes
             case "indictmentxml":
-                self._indicted, self._named = attributes, False
-                self._defects += 1
-            case "componentxml" if self._within(_INDICTMENT):
-                self._named = True
-                self.indictments.append(_Indictment(len(self.boards), attributes, self._indicted))
+                self._begin_indictment(attributes)
             case "componentxml":
-                self._stray += 1
+                self._add_component(attributes)
+
+    def _begin_indictment(self, attributes: dict[str, str]) -> None:
+        self._indicted, self._named = attributes, False
+        self._first, self._repair = len(self.indictments), {}
+        self._defects += 1
+
+    def _add_component(self, attributes: dict[str, str]) -> None:
+        if self._within(_INDICTMENT):
+            self._named = True
+            self.indictments.append(Indictment(len(self.boards), attributes, self._indicted))
+        else:
+            self._stray += 1
 
     def _end(self, _: str) -> None:
         element = self._open.pop().rpartition(":")[2].casefold()
-        if element == _INDICTMENT and not self._named:
-            self._nameless += 1
+        if element == _INDICTMENT:
+            self._nameless += not self._named
+            for one in self.indictments[self._first :]:
+                one.repair = self._repair
         if element == _ROOT:
             self._whole = True
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic, Now
-from edge.core.payloads import MetricsPayload, QualityTrend
+from edge.core.payloads import MetricsPayload, QualityTrend, ReviewTotals
 from edge.core.wire import Encoder, Message, timestamp
 from edge.inspection.tally import Interval, Tally
 from edge.upkeep.alarms import Alarms
@@ -42,6 +42,7 @@ class Sources(NamedTuple):
 
     spool: Waiting
     journal: Settled
+    reviews: Callable[[], ReviewTotals]
     host: Host
     tally: Tally
     disks: Mapping[str, Path]
@@ -102,6 +103,7 @@ class Health:
             memory_mb=self._sources.host.memory(self._sources.pids()) // MB,
             temperature_c=self._sources.host.temperature_c(),
             quality=interval.quality,
+            reviews=self._sources.reviews(),
         )
         self._publish(self._encoder.metrics(self.last))
 

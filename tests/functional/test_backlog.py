@@ -42,7 +42,7 @@ def device(tmp_path: Path, bundle: Path, mosquitto: Mosquitto) -> Iterator[Daemo
     for start in range(0, VERDICTS, BATCH):
         rows = []
         for i in range(start, start + BATCH):
-            payload, _ = make_verdict(f"J{i:06d}")
+            payload = make_verdict(f"J{i:06d}").payload
             message = Message(f"acme/line3/axi1/verdict/SN{i % BOARDS}", encode(payload))
             rows.append(VerdictMessage(payload, message))
         journal.record(entry, rows)

@@ -10,6 +10,7 @@ import pytest
 
 from edge.adapters.journal.store import Journal
 from edge.adapters.journal.view import held
+from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool, survey
 from edge.core.payloads import ModelRef
 from edge.core.wire import Encoder, Topics
@@ -37,7 +38,7 @@ def place(tmp_path: Path) -> Path:
 def inspect_all(place: Path) -> list[str]:
     """One life of the inspection side; the topics that wait in the outbox after it."""
     spool = FolderSpool(place / "spool")
-    journal = open_journal(place / "journal.db", spool, ENCODER, NOW)
+    journal = open_journal(place / "journal.db", spool, SpoolReviews(place / "spool"), ENCODER, NOW)
     Line([], spool=spool, ledger=journal).run()
     topics = [row.message.topic for row in journal.pending(1_000)]
     journal.close()

@@ -86,7 +86,7 @@ class FakeLedger:
     def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
         self._tries[entry.row] = 0
         known = self._verdicts.setdefault(entry.row, {})
-        for payload, message in verdicts:
+        for payload, message, _ in verdicts:
             if payload.joint not in known:
                 known[payload.joint] = (payload.verdict.value, payload.route.value)
                 if payload.grade:

@@ -1,8 +1,37 @@
 """The journal's tables, and how older ones are taken over."""
 
-VERSION = 4
+VERSION = 5
 
-SCHEMA = """
+_REVIEWS = """
+CREATE TABLE review (
+    review_id TEXT PRIMARY KEY,
+    said_event TEXT NOT NULL,
+    event_id TEXT,
+    problem TEXT,
+    decision TEXT NOT NULL CHECK (decision IN ('defect', 'false_call', 'unsure')),
+    reviewer TEXT NOT NULL,
+    time TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    serial TEXT NOT NULL,
+    joint TEXT NOT NULL,
+    defect_class TEXT,
+    station TEXT NOT NULL,
+    seconds REAL,
+    blind INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    received TEXT NOT NULL,
+    board_type TEXT,
+    joint_type TEXT,
+    digest TEXT,
+    p_defect REAL,
+    reason TEXT,
+    CHECK ((event_id IS NULL) = (problem IS NOT NULL))
+) STRICT;
+CREATE INDEX review_by_event ON review (event_id)
+"""
+"""Kept when the verdicts are forgotten, and so with what the joint was. Without an event it is set aside."""
+SCHEMA = (
+    """
 CREATE TABLE job (
     row INTEGER PRIMARY KEY,
     content TEXT NOT NULL UNIQUE,
@@ -11,9 +40,12 @@ CREATE TABLE job (
     expected INTEGER NOT NULL,
     opened TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 1,
-    closed TEXT
+    closed TEXT,
+    serial TEXT,
+    board_type TEXT
 ) STRICT;
 CREATE INDEX job_by_id ON job (job_id);
+CREATE INDEX job_by_serial ON job (serial);
 CREATE TABLE verdict (
     event_id TEXT PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES job (row),
@@ -23,6 +55,10 @@ CREATE TABLE verdict (
     decided TEXT NOT NULL,
     acknowledged TEXT,
     grade TEXT,
+    joint_type TEXT,
+    digest TEXT,
+    p_defect REAL,
+    reason TEXT,
     UNIQUE (job, joint)
 ) STRICT;
 CREATE TABLE outbox (
@@ -35,8 +71,10 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_order ON outbox (refusals, seq);
 CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-INSERT INTO note VALUES ('fresh', 'yes')
+INSERT INTO note VALUES ('fresh', 'yes');
 """
+    + _REVIEWS
+)
 MIGRATIONS = {
     1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
     2: """
@@ -53,5 +91,15 @@ CREATE INDEX outbox_order ON outbox (refusals, seq);
 CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT
 """,
     3: "ALTER TABLE verdict ADD COLUMN grade TEXT",
+    4: """
+ALTER TABLE job ADD COLUMN serial TEXT;
+ALTER TABLE job ADD COLUMN board_type TEXT;
+CREATE INDEX job_by_serial ON job (serial);
+ALTER TABLE verdict ADD COLUMN joint_type TEXT;
+ALTER TABLE verdict ADD COLUMN digest TEXT;
+ALTER TABLE verdict ADD COLUMN p_defect REAL;
+ALTER TABLE verdict ADD COLUMN reason TEXT;
+"""
+    + _REVIEWS,
 }
 """From this version to the next."""

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from edge.adapters.journal.connection import Connection
 from edge.core.errors import JobRefused
-from edge.core.payloads import VerdictPayload
 from edge.core.places import JobState
 from edge.core.wire import Message, VerdictMessage, timestamp
 from edge.inspection.ports import JobEntry
@@ -30,13 +29,15 @@ _ENTER_JOB = (
     "INSERT INTO job (content, job_id, expected, opened) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (content) DO UPDATE SET tries = tries + 1 RETURNING row, state, tries"
 )
+_NAME_BOARD = "UPDATE job SET serial = ?, board_type = ? WHERE row = ? AND serial IS NULL"
 _FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
 _IN_JOB = "SELECT joint FROM verdict WHERE job = ?"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
 _GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
 _ENTER_VERDICT = (
-    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade, joint_type, digest, p_defect, reason) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _TAKEN = (
     "SELECT verdict.joint FROM json_each(?) AS asked CROSS JOIN verdict ON verdict.event_id = asked.value "
@@ -100,12 +101,14 @@ class Journal:
         with self._transaction():
             self._db.execute(_FORGET_TRIES, (entry.row,))
             self._require_untaken(entry, verdicts)
+            for board in {said.payload.board for said in verdicts}:
+                self._db.execute(_NAME_BOARD, (board.serial, board.type, entry.row))
             known = {joint for (joint,) in self._db.execute(_IN_JOB, (entry.row,))}
             fresh: dict[str, VerdictMessage] = {}
             for said in verdicts:
                 if said.payload.joint not in known:
                     fresh.setdefault(said.payload.joint, said)
-            self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said.payload) for said in fresh.values()])
+            self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said) for said in fresh.values()])
             queued = [_outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
             self._db.executemany(_QUEUE, queued)
 
@@ -198,9 +201,11 @@ class Journal:
                 self._queue(alarm)
 
 
-def _verdict_row(entry: JobEntry, said: VerdictPayload) -> tuple[str | int | None, ...]:
-    grade = said.grade or None
-    return said.event_id, entry.row, said.joint, said.verdict.value, said.route.value, said.time, grade
+def _verdict_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int | float | None, ...]:
+    said = message.payload
+    decided = said.event_id, entry.row, said.joint, said.verdict.value, said.route.value, said.time, said.grade or None
+    digest = said.model.digest if said.model is not None else None
+    return *decided, message.joint_type, digest, said.p_defect, said.reason and said.reason.value
 
 
 def _outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:

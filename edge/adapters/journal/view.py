@@ -8,11 +8,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from edge.adapters.journal.connection import BUSY_TIMEOUT_S, failed
 from edge.adapters.journal.store import FORGOTTEN
 from edge.core.errors import JournalError
 from edge.core.places import JobState
+from edge.feedback.ports import ReviewHeld
 from edge.upkeep.ports import JobHeld, VerdictHeld
+
+_WITH_REVIEWS = 5
+"""The first version of the journal that keeps reviews."""
 
 
 def held(path: Path) -> dict[str, JobHeld]:
@@ -49,6 +55,18 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield db
     except sqlite3.DatabaseError as error:
         raise failed(path, error) from error
+
+
+def reviews(path: Path, *, aside: bool = False) -> list[ReviewHeld]:
+    """Every review, as they came; with ``aside`` those that belong to no joint here. Raises JournalError."""
+    columns = ", ".join(ReviewHeld.__struct_fields__)
+    asked = f"SELECT {columns} FROM review {'WHERE event_id IS NULL ' if aside else ''}ORDER BY rowid"  # noqa: S608
+    with _reading(path) as db:
+        if db.execute("PRAGMA user_version").fetchone()[0] < _WITH_REVIEWS:
+            return []  # of a daemon that was not started since the update
+        rows = db.execute(asked).fetchall()
+    names = ReviewHeld.__struct_fields__
+    return [msgspec.convert(dict(zip(names, row, strict=True)), ReviewHeld, strict=False) for row in rows]
 
 
 class Totals(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.core.job import NamedJoint
-from edge.core.payloads import ModelRef
+from edge.core.payloads import ModelRef, ReviewTotals
 from edge.core.verdict import Call, Decision, Reason, Verdict, unjudged
 from edge.core.wire import Encoder, Message, Topics
 from edge.inspection.tally import Tally
@@ -124,6 +124,7 @@ class World:
         sources = Sources(
             spool=self.store,
             journal=self.store,
+            reviews=lambda: ReviewTotals(counted=7, set_aside=1),
             host=self.host,
             tally=self.tally,
             disks={"spool": Path("/spool")},

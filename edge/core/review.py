@@ -1,0 +1,117 @@
+"""What a joint really was: contract ``axi-review/1``, and a review as it came, in whichever words."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.core.fields import place_of
+from edge.core.job import Name, Text
+
+NAMESPACE = uuid.UUID("2c6f4c1e-8f0b-5d8a-9b5e-0a4b7f6c2d11")
+"""Namespace of the ids of reviews that came without one; changing it would count them twice after an update."""
+Uuid = Annotated[str, Meta(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+
+
+class Said(StrEnum):
+    """What a reviewer says of a joint."""
+
+    DEFECT = "defect"
+    FALSE_CALL = "false_call"
+    UNSURE = "unsure"
+
+
+_GRAVITY = {Said.FALSE_CALL: 0, Said.UNSURE: 1, Said.DEFECT: 2}
+
+
+def gravest(said: Iterable[Said]) -> Said:
+    """What counts where reviewers do not agree. There must be one."""
+    return max(said, key=_GRAVITY.__getitem__)
+
+
+class ReviewedBoard(Struct, frozen=True, kw_only=True):
+    serial: Text = ""
+    type: Text = ""
+
+
+class ReviewPayload(Struct, frozen=True, kw_only=True):
+    """One review. ``seconds``: how long the reviewer looked; ``blind``: without knowing what the network says."""
+
+    schema: Literal["axi-review/1"] = "axi-review/1"
+    review_id: Uuid
+    time: Name
+    event_id: Uuid
+    job_id: Text = ""
+    board: ReviewedBoard = ReviewedBoard()
+    joint: Text = ""
+    decision: Said
+    defect_class: Text | None = None
+    reviewer: Name
+    station: Text = ""
+    seconds: Annotated[float, Meta(ge=0)] | None = None
+    blind: bool = False
+
+
+class Review(NamedTuple):
+    """A review of the joint that ``event_id`` names; where that is empty, of ``joint`` of the job, or of the board."""
+
+    review_id: str
+    time: str
+    decision: Said
+    reviewer: str
+    event_id: str = ""
+    job_id: str = ""
+    serial: str = ""
+    joint: str = ""
+    defect_class: str | None = None
+    station: str = ""
+    seconds: float | None = None
+    blind: bool = False
+
+
+class ReviewError(ValueError):
+    """What is wrong with a review, and how to mend it."""
+
+
+def read_payload(raw: bytes) -> Review:
+    """The review in a JSON document of contract ``axi-review/1``. Raises ReviewError."""
+    try:
+        said = msgspec.json.decode(raw, type=ReviewPayload)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        what, where = place_of(str(error))
+        raise ReviewError(f"{where or 'the review'}: {what}; see contract axi-review/1") from error
+    return Review(
+        review_id=said.review_id.lower(),
+        time=said.time,
+        decision=said.decision,
+        reviewer=said.reviewer,
+        event_id=said.event_id.lower(),
+        job_id=said.job_id,
+        serial=said.board.serial,
+        joint=said.joint,
+        defect_class=said.defect_class,
+        station=said.station,
+        seconds=said.seconds,
+        blind=said.blind,
+    )
+
+
+def with_own_id(review: Review) -> Review:
+    """One that came without an id gets one by what it says, so that it counts once however often it is sent."""
+    if review.review_id:
+        return review
+    fields = (
+        review.event_id,
+        review.job_id,
+        review.serial,
+        review.joint,
+        review.decision,
+        review.reviewer,
+        review.time,
+    )
+    return review._replace(review_id=str(uuid.uuid5(NAMESPACE, msgspec.json.encode(fields).decode())))

@@ -1,0 +1,1 @@
+"""What comes back from the specialists: reviews, and where they are kept."""

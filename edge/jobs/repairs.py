@@ -1,0 +1,49 @@
+"""What a result XML says of repairs: of every joint that the machine indicted, what became of it, and who said so.
+
+Names of elements and attributes follow public programs that read such exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from edge.jobs.result_xml import export_of, named
+from edge.jobs.vendors import JobDefaults, Joints
+
+
+class Repair(NamedTuple):
+    """``status``: as it is written, "Repaired" or "False Call"; empty where nobody has looked at it."""
+
+    joint: str
+    status: str
+    operator: str
+    time: str
+
+
+class Repairs(NamedTuple):
+    """``job_id``: what the job is called that the same machine handed over as a result XML."""
+
+    job_id: str
+    serial: str
+    created: str
+    station: str
+    repairs: Sequence[Repair]
+    problems: Sequence[str]
+
+
+def read_repairs(xml: bytes) -> Repairs:
+    """One for each indictment: a joint may have several."""
+    export, problem = export_of(xml)
+    problems = [problem] if problem else export.wrong()
+    joints = Joints(JobDefaults())
+    repairs = [_repair(joint["id"], indictment.repair) for indictment, joint, _ in named(export, joints)]
+    unread = problem or export.unread(len(joints.by_id))
+    if unread and unread not in problems:
+        problems.append(unread)
+    station = export.station.get("testername", "")
+    return Repairs(export.job_id, export.serial, export.created, station, repairs, problems)
+
+
+def _repair(joint: str, said: Mapping[str, str]) -> Repair:
+    return Repair(joint, said.get("repairstatus", ""), said.get("repairoperator", ""), said.get("repairtime", ""))

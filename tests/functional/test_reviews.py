@@ -1,0 +1,137 @@
+"""Reviews handed to a real daemon: each counts once, whatever dies meanwhile, and makes a lot to learn from."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from convert.lots.reading import load_lot
+from convert.lots.truth import read_truth
+from edge.core.preprocess import PreprocessSpec
+from tests.support.daemon import DaemonProcess
+from tests.support.lines import boards, jobs_of, wait_until
+from tests.support.mosquitto import Mosquitto, Subscriber
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def busy(device: DaemonProcess, lots: Path, mosquitto: Mosquitto) -> DaemonProcess:
+    """A device, running, that has judged a lot; it looks for reviews often."""
+    device.config.write_text(f"{device.config.read_text()}\n[health]\ninterval_s = 0.1\n")
+    subscriber = Subscriber(mosquitto.port)
+    device.start()
+    for job in jobs_of(lots / "evaluate"):
+        device.submit(job)
+    subscriber.wait_for(boards(4))
+    subscriber.close()
+    return device
+
+
+def counted(device: DaemonProcess) -> int:
+    with closing(sqlite3.connect(f"file:{device.work}/journal.db?mode=ro", uri=True)) as db:
+        return int(db.execute("SELECT count(event_id) FROM review").fetchone()[0])
+
+
+def known(device: DaemonProcess) -> bool:
+    """Is the journal made yet?"""
+    with closing(sqlite3.connect(f"file:{device.work}/journal.db?mode=ro", uri=True)) as db:
+        return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'review'").fetchone())
+
+
+def table(path: Path, lot: Path, *, reviewer: str = "r1") -> Path:
+    """What a reviewer who is never wrong says of the lot."""
+    said = {0: "false_call,", 1: "defect,"}
+    rows = [
+        f"{job_id},{joint},{said[row.label]}{row.truth if row.label else ''},{reviewer},now"
+        for (job_id, joint), row in read_truth(lot).items()
+    ]
+    path.write_text("\n".join(["job_id,joint,decision,defect_class,reviewer,time", *rows, ""]))
+    return path
+
+
+def test_reviews_come_in_are_listed_and_become_a_lot_to_learn_from(
+    busy: DaemonProcess, lots: Path, tmp_path: Path
+) -> None:
+    truth = read_truth(lots / "evaluate")
+    file = table(tmp_path / "march.csv", lots / "evaluate")
+    done = busy.command("review", "import", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{len(truth)} reviews handed over" in done.stdout
+    wait_until(lambda: counted(busy) == len(truth))
+    listed = [json.loads(line) for line in busy.command("review", "list", "--json").stdout.splitlines()]
+    assert {(one["job_id"], one["joint"]): one["decision"] == "defect" for one in listed} == {
+        key: bool(row.label) for key, row in truth.items()
+    }
+    assert all(one["p_defect"] is not None and one["board_type"] for one in listed)
+    wait_until((busy.spool / "reviews" / "done" / "march.csv").exists)
+    made = busy.command("review", "export", str(tmp_path / "lot"))
+    assert (made.returncode, made.stderr) == (0, "")
+    lot = load_lot(tmp_path / "lot", PreprocessSpec())
+    assert {(row.job_id, row.joint): (row.label, row.truth) for row in lot.rows} == {
+        key: (row.label, row.truth) for key, row in truth.items()
+    }
+    again = busy.command("review", "export", str(tmp_path / "lot"))
+    assert again.returncode == 2
+    assert "new or empty" in again.stderr
+
+
+def test_no_review_is_lost_or_counted_twice_though_the_daemon_is_killed_again_and_again(
+    busy: DaemonProcess, lots: Path, tmp_path: Path
+) -> None:
+    truth, chance = read_truth(lots / "evaluate"), random.Random(3)
+    busy.kill()
+    for number in range(8):
+        file = table(tmp_path / "a.csv", lots / "evaluate", reviewer=f"r{number}")
+        assert busy.command("review", "import", str(file)).returncode == 0
+    for _ in range(4):
+        busy.start()
+        least = counted(busy) + chance.randrange(1, 40)
+        wait_until(lambda least=least: counted(busy) >= min(least, 8 * len(truth)))
+        busy.kill()
+    busy.start()
+    wait_until(lambda: len(list((busy.spool / "reviews" / "done").iterdir())) == 8)
+    assert counted(busy) == 8 * len(truth)
+    assert busy.command("review", "list", "--aside").stdout == "no review was set aside\n"
+
+
+def test_reviews_count_again_when_the_journal_that_held_them_is_lost(
+    busy: DaemonProcess, lots: Path, tmp_path: Path
+) -> None:
+    truth = read_truth(lots / "evaluate")
+    busy.command("review", "import", str(table(tmp_path / "a.csv", lots / "evaluate")))
+    wait_until(lambda: counted(busy) == len(truth))
+    wait_until((busy.spool / "reviews" / "done" / "a.csv").exists)
+    busy.kill()
+    for part in busy.work.glob("journal.db*"):
+        part.unlink()
+    busy.start()
+    wait_until(lambda: (busy.work / "journal.db").exists() and known(busy) and counted(busy) == len(truth))
+
+
+def test_what_is_wrong_is_said_to_whoever_hands_it_over_and_by_an_alarm(
+    busy: DaemonProcess, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    subscriber = Subscriber(mosquitto.port)
+    file = tmp_path / "a.csv"
+    file.write_text("job_id,joint,decision,reviewer,time\nL-unknown,J1,defect,r1,now\nL-unknown,J2,scrap,r1,now\n")
+    done = busy.command("review", "import", str(file))
+    assert done.returncode == 1
+    assert "line 3: decision: 'scrap'" in done.stderr
+    subscriber.wait_for(
+        lambda s: {"reviews_rejected", "reviews_set_aside"} <= {one["code"] for one in s.payloads("/alarm")}
+    )
+    (text,) = busy.command("review", "list", "--aside").stdout.splitlines()
+    assert "job 'L-unknown' has no joint 'J1' here" in text
+    subscriber.wait_for(
+        lambda s: any(one["reviews"] == {"counted": 0, "set_aside": 1} for one in s.payloads("/metrics"))
+    )
+    subscriber.close()
+    missing = busy.command("review", "import", str(tmp_path / "none.csv"))
+    assert missing.returncode == 2
+    assert "No such file" in missing.stderr

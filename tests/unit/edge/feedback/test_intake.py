@@ -1,0 +1,155 @@
+"""From the folder to the book: whatever waits is entered, filed, and told of where somebody should look."""
+
+from __future__ import annotations
+
+import errno
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge.core.review import Review, Said
+from edge.feedback.export import Truth, truth_of
+from edge.feedback.intake import ASIDE, REJECTED, Intake
+from edge.feedback.ports import Entered, ReviewHeld
+
+NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
+TABLE = b"job_id,joint,decision,reviewer,time\nL7,J1,defect,r1,2026-11-26\nL7,J2,false_call,r1,2026-11-26\n"
+
+
+class Folder:
+    def __init__(self, **files: bytes) -> None:
+        self.files = {Path(f"{name}.csv"): content for name, content in files.items()}
+        self.done: list[str] = []
+        self.rejected: dict[str, Sequence[str]] = {}
+        self.stuck = 0
+
+    def waiting(self) -> list[Path]:
+        return [*self.files]
+
+    def read(self, path: Path) -> bytes:
+        if not self.files[path]:
+            raise OSError(errno.EFBIG, "larger than 64 bytes")
+        return self.files[path]
+
+    def finish(self, path: Path) -> None:
+        if self.stuck:
+            self.stuck -= 1
+            raise OSError("input/output error")
+        del self.files[path]
+        self.done.append(path.name)
+
+    def reject(self, path: Path, problems: Sequence[str]) -> None:
+        del self.files[path]
+        self.rejected[path.name] = problems
+
+
+class Book:
+    """Knows joint J1 alone."""
+
+    def __init__(self) -> None:
+        self.reviews: dict[str, Review] = {}
+        self.reconsidered: list[datetime | None] = []
+
+    def enter(self, reviews: Sequence[Review], source: str, now: datetime) -> Entered:
+        new = [review for review in reviews if review.review_id not in self.reviews]
+        self.reviews |= {review.review_id: review for review in new}
+        aside = tuple((review, "no such joint") for review in new if review.joint != "J1")
+        return Entered(len(new), len(reviews) - len(new), aside)
+
+    def reconsider(self, since: datetime | None) -> int:
+        self.reconsidered.append(since)
+        return 0
+
+
+class Line:
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.book = folder, Book()
+        self.events: list[tuple[str, str]] = []
+        self.intake = Intake(folder, self.book, lambda: NOW, lambda code, text: self.events.append((code, text)))
+
+
+def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -> None:
+    line = Line(Folder(a=TABLE))
+    line.intake.step()
+    assert len(line.book.reviews) == 2
+    assert line.folder.done == ["a.csv"]
+    ((code, text),) = line.events
+    assert code == ASIDE
+    assert "1 of 2 reviews" in text
+
+
+def test_a_file_that_could_not_be_filed_is_entered_again_and_counts_once() -> None:
+    line = Line(Folder(a=TABLE))
+    line.folder.stuck = 1
+    with pytest.raises(OSError, match="input/output"):
+        line.intake.step()
+    line.intake.step()
+    assert len(line.book.reviews) == 2
+    assert line.folder.done == ["a.csv"]
+    assert len(line.events) == 1, "told once"
+
+
+def test_of_a_file_that_is_wrong_in_parts_the_rest_counts_and_it_is_kept_with_what_is_wrong() -> None:
+    line = Line(Folder(a=TABLE.replace(b"J2,false_call", b"J2,good"), b=TABLE))
+    line.intake.step()
+    assert [problem.partition(":")[0] for problem in line.folder.rejected["a.csv"]] == ["line 3"]
+    assert line.folder.done == ["b.csv"]
+    assert [code for code, _ in line.events] == [REJECTED, ASIDE]
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_taken() -> None:
+    line = Line(Folder(a=b"", b=TABLE))
+    line.intake.step()
+    assert "larger than" in line.folder.rejected["a.csv"][0]
+    assert line.folder.done == ["b.csv"]
+
+
+def test_those_set_aside_are_all_looked_at_again_at_the_start_and_those_of_the_last_day_ever_after() -> None:
+    line = Line(Folder())
+    for _ in range(3):
+        line.intake.step()
+    assert line.book.reconsidered == [None, NOW - timedelta(days=1), NOW - timedelta(days=1)]
+
+
+def held(event: int | None, decision: Said, reviewer: str = "r1", **changes: object) -> ReviewHeld:
+    said = {
+        "review_id": str(uuid.uuid4()),
+        "received": "",
+        "source": "",
+        "decision": decision.value,
+        "reviewer": reviewer,
+        "time": "2026-11-26",
+        "job_id": "L7",
+        "serial": "SN",
+        "joint": f"J{event}",
+        "event_id": None if event is None else str(event),
+        "problem": None,
+        "board_type": "MB-7",
+        "joint_type": "PTH",
+        "p_defect": 0.5,
+        "defect_class": None,
+        "blind": False,
+    }
+    return ReviewHeld(**(said | changes))  # type: ignore[arg-type]
+
+
+def test_the_truth_of_a_joint_is_what_the_graver_review_says_and_doubt_teaches_nothing() -> None:
+    rows = truth_of(
+        [
+            held(1, Said.FALSE_CALL),
+            held(2, Said.FALSE_CALL),
+            held(2, Said.DEFECT, "r2"),
+            held(2, Said.DEFECT, "r3", defect_class="short"),
+            held(3, Said.UNSURE),
+            held(None, Said.DEFECT),
+            held(4, Said.FALSE_CALL, board_type=None),
+        ]
+    )
+    assert rows == [
+        Truth("L7", "J1", "MB-7", 0, "normal", "r1", "2026-11-26"),
+        Truth("L7", "J2", "MB-7", 1, "short", "r3", "2026-11-26"),
+        Truth("L7", "J4", "unknown", 0, "normal", "r1", "2026-11-26"),
+    ]
