@@ -106,8 +106,8 @@ class InferenceSettings(Struct, frozen=True, kw_only=True):
 class MqttSettings(Struct, frozen=True, kw_only=True):
     """Secrets come from files, so that systemd credentials work.
 
-    ``answer_under``: topics at or below which commands may have their answers sent; always allowed is the command's own
-    ``/response``.
+    ``reviews``: take reviews from ``<base_topic>/review``, too. ``answer_under``: topics at or below which commands may
+    have their answers sent; always allowed is the command's own ``/response``.
     """
 
     base_topic: Annotated[str, Meta(max_length=512, pattern=_TOPIC)]
@@ -125,6 +125,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     window: Annotated[int, Meta(ge=1, le=1_000)] = 100
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
+    reviews: bool = True
     answer_under: tuple[Annotated[str, Meta(max_length=512, pattern=_TOPIC)], ...] = ()
 
 

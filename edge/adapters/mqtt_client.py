@@ -35,15 +35,19 @@ def _addresses(settings: BrokerSettings) -> int:
         return 1
 
 
-def plain_client(settings: BrokerSettings, *, reconnect: bool = True) -> paho.Client:
-    """A client with protocol, login and TLS as configured."""
+def plain_client(settings: BrokerSettings, *, reconnect: bool = True, lasting: bool = False) -> paho.Client:
+    """A client with protocol, login and TLS as configured.
+
+    ``lasting``: the broker keeps its session, and what it receives is acknowledged by whoever asked for it.
+    """
     five = settings.version == "5"
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=settings.client_id,
         protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-        clean_session=None if five else True,
+        clean_session=None if five else not lasting,
         reconnect_on_failure=reconnect,
+        manual_ack=lasting,
     )
     client.connect_timeout = settings.timeout_s / _addresses(settings)
     if settings.username is not None:

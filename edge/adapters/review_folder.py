@@ -17,6 +17,7 @@ FOLDER = "reviews"
 _DONE, _REJECTED = "done", "rejected"
 _LARGEST_BYTES = 64 * 1024 * 1024
 _REASON = ".reason.json"
+_BY_BROKER = "broker.jsonl"
 
 
 class SpoolReviews:
@@ -34,9 +35,8 @@ class SpoolReviews:
         for path in self._root.iterdir():
             if path.name.startswith(".") or path.name.casefold().endswith(".tmp"):
                 continue
-            status = path.lstat()
             if path.is_file() and not path.is_symlink():
-                found[path.name] = (status.st_mtime_ns, status.st_size, status.st_ino)
+                found[path.name] = _stamp(path)
         settled = [(stamp, name) for name, stamp in found.items() if self._seen.get(name) == stamp]
         self._seen = found
         return [self._root / name for _, name in sorted(settled)]
@@ -54,6 +54,11 @@ class SpoolReviews:
                 else:
                     move_durably(path, _own_name(self._root, path.name))
 
+    def keep(self, content: bytes) -> None:
+        """What came by the broker; it is whole, and so need not settle. Raises OSError."""
+        path = drop(self._root.parent, _BY_BROKER, content)
+        self._seen[path.name] = _stamp(path)
+
     def finish(self, path: Path) -> None:
         """To ``done``."""
         move_durably(path, _own_name(self._root / _DONE, path.name))
@@ -65,6 +70,11 @@ class SpoolReviews:
         reason = target.with_name(lengthened(target.name, after=_REASON))
         write_durably(reason, json.dumps(document, indent=1).encode() + b"\n")
         move_durably(path, target)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.lstat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def drop(spool: Path, name: str, content: bytes) -> Path:

@@ -83,6 +83,10 @@ class Topics(NamedTuple):
         return f"{self.base}/alarm"
 
     @property
+    def review(self) -> str:
+        return f"{self.base}/review"
+
+    @property
     def commands(self) -> str:
         """Filter for every command."""
         return f"{self.base}/cmd/+"

@@ -1,4 +1,4 @@
-"""The three loops, each in a thread of its own. What they share is the journal, events, and values with a lock."""
+"""The four loops, each in a thread of its own. What they share is the journal, events, and values with a lock."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edge.core.errors import AxiError, JournalDamaged
 from edge.daemon.reload import Reloader
 from edge.daemon.signals import Signals
 from edge.daemon.waits import Waits
+from edge.feedback.ports import Post
 from edge.inspection.loop import Inspection
 from edge.reporting.loop import Reporting
 
@@ -123,6 +124,28 @@ class Duty:
     name: str
     step: Callable[[], None]
     every_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class FeedbackLoop:
+    """From reviews to the journal, as messages come and whenever files may have; its trouble is nobody else's."""
+
+    step: Callable[[], None]
+    post: Post
+    signals: Signals
+    interval_s: float
+
+    def run(self) -> None:
+        """Blocks until stopped."""
+        self.post.start()
+        try:
+            while not self.signals.stop.is_set():
+                self.signals.reviewed.clear()
+                _attempt(Duty("reviews", self.step))
+                if not self.signals.stop.is_set():
+                    self.signals.reviewed.wait(self.interval_s)
+        finally:
+            self.post.close()
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,19 @@ from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
+from edge.adapters.mqtt_reviews import MqttReviews
 from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
 from edge.core.job import printable
 from edge.core.wire import Encoder, Topics
 from edge.daemon.broker import broker_settings
-from edge.daemon.loops import Duty, InspectionLoop, ReportingLoop, UpkeepLoop
+from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop, UpkeepLoop
 from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving
 from edge.daemon.signals import Signals
 from edge.daemon.waits import Waits
-from edge.feedback.intake import Intake
+from edge.feedback.intake import Intake, NoPost
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
@@ -106,19 +107,21 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
     ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
-    outbox, keeper, reviews = Journal(journal), Journal(journal), JournalReviews(journal)
+    outbox, keeper = Journal(journal), Journal(journal)
+    book, counted = JournalReviews(journal), JournalReviews(journal)
     arrivals = Arrivals(shared.spool.incoming)
-    health = _health(shared, keeper, reviews)
+    health = _health(shared, keeper, counted)
     loops = (
         _inspection(shared, ledger, arrivals).run,
         _reporting(shared, outbox, broker, health).run,
-        _upkeep(shared, keeper, Intake(dropped, reviews, utc_now, shared.alarms.event), health).run,
+        _upkeep(shared, keeper, health).run,
+        _feedback(shared, dropped, book, broker).run,
     )
 
     def close() -> None:
         shared.reloader.close()
         arrivals.close()
-        for connection in (ledger, outbox, keeper, reviews):
+        for connection in (ledger, outbox, keeper, book, counted):
             connection.close()
 
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
@@ -248,16 +251,23 @@ def _health(shared: _Shared, keeper: Journal, reviews: JournalReviews) -> Health
     )
 
 
-def _upkeep(shared: _Shared, keeper: Journal, intake: Intake, health: Health) -> UpkeepLoop:
+def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
     retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb))
     duties = (
         Duty("reload", shared.reloader.step),
-        Duty("reviews", intake.step),
         Duty("metrics", health.step),
         Duty("retention", retention.step, _RETENTION_EVERY_S),
     )
     return UpkeepLoop(duties, shared.signals, shared.settings.health.interval_s)
+
+
+def _feedback(shared: _Shared, dropped: SpoolReviews, book: JournalReviews, broker: BrokerSettings) -> FeedbackLoop:
+    settings, topics = shared.settings, shared.reloader.serving.encoder.topics
+    alarms, reviewed = shared.alarms, shared.signals.reviewed.set
+    post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
+    intake = Intake(dropped, book, post, utc_now, alarms.event)
+    return FeedbackLoop(intake.step, post, shared.signals, settings.health.interval_s)
 
 
 class _Grace:

@@ -1,4 +1,4 @@
-"""Files of reviews, from the folder they are dropped into to the journal."""
+"""Reviews, from the folder that their files are dropped into, and from the broker, to the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from edge.core.clocks import Now
-from edge.feedback.ports import Entered, ReviewBook, ReviewFolder
+from edge.feedback.ports import Entered, Heard, Post, ReviewBook, ReviewFolder
 from edge.feedback.reading import read_reviews
 
 log = logging.getLogger(__name__)
@@ -22,11 +22,28 @@ _FRESH = timedelta(days=1)
 """For so long it is looked again and again for the joint of a review that came before it was known here."""
 
 
+class NoPost:
+    """Where reviews come as files alone."""
+
+    def start(self) -> None: ...
+
+    def take(self) -> Sequence[Heard]:
+        return ()
+
+    def put_back(self, heard: Sequence[Heard]) -> None: ...
+
+    def acknowledge(self, heard: Sequence[Heard]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Intake:
     """One ``step`` now and then. ``event`` tells people of what they should look at."""
 
-    def __init__(self, folder: ReviewFolder, book: ReviewBook, now: Now, event: Callable[[str, str], None]) -> None:
-        self._folder, self._book, self._now, self._event = folder, book, now, event
+    def __init__(
+        self, folder: ReviewFolder, book: ReviewBook, post: Post, now: Now, event: Callable[[str, str], None]
+    ) -> None:
+        self._folder, self._book, self._post, self._now, self._event = folder, book, post, now, event
         self._reconsidered = False
 
     def step(self) -> None:
@@ -38,8 +55,22 @@ class Intake:
         self._reconsidered = True
         if placed:
             log.info("reviews that were set aside have found their joints", extra={"reviews": placed})
+        self._keep_post()
         for path in self._folder.waiting():
             self._take(path)
+
+    def _keep_post(self) -> None:
+        """Messages become a file, so that whatever happens to the journal they can be entered again."""
+        heard = self._post.take()
+        if heard:
+            # Nothing in JSON needs a line break.
+            lines = [message.payload.replace(b"\n", b" ").replace(b"\r", b" ") for message in heard]
+            try:
+                self._folder.keep(b"\n".join([*lines, b""]))
+            except OSError:
+                self._post.put_back(heard)
+                raise
+            self._post.acknowledge(heard)
 
     def _take(self, path: Path) -> None:
         try:

@@ -41,11 +41,41 @@ class ReviewFolder(Protocol):
     def read(self, path: Path) -> bytes:
         """Raises OSError."""
 
+    def keep(self, content: bytes) -> None:
+        """Write what came by the broker as a file that waits, durably. Raises OSError."""
+
     def finish(self, path: Path) -> None:
         """It was entered to its end."""
 
     def reject(self, path: Path, problems: Sequence[str]) -> None:
         """Parts of it could not be read: keep it, and say what is wrong with it beside it."""
+
+
+class Heard(NamedTuple):
+    """A message from the broker, by the number that it has in that session."""
+
+    session: int
+    number: int
+    payload: bytes
+
+
+class Post(Protocol):
+    """Reviews that come as messages, and come again until they are acknowledged."""
+
+    def start(self) -> None:
+        """Listen from now on; does not wait for the broker."""
+
+    def take(self) -> Sequence[Heard]:
+        """What has come since this was asked last."""
+
+    def put_back(self, heard: Sequence[Heard]) -> None:
+        """They could not be written down: they are to be taken again."""
+
+    def acknowledge(self, heard: Sequence[Heard]) -> None:
+        """They are on disk."""
+
+    def close(self) -> None:
+        """What comes from now on is kept by the broker."""
 
 
 class ReviewHeld(Struct, frozen=True, kw_only=True):

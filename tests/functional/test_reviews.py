@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import uuid
 from contextlib import closing
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from convert.lots.reading import load_lot
 from convert.lots.truth import read_truth
@@ -36,6 +39,25 @@ def busy(device: DaemonProcess, lots: Path, mosquitto: Mosquitto) -> DaemonProce
 def counted(device: DaemonProcess) -> int:
     with closing(sqlite3.connect(f"file:{device.work}/journal.db?mode=ro", uri=True)) as db:
         return int(db.execute("SELECT count(event_id) FROM review").fetchone()[0])
+
+
+def verdict_events(device: DaemonProcess) -> list[tuple[tuple[str, str], str]]:
+    """(job, joint) and event_id of every verdict."""
+    asked = "SELECT job_id, joint, event_id FROM verdict JOIN job ON job.row = verdict.job"
+    with closing(sqlite3.connect(f"file:{device.work}/journal.db?mode=ro", uri=True)) as db:
+        return [((job_id, joint), event) for job_id, joint, event in db.execute(asked)]
+
+
+def review(number: int, event: str, reviewer: str) -> bytes:
+    said = {
+        "schema": "axi-review/1",
+        "review_id": str(uuid.UUID(int=number)),
+        "time": "2026-11-26T08:20:11Z",
+        "event_id": event,
+        "decision": "false_call",
+        "reviewer": reviewer,
+    }
+    return json.dumps(said).encode()
 
 
 def known(device: DaemonProcess) -> bool:
@@ -97,6 +119,28 @@ def test_no_review_is_lost_or_counted_twice_though_the_daemon_is_killed_again_an
     busy.start()
     wait_until(lambda: len(list((busy.spool / "reviews" / "done").iterdir())) == 8)
     assert counted(busy) == 8 * len(truth)
+    assert busy.command("review", "list", "--aside").stdout == "no review was set aside\n"
+
+
+def test_no_review_by_the_broker_is_lost_or_counted_twice_though_the_daemon_is_killed_again_and_again(
+    busy: DaemonProcess, mosquitto: Mosquitto, lots: Path
+) -> None:
+    """They are sent on whether it lives or not, and each is sent twice."""
+    events = [event for _, event in verdict_events(busy)]
+    said = [review(number, event, f"r{number}") for number, event in enumerate(4 * events)]
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    chance = random.Random(4)
+    for start in range(0, len(said), 20):
+        for payload in said[start : start + 20] * 2:
+            client.publish("acme/line3/axi1/review", payload, qos=1).wait_for_publish(10)
+        if chance.random() < 0.5:
+            busy.kill()
+            busy.start()
+    wait_until(lambda: counted(busy) == len(said))
+    client.disconnect()
+    client.loop_stop()
     assert busy.command("review", "list", "--aside").stdout == "no review was set aside\n"
 
 

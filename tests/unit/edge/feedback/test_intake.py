@@ -12,8 +12,8 @@ import pytest
 
 from edge.core.review import Review, Said
 from edge.feedback.export import Truth, truth_of
-from edge.feedback.intake import ASIDE, REJECTED, Intake
-from edge.feedback.ports import Entered, ReviewHeld
+from edge.feedback.intake import ASIDE, REJECTED, Intake, NoPost
+from edge.feedback.ports import Entered, Heard, ReviewHeld
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 TABLE = b"job_id,joint,decision,reviewer,time\nL7,J1,defect,r1,2026-11-26\nL7,J2,false_call,r1,2026-11-26\n"
@@ -24,7 +24,7 @@ class Folder:
         self.files = {Path(f"{name}.csv"): content for name, content in files.items()}
         self.done: list[str] = []
         self.rejected: dict[str, Sequence[str]] = {}
-        self.stuck = 0
+        self.stuck, self.full = 0, False
 
     def waiting(self) -> list[Path]:
         return [*self.files]
@@ -33,6 +33,11 @@ class Folder:
         if not self.files[path]:
             raise OSError(errno.EFBIG, "larger than 64 bytes")
         return self.files[path]
+
+    def keep(self, content: bytes) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left")
+        self.files[Path("broker.jsonl")] = content
 
     def finish(self, path: Path) -> None:
         if self.stuck:
@@ -64,11 +69,29 @@ class Book:
         return 0
 
 
+class Mail(NoPost):
+    def __init__(self) -> None:
+        self.heard: list[Heard] = []
+        self.acknowledged: list[int] = []
+
+    def take(self) -> Sequence[Heard]:
+        heard, self.heard = self.heard, []
+        return heard
+
+    def put_back(self, heard: Sequence[Heard]) -> None:
+        self.heard = [*heard, *self.heard]
+
+    def acknowledge(self, heard: Sequence[Heard]) -> None:
+        self.acknowledged += [message.number for message in heard]
+
+
 class Line:
     def __init__(self, folder: Folder) -> None:
-        self.folder, self.book = folder, Book()
+        self.folder, self.book, self.mail = folder, Book(), Mail()
         self.events: list[tuple[str, str]] = []
-        self.intake = Intake(folder, self.book, lambda: NOW, lambda code, text: self.events.append((code, text)))
+        self.intake = Intake(
+            folder, self.book, self.mail, lambda: NOW, lambda code, text: self.events.append((code, text))
+        )
 
 
 def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -> None:
@@ -98,6 +121,26 @@ def test_of_a_file_that_is_wrong_in_parts_the_rest_counts_and_it_is_kept_with_wh
     assert [problem.partition(":")[0] for problem in line.folder.rejected["a.csv"]] == ["line 3"]
     assert line.folder.done == ["b.csv"]
     assert [code for code, _ in line.events] == [REJECTED, ASIDE]
+
+
+def message(number: int, review_id: bytes) -> Heard:
+    said = b'"schema": "axi-review/1", "time": "now", "decision": "defect", "reviewer": "r1", "joint": "J1"'
+    return Heard(1, number, b'{\n"review_id": "%s",\r\n"event_id": "%s", %s}' % (review_id, review_id, said))
+
+
+def test_messages_are_on_disk_before_they_are_acknowledged_and_come_in_as_a_file() -> None:
+    line = Line(Folder())
+    ids = [str(uuid.UUID(int=number)).encode() for number in (1, 2)]
+    line.mail.heard = [message(7, ids[0]), Heard(1, 8, b"what?"), message(9, ids[1])]
+    line.folder.full = True
+    with pytest.raises(OSError, match="no space"):
+        line.intake.step()
+    assert not line.mail.acknowledged
+    line.folder.full = False
+    line.intake.step()
+    assert line.mail.acknowledged == [7, 8, 9]
+    assert sorted(line.book.reviews) == [one.decode() for one in ids]
+    assert line.folder.rejected["broker.jsonl"][0].startswith("line 2")
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_being_taken() -> None:

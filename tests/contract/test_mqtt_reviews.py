@@ -1,0 +1,114 @@
+"""Reviews from a real broker: none is lost while nobody listens, or before it is on disk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.adapters.mqtt_client import BrokerSettings
+from edge.adapters.mqtt_reviews import UNHEARD, MqttReviews
+from edge.feedback.ports import Heard
+from tests.support.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.broker
+TOPIC = "acme/line3/axi1/review"
+
+
+class Ear:
+    """One who listens, as a device that is switched on; what was taken is kept in ``heard``."""
+
+    def __init__(self, port: int, version: str = "5") -> None:
+        self._arrived = threading.Event()
+        self.troubles: list[tuple[str, bool]] = []
+        settings = BrokerSettings("127.0.0.1", port, "axi-edge-axi1", version, 30, 5.0)
+        self.reviews = MqttReviews(settings, TOPIC, self._arrived.set, self._note)
+        self.reviews.start()
+        self.heard: list[Heard] = []
+
+    def _note(self, code: str, text: str, *, on: bool) -> None:
+        self.troubles.append((code, on))
+        self._arrived.set()
+
+    def until(self, condition: object) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():  # type: ignore[operator]
+            assert self._arrived.wait(max(0.0, deadline - time.monotonic())), "not in time"
+            self._arrived.clear()
+            self.heard += self.reviews.take()
+
+    def hears(self, *payloads: bytes) -> None:
+        self.until(lambda: {*payloads} <= {message.payload for message in self.heard})
+
+    def listens(self) -> None:
+        self.until(lambda: (UNHEARD, False) in self.troubles)
+
+
+@pytest.fixture
+def send(mosquitto: Mosquitto) -> Iterator[object]:
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+
+    def sent(*payloads: bytes) -> None:
+        for payload in payloads:
+            client.publish(TOPIC, payload, qos=1).wait_for_publish(10)
+
+    yield sent
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_what_comes_while_the_device_is_off_is_heard_when_it_is_on_again(
+    mosquitto: Mosquitto, send: object, version: str
+) -> None:
+    first = Ear(mosquitto.port, version)
+    first.listens()
+    first.reviews.close()
+    send(b"1", b"2")  # type: ignore[operator]
+    second = Ear(mosquitto.port, version)
+    second.hears(b"1", b"2")
+    second.reviews.acknowledge(second.heard)
+    second.reviews.close()
+    third = Ear(mosquitto.port, version)
+    third.listens()
+    send(b"3")  # type: ignore[operator]
+    third.hears(b"3")
+    assert [message.payload for message in third.heard] == [b"3"], "acknowledged ones do not come again"
+    third.reviews.close()
+
+
+def test_what_was_not_acknowledged_comes_again_also_over_a_broker_that_died(mosquitto: Mosquitto, send: object) -> None:
+    ear = Ear(mosquitto.port)
+    ear.listens()
+    send(b"1", b"2")  # type: ignore[operator]
+    ear.hears(b"1", b"2")
+    before = list(ear.heard)
+    ear.reviews.acknowledge([message for message in before if message.payload == b"1"])
+    send(b"3")  # type: ignore[operator] - the broker has read that acknowledgement by now, and keeps it
+    ear.hears(b"3")
+    mosquitto.stop()
+    mosquitto.start()
+    ear.heard = []
+    ear.hears(b"2", b"3")
+    assert b"1" not in {message.payload for message in ear.heard}
+    assert {message.session for message in ear.heard} != {before[0].session}
+    ear.reviews.acknowledge(before)  # of a session that has ended: what has these numbers now may be another message
+    ear.reviews.close()
+    again = Ear(mosquitto.port)
+    again.hears(b"2", b"3")
+    again.reviews.close()
+
+
+def test_a_broker_that_does_not_let_us_in_is_told_of_and_so_is_the_end_of_that(mosquitto: Mosquitto) -> None:
+    mosquitto.change("allow_anonymous false\n")
+    ear = Ear(mosquitto.port)
+    ear.until(lambda: (UNHEARD, True) in ear.troubles)
+    mosquitto.change("")
+    ear.listens()
+    ear.reviews.close()
