@@ -106,7 +106,7 @@ class Judges:
                 found.turn = turn  # its folder lies elsewhere by now
                 return found
             self._leave(found)
-        return self._give(self._free(progressed), turn)
+        return self._give(turn, progressed)
 
     def _leave(self, work: Work) -> None:
         """Nobody waits for more of it. Whoever may still be at it is ended: nobody would notice it hang."""
@@ -115,7 +115,7 @@ class Judges:
 
     def _revive(self, progressed: Callable[[], None]) -> None:
         """Start anew those that have died. Raises what keeps them from starting where none lives."""
-        problem: AxiError | None = None
+        problem: AxiError | OSError | None = None
         for worker in self._workers:
             if worker.pid is not None:
                 continue
@@ -125,7 +125,7 @@ class Judges:
             log.warning("judging process started anew")
             try:
                 self._start([worker], progressed)
-            except AxiError as error:
+            except (AxiError, OSError) as error:  # the latter: the system has no room for another process
                 problem = error
                 self._revive_from = self._clock() + _REVIVE_EVERY_S
         if problem is None:
@@ -146,12 +146,21 @@ class Judges:
                     return worker
             self._hear_of_others(self._works.first().worker, progressed)
 
-    def _give(self, worker: Worker, turn: Turn) -> Work:
-        """A turn that has come."""
-        work = self._works.new(turn, worker)
-        worker.give(work.task)
-        self._works.enter(work)
-        return work
+    def _give(self, turn: Turn, progressed: Callable[[], None]) -> Work:
+        """A turn that has come. A process that cannot even be given it was lost before, and not over it."""
+        left = len(self._workers)
+        while True:
+            work = self._works.new(turn, self._free(progressed))
+            try:
+                work.worker.give(work.task)
+            except JudgeLost:
+                self._works.forget(work.worker)
+                left -= 1
+                if left < 0:
+                    raise
+            else:
+                self._works.enter(work)
+                return work
 
     def _give_ahead(self, worker: Worker, turn: Turn, files: Stamps) -> bool:
         """A turn that is still to come; False where it is too large to wait behind what that process is at."""
@@ -189,7 +198,7 @@ class Judges:
                     self._hear(work.worker, progressed, work.doing)
                     if work.missed:  # now that its turn has come
                         self._leave(work)
-                        work = self._give(self._free(progressed), work.turn)
+                        work = self._give(work.turn, progressed)
                 if work.whole:
                     self._hand_out(following)  # before these are written down
                 fresh = work.verdicts[given:]

@@ -105,14 +105,16 @@ class Worker:
         return self._receive(self._joint_timeout_s, progressed, doing)
 
     def _send(self, request: bytes) -> None:
-        assert self._connection is not None  # noqa: S101
+        if self._connection is None:
+            raise self._lost("taking a task")
         try:
             self._connection.send_bytes(request)
         except OSError as error:
             raise self._lost("taking a task") from error
 
     def _receive(self, limit_s: float, progressed: Callable[[], None], doing: str) -> Reply:
-        assert self._connection is not None  # noqa: S101
+        if self._connection is None:  # it was lost as it was given something else
+            raise self._lost(doing)
         until = self._clock() + limit_s
         try:
             while not self._connection.poll(min(_TICK_S, limit_s)):

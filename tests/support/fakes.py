@@ -225,11 +225,12 @@ class FakeWorker:
         self._words = count()
         self.tasks: list[tuple[Task, list[Reply]]] = []
         self.pid: int | None = None
-        self.unstartable = self.takes_one = False
+        self.unstartable = self.takes_one = self.deaf = False
         self.died_over: list[str] = []
 
     def launch(self) -> None:
         self.close()
+        self.deaf = False
         if self.unstartable:
             raise JudgeLost(Reason.RUNTIME_CRASHED, "cannot be started")
         self.pid = 1
@@ -243,6 +244,10 @@ class FakeWorker:
         return self.queue(task)
 
     def queue(self, task: Task) -> bool:
+        if self.deaf:
+            self.died_over += [other.job.job_id for other, _ in self.tasks[:1]]
+            self.close()
+            raise JudgeLost(Reason.RUNTIME_CRASHED, "it takes nothing more")
         assert self.pid is not None
         if self.tasks and self.takes_one:
             return False
@@ -256,6 +261,8 @@ class FakeWorker:
 
     def word(self, progressed: Callable[[], None], doing: str) -> Reply:
         progressed()
+        if self.pid is None:
+            raise JudgeLost(Reason.RUNTIME_CRASHED, f"gone at {doing}")
         task, replies = self.tasks[0]
         if next(self._words) in self._dies_at:
             self.died_over.append(task.job.job_id)

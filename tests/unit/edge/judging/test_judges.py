@@ -51,10 +51,12 @@ class Scorer:
         return DEFECT if patch.max() > 150 else NORMAL
 
 
-def worker(reader: Reader, *, late: bool = False, dies_at: Collection[int] = ()) -> FakeWorker:
+def worker(reader: Reader, *, late: bool = False, dies_at: Collection[int] = (), takes_one: bool = False) -> FakeWorker:
     decider = Decider(CARD, CARD.rule(), [Scorer()], lambda: 0.0)
     judge = Judge(dict.fromkeys(CARD.joint_types, decider), reader, lambda: 0.0)
-    return FakeWorker(judge, late=late, dies_at=dies_at)
+    made = FakeWorker(judge, late=late, dies_at=dies_at)
+    made.takes_one = takes_one
+    return made
 
 
 def started(workers: Sequence[FakeWorker]) -> Judges:
@@ -201,6 +203,38 @@ def test_those_that_cannot_be_started_anew_cost_no_job_while_another_lives() -> 
             list(judges.views(jobs[0].batch(), lambda: None))
 
 
+def test_a_process_that_takes_nothing_more_while_it_owes_the_view_in_hand_is_lost_over_that_view() -> None:
+    """It is dying, and what comes next cannot be given to it; nobody may listen to it any more."""
+    with boards(*[[SOUND]] * 4) as jobs:
+        workers = [worker(Reader(), late=True)]
+        judges = started(workers)
+        list(judges.views(jobs[0].batch(), lambda: None, [jobs[1].batch()]))
+        workers[0].deaf = True
+        with pytest.raises(JudgeLost):
+            list(judges.views(jobs[1].batch(), lambda: None, [jobs[2].batch(), jobs[3].batch()]))
+        assert told(list(judges.views(jobs[1].batch(), lambda: None))) == jobs[1].truth()
+
+
+def test_a_system_without_room_for_another_process_holds_nothing_up_while_one_lives() -> None:
+    class Unborn(FakeWorker):
+        def launch(self) -> None:
+            if self.unstartable:
+                raise OSError(12, "cannot allocate memory")
+            super().launch()
+
+    with boards(*[[SOUND]] * 3) as jobs:
+        born = worker(Reader())
+        unborn = Unborn(born._judge)
+        judges = started([born, unborn])
+        unborn.unstartable = True
+        unborn.close()
+        for board in jobs:
+            assert told(list(judges.views(board.batch(), lambda: None))) == board.truth()
+        born.close()
+        with pytest.raises(OSError, match="cannot allocate"):
+            Judges([unborn], lambda: 0.0)._revive(lambda: None)  # type: ignore[list-item]
+
+
 def test_a_view_whose_turn_comes_while_all_are_at_later_ones_waits_for_one_of_them() -> None:
     reader = Reader()
     with boards(*[[SOUND]] * 4) as (first, second, third, sudden):
@@ -250,11 +284,14 @@ def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_tur
     reader = Reader()
     with boards(*said) as jobs:
         workers = [
-            worker(reader, late=data.draw(st.booleans()), dies_at=data.draw(deaths))
+            worker(
+                reader,
+                late=data.draw(st.booleans()),
+                dies_at=data.draw(deaths),
+                takes_one=data.draw(st.booleans()),
+            )
             for _ in range(data.draw(st.integers(1, 3)))
         ]
-        for one in workers:
-            one.takes_one = data.draw(st.booleans())
         judges = started(workers)
         waiting = [*jobs]
         while waiting:
@@ -265,6 +302,7 @@ def test_whatever_happens_each_joint_is_told_what_its_own_slices_show_as_its_tur
             decided = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(board.truth())))), Call.NORMAL)
             for one in workers:
                 one.died_over.clear()
+                one.deaf = data.draw(st.integers(0, 9)) == 0
             given_up = data.draw(st.integers(0, 12))
             while len(decided) < len(board.job.joints):
                 following = [other.batch(most=1) for other in waiting[: data.draw(st.integers(0, 3))]]
