@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.adapters.mqtt_client import BrokerSettings, plain_client
 from edge.feedback.ports import Heard
@@ -30,7 +32,7 @@ class Trouble(Protocol):
 
 
 class MqttReviews:
-    """Listens from ``start`` on, connecting again and again. ``arrived`` is called for each message, from any thread;
+    """Connects again and again. ``arrived`` is called for each message, from any thread;
     ``trouble`` sets an alarm where the broker does not let us listen, or ends it.
     """
 
@@ -46,21 +48,30 @@ class MqttReviews:
         self._lock = threading.Lock()
         self._session = 0
         self._heard: list[Heard] = []
-        self._client = plain_client(self._settings, lasting=True)
-        self._client.reconnect_delay_set(1, _LONGEST_WAIT_S)
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        self._client: paho.Client | None = None
 
-    def start(self) -> None:
-        """Does not wait for the broker."""
+    def listen(self) -> None:
+        """From now on, unless it does already; does not wait for the broker, and its trouble is an alarm."""
+        if self._client is None:
+            try:
+                self._client = self._started()
+            except (OSError, ValueError, struct.error) as error:  # a file of [mqtt] that cannot be used, or no host
+                self._unheard(str(error), "check [mqtt]")
+
+    def _started(self) -> paho.Client:
+        client = plain_client(self._settings, lasting=True)
+        client.reconnect_delay_set(1, _LONGEST_WAIT_S)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         lasting: dict[str, Any] = {}
         if self._settings.version == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = _KEPT_S
             lasting = {"clean_start": False, "properties": properties}
-        self._client.connect_async(self._settings.host, self._settings.port, self._settings.keepalive_s, **lasting)
-        self._client.loop_start()
+        client.connect_async(self._settings.host, self._settings.port, self._settings.keepalive_s, **lasting)
+        client.loop_start()
+        return client
 
     def take(self) -> list[Heard]:
         """What has come since this was asked last."""
@@ -78,36 +89,46 @@ class MqttReviews:
         is called by the same number by now may be another message.
         """
         with self._lock:
-            numbers = [message.number for message in heard if message.session == self._session]
-        for number in numbers:
-            self._client.ack(number, 1)
+            numbers = [message.number for message in heard if message.session == self._session and message.number]
+        client = self._client
+        if client is not None:
+            for number in numbers:
+                client.ack(number, 1)
 
     def close(self) -> None:
         """The session lasts: what comes meanwhile is kept by the broker."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
 
     def _on_connect(self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
         with self._lock:
             self._session += 1
             self._heard = []  # the broker sends them again
         if code.is_failure:
-            self._unheard(str(code))
+            self._unheard(str(code), "check [mqtt]")
         else:
-            client.subscribe(self._topic, qos=1)
+            client.subscribe(self._topic, **self._asked())
 
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
         if any(code.is_failure for code in codes):
-            self._unheard(str(codes[0]))
+            self._unheard(str(codes[0]), f"give the device the right to read {self._topic}")
         else:
             self._trouble(UNHEARD, f"reviews are heard on {self._topic}", on=False)
 
-    def _unheard(self, said: str) -> None:
+    def _asked(self) -> dict[str, Any]:
+        """A retained message would come again at every connection."""
+        if self._settings.version != "5":
+            return {"qos": 1}
+        return {"options": SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)}
+
+    def _unheard(self, said: str, remedy: str) -> None:
         log.warning("no reviews from the broker", extra={"topic": self._topic, "problem": said})
-        remedy = f"give the device the right to read {self._topic}, or set [mqtt] reviews = false"
-        self._trouble(UNHEARD, f"the broker lets no reviews through ({said}); {remedy}", on=True)
+        text = f"the broker lets no reviews through ({said}); {remedy}, or set [mqtt] reviews = false"
+        self._trouble(UNHEARD, text, on=True)
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        number = message.mid if message.qos else 0  # at QoS 0 nobody waits for an acknowledgement
         with self._lock:
-            self._heard.append(Heard(self._session, message.mid, bytes(message.payload)))
+            self._heard.append(Heard(self._session, number, bytes(message.payload)))
         self._arrived()

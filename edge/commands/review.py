@@ -6,12 +6,13 @@ import argparse
 import csv
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from edge.adapters.journal.view import reviews
-from edge.adapters.review_folder import drop
+from edge.adapters.review_folder import LARGEST_BYTES, drop
 from edge.adapters.spool import survey
 from edge.commands import Commands, add_config
 from edge.config import load_settings
@@ -22,7 +23,7 @@ from edge.feedback.ports import ReviewHeld
 from edge.feedback.reading import read_reviews
 from edge.files import read_plain
 
-_LARGEST_BYTES = 64 * 1024 * 1024
+_TRUTH = "truth.csv"
 
 
 def add_review(commands: Commands) -> None:
@@ -48,9 +49,9 @@ def _import(arguments: argparse.Namespace) -> int:
     spool, wrong = Path(load_settings(arguments.config).spool.path), 0
     for path in arguments.files:
         try:
-            raw = read_plain(path, _LARGEST_BYTES)
+            raw = read_plain(path, LARGEST_BYTES)
         except OSError as error:
-            raise UsageError(f"{path}: {error.strerror or error}; name a file of reviews") from error
+            raise UsageError(f"{path}: {error.strerror or error}; name a file of reviews, of at most 4 MiB") from error
         found, problems = read_reviews(path.name, raw)
         for problem in problems:
             print(f"{path}: {problem}", file=sys.stderr)
@@ -63,6 +64,9 @@ def _import(arguments: argparse.Namespace) -> int:
                     f"{spool}: {error.strerror or error}; run this as a user who may write there"
                 ) from error
             print(f"{path}: {len(found)} reviews handed over as {lies}")
+        elif not problems:
+            print(f"{path}: no review in it", file=sys.stderr)
+            wrong += 1
     return int(wrong > 0)
 
 
@@ -88,12 +92,11 @@ def _export(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "no reviewed joint whose pictures are still kept; [spool] keep_days says for how long they are"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    for job_id in dict.fromkeys(row.job_id for row in kept):
-        shutil.copytree(folders[job_id], out / folders[job_id].name)
-    with (out / "truth.csv").open("w", encoding="utf-8", newline="") as table:
-        writer = csv.writer(table)
-        writer.writerows([Truth._fields, *kept])
+    try:
+        _write(out, [folders[job_id] for job_id in dict.fromkeys(row.job_id for row in kept)], kept)
+    except OSError as error:
+        shutil.rmtree(out, ignore_errors=True)
+        raise UsageError(f"{out}: {error.strerror or error}; nothing was written") from error
     defects = sum(row.label for row in kept)
     print(f"{out}: {len(kept)} joints, {defects} of them defects; axi-convert train reads it")
     gone = len(rows) - len(kept)
@@ -102,6 +105,14 @@ def _export(arguments: argparse.Namespace) -> int:
             f"{gone} reviewed joints left out: their pictures are no longer kept ([spool] keep_days)", file=sys.stderr
         )
     return int(gone > 0)
+
+
+def _write(out: Path, folders: Sequence[Path], rows: Sequence[Truth]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        shutil.copytree(folder, out / (f"job-{folder.name}" if folder.name == _TRUTH else folder.name))
+    with (out / _TRUTH).open("w", encoding="utf-8", newline="") as table:
+        csv.writer(table).writerows([Truth._fields, *rows])
 
 
 def as_text(review: ReviewHeld) -> str:

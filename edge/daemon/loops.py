@@ -137,7 +137,6 @@ class FeedbackLoop:
 
     def run(self) -> None:
         """Blocks until stopped."""
-        self.post.start()
         try:
             while not self.signals.stop.is_set():
                 self.signals.reviewed.clear()

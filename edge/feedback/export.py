@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge.core.review import Said, gravest
+from edge.core.verdict import Reason
 from edge.feedback.ports import ReviewHeld
 
 _UNNAMED = "unknown"
+_NORMAL = {"normal", "good", "ok", "pass"}
+"""As lots spell it (docs/lots.md)."""
 
 
 class Truth(NamedTuple):
@@ -27,7 +30,7 @@ def truth_of(reviews: Iterable[ReviewHeld]) -> list[Truth]:
     """A row for each joint that reviewers were sure of, the graver review counting; none of those set aside."""
     by_event: dict[str, list[ReviewHeld]] = {}
     for review in reviews:
-        if review.event_id is not None:
+        if review.event_id is not None and review.reason != Reason.JOB_REFUSED:  # sent again, it has other pictures
             by_event.setdefault(review.event_id, []).append(review)
     return [row for said in by_event.values() if (row := _row(said)) is not None]
 
@@ -44,7 +47,12 @@ def _row(reviews: list[ReviewHeld]) -> Truth | None:
         joint=first.joint,
         board_type=first.board_type or _UNNAMED,
         label=int(defect),
-        truth=(first.defect_class or "defect") if defect else "normal",
+        truth=_named(first.defect_class) if defect else "normal",
         reviewer=first.reviewer,
         reviewed=first.time,
     )
+
+
+def _named(defect_class: str | None) -> str:
+    """A class of that name would stand against the label."""
+    return defect_class if defect_class and defect_class.casefold() not in _NORMAL else "defect"

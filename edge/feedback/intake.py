@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from edge.core.clocks import Now
-from edge.feedback.ports import Entered, Heard, Post, ReviewBook, ReviewFolder
+from edge.core.job import printable
+from edge.feedback.ports import Alarms, Entered, Heard, Post, ReviewBook, ReviewFolder
 from edge.feedback.reading import read_reviews
 
 log = logging.getLogger(__name__)
 
-REJECTED, ASIDE = "reviews_rejected", "reviews_set_aside"
+REJECTED, ASIDE, STUCK = "reviews_rejected", "reviews_set_aside", "reviews_stuck"
 _SHOWN = 3
-_OWN_FAULTS = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR, errno.ELOOP}
-"""What is wrong with one file, not with the disk; it must not keep the others from being taken."""
+_AT_ONCE = 500
+"""Reviews in one commit: whoever writes verdicts waits for it."""
 _FRESH = timedelta(days=1)
 """For so long it is looked again and again for the joint of a review that came before it was known here."""
+_LONGEST_MESSAGE = 64 * 1024
+_OWN_FAULTS = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP}
+"""What is wrong with one file, not with the disk; then it is set aside."""
 
 
 class NoPost:
     """Where reviews come as files alone."""
 
-    def start(self) -> None: ...
+    def listen(self) -> None: ...
 
     def take(self) -> Sequence[Heard]:
         return ()
@@ -38,51 +42,74 @@ class NoPost:
 
 
 class Intake:
-    """One ``step`` now and then. ``event`` tells people of what they should look at."""
+    """One ``step`` now and then. ``alarms`` tell people of what they should look at."""
 
-    def __init__(
-        self, folder: ReviewFolder, book: ReviewBook, post: Post, now: Now, event: Callable[[str, str], None]
-    ) -> None:
-        self._folder, self._book, self._post, self._now, self._event = folder, book, post, now, event
+    def __init__(self, folder: ReviewFolder, book: ReviewBook, post: Post, now: Now, alarms: Alarms) -> None:
+        self._folder, self._book, self._post, self._now, self._alarms = folder, book, post, now, alarms
         self._reconsidered = False
 
     def step(self) -> None:
         """Enter every file that waits, then file it. What a crash leaves in between is entered again, and counts once.
 
-        Raises OSError and JournalError; the files stay where they are.
+        A file that cannot be taken stays where it is, and keeps no other from being taken. Raises JournalError.
         """
-        placed = self._book.reconsider(self._now() - _FRESH if self._reconsidered else None)
+        self._post.listen()
+        now = self._now()
+        placed = self._book.reconsider(now - _FRESH if self._reconsidered else None, now)
         self._reconsidered = True
         if placed:
             log.info("reviews that were set aside have found their joints", extra={"reviews": placed})
-        self._keep_post()
-        for path in self._folder.waiting():
-            self._take(path)
+        trouble = ""
+        try:
+            self._keep_post()
+            waiting = self._folder.waiting()
+        except OSError as error:
+            waiting, trouble = [], f"reviews: {error}"
+        for path in waiting:
+            try:
+                self._take(path)
+            except OSError as error:
+                trouble = f"{printable(path.name)}: {error.strerror or error}"
+        text = trouble or "every file of reviews is taken"
+        self._alarms.set(STUCK, f"{text}; the daemon must be able to read, move and write there", on=bool(trouble))
 
     def _keep_post(self) -> None:
-        """Messages become a file, so that whatever happens to the journal they can be entered again."""
+        """Messages become files, so that whatever happens to the journal they can be entered again.
+
+        One that may spoil a file for others gets one of its own.
+        """
         heard = self._post.take()
-        if heard:
-            # Nothing in JSON needs a line break.
-            lines = [message.payload.replace(b"\n", b" ").replace(b"\r", b" ") for message in heard]
-            try:
+        if not heard:
+            return
+        odd = [message for message in heard if not _is_plain(message.payload)]
+        # Nothing in JSON needs a line break.
+        lines = [
+            message.payload.replace(b"\n", b" ").replace(b"\r", b" ") for message in heard if _is_plain(message.payload)
+        ]
+        try:
+            if lines:
                 self._folder.keep(b"\n".join([*lines, b""]))
-            except OSError:
-                self._post.put_back(heard)
-                raise
-            self._post.acknowledge(heard)
+            for message in odd:
+                self._folder.keep(message.payload + b"\n")
+        except OSError:
+            self._post.put_back(heard)  # what is kept already counts once
+            raise
+        self._post.acknowledge(heard)
 
     def _take(self, path: Path) -> None:
+        name = printable(path.name)
         try:
             raw = self._folder.read(path)
         except OSError as error:
             if error.errno not in _OWN_FAULTS:
                 raise
-            self._reject(path, [f"{error.strerror}; send a readable file of at most 64 MiB"])
+            self._reject(path, [f"{error.strerror}; send a readable file of at most 4 MiB, or several"])
             return
         reviews, problems = read_reviews(path.name, raw)
-        entered = self._book.enter(reviews, path.name, self._now())
-        self._tell(path.name, entered)
+        entered = Entered(0, 0, ())
+        for start in range(0, len(reviews), _AT_ONCE):
+            entered = entered.and_(self._book.enter(reviews[start : start + _AT_ONCE], name, self._now()))
+        self._tell(name, entered)
         if problems:
             self._reject(path, problems)
         else:
@@ -91,7 +118,8 @@ class Intake:
     def _reject(self, path: Path, problems: Sequence[str]) -> None:
         self._folder.reject(path, problems)
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        self._event(REJECTED, f"{path.name}: {'; '.join(problems[:_SHOWN])}{more}; see it in reviews/rejected")
+        text = f"{printable(path.name)}: {'; '.join(problems[:_SHOWN])}{more}; see it in reviews/rejected"
+        self._alarms.event(REJECTED, text)
 
     def _tell(self, name: str, entered: Entered) -> None:
         details = {"file": name, "new": entered.new, "known": entered.again, "set_aside": len(entered.aside)}
@@ -99,4 +127,15 @@ class Intake:
         if entered.aside:
             _, why = entered.aside[0]
             text = f"{name}: {len(entered.aside)} of {entered.new} reviews belong to no joint here: {why}"
-            self._event(ASIDE, f"{text}; axi-edge review list --aside names them")
+            self._alarms.event(ASIDE, f"{text}; axi-edge review list --aside names them")
+
+
+def _is_plain(payload: bytes) -> bool:
+    """UTF-8 text of an object, and not huge."""
+    if len(payload) > _LONGEST_MESSAGE or not payload.lstrip().startswith(b"{"):
+        return False
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -21,6 +21,9 @@ class Entered(NamedTuple):
     again: int
     aside: tuple[tuple[Review, str], ...]
 
+    def and_(self, other: Entered) -> Entered:
+        return Entered(self.new + other.new, self.again + other.again, (*self.aside, *other.aside))
+
 
 class ReviewBook(Protocol):
     """The journal's reviews."""
@@ -28,7 +31,7 @@ class ReviewBook(Protocol):
     def enter(self, reviews: Sequence[Review], source: str, now: datetime) -> Entered:
         """Each once, by its id, in one durable transaction. One of a joint that is not known here is set aside."""
 
-    def reconsider(self, since: datetime | None) -> int:
+    def reconsider(self, since: datetime | None, now: datetime) -> int:
         """How many that were set aside, after ``since``, have found their joint, which is known by now."""
 
 
@@ -52,7 +55,7 @@ class ReviewFolder(Protocol):
 
 
 class Heard(NamedTuple):
-    """A message from the broker, by the number that it has in that session."""
+    """A message from the broker, by the number that it has in that session; 0: nobody waits for an acknowledgement."""
 
     session: int
     number: int
@@ -62,8 +65,8 @@ class Heard(NamedTuple):
 class Post(Protocol):
     """Reviews that come as messages, and come again until they are acknowledged."""
 
-    def start(self) -> None:
-        """Listen from now on; does not wait for the broker."""
+    def listen(self) -> None:
+        """From now on, unless it does already; does not wait for the broker, and its trouble is an alarm."""
 
     def take(self) -> Sequence[Heard]:
         """What has come since this was asked last."""
@@ -76,6 +79,16 @@ class Post(Protocol):
 
     def close(self) -> None:
         """What comes from now on is kept by the broker."""
+
+
+class Alarms(Protocol):
+    """What people are told of."""
+
+    def set(self, code: str, text: str, *, on: bool) -> None:
+        """A trouble is there, or it is not."""
+
+    def event(self, code: str, text: str) -> None:
+        """Something that happened and is over."""
 
 
 class ReviewHeld(Struct, frozen=True, kw_only=True):
@@ -98,5 +111,6 @@ class ReviewHeld(Struct, frozen=True, kw_only=True):
     board_type: str | None
     joint_type: str | None
     p_defect: float | None
+    reason: str | None
     defect_class: str | None
     blind: bool

@@ -5,6 +5,7 @@ What is wrong with one review hides none of the others.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _OPEN = {"", "active", "none"}
 """Of an indictment that nobody has looked at yet."""
 _YES = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
 _LONGEST = 256
+_MOST_PROBLEMS = 100
 
 
 class Reading(NamedTuple):
@@ -46,22 +48,25 @@ def read_reviews(name: str, raw: bytes) -> Reading:
 def _gathered(parts: Iterator[Review | str]) -> Reading:
     found = Reading([], [])
     for part in parts:
-        if isinstance(part, str):
+        if not isinstance(part, str):
+            found.reviews.append(with_own_id(part))
+        elif len(found.problems) < _MOST_PROBLEMS:
             found.problems.append(part)
         else:
-            found.reviews.append(with_own_id(part))
+            found.problems.append(f"more than {_MOST_PROBLEMS} lines are wrong, what comes behind them was not read")
+            break
     return found
 
 
 def _json_lines(raw: bytes) -> Iterator[Review | str]:
-    lines = as_utf8(raw).split(b"\n")
-    for number, line in enumerate(lines, 1):
+    text = as_utf8(raw)
+    for number, line in enumerate(io.BytesIO(text), 1):
         if line.strip():
             try:
                 yield read_payload(line)
             except ReviewError as error:
                 yield f"line {number}: {error}"
-    if lines[-1].strip():
+    if not text.endswith(b"\n") and text.strip():
         yield "its last line has no end, as that of a file that was cut; export it whole, a line break at its end"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -13,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.adapters.mqtt_reviews import UNHEARD, MqttReviews
 from edge.feedback.ports import Heard
+from tests.support.lines import wait_until
 from tests.support.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.broker
@@ -27,7 +29,7 @@ class Ear:
         self.troubles: list[tuple[str, bool]] = []
         settings = BrokerSettings("127.0.0.1", port, "axi-edge-axi1", version, 30, 5.0)
         self.reviews = MqttReviews(settings, TOPIC, self._arrived.set, self._note)
-        self.reviews.start()
+        self.reviews.listen()
         self.heard: list[Heard] = []
 
     def _note(self, code: str, text: str, *, on: bool) -> None:
@@ -75,6 +77,11 @@ def test_what_comes_while_the_device_is_off_is_heard_when_it_is_on_again(
     second.hears(b"1", b"2")
     second.reviews.acknowledge(second.heard)
     second.reviews.close()
+    # Or the next session could take over before the broker has read what the last one acknowledged.
+    log = mosquitto._folder / "log"
+    wait_until(
+        lambda: [line for line in log.read_text().splitlines() if "-reviews" in line][-1].endswith("disconnected.")
+    )
     third = Ear(mosquitto.port, version)
     third.listens()
     send(b"3")  # type: ignore[operator]
@@ -111,4 +118,34 @@ def test_a_broker_that_does_not_let_us_in_is_told_of_and_so_is_the_end_of_that(m
     ear.until(lambda: (UNHEARD, True) in ear.troubles)
     mosquitto.change("")
     ear.listens()
+    ear.reviews.close()
+
+
+@pytest.mark.parametrize(
+    "change", [{"host": ""}, {"ca_file": Path("/nonexistent/ca.pem")}, {"ca_file": Path("/dev/null")}]
+)
+def test_what_cannot_be_used_to_reach_a_broker_is_an_alarm_and_nothing_worse(change: dict[str, object]) -> None:
+    troubles: list[tuple[str, bool]] = []
+    settings = BrokerSettings("127.0.0.1", 1, "axi1", "5", 30, 1.0)._replace(**change)  # type: ignore[arg-type]
+    reviews = MqttReviews(settings, TOPIC, lambda: None, lambda code, text, *, on: troubles.append((code, on)))
+    for _ in range(2):
+        reviews.listen()
+    assert troubles == [(UNHEARD, True)] * 2
+    reviews.close()
+
+
+def test_a_message_that_nobody_waits_for_is_heard_and_costs_no_session(mosquitto: Mosquitto, send: object) -> None:
+    ear = Ear(mosquitto.port)
+    ear.listens()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", mosquitto.port)
+    client.loop_start()
+    client.publish(TOPIC, b"0", qos=0).wait_for_publish(10)
+    ear.hears(b"0")
+    ear.reviews.acknowledge(ear.heard)
+    send(b"1")  # type: ignore[operator]
+    ear.hears(b"1")
+    assert len({message.session for message in ear.heard}) == 1
+    client.disconnect()
+    client.loop_stop()
     ear.reviews.close()

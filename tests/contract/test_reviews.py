@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.store import Journal
 from edge.core.payloads import BoardRef
 from edge.core.review import Review, Said
+from edge.core.verdict import Reason
 from tests.support.builders import make_verdict
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
@@ -39,8 +41,6 @@ def decide(path: Path, job_id: str, serial: str, joints: list[str]) -> None:
 
 
 def replaced(payload, **changes):  # type: ignore[no-untyped-def]
-    import msgspec
-
     return msgspec.structs.replace(payload, p_defect=0.25, **changes)
 
 
@@ -118,16 +118,57 @@ def test_of_several_inspections_of_a_board_none_is_guessed(path: Path) -> None:
     assert "no joint" in other
 
 
+def test_a_board_whose_first_inspection_is_forgotten_or_from_before_an_update_is_not_guessed_either(path: Path) -> None:
+    decide(path, "later", "SN", ["J1"])
+    journal = Journal(path)
+    journal.mark_sent([row.seq for row in journal.pending(9)], NOW)
+    journal.forget(["sha256:L7"])
+    ((_, problem),) = JournalReviews(path).enter([review(job_id="", serial="SN")], "a.csv", NOW).aside
+    assert "inspected 2 times" in problem
+    decide(path, "other", "SN2", ["J1"])
+    assert not JournalReviews(path).enter([review(2, job_id="", serial="SN2")], "a.csv", NOW).aside
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE job SET serial = NULL WHERE job_id = 'L7'")
+    ((_, problem),) = JournalReviews(path).enter([review(3, job_id="", serial="SN2")], "a.csv", NOW).aside
+    assert "before the last update" in problem
+    assert not JournalReviews(path).enter([review(4, job_id="", serial="SN2")], "a.csv", NOW + timedelta(days=8)).aside
+
+
+def test_a_review_that_names_nothing_is_put_to_nothing(path: Path) -> None:
+    decide(path, "nameless", "", ["J1"])
+    for number, job_id in enumerate(("", "_2026")):
+        ((_, problem),) = JournalReviews(path).enter([review(number, job_id=job_id)], "a.csv", NOW).aside
+        assert problem
+
+
+def test_of_a_job_that_was_refused_and_sent_again_the_judged_one_is_meant(path: Path) -> None:
+    journal = Journal(path)
+    entry = journal.open_job("sha256:again", "L7", 1, NOW)
+    refused = make_verdict("J1", "L7")
+    payload = msgspec.structs.replace(refused.payload, event_id=str(uuid.UUID(int=5)), reason=Reason.JOB_REFUSED)
+    journal.record(entry, [refused._replace(payload=payload)])
+    assert not JournalReviews(path).enter([review()], "a.csv", NOW).aside
+    assert kept(path, "event_id") == [(make_verdict("J1").payload.event_id,)]
+
+
+def test_those_set_aside_are_looked_at_in_turns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.adapters.journal.reviews._LOOKED_AT_ONCE", 2)
+    book = JournalReviews(path)
+    book.enter([review(number, job_id=f"L{8 + number}") for number in range(5)], "mqtt", NOW)
+    decide(path, "L12", "SN12", ["J1"])
+    assert [book.reconsider(NOW, NOW) for _ in range(4)] == [0, 0, 1, 0]
+
+
 def test_what_was_set_aside_finds_its_joint_once_that_is_known(path: Path) -> None:
     book = JournalReviews(path)
     early = [review(1, job_id="L8"), review(2, event_id=make_verdict("J2", "L8").payload.event_id, job_id="", joint="")]
     assert len(book.enter(early, "mqtt", NOW).aside) == 2
-    assert book.reconsider(None) == 0
+    assert book.reconsider(None, NOW) == 0
     decide(path, "L8", "SN8", ["J1", "J2"])
-    assert book.reconsider(NOW + timedelta(seconds=1)) == 0, "too old"
-    assert book.reconsider(NOW) == 2
+    assert book.reconsider(NOW + timedelta(seconds=1), NOW) == 0, "too old"
+    assert book.reconsider(NOW, NOW) == 2
     assert kept(path, "joint", "problem", "board_type") == [("J1", None, "MB-7"), ("J2", None, "MB-7")]
-    assert book.reconsider(None) == 0
+    assert book.reconsider(None, NOW) == 0
 
 
 def test_reviews_of_one_joint_are_all_kept_with_who_gave_them(path: Path) -> None:

@@ -158,6 +158,19 @@ def test_reviews_count_again_when_the_journal_that_held_them_is_lost(
     wait_until(lambda: (busy.work / "journal.db").exists() and known(busy) and counted(busy) == len(truth))
 
 
+def test_joints_are_judged_though_neither_broker_nor_reviews_can_be_reached(device: DaemonProcess, lots: Path) -> None:
+    """What is configured of the broker cannot be used, and where reviews are dropped there is a file."""
+    text = device.config.read_text()
+    device.config.write_text(text.replace("[mqtt]", '[mqtt]\nca_file = "/nonexistent/ca.pem"'))
+    device.spool.mkdir(exist_ok=True)
+    (device.spool / "reviews").write_text("")
+    device.start()
+    (job, *_) = jobs_of(lots / "evaluate")
+    device.submit(job)
+    wait_until((device.spool / "done" / job.name).exists)
+    assert device.alive
+
+
 def test_what_is_wrong_is_said_to_whoever_hands_it_over_and_by_an_alarm(
     busy: DaemonProcess, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:

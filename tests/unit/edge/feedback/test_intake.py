@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from edge.core.review import Review, Said
 from edge.feedback.export import Truth, truth_of
 from edge.feedback.intake import ASIDE, REJECTED, Intake, NoPost
@@ -24,7 +22,7 @@ class Folder:
         self.files = {Path(f"{name}.csv"): content for name, content in files.items()}
         self.done: list[str] = []
         self.rejected: dict[str, Sequence[str]] = {}
-        self.stuck, self.full = 0, False
+        self.stuck, self.full, self.kept = 0, False, 0
 
     def waiting(self) -> list[Path]:
         return [*self.files]
@@ -37,7 +35,8 @@ class Folder:
     def keep(self, content: bytes) -> None:
         if self.full:
             raise OSError(errno.ENOSPC, "no space left")
-        self.files[Path("broker.jsonl")] = content
+        self.kept += 1
+        self.files[Path(f"broker.{self.kept}.jsonl")] = content
 
     def finish(self, path: Path) -> None:
         if self.stuck:
@@ -64,7 +63,7 @@ class Book:
         aside = tuple((review, "no such joint") for review in new if review.joint != "J1")
         return Entered(len(new), len(reviews) - len(new), aside)
 
-    def reconsider(self, since: datetime | None) -> int:
+    def reconsider(self, since: datetime | None, now: datetime) -> int:
         self.reconsidered.append(since)
         return 0
 
@@ -89,9 +88,15 @@ class Line:
     def __init__(self, folder: Folder) -> None:
         self.folder, self.book, self.mail = folder, Book(), Mail()
         self.events: list[tuple[str, str]] = []
-        self.intake = Intake(
-            folder, self.book, self.mail, lambda: NOW, lambda code, text: self.events.append((code, text))
-        )
+        self.troubles: list[str] = []
+        self.intake = Intake(folder, self.book, self.mail, lambda: NOW, self)
+
+    def event(self, code: str, text: str) -> None:
+        self.events.append((code, text))
+
+    def set(self, code: str, text: str, *, on: bool) -> None:
+        if on:
+            self.troubles.append(f"{code}: {text}")
 
 
 def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -> None:
@@ -107,12 +112,20 @@ def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -
 def test_a_file_that_could_not_be_filed_is_entered_again_and_counts_once() -> None:
     line = Line(Folder(a=TABLE))
     line.folder.stuck = 1
-    with pytest.raises(OSError, match="input/output"):
-        line.intake.step()
+    line.intake.step()
+    assert "reviews_stuck: a.csv: input/output" in line.troubles[0]
     line.intake.step()
     assert len(line.book.reviews) == 2
     assert line.folder.done == ["a.csv"]
-    assert len(line.events) == 1, "told once"
+    assert len(line.events) == len(line.troubles) == 1, "told once"
+
+
+def test_a_file_that_cannot_be_filed_holds_up_no_other() -> None:
+    line = Line(Folder(a=TABLE, b=TABLE.replace(b"L7", b"L8")))
+    line.folder.stuck = 1
+    line.intake.step()
+    assert line.folder.done == ["b.csv"]
+    assert len(line.book.reviews) == 4
 
 
 def test_of_a_file_that_is_wrong_in_parts_the_rest_counts_and_it_is_kept_with_what_is_wrong() -> None:
@@ -131,16 +144,16 @@ def message(number: int, review_id: bytes) -> Heard:
 def test_messages_are_on_disk_before_they_are_acknowledged_and_come_in_as_a_file() -> None:
     line = Line(Folder())
     ids = [str(uuid.UUID(int=number)).encode() for number in (1, 2)]
-    line.mail.heard = [message(7, ids[0]), Heard(1, 8, b"what?"), message(9, ids[1])]
+    line.mail.heard = [message(7, ids[0]), Heard(1, 8, b"\xff\xfewhat?"), message(9, ids[1])]
     line.folder.full = True
-    with pytest.raises(OSError, match="no space"):
-        line.intake.step()
+    line.intake.step()
+    assert "no space left" in line.troubles[0]
     assert not line.mail.acknowledged
     line.folder.full = False
     line.intake.step()
     assert line.mail.acknowledged == [7, 8, 9]
     assert sorted(line.book.reviews) == [one.decode() for one in ids]
-    assert line.folder.rejected["broker.jsonl"][0].startswith("line 2")
+    assert [*line.folder.rejected] == ["broker.2.jsonl"], "what spoils a file has one of its own"
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_being_taken() -> None:
@@ -173,6 +186,7 @@ def held(event: int | None, decision: Said, reviewer: str = "r1", **changes: obj
         "board_type": "MB-7",
         "joint_type": "PTH",
         "p_defect": 0.5,
+        "reason": None,
         "defect_class": None,
         "blind": False,
     }
@@ -189,10 +203,13 @@ def test_the_truth_of_a_joint_is_what_the_graver_review_says_and_doubt_teaches_n
             held(3, Said.UNSURE),
             held(None, Said.DEFECT),
             held(4, Said.FALSE_CALL, board_type=None),
+            held(5, Said.DEFECT, defect_class="Normal"),
+            held(6, Said.DEFECT, reason="job_refused"),
         ]
     )
     assert rows == [
         Truth("L7", "J1", "MB-7", 0, "normal", "r1", "2026-11-26"),
         Truth("L7", "J2", "MB-7", 1, "short", "r3", "2026-11-26"),
         Truth("L7", "J4", "unknown", 0, "normal", "r1", "2026-11-26"),
+        Truth("L7", "J5", "MB-7", 1, "defect", "r1", "2026-11-26"),
     ]
