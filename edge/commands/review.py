@@ -63,7 +63,7 @@ def _import(arguments: argparse.Namespace) -> int:
                 raise UsageError(
                     f"{spool}: {error.strerror or error}; run this as a user who may write there"
                 ) from error
-            print(f"{path}: {len(found)} reviews handed over as {lies}")
+            print(f"{path}: {len(found)} review{'s' * (len(found) != 1)} handed over as {lies}")
         elif not problems:
             print(f"{path}: no review in it", file=sys.stderr)
             wrong += 1
