@@ -121,6 +121,11 @@ def lengthened(name: str, *, before: str = "", after: str = "") -> str:
     return before + name + after
 
 
+def is_unfinished(name: str) -> bool:
+    """Of a folder that its sender still writes, or that is being deleted."""
+    return name.startswith(".") or name.casefold().endswith(".tmp")
+
+
 def below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Everything in a folder and its folders, each folder before what is in it; links are not followed.
 

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convert.lots.table import Record, by_joint, read_table, write_table
-from edge.core.card import NORMAL
+from edge.core.card import NORMAL, NORMAL_NAMES
 from edge.core.job import MAX_SLICES
 
-_OTHER_NAMES = {"good", "ok", "pass"}
-"""Of normal, in other people's tables."""
 _REQUIRED = ("job_id", "joint", "board_type", "label")
 
 
@@ -52,7 +50,7 @@ def _parsed(record: Record) -> TruthRow:
         raise record.wrong("label", f"{label!r} is neither 0 (normal) nor 1 (defect)")
     usual = "defect" if label == "1" else NORMAL
     written = record.text("truth", usual)
-    truth = NORMAL if written.casefold() in {NORMAL, *_OTHER_NAMES} else written
+    truth = NORMAL if written.casefold() in NORMAL_NAMES else written
     if (truth == NORMAL) != (usual == NORMAL):
         remedy = "a joint of label 0 is normal, one of label 1 is not; correct one of the two"
         raise record.wrong("truth", f"{written!r}, but label is {label}: {remedy}")

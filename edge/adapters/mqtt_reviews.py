@@ -6,7 +6,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
@@ -16,6 +16,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.adapters.mqtt_client import BrokerSettings, plain_client
 from edge.feedback.ports import Heard
+from edge.reporting.loop import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +26,9 @@ _LONGEST_WAIT_S = 30
 UNHEARD = "reviews_unheard"
 
 
-class Trouble(Protocol):
-    """Sets an alarm, or ends it."""
-
-    def __call__(self, code: str, text: str, *, on: bool) -> None: ...
-
-
 class MqttReviews:
-    """Connects again and again. ``arrived`` is called for each message, from any thread;
-    ``trouble`` sets an alarm where the broker does not let us listen, or ends it.
+    """Connects again and again. ``arrived`` is called for each message, from any thread; ``trouble`` sets an alarm
+    where the broker does not let us listen, or ends it.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
 from edge.core.job import printable
-from edge.files import move_durably, read_regular, sync_folder, write_durably
+from edge.files import is_unfinished, move_durably, read_regular, sync_folder, write_durably
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class SpoolReviews:
             place.mkdir(parents=True, exist_ok=True)
         found, now = {}, self._clock()
         for path in self._root.iterdir():
-            if path.name.startswith(".") or path.name.casefold().endswith(".tmp"):
+            if is_unfinished(path.name):
                 continue
             with suppress(FileNotFoundError):
                 if path.is_file() and not path.is_symlink():

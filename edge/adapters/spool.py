@@ -19,7 +19,7 @@ from edge.core.errors import ConfigError
 from edge.core.job import printable
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
-from edge.files import below, free_name, lengthened, move_durably, remove_tree, write_durably
+from edge.files import below, free_name, is_unfinished, lengthened, move_durably, remove_tree, write_durably
 from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, arrival, open_folder, require_readable, unread_of
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
@@ -286,8 +286,3 @@ def _job_folders(place: Path) -> Iterator[Path]:
     for folder in place.iterdir():
         if not is_unfinished(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield folder
-
-
-def is_unfinished(name: str) -> bool:
-    """Of a folder that its sender still writes, or that is being deleted."""
-    return name.startswith(".") or name.casefold().endswith(".tmp")

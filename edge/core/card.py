@@ -32,6 +32,8 @@ from edge.core.rules import (
 
 SCHEMA = "axi-card/1"
 NORMAL = "normal"
+NORMAL_NAMES = frozenset({NORMAL, "good", "ok", "pass"})
+"""What other people's tables call it."""
 """The one class that is no defect."""
 
 _MIDWAY = 1e-6

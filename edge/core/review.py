@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.fields import place_of
+from edge.core.ids import id_of
 from edge.core.job import Name, Text
 
 NAMESPACE = uuid.UUID("2c6f4c1e-8f0b-5d8a-9b5e-0a4b7f6c2d11")
@@ -114,4 +115,4 @@ def with_own_id(review: Review) -> Review:
         review.reviewer,
         review.time,
     )
-    return review._replace(review_id=str(uuid.uuid5(NAMESPACE, msgspec.json.encode(fields).decode())))
+    return review._replace(review_id=id_of(NAMESPACE, fields))

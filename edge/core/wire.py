@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from edge.core.grades import GRADES
+from edge.core.ids import id_of
 from edge.core.job import Job, NamedJoint
 from edge.core.payloads import (
     AlarmPayload,
@@ -61,8 +62,7 @@ def event_id(device: str, job_id: str, joint: str, digest: str) -> str:
     ``digest`` is the bundle's; for a joint that no bundle judged because its job was refused, the job's content
     digest stands in, so that a second folder under a used job_id never hides behind the first one's verdicts.
     """
-    fields = (device, job_id, joint, digest)  # as a JSON array, so that no two tuples share one text
-    return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(fields).decode()))
+    return id_of(NAMESPACE, (device, job_id, joint, digest))
 
 
 class Topics(NamedTuple):

@@ -130,7 +130,7 @@ class Duty:
 class FeedbackLoop:
     """From reviews to the journal, as messages come and whenever files may have; its trouble is nobody else's."""
 
-    step: Callable[[], None]
+    duty: Duty
     post: Post
     signals: Signals
     interval_s: float
@@ -140,7 +140,7 @@ class FeedbackLoop:
         try:
             while not self.signals.stop.is_set():
                 self.signals.reviewed.clear()
-                _attempt(Duty("reviews", self.step))
+                _attempt(self.duty)
                 if not self.signals.stop.is_set():
                     self.signals.reviewed.wait(self.interval_s)
         finally:

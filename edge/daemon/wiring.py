@@ -267,7 +267,7 @@ def _feedback(shared: _Shared, dropped: SpoolReviews, book: JournalReviews, brok
     alarms, reviewed = shared.alarms, shared.signals.reviewed.set
     post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, book, post, utc_now, alarms)
-    return FeedbackLoop(intake.step, post, shared.signals, settings.health.interval_s)
+    return FeedbackLoop(Duty("reviews", intake.step), post, shared.signals, settings.health.interval_s)
 
 
 class _Grace:

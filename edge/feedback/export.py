@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from edge.core.card import NORMAL, NORMAL_NAMES
 from edge.core.review import Said, gravest
 from edge.core.verdict import Reason
 from edge.feedback.ports import ReviewHeld
 
 _UNNAMED = "unknown"
-_NORMAL = {"normal", "good", "ok", "pass"}
-"""As lots spell it (docs/lots.md)."""
 
 
 class Truth(NamedTuple):
@@ -47,7 +46,7 @@ def _row(reviews: list[ReviewHeld]) -> Truth | None:
         joint=first.joint,
         board_type=first.board_type or _UNNAMED,
         label=int(defect),
-        truth=_named(first.defect_class) if defect else "normal",
+        truth=_named(first.defect_class) if defect else NORMAL,
         reviewer=first.reviewer,
         reviewed=first.time,
     )
@@ -55,4 +54,4 @@ def _row(reviews: list[ReviewHeld]) -> Truth | None:
 
 def _named(defect_class: str | None) -> str:
     """A class of that name would stand against the label."""
-    return defect_class if defect_class and defect_class.casefold() not in _NORMAL else "defect"
+    return defect_class if defect_class and defect_class.casefold() not in NORMAL_NAMES else "defect"

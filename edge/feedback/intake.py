@@ -81,16 +81,15 @@ class Intake:
         heard = self._post.take()
         if not heard:
             return
-        odd = [message for message in heard if not _is_plain(message.payload)]
-        # Nothing in JSON needs a line break.
-        lines = [
-            message.payload.replace(b"\n", b" ").replace(b"\r", b" ") for message in heard if _is_plain(message.payload)
-        ]
+        lines, odd = list[bytes](), list[bytes]()
+        for payload in (message.payload for message in heard):
+            (lines if _is_plain(payload) else odd).append(payload)
         try:
-            if lines:
+            if lines:  # nothing in JSON needs a line break
+                lines = [line.replace(b"\n", b" ").replace(b"\r", b" ") for line in lines]
                 self._folder.keep(b"\n".join([*lines, b""]))
-            for message in odd:
-                self._folder.keep(message.payload + b"\n")
+            for payload in odd:
+                self._folder.keep(payload + b"\n")
         except OSError:
             self._post.put_back(heard)  # what is kept already counts once
             raise

@@ -48,6 +48,10 @@ class Judges:
         """Of the processes that there are."""
         return [pid for worker in self._workers if (pid := worker.pid) is not None]
 
+    @property
+    def _living(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.pid is not None]
+
     def start(self, progressed: Callable[[], None]) -> Ready:
         """Start all afresh; the bundles are verified and replayed in each.
 
@@ -140,8 +144,7 @@ class Judges:
         """A process without a task; where each is at what comes later, the first of these is waited for."""
         while True:
             self._revive(progressed)
-            living = [worker for worker in self._workers if worker.pid is not None]
-            for worker in living:
+            for worker in self._living:
                 if not self._works.tasks(worker):
                     return worker
             self._hear_of_others(self._works.first().worker, progressed)
@@ -165,18 +168,19 @@ class Judges:
     def _give_ahead(self, worker: Worker, turn: Turn, files: Stamps) -> bool:
         """A turn that is still to come; False where it is too large to wait behind what that process is at."""
         work = self._works.new(turn, worker, files)
-        taken = (worker.queue if self._works.tasks(worker) else worker.give)(work.task)
-        if taken:
-            self._works.enter(work)
-        return taken
+        if not self._works.tasks(worker):
+            worker.give(work.task)
+        elif not worker.queue(work.task):
+            return False
+        self._works.enter(work)
+        return True
 
     def _hand_out(self, following: Sequence[Turn]) -> None:
         """Give processes that have little to do what comes next."""
         for turn in following[: self.looks_ahead]:
             if self._works.of(turn) is not None:
                 continue
-            living = [worker for worker in self._workers if worker.pid is not None]
-            worker = min(living, key=lambda one: len(self._works.tasks(one)), default=None)
+            worker = min(self._living, key=lambda one: len(self._works.tasks(one)), default=None)
             if worker is None or len(self._works.tasks(worker)) >= _AT_ONCE:
                 return
             files = stamps_of(turn.part.view, turn.folder)

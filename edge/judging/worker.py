@@ -83,10 +83,9 @@ class Worker:
         assert isinstance(reply, Ready)  # noqa: S101 - both ends are ours
         return reply
 
-    def give(self, task: Task) -> bool:
-        """What it is to do now. True. Raises JudgeLost."""
+    def give(self, task: Task) -> None:
+        """What it is to do now. Raises JudgeLost."""
         self._send(encode(task))
-        return True
 
     def queue(self, task: Task) -> bool:
         """What it is to do after what it is at. Raises JudgeLost.

@@ -239,9 +239,9 @@ class FakeWorker:
         progressed()
         return Ready(bundles=(), runtime="none", score_ms=1.0)
 
-    def give(self, task: Task) -> bool:
+    def give(self, task: Task) -> None:
         assert not self.tasks, "it is still at another"
-        return self.queue(task)
+        self.queue(task)
 
     def queue(self, task: Task) -> bool:
         if self.deaf:

@@ -32,7 +32,6 @@ _ENTER_JOB = (
 _NAME_BOARD = "UPDATE job SET serial = ?, board_type = ? WHERE row = ? AND serial IS NULL"
 _FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
-_IN_JOB = "SELECT joint FROM verdict WHERE job = ?"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
 _GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
 _ENTER_VERDICT = (
@@ -103,7 +102,7 @@ class Journal:
             self._require_untaken(entry, verdicts)
             for board in {said.payload.board for said in verdicts}:
                 self._db.execute(_NAME_BOARD, (board.serial, board.type, entry.row))
-            known = {joint for (joint,) in self._db.execute(_IN_JOB, (entry.row,))}
+            known = self.decided(entry)
             fresh: dict[str, VerdictMessage] = {}
             for said in verdicts:
                 if said.payload.joint not in known:
