@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from convert.conversion.beside import cut_beside
 from convert.conversion.calibration import require_apart
 from convert.conversion.convert import lower, measure, quantise, require_exact, require_true
+from convert.conversion.familiarity import Acquaintance, Model, acquaint
 from convert.conversion.findings import Findings
 from convert.conversion.gate import require_passed
 from convert.conversion.golden import golden_joints
 from convert.conversion.recipe import Recipe
-from convert.conversion.runtimes import outputs_on, thread_count
+from convert.conversion.runtimes import run_on, thread_count
 from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
@@ -29,7 +31,7 @@ from convert.networks.scoring import load_model
 from convert.reports.build import write_findings
 from edge.bundle.format import write_bundle
 from edge.bundle.signing import load_private_key
-from edge.core.card import NORMAL, Lineage, ModelCard, Quantisation
+from edge.core.card import NORMAL, Lineage, ModelCard
 from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
 from edge.files import digest_file
@@ -92,10 +94,10 @@ def build(recipe_path: Path, out: Path, tell: Tell) -> Build:
         here / recipe.evaluation.lot,
         order.spec,
         recipe.evaluation.golden,
-        lambda patches: outputs_on(runtime, "exact", tflite, patches, thread_count()),
+        lambda patches: run_on(runtime, "exact", tflite, patches, thread_count()),
     )
     tell(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
-    card = _card(order, lots, found.measurement.quantisation, found.decided)
+    card = _card(order, lots, found)
     return Build(write_bundle(out, card, tflite, golden, key), report, found.decided, found.warnings)
 
 
@@ -118,7 +120,24 @@ def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[F
     require_true(quantised, recipe.quantisation.scheme)
     measurement = measure(recipe, task, source, lowering, quantised, lots, tell)
     yield (found := replace(found, measurement=measurement))
-    yield replace(found, decided=task.decide(recipe, lots, measurement.scored))
+    decided = task.decide(recipe, lots, measurement.scored)
+    yield (found := replace(found, decided=decided))
+    acquaintance = _acquaintance(order, lots, found, tell)
+    if acquaintance is not None:
+        checks = (*decided.checks, *acquaintance.checks(recipe.budget))
+        yield replace(found, decided=replace(decided, checks=checks), acquaintance=acquaintance)
+
+
+def _acquaintance(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Acquaintance | None:
+    source, quantised, measurement, decided = found.source, found.quantised, found.measurement, found.decided
+    assert source is not None and quantised is not None and measurement is not None and decided is not None  # noqa: S101, PT018
+    if measurement.features is None or not decided.points:
+        return None
+    tell("learning what looks familiar, and measuring it on what is no joint")
+    point, seed = decided.points[0], order.recipe.source.seed
+    model = Model(source.runtimes[0], quantised.model, measurement.quantisation, point.threshold)
+    beside = cut_beside(order.here / order.recipe.evaluation.lot, order.spec, seed)
+    return acquaint(model, lots, measurement.features, order.recipe.familiarity.joints, beside, seed)
 
 
 def _read_lots(order: _Order, tell: Tell) -> Lots:
@@ -159,7 +178,9 @@ def _load(source: Path, recipe: Recipe) -> Any:
     return model if asked.network or of_volumes(model) else of_keras(model, asked.classes, asked.pixels)
 
 
-def _card(order: _Order, lots: Lots, quantisation: Quantisation, decided: Decided) -> ModelCard:
+def _card(order: _Order, lots: Lots, found: Findings) -> ModelCard:
+    assert found.measurement is not None and found.decided is not None  # noqa: S101, PT018 - the build is done
+    quantisation, decided = found.measurement.quantisation, found.decided
     recipe, task, points = order.recipe, order.task, decided.points
     return ModelCard(
         schema="axi-card/1",
@@ -174,6 +195,7 @@ def _card(order: _Order, lots: Lots, quantisation: Quantisation, decided: Decide
         default_operating_point=points[0].name if points else "",
         grades=decided.scale,
         quantisation=quantisation,
+        familiarity=found.acquaintance.familiarity if found.acquaintance else None,
         accuracy=decided.accuracy,
         files={},
         lineage=_lineage(order, lots),

@@ -36,7 +36,8 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
     for machines that write in place instead of renaming, how long nothing in a folder must have changed before it is
     claimed. ``joint_type`` and ``polarity``: of jobs that come as a result XML or a table, which do not say.
     ``unchecked``: what becomes of slices of which nothing proves the pixels, neither the file's own check sums (PNG)
-    nor a sha256 in the manifest.
+    nor a sha256 in the manifest. ``repeated_days``: a picture that was judged so lately is not believed under another
+    job or view; 0 for never asking.
     """
 
     path: str = "/var/spool/axi-edge"
@@ -47,6 +48,7 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
     joint_type: Annotated[str, Meta(max_length=256)] = ""
     polarity: Polarity = "solder_dark"
     unchecked: Unchecked = "judge"
+    repeated_days: Annotated[float, Meta(ge=0, le=3_650)] = 7.0
 
 
 class JournalSettings(Struct, frozen=True, kw_only=True):
@@ -144,6 +146,14 @@ class HealthSettings(Struct, frozen=True, kw_only=True):
     latency_ms: Annotated[float, Meta(ge=0)] = 0.0
 
 
+class ReleaseSettings(Struct, frozen=True, kw_only=True):
+    """``max_unfamiliar_share``: of a board's joints; when more of them look like none that the network knows, an alarm
+    says so.
+    """
+
+    max_unfamiliar_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     device: DeviceSettings
     model: ModelSettings
@@ -151,6 +161,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     spool: SpoolSettings = SpoolSettings()
     journal: JournalSettings = JournalSettings()
     inference: InferenceSettings = InferenceSettings()
+    release: ReleaseSettings = ReleaseSettings()
     health: HealthSettings = HealthSettings()
 
 

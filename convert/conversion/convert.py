@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from convert.conversion.calibration import disagreement, draw_stratified
 from convert.conversion.flatfile import Operation, operations, problems, summary
@@ -31,6 +34,7 @@ from convert.conversion.runtimes import Run
 from convert.conversion.source import Source
 from convert.conversion.task import Lots, Scored, Task, Tell
 from convert.lots.lot import LabelledLot
+from convert.lowering.features import with_features
 from convert.lowering.lower import (
     Lowered,
     largest_difference,
@@ -43,6 +47,8 @@ from edge.core.card import Quantisation
 from edge.core.errors import GateRefused
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
+_LEVELS = 4
+"""Steps of 255 that features of golden joints may be off anyway."""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
 
@@ -65,6 +71,7 @@ def lower(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Lowering:
     tell("lowering, every pass checked against the step before")
     asked = recipe.lowering.passes
     lowered = lower_checked(source.network, source.before, source.calibration, asked, recipe.quantisation.bands)
+    lowered = lowered._replace(banded=with_features(lowered.banded, source.calibration))
     difference = largest_difference(source.exact, program_scores(lowered.program, lots.evaluation.patches))
     apart = disagreement(lowered.banded, source.calibration)
     return Lowering(lowered, difference, apart, tuple(_warnings(recipe, apart)))
@@ -114,12 +121,15 @@ def require_true(quantised: Quantised, scheme: str) -> None:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What running the file showed. ``layers``: where in the network conversion costs most."""
+    """What running the file showed. ``layers``: where in the network conversion costs most. ``features``: raw ones of
+    the evaluation lot (n, features), where the file gives any.
+    """
 
     quantisation: Quantisation
     runtimes: tuple[RuntimeFigures, ...]
     layers: tuple[LayerError, ...]
     scored: Scored
+    features: NDArray[Any] | None = None
 
 
 def measure(
@@ -149,7 +159,8 @@ def measure(
         validation = Measured(lots.validation, source.validation, scores_on(lots.validation))
     learning = scores_on(lots.calibration) if task.learns else None
     scored = Scored(learning, validation, Measured(lots.evaluation, source.keras, preferred), scores)
-    return Measurement(quantisation, tuple(_figures(runtimes, runs, same)), layers, scored)
+    seen = runs[runtimes[0].name].features
+    return Measurement(quantisation, tuple(_figures(runtimes, runs, same)), layers, scored, seen)
 
 
 def _boundary(recipe: Recipe, task: Task, source: Source, model: bytes, lowered: Lowered) -> Quantisation:
@@ -160,6 +171,7 @@ def _boundary(recipe: Recipe, task: Task, source: Source, model: bytes, lowered:
         scheme=asked.scheme,
         input=scorer.input_info,
         output=scorer.output_info,
+        features=scorer.features_info,
         head=lowered.program.head,
         float_layers=asked.keep_float,
         runtimes=tuple(f"{runtime.name} {runtime.version}" for runtime in runtimes),
@@ -183,7 +195,20 @@ def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tol
             f"{apart:.4f} off); where that can be borne, say so in [quantisation] tolerance and reason"
         )
     tolerance = max(least_tolerance, 2 * max(apart, readings_apart(same.exact, same.fast, quantisation)))
-    return msgspec.structs.replace(quantisation, bit_identical=not same.differing, replay_tolerance=tolerance)
+    return msgspec.structs.replace(
+        quantisation,
+        bit_identical=not same.differing,
+        replay_tolerance=tolerance,
+        features_tolerance=_features_tolerance(same),
+    )
+
+
+def _features_tolerance(same: Identity) -> float:
+    """Twice what was seen, and at least a few levels, or as much of a float."""
+    if same.features is None:
+        return 0.0
+    least = _LEVELS if same.features.dtype != np.float32 else _LEVELS / 255 * float(np.abs(same.features).max())
+    return max(least, 2 * same.features_apart)
 
 
 def _figures(runtimes: Sequence[RuntimeInfo], runs: dict[str, Run], same: Identity) -> list[RuntimeFigures]:

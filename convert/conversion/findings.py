@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convert.conversion.convert import Lowering, Measurement, Quantised
+from convert.conversion.familiarity import Acquaintance
 from convert.conversion.layer_errors import most_costly
 from convert.conversion.parity import Measured
 from convert.conversion.recipe import Recipe
@@ -37,6 +38,7 @@ class Findings:
     quantised: Quantised | None = None
     measurement: Measurement | None = None
     decided: Decided | None = None
+    acquaintance: Acquaintance | None = None
 
     @property
     def comparison(self) -> Comparison | None:

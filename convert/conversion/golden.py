@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.conversion.runtimes import Run
 from convert.lots.reading import JobReading, read_any_truth
 from edge.bundle.format import GoldenJoint
+from edge.core.decide import Answer
 from edge.core.intake import Spec
 from edge.core.job import Roi
 from edge.core.preprocess import Grey, Slices, crop_of
 
 
 def golden_joints(
-    lot: Path, spec: Spec, count: int, run: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    lot: Path, spec: Spec, count: int, run: Callable[[NDArray[np.uint8]], Run]
 ) -> tuple[GoldenJoint, ...]:
     """The first joints of a lot with truth, as many defects as normals while there are both.
 
-    ``run`` gives the raw outputs (n, bands) of patches (n, size, size, channels).
+    ``run`` gives what the model gives for patches (n, size, size, channels).
     """
     truth = read_any_truth(lot)
     wanted = {0: count // 2, 1: count - count // 2}
@@ -37,9 +38,11 @@ def golden_joints(
         if not any(wanted.values()):
             break
     patches = np.stack([spec.prepared(*cut).patch for cut in found])
+    answers = run(patches)
+    features = [None] * len(found) if answers.features is None else [row[np.newaxis] for row in answers.features]
     return tuple(
-        GoldenJoint(*cut, patch, output[np.newaxis])
-        for cut, patch, output in zip(found, patches, run(patches), strict=True)
+        GoldenJoint(*cut, patch, Answer(output[np.newaxis], seen))
+        for cut, patch, output, seen in zip(found, patches, answers.outputs, features, strict=True)
     )
 
 

@@ -17,7 +17,7 @@ from convert.conversion.flatfile import covers, operations
 from convert.lots.patches import scaled_batches
 from convert.lowering.graphs.read import layer_of
 from convert.lowering.program import Elementwise, Program
-from convert.lowering.running import run
+from convert.lowering.running import outputs
 from edge.core.card import Scheme
 from edge.core.errors import ConfigError
 
@@ -85,7 +85,7 @@ def _convert(request: _Request) -> bytes:
     # As variables: constants of this size would be copied with the graph a dozen times, a minute in all.
     module.matrices = [tf.Variable(matrix, trainable=False) for matrix in program.matrices]
     module.score = tf.function(
-        lambda patch: run(program, patch, [matrix.read_value() for matrix in module.matrices]),
+        lambda patch: outputs(program, patch, [matrix.read_value() for matrix in module.matrices]),
         input_signature=[tf.TensorSpec((1, *program.input_shape), tf.float32, name="patch")],
         autograph=False,
     )

@@ -116,13 +116,22 @@ class EvaluationSection(Struct, frozen=True, kw_only=True):
     everywhere: Annotated[int, Meta(ge=8)] = 96
 
 
+class FamiliaritySection(Struct, frozen=True, kw_only=True):
+    """``joints``: how many right ones a network's familiarity is learnt from at most, half of them calibration joints;
+    it meets eight times as many others, varied and wrong.
+    """
+
+    joints: Annotated[int, Meta(ge=8, le=16384)] = 1024
+
+
 class BudgetSection(Struct, frozen=True, kw_only=True):
     """What conversion may cost, measured on the evaluation lot.
 
     ``max_flipped``: share of the joints whose decision, or grade, changes; ``max_recognition_drop``: of the Recognition
     Rate of a network that grades. ``max_escape``: for the one-sided 95 % upper bound of the share of defects released
     at the default operating point, over all defects; ``max_escape_of``: the same by defect class. Where none is given
-    the bound is only reported.
+    the bound is only reported. ``max_unfamiliar``: share of the evaluation lot's joints that look like none that the
+    model knows; ``min_caught``: share of pictures of no joint that do. Where none is given they are only reported.
     """
 
     max_auroc_drop: Share = 0.005
@@ -131,6 +140,8 @@ class BudgetSection(Struct, frozen=True, kw_only=True):
     max_flipped: Share = 0.01
     max_escape: Share | None = None
     max_escape_of: dict[str, Share] = {}
+    max_unfamiliar: Share | None = None
+    min_caught: Share | None = None
 
 
 class SigningSection(Struct, frozen=True, kw_only=True):
@@ -149,6 +160,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     lowering: LoweringSection = LoweringSection()
     quantisation: QuantisationSection = QuantisationSection()
     preprocess: PreprocessSpec = PreprocessSpec()
+    familiarity: FamiliaritySection = FamiliaritySection()
     budget: BudgetSection = BudgetSection()
     signing: SigningSection = SigningSection()
 

@@ -29,13 +29,15 @@ _Mode = Literal["outputs", "tensors"]
 class Run(NamedTuple):
     """One pass over many joints: raw outputs (n, bands), the median time of one, the process's peak memory.
 
-    ``idle_mb``: its memory before the model was loaded, so that the difference is the model's.
+    ``idle_mb``: its memory before the model was loaded, so that the difference is the model's. ``features``: raw ones
+    (n, features), of a model that gives them.
     """
 
     outputs: NDArray[Any]
     median_ms: float
     peak_mb: float
     idle_mb: float
+    features: NDArray[Any] | None = None
 
 
 def run_on(runtime: RuntimeInfo, kernels: Kernels, model: bytes, patches: NDArray[np.uint8], threads: int) -> Run:
@@ -44,7 +46,8 @@ def run_on(runtime: RuntimeInfo, kernels: Kernels, model: bytes, patches: NDArra
     Raises GateRefused with the process's last words: what a supported runtime refuses must not ship.
     """
     found = _in_process("outputs", runtime, kernels, model, patches, threads)
-    return Run(found["outputs"], *(float(value) for value in found["figures"]))
+    median_ms, peak, idle = (float(value) for value in found["figures"])
+    return Run(found["outputs"], median_ms, peak, idle, found.get("features"))
 
 
 def outputs_on(
@@ -79,12 +82,15 @@ def _in_process(
 
 
 def _outputs(scorer: TfliteScorer, patches: NDArray[np.uint8], idle_mb: float) -> dict[str, NDArray[Any]]:
-    outputs, times = [], []
+    answers, times = [], []
     for patch in patches:
         started = time.perf_counter()
-        outputs.append(scorer.run(patch)[0])
+        answers.append(scorer.run(patch))
         times.append(time.perf_counter() - started)
-    return {"outputs": np.stack(outputs), "figures": np.array([1e3 * np.median(times), peak_mb(), idle_mb])}
+    features = [answer.features for answer in answers if answer.features is not None]
+    found = {"features": np.concatenate(features)} if features else {}
+    figures = np.array([1e3 * np.median(times), peak_mb(), idle_mb])
+    return {"outputs": np.concatenate([answer.output for answer in answers]), "figures": figures, **found}
 
 
 def _tensors(scorer: TfliteScorer, patches: NDArray[np.uint8], model: Path) -> dict[str, NDArray[Any]]:

@@ -187,12 +187,14 @@ class Program:
     """Operations in order; the last one's result is the output. ``input_shape`` is without the batch.
 
     ``matrices``: (out, in), each once however many operations share it. ``head``: how the output is read.
+    ``features``: the place of the operation whose result is the second output, (n, features); None for none.
     """
 
     input_shape: Triple
     ops: tuple[Op, ...]
     matrices: tuple[Weights, ...]
     head: Head
+    features: int | None = None
 
     @property
     def weights(self) -> int:

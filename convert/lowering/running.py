@@ -24,6 +24,12 @@ def run(program: Program, inputs: Any, matrices: Values | None = None) -> Any:
     return trace(program, inputs, matrices)[-1]
 
 
+def outputs(program: Program, inputs: Any, matrices: Values | None = None) -> tuple[Any, ...]:
+    """``run``, and the second output after it where the program has one."""
+    results = trace(program, inputs, matrices)
+    return (results[-1],) if program.features is None else (results[-1], results[program.features])
+
+
 def trace(program: Program, inputs: Any, matrices: Values | None = None) -> list[Any]:
     """The result of every operation, in order."""
     import tensorflow as tf

@@ -10,6 +10,7 @@ import msgspec
 from convert.conversion.findings import Findings
 from convert.conversion.flatfile import inventory
 from convert.conversion.layer_errors import most_costly
+from convert.reports.build_familiarity import familiarity_table
 from convert.reports.build_tables import gate_table, step_tables
 from convert.reports.pages import Page, Picture, Table, write_page
 from convert.reports.tasks import part_about
@@ -63,14 +64,20 @@ def _tables(found: Findings) -> Iterator[Table]:
         yield gate_table(found.decided)
     if found.comparison is not None:
         yield from part_about(found.task).tables(found.comparison)
+    if found.acquaintance is not None:
+        yield familiarity_table(found.acquaintance)
     yield from step_tables(found)
 
 
 def _pictures(found: Findings, folder: Path) -> Iterator[Picture]:
     from convert.reports.build_drawings import draw_layer_errors, draw_ranks
+    from convert.reports.build_familiarity import draw_familiarity
 
     if found.comparison is not None:
         yield from part_about(found.task).pictures(found.comparison, folder)
+    if found.acquaintance is not None:
+        draw_familiarity(folder / "familiarity.png", found.acquaintance)
+        yield Picture("familiarity.png", "Wrong pictures by kind: called normal, and released")
     if found.source is not None and found.source.ranks:
         draw_ranks(folder / "ranks.png", found.source.ranks)
         yield Picture("ranks.png", "Rank against AUROC on validation, size and time of the converted file")
@@ -109,6 +116,7 @@ def _as_data(found: Findings) -> dict[str, object]:
         "operations": [kind._asdict() for kind in inventory(quantised.operations)] if quantised else [],
         "model_bytes": len(quantised.model) if quantised else 0,
         "quantisation": measurement.quantisation if measurement else None,
+        "familiarity": found.acquaintance and [kind._asdict() for kind in found.acquaintance.kinds],
         "scores": None,
     }
     if measurement is None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge.bundle.signing import sign, verify
 from edge.core.card import ModelCard, encode_card, parse_card
-from edge.core.decide import Output
+from edge.core.decide import Answer
 from edge.core.errors import BundleRefused
 from edge.core.job import Roi
 from edge.core.payloads import ModelRef
@@ -36,13 +36,13 @@ class GoldenJoint(NamedTuple):
     """One joint whose way through preprocessing and model is on record.
 
     ``slices``: index -> uint8 cut-out (height, width) of the frame; ``roi`` is relative to that cut-out; ``patch``:
-    uint8 (size, size, channels); ``output``: the model's raw output.
+    uint8 (size, size, channels); ``answer``: what the model gives.
     """
 
     slices: dict[int, Grey]
     roi: Roi
     patch: Patch
-    output: Output
+    answer: Answer
 
 
 class Bundle(NamedTuple):
@@ -141,7 +141,9 @@ def _encode_golden(joints: Sequence[GoldenJoint]) -> bytes:
         arrays[f"{i:03d}.indices"] = np.array(list(joint.slices), np.int64)
         arrays[f"{i:03d}.slices"] = np.stack(list(joint.slices.values()))
         arrays[f"{i:03d}.patch"] = joint.patch
-        arrays[f"{i:03d}.output"] = joint.output
+        arrays[f"{i:03d}.output"] = joint.answer.output
+        if joint.answer.features is not None:
+            arrays[f"{i:03d}.features"] = joint.answer.features
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
     return stream.getvalue()
@@ -160,4 +162,5 @@ def _golden_joint(archive: np.lib.npyio.NpzFile, prefix: str) -> GoldenJoint:
     indices = [int(index) for index in archive[f"{prefix}.indices"]]
     roi = Roi(*(int(value) for value in archive[f"{prefix}.roi"]))
     slices = dict(zip(indices, archive[f"{prefix}.slices"], strict=True))
-    return GoldenJoint(slices, roi, archive[f"{prefix}.patch"], archive[f"{prefix}.output"])
+    answer = Answer(archive[f"{prefix}.output"], archive.get(f"{prefix}.features"))
+    return GoldenJoint(slices, roi, archive[f"{prefix}.patch"], answer)

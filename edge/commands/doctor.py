@@ -91,6 +91,9 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
             yield Finding("bundle", Health.WARN, f"{text}; signature not checked: set [model] public_key_file")
         else:
             yield Finding("bundle", Health.OK, f"{text}, signature good")
+        if card.familiarity is None and not card.preprocess.knows_joints:
+            text = f"{card.name} {card.version} judges whatever a box shows, joint or not; build it anew"
+            yield Finding("familiarity", Health.WARN, text)
     yield _kernels(settings, models[0])
 
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import BundleRefused
+from edge.core.familiarity import Familiarity
 from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
@@ -60,7 +61,9 @@ class Quantisation(Struct, frozen=True, kw_only=True):
 
     ``float_layers``: operations of an int8 model that were left in float, by name. ``bit_identical``: whether the exact
     kernels of every runtime gave the same integers; where not, golden joints are held to ``replay_tolerance``.
-    ``runtimes``: those the model was proved on; empty in cards of earlier versions.
+    ``runtimes``: those the model was proved on; empty in cards of earlier versions. ``features``: the second output,
+    pooled features that tell how familiar a joint looks; None where the model gives none. ``features_tolerance``: how
+    far those of a golden joint, as they are stored, may be off on fast kernels.
     """
 
     scheme: Scheme
@@ -71,6 +74,8 @@ class Quantisation(Struct, frozen=True, kw_only=True):
     float_layers: tuple[str, ...] = ()
     bit_identical: bool = True
     runtimes: tuple[str, ...] = ()
+    features: TensorInfo | None = None
+    features_tolerance: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class Accuracy(Struct, frozen=True, kw_only=True):
@@ -95,7 +100,9 @@ class Lineage(Struct, frozen=True, kw_only=True):
 
 
 class ModelCard(Struct, frozen=True, kw_only=True):
-    """``operating_points``: of a model that finds defects; ``grades``: of one that grades."""
+    """``operating_points``: of a model that finds defects; ``grades``: of one that grades. ``familiarity``: what was
+    learnt of the model's features; None where it gives none, as in cards of earlier versions.
+    """
 
     schema: Literal["axi-card/1"]
     name: Slug
@@ -109,6 +116,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     default_operating_point: str = ""
     grades: GradeScale | None = None
     quantisation: Quantisation
+    familiarity: Familiarity | None = None
     accuracy: tuple[Accuracy, ...]
     files: dict[str, Digest]
     lineage: Lineage
@@ -154,6 +162,18 @@ def _problems(card: ModelCard) -> Iterator[tuple[str, str]]:
     shape = card.quantisation.input.shape
     if shape != (1, *card.preprocess.input_shape):
         yield "quantisation.input.shape", f"{list(shape)} does not fit the preprocessing"
+    yield from _familiarity_problems(card)
+
+
+def _familiarity_problems(card: ModelCard) -> Iterator[tuple[str, str]]:
+    model, info = card.familiarity, card.quantisation.features
+    if (model is None) != (info is None):
+        yield "familiarity", "features and what was learnt of them go together; one is missing"
+    elif model is not None and info is not None:
+        if problem := model.problem():
+            yield "familiarity", problem
+        elif info.shape != (1, model.features):
+            yield "quantisation.features.shape", f"{list(info.shape)} are not the {model.features} that were learnt of"
 
 
 def _defect_problems(card: ModelCard) -> Iterator[tuple[str, str]]:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.card import Quantisation
+from edge.core.familiarity import Familiarity, Features
 from edge.core.rules import ClassesHead, Rule
-from edge.core.verdict import Call, Decision
+from edge.core.verdict import Call, Decision, Reason
 
 Output = NDArray[np.uint8] | NDArray[np.int8] | NDArray[np.float32]
+
+
+class Answer(NamedTuple):
+    """What a model gives for one joint: raw ``output`` (1, n), and raw ``features`` (1, f) where it gives any."""
+
+    output: Output
+    features: Features | None = None
+
+
+def decide_familiar(
+    answer: Answer, quantisation: Quantisation, rule: Rule, familiarity: Familiarity | None
+) -> Decision:
+    """``decide``; but of a joint that looks like none that the model was made for only the score is said."""
+    decision = decide(answer.output, quantisation, rule)
+    if familiarity is None or not decision.scored:
+        return decision
+    known = answer.features is not None and familiarity.knows(answer.features)
+    return decision if known else decision.doubted(Reason.UNFAMILIAR)
 
 
 def decide(output: Output, quantisation: Quantisation, rule: Rule) -> Decision:

@@ -51,6 +51,7 @@ class FeatureSpec(
     """Shape of a patch."""
     most_slices: ClassVar[int] = 1
     takes_colour: ClassVar[bool] = True
+    knows_joints: ClassVar[bool] = True
 
     def polarity_of(self, stored: Polarity) -> Polarity:
         """An optical picture has none and stays as it is stored."""

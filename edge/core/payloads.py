@@ -57,7 +57,8 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
 class BoardPayload(Struct, frozen=True, kw_only=True):
     """Summary of one job: the counts add up to ``joints_decided``, which equals ``joints_expected``.
 
-    ``grades``: joints by grade, where any was graded. ``unread``: only of a refused job that may hold more joints than
+    ``grades``: joints by grade, where any was graded. ``reasons``: joints that could not be judged or believed, by
+    reason, where there are any. ``unread``: only of a refused job that may hold more joints than
     could be read, and why.
     """
 
@@ -73,6 +74,7 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
     refused: bool
     duration_ms: float
     grades: dict[str, int] | UnsetType = UNSET
+    reasons: dict[str, int] | UnsetType = UNSET
     unread: str | UnsetType = UNSET
 
 

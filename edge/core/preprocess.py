@@ -58,6 +58,8 @@ class PreprocessSpec(
 
     takes_colour: ClassVar[bool] = False
     """An X-ray image has no colours, so one that does is something else."""
+    knows_joints: ClassVar[bool] = False
+    """Whether preparing a joint tells by itself what is none."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge.core.job import NamedJoint
 
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     SLICE_FORMAT = "slice_format"
     SLICE_BLANK = "slice_blank"
     SLICE_SIZES_DIFFER = "slice_sizes_differ"
+    SLICE_REPEATED = "slice_repeated"
     TOO_MANY_SLICES = "too_many_slices"
     ROI_OUTSIDE = "roi_outside"
     UNFAMILIAR = "unfamiliar"
@@ -74,6 +76,10 @@ class Decision(NamedTuple):
         """Did a model have a say?"""
         return self.p_defect is not None or self.quality_index is not None
 
+    def doubted(self, reason: Reason) -> Decision:
+        """The joint goes to the specialist, what was scored beside it."""
+        return self._replace(call=Call.UNJUDGED, reason=reason, grade=None, defect_class=None)
+
     @property
     def route(self) -> Route:
         """Only a joint called normal is released; everything else is looked at by a specialist."""
@@ -89,10 +95,16 @@ class Verdict(Struct, frozen=True):
     """A joint and what was decided of it.
 
     ``slices`` counts the slices its view holds. ``latency_ms`` runs from the first byte read of the joint's view to the
-    decision.
+    decision. ``shown``: fingerprints of those slices.
     """
 
     joint: NamedJoint
     decision: Decision
     slices: int = 0
     latency_ms: float = 0.0
+    shown: tuple[bytes, ...] = ()
+
+    def doubted(self, reason: Reason) -> Verdict:
+        """The joint goes to the specialist, unless it does already for another reason."""
+        decision = self.decision
+        return self if decision.call is Call.UNJUDGED else replace(self, decision=decision.doubted(reason))

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -112,7 +113,8 @@ class VerdictMessage(NamedTuple):
 
 
 class BoardOutcome(NamedTuple):
-    """How a job ended. ``calls``: (verdict, route) of every decided joint; ``grades`` counts those graded.
+    """How a job ended. ``calls``: (verdict, route) of every decided joint; ``grades`` counts those graded,
+    ``reasons`` those that have one.
 
     ``unread``: why the job may hold joints that nobody could read.
     """
@@ -125,6 +127,7 @@ class BoardOutcome(NamedTuple):
     refused: bool
     duration_ms: float
     unread: str = ""
+    reasons: Mapping[str, int] = MappingProxyType({})
 
 
 class Encoder(NamedTuple):
@@ -203,6 +206,7 @@ class Encoder(NamedTuple):
             refused=job.refused,
             duration_ms=round(job.duration_ms, 3),
             grades={grade: job.grades.get(grade, 0) for grade in GRADES} if job.grades else UNSET,
+            reasons=dict(job.reasons) or UNSET,
             unread=job.unread or UNSET,
         )
         return Message(self.topics.board(job.board.serial), encode(payload))

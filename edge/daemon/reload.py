@@ -49,7 +49,9 @@ class Serving(NamedTuple):
     def in_use(self) -> InUse:
         """As the inspection loop wants it."""
         inference = self.settings.inference
-        return InUse(self.judge, self.encoder, Pace(inference.verdict_within_s), inference.job_timeout_s)
+        pace, limit_s = Pace(inference.verdict_within_s), inference.job_timeout_s
+        spool, release = self.settings.spool, self.settings.release
+        return InUse(self.judge, self.encoder, pace, limit_s, spool.repeated_days, release.max_unfamiliar_share)
 
 
 class _Next(NamedTuple):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
 from edge.core.errors import JobRefused, JudgeLost
-from edge.core.job import Job
+from edge.core.job import Job, printable
 from edge.core.verdict import Reason, Verdict
-from edge.inspection.ports import InUse, JobEntry, Spool
+from edge.inspection.ports import InUse, JobEntry, Shown, Spool
 from edge.inspection.records import Records
 from edge.jobs.folder import LARGE_BYTES, ClaimedJob, read_job
 from edge.judging.ports import Batch, ViewToJudge, views_of
@@ -51,6 +51,8 @@ class Attempt:
     clock: Monotonic
     progressed: Callable[[], None]
     may_go_on: Callable[[], bool]
+    _repeated: list[str] = field(default_factory=list)
+    """Views whose pictures were shown before."""
 
     def run(self) -> Result:
         """Decide every joint that is left.
@@ -134,8 +136,28 @@ class Attempt:
                     raise _OverdueError
                 judged.append(next(verdicts))
         finally:
-            self.records.verdicts(self.job, self.entry, judged)  # also what was judged before the judge was lost
+            self._record(view, judged)  # also what was judged before the judge was lost
         self.in_use.pace.note(len(judged), self.clock() - started)
+
+    def _record(self, view: ViewToJudge, judged: list[Verdict]) -> None:
+        """What was judged of one view, unless its pictures were judged before."""
+        if not judged:
+            return
+        shown = Shown(view.view.id, judged[0].shown)
+        other = self.records.shown_before(self.entry, shown, self.in_use.repeated_days)
+        if other is not None:
+            self._say_repeated(view.view.id, other)
+            judged = [verdict.doubted(Reason.SLICE_REPEATED) for verdict in judged]
+        self.records.verdicts(self.job, self.entry, judged, shown)
+
+    def _say_repeated(self, view: str, other: str) -> None:
+        """Once a job: whoever sends a picture again mostly sends all of them."""
+        where = "another view of it" if other == self.job.job_id else f"job {printable(other)}"
+        text = f"{self._name}: view {printable(view)} shows a picture that {where} showed before"
+        log.warning("picture repeated", extra={"job_id": self.job.job_id, "view": view, "before": other})
+        if not self._repeated:
+            self.records.alarm("slice_repeated", f"{text}: its joints go to the specialist; export each view's own")
+        self._repeated.append(view)
 
 
 def _following(spool: Spool, most: int) -> list[Batch]:

@@ -98,7 +98,8 @@ class Inspection:
                 return
             self._note_slices(job)
             board = BoardRef(serial=job.board.serial, type=job.board.type)
-            self._records.close(entry, job.job_id, board, len(job.joints), self._clock() - started)
+            share, spent_s = self._in_use.max_unfamiliar_share, self._clock() - started
+            self._records.close(entry, job.job_id, board, len(job.joints), spent_s, max_unfamiliar_share=share)
         if problem is None:
             self._spool.finish(claimed)
         else:

@@ -43,18 +43,32 @@ class Ledger(Protocol):
     def grades(self, entry: JobEntry) -> dict[str, int]:
         """Grade -> joints of the job that were given it."""
 
-    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
-        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+    def reasons(self, entry: JobEntry) -> dict[str, int]:
+        """Reason -> joints of the job that went to the specialist for it."""
+
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage], shown: Shown | None = None) -> None:
+        """Verdicts, their outbox rows and what their view showed, in one durable transaction; a joint decided before
+        stays as it was.
 
         This is progress, and so forgets the job's tries. Raises JobRefused when another job under the same id gave
         a joint its verdict.
         """
+
+    def shown_before(self, entry: JobEntry, shown: Shown, since: datetime) -> str | None:
+        """The id of a job entered since then, this one included, of which another view showed one of these pictures."""
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
         """Mark the job decided and queue its closing messages, in one durable transaction; once only."""
 
     def notify(self, message: Message) -> None:
         """Queue a message that belongs to no job."""
+
+
+class Shown(NamedTuple):
+    """A view of a job and the fingerprints of its pictures."""
+
+    view: str
+    fingerprints: tuple[bytes, ...]
 
 
 class JobEntry(NamedTuple):
@@ -70,9 +84,14 @@ class JobEntry(NamedTuple):
 
 
 class InUse(NamedTuple):
-    """What jobs are judged with; replaced whole, between two jobs. ``job_timeout_s``: how long one may be in work."""
+    """What jobs are judged with; replaced whole, between two jobs. ``job_timeout_s``: how long one may be in work;
+    ``repeated_days``: for how long a picture is not believed again, 0 for not at all; ``max_unfamiliar_share``: of a
+    board's joints, beyond which somebody should look at the board.
+    """
 
     judge: Judging
     encoder: Encoder
     pace: Pace
     job_timeout_s: float
+    repeated_days: float = 0.0
+    max_unfamiliar_share: float = 1.0

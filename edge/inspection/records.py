@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from edge.core.clocks import Now
@@ -10,10 +11,13 @@ from edge.core.job import Job, NamedJoint, printable
 from edge.core.payloads import BoardRef, Severity
 from edge.core.verdict import Reason, Verdict, unjudged
 from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
-from edge.inspection.ports import JobEntry, Ledger
+from edge.inspection.ports import JobEntry, Ledger, Shown
 from edge.inspection.tally import Tally
 from edge.jobs.folder import ClaimedJob, RefusedJob
 from edge.judging.ports import ViewToJudge, views_of
+
+_A_FEW = 3
+"""Fewer strange joints say nothing of their board."""
 
 
 class Records(NamedTuple):
@@ -29,12 +33,18 @@ class Records(NamedTuple):
         """What is not decided yet."""
         return views_of(job, self.ledger.decided(entry))
 
-    def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict]) -> None:
-        """In one durable commit."""
+    def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict], shown: Shown | None = None) -> None:
+        """In one durable commit. ``shown``: the view that they are of, and its pictures."""
         if verdicts:
-            self.ledger.record(entry, [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts])
+            messages = [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts]
+            self.ledger.record(entry, messages, shown)
             self.announce()
             self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
+
+    def shown_before(self, entry: JobEntry, shown: Shown, days: float) -> str | None:
+        """The id of a job that showed one of these pictures in the last ``days``."""
+        since = self.now() - timedelta(days=days)
+        return self.ledger.shown_before(entry, shown, since) if days and shown.fingerprints else None
 
     def give_up(self, job: Job, entry: JobEntry, left: Sequence[ViewToJudge], reason: Reason) -> None:
         """These joints go to the specialist unjudged."""
@@ -59,11 +69,14 @@ class Records(NamedTuple):
         duration_s: float,
         refusal: str | None = None,
         unread: str = "",
+        max_unfamiliar_share: float = 1.0,
     ) -> None:
-        """The job is decided; its summary, and an alarm where it was refused, are queued in the same commit.
+        """The job is decided; its summary, and an alarm where it was refused or looks strange, are queued in the same
+        commit.
 
         ``unread``: why joints of a refused job may be missing.
         """
+        reasons = self.ledger.reasons(entry)
         outcome = BoardOutcome(
             job_id=job_id,
             board=board,
@@ -73,10 +86,16 @@ class Records(NamedTuple):
             refused=refusal is not None,
             duration_ms=1e3 * duration_s,
             unread=printable(unread),
+            reasons=reasons,
         )
         messages = [self.encoder.board(outcome, self.now())]
         if refusal is not None:
             messages.append(self.encoder.alarm("job_refused", refusal, self.now()))
+        strange, decided = reasons.get(Reason.UNFAMILIAR, 0), len(outcome.calls)
+        if strange >= _A_FEW and strange > max_unfamiliar_share * decided:
+            text = f"{printable(job_id)}: {strange} of {decided} joints look like none that the network knows"
+            remedy = "compare the job's pictures with its boxes, polarity and exposure"
+            messages.append(self.encoder.alarm("unfamiliar_board", f"{text}; {remedy}", self.now()))
         self.ledger.close_job(entry, messages, refused=outcome.refused, now=self.now())
         self.announce()
 

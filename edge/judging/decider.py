@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from edge.core.card import ModelCard
 from edge.core.clocks import Monotonic
-from edge.core.decide import Output, decide
+from edge.core.decide import Answer, decide_familiar
 from edge.core.job import Roi
 from edge.core.preprocess import Patch, Slices
 from edge.core.rules import Rule
@@ -42,14 +42,15 @@ class Decider:
         patch, doubt = self.card.preprocess.prepared(slices, roi)
         if doubt is not None:
             return unjudged(doubt)
-        return decide(self._run(patch), self.card.quantisation, self.rule)
+        card = self.card
+        return decide_familiar(self._run(patch), card.quantisation, self.rule, card.familiarity)
 
-    def _run(self, patch: Patch) -> Output:
+    def _run(self, patch: Patch) -> Answer:
         scorer = self._free.get()
         started = self._clock()
         try:
-            output = scorer.run(patch)
+            answer = scorer.run(patch)
             self._spent_s.append(self._clock() - started)
-            return output
+            return answer
         finally:
             self._free.put(scorer)

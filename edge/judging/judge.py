@@ -100,7 +100,8 @@ class Judge:
 
         def judged(joint: Joint) -> Verdict:
             decision = self._decision(joint, seen)
-            return Verdict(joint.named, decision, len(part.view.slices), 1e3 * (self._clock() - started))
+            spent_ms = 1e3 * (self._clock() - started)
+            return Verdict(joint.named, decision, len(part.view.slices), spent_ms, pictures.shown)
 
         for verdict in self._for_each(judged, part.joints):
             progressed()

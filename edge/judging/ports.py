@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator, 
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from edge.core.decide import Output
+from edge.core.decide import Answer
 from edge.core.job import ImageFormat, Job, Joint, SliceFile, View
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
@@ -46,8 +46,8 @@ class Scorer(Protocol):
     def exact(self) -> bool:
         """Do integer outputs have to be identical to the recorded ones, or near them?"""
 
-    def run(self, patch: Patch) -> Output:
-        """Raw output for one patch, uint8 (size, size, channels) or (1, 1, features)."""
+    def run(self, patch: Patch) -> Answer:
+        """Of one patch, uint8 (size, size, channels) or (1, 1, features)."""
 
 
 class ViewToJudge(NamedTuple):

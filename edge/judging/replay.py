@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.bundle.format import Bundle
 from edge.core.card import Quantisation
-from edge.core.decide import Output, reading_of
+from edge.core.decide import Answer, reading_of
 from edge.core.errors import BundleRefused
 from edge.judging.ports import Scorer
+
+Raw = NDArray[Any]
 
 
 def replay(bundle: Bundle, scorer: Scorer) -> int:
@@ -28,8 +33,7 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
                 f"{bundle.path}: golden joint {i}: preprocessing differs in {differing} of {patch.size} values; "
                 "install the axi-edge version this bundle was built with, or rebuild the bundle"
             )
-        output = scorer.run(patch)
-        if not _same(output, joint.output, bundle.card.quantisation, exact=scorer.exact):
+        if not _same(scorer.run(patch), joint.answer, bundle.card.quantisation, exact=scorer.exact):
             raise BundleRefused(
                 f"{bundle.path}: golden joint {i}: this runtime's output differs from the recorded one; "
                 "install the runtime versions of constraints.txt, or rebuild the bundle"
@@ -37,10 +41,25 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
     return len(bundle.golden)
 
 
-def _same(output: Output, recorded: Output, quantisation: Quantisation, *, exact: bool) -> bool:
-    if output.shape != recorded.shape or output.dtype != recorded.dtype:
+def _same(answer: Answer, recorded: Answer, quantisation: Quantisation, *, exact: bool) -> bool:
+    alike = _alike(answer.output, recorded.output) and _alike(answer.features, recorded.features)
+    if not alike:
         return False
-    if exact and quantisation.bit_identical and output.dtype != np.float32:
-        return bool(np.array_equal(output, recorded))
-    apart = abs(reading_of(output, quantisation) - reading_of(recorded, quantisation))
-    return apart <= quantisation.replay_tolerance  # False for NaN
+    if exact and quantisation.bit_identical and answer.output.dtype != np.float32:
+        return np.array_equal(answer.output, recorded.output) and _apart(answer, recorded) == 0
+    apart = abs(reading_of(answer.output, quantisation) - reading_of(recorded.output, quantisation))
+    # False for NaN
+    return apart <= quantisation.replay_tolerance and _apart(answer, recorded) <= quantisation.features_tolerance
+
+
+def _alike(found: Raw | None, recorded: Raw | None) -> bool:
+    if found is None or recorded is None:
+        return found is recorded
+    return found.shape == recorded.shape and found.dtype == recorded.dtype
+
+
+def _apart(answer: Answer, recorded: Answer) -> float:
+    """How far features are from those on record, as they are stored."""
+    if answer.features is None or recorded.features is None:
+        return 0.0
+    return float(np.abs(answer.features.astype(np.float64) - recorded.features).max())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.card import Quantisation, TensorInfo
-from edge.core.decide import Output
+from edge.core.decide import Answer
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
 from edge.judging.ports import Kernels, RuntimeChoice
@@ -106,7 +106,9 @@ class TfliteScorer:
                 "build the bundle for this runtime"
             ) from error
         (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+        # Named after one another by their numbers; files hold them in any order.
+        self._output, *others = sorted(self._interpreter.get_output_details(), key=lambda details: details["name"])
+        self._features = others[0] if others else None
         self._require_boundary(source, quantisation)
         self.runtime = runtime
         self.exact = kernels == "exact"
@@ -119,11 +121,15 @@ class TfliteScorer:
         if quantisation is None:
             return
         for where, found, stated in (
-            ("input", self.input_info, quantisation.input),
-            ("output", self.output_info, quantisation.output),
+            ("input is", self.input_info, quantisation.input),
+            ("output is", self.output_info, quantisation.output),
+            ("features are", self.features_info, quantisation.features),
         ):
             if found != stated:
-                raise BundleRefused(f"{source}: its {where} is {found}, the card says {stated}; rebuild the bundle")
+                raise BundleRefused(
+                    f"{source}: its {where} {found or 'missing'}, the card says {stated or 'there are none'}; rebuild "
+                    "the bundle"
+                )
 
     @property
     def accelerated(self) -> bool | None:
@@ -139,12 +145,18 @@ class TfliteScorer:
     def output_info(self) -> TensorInfo:
         return _info(self._output)
 
-    def run(self, patch: Patch) -> Output:
-        """Raw output, shape (1, n), for one uint8 patch (size, size, channels)."""
+    @property
+    def features_info(self) -> TensorInfo | None:
+        """Of the second output; None where there is none."""
+        return None if self._features is None else _info(self._features)
+
+    def run(self, patch: Patch) -> Answer:
+        """Raw outputs for one uint8 patch (size, size, channels)."""
         self._interpreter.set_tensor(self._input["index"], _AS_INPUT[self._input["dtype"]](patch)[np.newaxis])
         self._interpreter.invoke()
-        output: Output = self._interpreter.get_tensor(self._output["index"])
-        return output
+        output = self._interpreter.get_tensor(self._output["index"])
+        features = None if self._features is None else self._interpreter.get_tensor(self._features["index"])
+        return Answer(output, features)
 
     def tensors(self, names: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Real values of these tensors after the last ``run``; the scorer must have been made to keep them."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from edge.core.errors import SliceError
+from edge.core.fingerprints import fingerprint
 from edge.core.intake import Spec
 from edge.core.job import ImageFormat, Job, Polarity, SliceFile, View
 from edge.core.preprocess import Grey, Picture, Slices, to_polarity
@@ -17,14 +21,20 @@ from edge.judging.ports import ReadSlice
 
 log = logging.getLogger(__name__)
 
+_SPARSE = 61
+"""Every so many pixels are compared first, down and across."""
+
 
 class Pictures(NamedTuple):
-    """What a view shows. ``trouble``: why it cannot be judged at all; then there are no slices."""
+    """What a view shows. ``trouble``: why it cannot be judged at all; then there are no slices. ``shown``: their
+    fingerprints.
+    """
 
     slices: dict[int, Grey]
     stored: Polarity
     colour: bool = False
     trouble: Reason | None = None
+    shown: tuple[bytes, ...] = ()
 
 
 def tried(read: ReadSlice, folder: Path, image: ImageFormat, part: SliceFile) -> Picture | SliceError:
@@ -55,13 +65,27 @@ def decoded_view(job: Job, view: View, decoded: Iterable[Picture | SliceError]) 
         slices[part.index], colour = picture.grey, colour or picture.colour
     if len({grey.shape for grey in slices.values()}) > 1:
         return Pictures({}, stored, trouble=Reason.SLICE_SIZES_DIFFER)
-    return Pictures(slices, stored, colour)
+    twice = _shown_twice(slices)
+    if twice is not None:
+        same = "slices {} and {} are one picture; export each height's own".format(*twice)
+        return refused(same, Reason.SLICE_REPEATED)
+    shown = (fingerprint(grey, stored) for grey in slices.values())
+    return Pictures(slices, stored, colour, shown=tuple(found for found in shown if found is not None))
 
 
 def _hole_in(view: View) -> int | None:
     """The first slice that the view lacks though it has later ones: judged, it would be a black picture."""
     indices = {part.index for part in view.slices}
     return next((index for index in range(max(indices)) if index not in indices), None)
+
+
+def _shown_twice(slices: Mapping[int, Grey]) -> tuple[int, int] | None:
+    """Two slices that are the same in every pixel, unless nothing was exposed there; None where there are none."""
+    for (first, grey), (second, other) in combinations(slices.items(), 2):
+        few = grey[::_SPARSE, ::_SPARSE]
+        if np.array_equal(few, other[::_SPARSE, ::_SPARSE]) and np.array_equal(grey, other) and np.ptp(grey):
+            return first, second
+    return None
 
 
 def as_wanted(spec: Spec, pictures: Pictures) -> tuple[Slices, Reason | None]:

@@ -21,7 +21,7 @@ def _tflite(model: Path, runtime: str, kernels: str, threads: int, _batch: int) 
     from edge.judging.runtime import TfliteScorer, choose_runtime
 
     scorer = TfliteScorer(model, None, choose_runtime(runtime), threads=threads, kernels=kernels)  # type: ignore[arg-type]
-    return lambda patches: np.stack([scorer.run(patch)[0] for patch in patches])
+    return lambda patches: np.stack([scorer.run(patch).output[0] for patch in patches])
 
 
 def _openvino(model: Path, _runtime: str, _kernels: str, threads: int, batch: int) -> Infer:

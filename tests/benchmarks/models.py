@@ -12,6 +12,7 @@ import numpy as np
 
 from convert.conversion.quantise import quantised_file
 from convert.conversion.recipe import Recipe
+from convert.lowering.features import with_features
 from convert.lowering.graphs.handed import Handed
 from convert.lowering.graphs.lower import lowering_steps, with_thermometers
 from convert.lowering.layers import Conv, Dense, MaxPool, Network
@@ -49,6 +50,7 @@ def ours(work: Path, calibration: Any, runtimes: list[str], report: Callable[[st
         recipe, path = load_toml(RECIPES / f"{name}.toml", Recipe), work / f"{name}.tflite"
         asked = recipe.quantisation
         program = _program(recipe, calibration)
+        program = with_features(program, calibration)
         path.write_bytes(quantised_file(program, calibration, asked.scheme, asked.keep_float))
         called = f"{name.replace('-factorised', ' factorised')}, int8"
         entries += [

@@ -22,7 +22,7 @@ from edge.core.job import Board, Job, Joint, Roi, SliceFile, View, encode_manife
 from edge.core.preprocess import PreprocessSpec, prepare
 from edge.core.rules import Head
 from edge.judging.runtime import TfliteScorer, installed_runtimes
-from tests.support.builders import make_card
+from tests.support.builders import make_card, trusting
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto
 
@@ -96,14 +96,19 @@ def replay(model: Path, head: Head, work: Path, own_ms: float, report: Callable[
 
 def _device(model: Path, head: Head, work: Path) -> tuple[DaemonProcess, Mosquitto]:
     scorer = TfliteScorer(model, None, installed_runtimes()[0], threads=1)
-    quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=head)
+    features = scorer.features_info
+    quantisation = Quantisation(
+        scheme="int8", input=scorer.input_info, output=scorer.output_info, head=head, features=features
+    )
     spec = PreprocessSpec()
     picture = _picture(0)
     roi = Roi(412, 300, 470, 358)
     patch = prepare(spec, {0: picture}, roi)
     golden = GoldenJoint({0: picture}, roi, patch, scorer.run(patch))
-    score_of(golden.output, quantisation)
-    card = make_card(quantisation=quantisation, classes=(NORMAL, *(head.classes or ("defect",))))
+    score_of(golden.answer.output, quantisation)
+    known = None if features is None else trusting(features.shape[-1])
+    classes = (NORMAL, *(head.classes or ("defect",)))
+    card = make_card(quantisation=quantisation, familiarity=known, classes=classes)
     bundle = write_bundle(work / "replay", card, model.read_bytes(), [golden])
     (work / "replay-broker").mkdir()
     broker = Mosquitto(work / "replay-broker", lasting=False)

@@ -16,7 +16,7 @@ from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.core.card import Quantisation
-from edge.core.decide import decide
+from edge.core.decide import decide_familiar
 from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
 from edge.core.job import ImageFormat, Roi, SliceFile
@@ -27,7 +27,7 @@ from edge.judging.runtime import TfliteScorer, installed_runtimes
 from edge.judging.slices import read_slice
 from edge.reporting.ports import Outcome
 from tests.benchmarks.models import Entry
-from tests.support.builders import make_verdict
+from tests.support.builders import make_verdict, trusting
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
 VIEW = 20
@@ -71,10 +71,11 @@ def _decide(model: Entry) -> Stage:
     scorer = TfliteScorer(model.path, None, installed_runtimes()[0], threads=1)
     head = model.head or HEAD
     quantisation = Quantisation(scheme="int8", input=scorer.input_info, output=scorer.output_info, head=head)
-    output = scorer.run(np.full(scorer.input_info.shape[1:], 128, np.uint8))
+    answer = scorer.run(np.full(scorer.input_info.shape[1:], 128, np.uint8))
+    known = None if answer.features is None else trusting(answer.features.size)
     rate = Rate(value=0.9, low=0.8, high=0.95, hits=90, total=100)
     point = OperatingPoint(name="p", threshold=0.5, measured_on="", recall=rate, false_positive_rate=rate)
-    return _timed(f"decide a joint of {model.network}", lambda: decide(output, quantisation, point))
+    return _timed(f"decide a joint of {model.network}", lambda: decide_familiar(answer, quantisation, point, known))
 
 
 def _journal(work: Path) -> Stage:

@@ -17,7 +17,7 @@ from edge.core.errors import JobRefused, JournalDamaged, JournalError
 from edge.core.verdict import Call
 from edge.core.wire import Message
 from tests.support.builders import make_verdict
-from tests.support.fakes import FakeLedger
+from tests.support.fake_ledger import FakeLedger
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 Store = FakeLedger | Journal

@@ -58,7 +58,7 @@ def test_a_bundle_replays_on_every_runtime_and_carries_its_lineage(bundle: Path)
     assert list(problems(operations(opened.model_path.read_bytes()), "int8")) == []
     assert opened.card.lineage.tools.keys() >= {"tensorflow", "keras", "numpy", "python", "axi-edge"}
     assert [point.name for point in opened.card.operating_points] == ["recall-0.90", "recall-0.95"]
-    assert len({golden.output.tobytes() for golden in opened.golden}) > 1
+    assert len({golden.answer.output.tobytes() for golden in opened.golden}) > 1
 
 
 def test_the_gate_refuses_by_exit_code_writes_no_bundle_and_leaves_the_report(

@@ -209,7 +209,9 @@ def test_what_does_not_verify_or_replay_never_becomes_active(
     good = resigned(bundle, tmp_path / "offered", keys[0], "2.0.0")
     assert activate(device, str(good)) == 0
     twisted = open_bundle(bundle)
-    golden = [joint._replace(output=255 - joint.output) for joint in twisted.golden]
+    golden = [
+        joint._replace(answer=joint.answer._replace(output=255 - joint.answer.output)) for joint in twisted.golden
+    ]
     import msgspec
 
     card = msgspec.structs.replace(twisted.card, version="3.0.0")

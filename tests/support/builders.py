@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import UNSET
 
 from edge.core.card import Lineage, ModelCard, Quantisation, TensorInfo
+from edge.core.familiarity import Familiarity, packed
 from edge.core.features import FeatureSpec
 from edge.core.fillet import FEATURES
 from edge.core.grades import GRADES
@@ -18,7 +19,7 @@ from edge.core.job import Board, Job, Joint, MachineCall, Roi, SliceFile, View
 from edge.core.payloads import BoardRef, VerdictPayload
 from edge.core.preprocess import PreprocessSpec
 from edge.core.rules import GradeScale, OperatingPoint, Rate, SugenoHead, ThermometerHead
-from edge.core.verdict import Call, Route
+from edge.core.verdict import Call, Reason, Route
 from edge.core.wire import Message, VerdictMessage, encode, event_id
 
 HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
@@ -75,6 +76,15 @@ def write_job(parent: Path, job: Job, *, seed: int = 0, side: int = 96) -> Path:
             (folder / part.file).write_bytes(cv2.imencode(Path(part.file).suffix, image)[1].tobytes())
     (folder / "manifest.json").write_bytes(encode_manifest(job))
     return folder
+
+
+def trusting(features: int) -> Familiarity:
+    """As large as a build's own, and everything is familiar to it."""
+    weights = np.random.default_rng(0).integers(-300, 300, (120, features))
+    rows = tuple(range(1, 121))
+    return Familiarity(
+        weights=packed(weights), offsets=rows, ends=rows, limit=2**52, measured_on="nothing", unfamiliar=HALF
+    )
 
 
 def make_card(**changes: Any) -> ModelCard:
@@ -142,7 +152,13 @@ def make_quality_card(**changes: Any) -> ModelCard:
     return make_card(**{**values, **changes})
 
 
-def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL, grade: str | None = None) -> VerdictMessage:
+def make_verdict(
+    joint: str,
+    job_id: str = "L7",
+    call: Call = Call.NORMAL,
+    grade: str | None = None,
+    reason: Reason | None = None,
+) -> VerdictMessage:
     """A verdict as the journal takes it."""
     payload = VerdictPayload(
         event_id=event_id("axi1", job_id, joint, "sha256:0"),
@@ -159,7 +175,7 @@ def make_verdict(joint: str, job_id: str = "L7", call: Call = Call.NORMAL, grade
         p_defect=None,
         threshold=None,
         operating_point=None,
-        reason=None,
+        reason=reason,
         slices=1,
         model=None,
         latency_ms=1.0,

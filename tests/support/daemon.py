@@ -14,11 +14,17 @@ from edge.toml import toml_text
 
 
 def device_toml(work: Path, bundle: Path, port: int, version: str) -> str:
-    """A device whose everything lies in one folder, quick to notice and to try again."""
+    """A device whose everything lies in one folder, quick to notice and to try again; it believes pictures that were
+    shown before, since most tests send the same ones again and again.
+    """
     return toml_text(
         {
             "device": {"name": "axi1"},
-            "spool": {"path": f"{work}/spool", "poll_s": 0.05},
+            "spool": {
+                "path": f"{work}/spool",
+                "poll_s": 0.05,
+                "repeated_days": 0,
+            },  # tests send pictures again and again
             "journal": {"path": f"{work}/journal.db"},
             "model": {"bundle": str(bundle)},
             "inference": {"threads": 1},

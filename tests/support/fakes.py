@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from edge.core.decide import Output
+from edge.core.decide import Answer, Output
 from edge.core.errors import BrokerUnavailable, JudgeLost, SliceError
 from edge.core.job import ImageFormat, SliceFile
 from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Reason
-from edge.core.wire import Message, VerdictMessage
-from edge.inspection.ports import JobEntry
+from edge.core.wire import Message
 from edge.jobs.folder import ClaimedJob
 from edge.judging.judge import Judge
 from edge.judging.messages import Ready, Reply, Task
 from edge.judging.process import answer
-from edge.reporting.ports import Outcome, Queued
+from edge.reporting.ports import Outcome
 from edge.upkeep.ports import Free
 
 
@@ -49,74 +46,6 @@ class FakeSpool:
     def reject(self, job: ClaimedJob, reason: str) -> None:
         self.work.remove(job)
         self.rejected[job.folder.name] = reason
-
-
-class FakeLedger:
-    """Ledger and outbox in memory."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, tuple[int, str]] = {}
-        self._states: dict[int, str] = {}
-        self._tries: dict[int, int] = {}
-        self._verdicts: dict[int, dict[str, tuple[str, str]]] = {}
-        self._grades: dict[int, dict[str, str]] = {}
-        self._outbox: dict[int, Message] = {}
-        self._refusals: dict[int, int] = {}
-        self._seq = 0
-
-    def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
-        row = self._jobs.setdefault(content, (len(self._jobs) + 1, job_id))[0]
-        self._states.setdefault(row, "open")
-        clash = any(
-            other == job_id and number != row and self._states[number] != "refused"
-            for number, other in self._jobs.values()
-        )
-        self._tries[row] = self._tries.get(row, 0) + 1
-        return JobEntry(row, closed=self._states[row] != "open", clash=clash, tries=self._tries[row])
-
-    def leave_job(self, entry: JobEntry) -> None:
-        self._tries[entry.row] = 0
-
-    def decided(self, entry: JobEntry) -> dict[str, tuple[str, str]]:
-        return dict(self._verdicts.get(entry.row, {}))
-
-    def grades(self, entry: JobEntry) -> dict[str, int]:
-        return dict(Counter(self._grades.get(entry.row, {}).values()))
-
-    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
-        self._tries[entry.row] = 0
-        known = self._verdicts.setdefault(entry.row, {})
-        for payload, message, _ in verdicts:
-            if payload.joint not in known:
-                known[payload.joint] = (payload.verdict.value, payload.route.value)
-                if payload.grade:
-                    self._grades.setdefault(entry.row, {})[payload.joint] = payload.grade
-                self._queue(message)
-
-    def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
-        if self._states[entry.row] == "open":
-            self._states[entry.row] = "refused" if refused else "decided"
-            for message in messages:
-                self._queue(message)
-
-    def notify(self, message: Message) -> None:
-        self._queue(message)
-
-    def _queue(self, message: Message) -> None:
-        self._seq += 1
-        self._outbox[self._seq] = message
-
-    def pending(self, limit: int) -> list[Queued]:
-        order = sorted(self._outbox, key=lambda seq: (self._refusals.get(seq, 0), seq))
-        return [Queued(seq, self._outbox[seq]) for seq in order[:limit]]
-
-    def put_back(self, rows: Sequence[int]) -> None:
-        for row in rows:
-            self._refusals[row] = self._refusals.get(row, 0) + 1
-
-    def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
-        for row in rows:
-            del self._outbox[row]
 
 
 class FakeBroker:
@@ -199,7 +128,7 @@ class FakeReader:
         height, width = self.shapes.get(part.file, (96, 96))
         if part.file in self.blank:
             return Picture(np.full((height, width), 100, np.uint8))
-        grey = np.broadcast_to(2 * np.arange(width, dtype=np.uint8), (height, width))
+        grey = np.broadcast_to(2 * np.arange(width, dtype=np.uint8) + np.uint8(part.index), (height, width))
         return Picture(grey, part.file in self.coloured)
 
 
@@ -211,8 +140,8 @@ class FakeScorer:
     def __init__(self, output: Output, outputs: Sequence[Output] = ()) -> None:
         self._output, self._outputs = output, list(outputs)
 
-    def run(self, patch: Patch) -> Output:
-        return self._outputs.pop(0) if self._outputs else self._output
+    def run(self, patch: Patch) -> Answer:
+        return Answer(self._outputs.pop(0) if self._outputs else self._output)
 
 
 class FakeWorker:

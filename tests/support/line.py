@@ -23,7 +23,8 @@ from edge.jobs.folder import ClaimedJob
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from tests.support.builders import make_card
-from tests.support.fakes import FakeLedger, FakeReader, FakeScorer, FakeSpool
+from tests.support.fake_ledger import FakeLedger
+from tests.support.fakes import FakeReader, FakeScorer, FakeSpool
 
 NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
 CARD = make_card()
@@ -62,6 +63,8 @@ class Line:
                 Encoder("axi1", Topics("base"), "0", MAIN, routes),
                 Pace(within_s=float(parts.get("within_s", 0))),  # type: ignore[arg-type]
                 job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
+                repeated_days=float(parts.get("repeated_days", 0)),  # type: ignore[arg-type]
+                max_unfamiliar_share=0.2,
             ),
             tally=self.tally,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),

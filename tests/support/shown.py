@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from edge.core.decide import Answer
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, Job, SliceFile
 from edge.core.preprocess import Patch, Picture
@@ -44,8 +45,8 @@ class Reader:
 class Scorer:
     exact = True
 
-    def run(self, patch: Patch) -> np.ndarray:
-        return DEFECT if patch.max() > 150 else NORMAL
+    def run(self, patch: Patch) -> Answer:
+        return Answer(DEFECT if patch.max() > 150 else NORMAL)
 
 
 def worker(reader: Reader, *, late: bool = False, dies_at: Collection[int] = (), takes_one: bool = False) -> FakeWorker:

@@ -7,12 +7,13 @@ numbers, in whatever order they are added. Large pictures take two, the first in
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.lowering.graphs.rewriting import rebuilt
 from convert.lowering.program import Depthwise, Op, Program, Reduce, Reshape
 from convert.lowering.shapes import shapes_of
 
-_MOST_TAPS = 256
+_HANDY_TAPS, _MOST_TAPS = 256, 1024
 
 
 def convolve_means(program: Program) -> Program:
@@ -23,35 +24,44 @@ def convolve_means(program: Program) -> Program:
         if not isinstance(op, Reduce) or op.function != "mean" or op.axes != (1, 2):
             return [op]
         shape = shapes[program.ops[place].inputs[0]]
-        return _averaging(op, shape, following) if len(shape) == 3 else [op]
+        if len(shape) != 3:
+            return [op]
+        found = averaging(op.name, op.inputs[0], shape, np.ones(shape[2]), following)
+        if found is None:
+            return [op]
+        last = following + len(found) - 1 if found else op.inputs[0]
+        return [*found, Reshape(op.name, (last,), (1, 1, shape[2]) if op.keep else (shape[2],))]
 
     return rebuilt(program, become)
 
 
-def _averaging(op: Reduce, shape: tuple[int, ...], place: int) -> list[Op]:
+def averaging(name: str, value: int, shape: tuple[int, ...], gain: NDArray[np.float64], place: int) -> list[Op] | None:
+    """Operations from ``place`` on, the last of which gives the channels' means, (1, 1, channels), times ``gain``.
+
+    None where the picture has no block to do it by; of a picture of one pixel there is nothing to do.
+    """
     rows, columns, channels = shape
     first = _block(rows, columns)
     if first is None:
-        return [op]
+        return None
     found: list[Op] = []
-    value = op.inputs[0]
-    for name, size in ((f"{op.name}/blocks", first), (f"{op.name}/whole", (rows // first[0], columns // first[1]))):
-        if size != (1, 1):
-            kernel = np.full((*size, channels, 1), 1 / (size[0] * size[1]), np.float32)
-            found.append(Depthwise(name, (value,), kernel, np.zeros(channels, np.float32), size))
-            value = place + len(found) - 1
-    ending = (1, 1, channels) if op.keep else (channels,)
-    return [*found, Reshape(op.name, (value,), ending)]
+    sizes = {"blocks": first, "whole": (rows // first[0], columns // first[1])}
+    wanted = [(part, size) for part, size in sizes.items() if size != (1, 1)]
+    for part, size in wanted:
+        scale = gain if part == wanted[-1][0] else np.ones(channels)
+        kernel = np.tile(scale[:, np.newaxis] / (size[0] * size[1]), (*size, 1, 1)).astype(np.float32)
+        found.append(Depthwise(f"{name}/{part}", (value,), kernel, np.zeros(channels, np.float32), (max(size),) * 2))
+        value = place + len(found) - 1
+    return found
 
 
 def _block(rows: int, columns: int) -> tuple[int, int] | None:
-    """The largest block that a picture is made of, few enough to be one convolution each; None where there is none."""
-    blocks = [
-        (high, wide)
-        for high in range(1, rows + 1)
-        for wide in range(1, columns + 1)
-        if not (rows % high or columns % wide)
-        and high * wide <= _MOST_TAPS
-        and (rows // high) * (columns // wide) <= _MOST_TAPS
-    ]
-    return max(blocks, key=lambda block: (block[0] * block[1], -abs(block[0] - block[1])), default=None)
+    """The largest square block that a picture is made of, few enough to be one convolution each; None where there is
+    none. TensorFlow's convolutions by channel step alike in both directions.
+    """
+    sides = [side for side in range(1, min(rows, columns) + 1) if not (rows % side or columns % side)]
+    for most in (_HANDY_TAPS, _MOST_TAPS):
+        fitting = [side for side in sides if max(side * side, (rows // side) * (columns // side)) <= most]
+        if fitting:
+            return max(fitting), max(fitting)
+    return None

@@ -1,6 +1,6 @@
 """The journal's tables, and how older ones are taken over."""
 
-VERSION = 5
+VERSION = 6
 
 _REVIEWS = """
 CREATE TABLE review (
@@ -30,6 +30,16 @@ CREATE TABLE review (
 CREATE INDEX review_by_event ON review (event_id)
 """
 """Kept when the verdicts are forgotten, and so with what the joint was. Without an event it is set aside."""
+_PICTURES = """
+CREATE TABLE picture (
+    fingerprint BLOB NOT NULL,
+    job INTEGER NOT NULL REFERENCES job (row),
+    view TEXT NOT NULL,
+    PRIMARY KEY (fingerprint, job, view)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX picture_by_job ON picture (job)
+"""
+"""Forgotten with the verdicts."""
 SCHEMA = (
     """
 CREATE TABLE job (
@@ -74,6 +84,8 @@ CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 INSERT INTO note VALUES ('fresh', 'yes');
 """
     + _REVIEWS
+    + ";"
+    + _PICTURES
 )
 MIGRATIONS = {
     1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
@@ -101,5 +113,6 @@ ALTER TABLE verdict ADD COLUMN p_defect REAL;
 ALTER TABLE verdict ADD COLUMN reason TEXT;
 """
     + _REVIEWS,
+    5: _PICTURES,
 }
 """From this version to the next."""

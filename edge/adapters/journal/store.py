@@ -19,7 +19,7 @@ from edge.adapters.journal.connection import Connection
 from edge.core.errors import JobRefused
 from edge.core.places import JobState
 from edge.core.wire import Message, VerdictMessage, timestamp
-from edge.inspection.ports import JobEntry
+from edge.inspection.ports import JobEntry, Shown
 from edge.reporting.ports import Queued
 
 FORGOTTEN = -1
@@ -34,6 +34,9 @@ _FORGET_TRIES = "UPDATE job SET tries = 0 WHERE row = ? AND tries <> 0"
 _CLASHING = "SELECT 1 FROM job WHERE job_id = ? AND content <> ? AND state <> 'refused' LIMIT 1"
 _DECIDED = "SELECT joint, verdict, route FROM verdict WHERE job = ? ORDER BY rowid"
 _GRADES = "SELECT grade, count(*) FROM verdict WHERE job = ? AND grade IS NOT NULL GROUP BY grade"
+_REASONS = (
+    "SELECT reason, count(*) FROM verdict WHERE job = ? AND reason IS NOT NULL GROUP BY reason ORDER BY min(rowid)"
+)
 _ENTER_VERDICT = (
     "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade, joint_type, digest, p_defect, reason) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -43,6 +46,11 @@ _TAKEN = (
     "WHERE verdict.job <> ? LIMIT 1"
 )
 _QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
+_SHOW = "INSERT OR IGNORE INTO picture (fingerprint, job, view) VALUES (?, ?, ?)"
+_SHOWN = (
+    "SELECT job.job_id FROM picture JOIN job ON job.row = picture.job "
+    "WHERE fingerprint = ? AND NOT (picture.job = ? AND picture.view = ?) AND job.opened >= ? LIMIT 1"
+)
 _CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
 _PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
 _ACKNOWLEDGE = "UPDATE verdict SET acknowledged = ? WHERE event_id = (SELECT event_id FROM outbox WHERE seq = ?)"
@@ -92,8 +100,14 @@ class Journal:
         with self._reading():
             return dict(self._db.execute(_GRADES, (entry.row,)))
 
-    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
-        """Verdicts and their outbox rows, in one durable transaction; a joint decided before stays as it was.
+    def reasons(self, entry: JobEntry) -> dict[str, int]:
+        """Reason -> joints of the job that went to the specialist for it."""
+        with self._reading():
+            return dict(self._db.execute(_REASONS, (entry.row,)))
+
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage], shown: Shown | None = None) -> None:
+        """Verdicts, their outbox rows and what their view showed, in one durable transaction; a joint decided before
+        stays as it was.
 
         This is progress, and so forgets the job's tries.
         """
@@ -110,6 +124,18 @@ class Journal:
             self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said) for said in fresh.values()])
             queued = [_outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
             self._db.executemany(_QUEUE, queued)
+            if shown is not None:
+                pictures = [(fingerprint, entry.row, shown.view) for fingerprint in shown.fingerprints]
+                self._db.executemany(_SHOW, pictures)
+
+    def shown_before(self, entry: JobEntry, shown: Shown, since: datetime) -> str | None:
+        """The id of a job entered since then, this one included, of which another view showed one of these pictures."""
+        with self._reading():
+            for fingerprint in shown.fingerprints:
+                asked = fingerprint, entry.row, shown.view, timestamp(since)
+                for (job_id,) in self._db.execute(_SHOWN, asked):
+                    return str(job_id)
+        return None
 
     def _require_untaken(self, entry: JobEntry, verdicts: Sequence[VerdictMessage]) -> None:
         asked = json.dumps([said.payload.event_id for said in verdicts])
@@ -171,6 +197,7 @@ class Journal:
                 found = self._db.execute(f"SELECT row FROM job WHERE content = ? AND {_SETTLED}", (content,)).fetchone()  # noqa: S608
                 if found:
                     self._db.execute("DELETE FROM verdict WHERE job = ?", found)
+                    self._db.execute("DELETE FROM picture WHERE job = ?", found)
                     self._db.execute("UPDATE job SET expected = ? WHERE row = ?", (FORGOTTEN, *found))
 
     def settled_before(self, moment: datetime) -> list[str]:

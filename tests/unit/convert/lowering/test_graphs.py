@@ -111,7 +111,7 @@ def test_what_was_shifted_is_padded_with_what_became_zero() -> None:
     assert pad.value == pytest.approx(0.35)
 
 
-@pytest.mark.parametrize("shape", [(16, 12), (64, 64), (7, 7), (1, 1), (17, 17)])
+@pytest.mark.parametrize("shape", [(16, 12), (64, 64), (7, 7), (1, 1), (17, 17), (29, 29), (58, 58), (30, 60)])
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_mean_is_the_same_as_a_convolution(shape: tuple[int, int], keep: bool) -> None:
     before = Program((*shape, 4), (Reduce("m", (-1,), "mean", (1, 2), keep),), (), HEAD)
@@ -119,7 +119,7 @@ def test_a_mean_is_the_same_as_a_convolution(shape: tuple[int, int], keep: bool)
     inputs = rng.random((2, *shape, 4), np.float32)
     assert np.allclose(np.asarray(run(before, inputs)), np.asarray(run(after, inputs)), atol=1e-6)
     assert not any(isinstance(op, Reduce) for op in after.ops)
-    assert all(op.kernel.shape[0] * op.kernel.shape[1] <= 289 for op in after.ops if isinstance(op, Depthwise))
+    assert all(op.kernel.shape[0] * op.kernel.shape[1] <= 900 for op in after.ops if isinstance(op, Depthwise))
 
 
 @pytest.mark.parametrize(

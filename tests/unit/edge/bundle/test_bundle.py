@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.bundle.format import CARD, GOLDEN, MODEL, SIGNATURE, Bundle, GoldenJoint, open_bundle, write_bundle
 from edge.bundle.signing import load_public_keys, public_bytes
+from edge.core.decide import Answer
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.job import Roi
 from edge.core.preprocess import PreprocessSpec, prepare
@@ -31,7 +32,7 @@ def golden(n: int = 2) -> list[GoldenJoint]:
     for i in range(n):
         slices = {k: rng.integers(0, 256, (40, 30)).astype(np.uint8) for k in (0, 3)}
         roi = Roi(-3, 5 + i, 20, 30)
-        joints.append(GoldenJoint(slices, roi, prepare(PreprocessSpec(), slices, roi), OUTPUT))
+        joints.append(GoldenJoint(slices, roi, prepare(PreprocessSpec(), slices, roi), Answer(OUTPUT)))
     return joints
 
 
@@ -55,7 +56,7 @@ def test_a_bundle_survives_the_round_trip(folder: Path, key: Ed25519PrivateKey) 
         assert joint.roi == written.roi
         np.testing.assert_equal(joint.slices, written.slices)
         np.testing.assert_array_equal(joint.patch, written.patch)
-        np.testing.assert_array_equal(joint.output, written.output)
+        np.testing.assert_array_equal(joint.answer.output, written.answer.output)
 
 
 @pytest.mark.parametrize("name", [MODEL, GOLDEN, CARD, SIGNATURE])

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.errors import JournalError, JudgeLost
-from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Call, Decision, Reason, Verdict
-from edge.core.wire import Message
+from edge.core.wire import Message, VerdictMessage
 from edge.inspection.loop import MOST_DEATHS
 from edge.inspection.pace import Pace
-from edge.inspection.ports import JobEntry
+from edge.inspection.ports import JobEntry, Shown
 from edge.jobs.folder import LARGE_BYTES
 from edge.judging.ports import Batch
 from tests.support.builders import make_job
-from tests.support.fakes import FakeLedger, FakeReader
+from tests.support.fake_ledger import FakeLedger
+from tests.support.fakes import FakeReader
 from tests.support.line import Line, alarms, claimed
 
 
@@ -36,9 +36,9 @@ class FailsOnce(FakeLedger):
             if self._left == 0:
                 raise JournalError("power cut")
 
-    def record(self, entry: JobEntry, messages: Sequence[tuple[VerdictPayload, Message]]) -> None:
+    def record(self, entry: JobEntry, verdicts: Sequence[VerdictMessage], shown: Shown | None = None) -> None:
         self._maybe_die(done=False)
-        super().record(entry, messages)
+        super().record(entry, verdicts, shown)
         self._maybe_die(done=True)
 
     def close_job(self, entry: JobEntry, messages: Sequence[Message], *, refused: bool, now: datetime) -> None:
@@ -123,8 +123,8 @@ class Fragile:
     score_ms = 0.0
     looks_ahead = 1
 
-    def __init__(self, losses: dict[str, int], reason: Reason = Reason.TIMEOUT) -> None:
-        self.losses, self.reason = losses, reason
+    def __init__(self, losses: dict[str, int], reason: Reason = Reason.TIMEOUT, shown: tuple[bytes, ...] = ()) -> None:
+        self.losses, self.reason, self.shown = losses, reason, shown
         self.asked: list[str] = []
         self.aheads: list[int] = []
 
@@ -138,7 +138,7 @@ class Fragile:
                 if self.losses.get(joint.id, 0):
                     self.losses[joint.id] -= 1
                     raise JudgeLost(self.reason, f"lost at {joint.id}")
-                yield Verdict(joint.named, Decision(Call.NORMAL))
+                yield Verdict(joint.named, Decision(Call.NORMAL), shown=self.shown)
 
 
 def test_a_judge_lost_once_costs_an_attempt_and_no_verdict() -> None:
@@ -181,6 +181,31 @@ def test_after_a_loss_no_other_job_is_looked_at_meanwhile() -> None:
     judge = Fragile({"J0.0": 1})
     Line(jobs, judge=judge).run()
     assert judge.aheads == [1, 0, 0]
+
+
+def test_pictures_that_another_job_showed_are_not_believed_again() -> None:
+    jobs = [claimed(make_job(f"L-{i}", joints=2)) for i in range(3)]
+    line = Line(jobs, repeated_days=7)  # whose reader shows the same in all of them
+    line.run()
+    told = [(verdict.job_id, verdict.verdict, verdict.reason, verdict.p_defect) for verdict in line.verdicts()]
+    score = told[0][3]
+    assert told[:2] == [("L-0", Call.NORMAL, None, score)] * 2
+    assert told[2:] == [(f"L-{i}", Call.UNJUDGED, Reason.SLICE_REPEATED, score) for i in (1, 2) for _ in range(2)]
+    assert alarms(line) == ["slice_repeated"] * 2, "once a job"
+    assert line.spool.finished == ["L-0", "L-1", "L-2"]
+
+
+def test_two_views_of_a_job_do_not_show_the_same() -> None:
+    line = Line([claimed(make_job("L-0", joints=1, views=3))], repeated_days=7)
+    line.run()
+    assert [verdict.reason for verdict in line.verdicts()] == [None, Reason.SLICE_REPEATED, Reason.SLICE_REPEATED]
+    assert alarms(line) == ["slice_repeated"]
+
+
+def test_a_view_whose_judge_was_lost_is_the_same_view_when_it_goes_on() -> None:
+    line = Line([claimed(make_job("L-0", joints=3))], judge=Fragile({"J0.1": 1}, shown=(b"a",)), repeated_days=7)
+    line.run()
+    assert [verdict.reason for verdict in line.verdicts()] == [None] * 3
 
 
 def test_a_huge_job_is_read_when_its_turn_comes_and_not_before() -> None:

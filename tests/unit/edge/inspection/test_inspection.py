@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from edge.core.card import TensorInfo
 from edge.core.verdict import Reason
 from edge.jobs.folder import ClaimedJob
-from tests.support.builders import document, make_job
+from tests.support.builders import document, make_card, make_job, trusting
 from tests.support.line import Line, alarms, claimed
 from tests.unit.edge.inspection.test_attempts import Fragile
 
@@ -18,6 +21,20 @@ def test_every_joint_of_every_job_gets_one_verdict_and_the_job_ends_in_done() ->
     summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
     assert [(summary["joints_expected"], summary["joints_decided"]) for summary in summaries] == [(8, 8)] * 3
     assert line.progress >= 24
+
+
+def test_a_board_that_looks_strange_is_told_of_and_its_summary_says_why() -> None:
+    known = trusting(3)
+    features = TensorInfo(dtype="uint8", shape=(1, 3), scale=0.1)
+    card = make_card(familiarity=known, quantisation=replace(make_card().quantisation, features=features))
+    jobs = [claimed(make_job("L-0", joints=3)), claimed(make_job("L-1", joints=2))]  # two strange joints say nothing
+    line = Line(jobs, card=card)  # whose scorer gives no features
+    line.run()
+    assert {(verdict.verdict, verdict.reason) for verdict in line.verdicts()} == {("unjudged", Reason.UNFAMILIAR)}
+    assert all(verdict.p_defect is not None for verdict in line.verdicts())
+    assert alarms(line) == ["unfamiliar_board"]
+    summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
+    assert [summary["reasons"] for summary in summaries] == [{"unfamiliar": 3}, {"unfamiliar": 2}]
 
 
 def test_an_alarm_can_be_sent_whatever_the_folder_is_called() -> None:

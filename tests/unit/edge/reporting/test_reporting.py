@@ -16,7 +16,8 @@ from edge.reporting.absence import Absence
 from edge.reporting.loop import Backoff, Reporting
 from edge.reporting.passing import PassingMessages
 from edge.upkeep.progress import Progress
-from tests.support.fakes import FakeBroker, FakeLedger
+from tests.support.fake_ledger import FakeLedger
+from tests.support.fakes import FakeBroker
 
 
 def status(state: str) -> Message:

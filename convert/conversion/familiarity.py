@@ -1,0 +1,205 @@
+"""How familiar a joint looks: learnt of the converted file's own features, and measured on what is no joint.
+
+Learnt from calibration joints and those of half the validation lot's board types, as they are and a little varied,
+against wrong pictures (``convert.simulator.wrong``). The limit is set on the other half's board types, of which nothing
+was learnt. A Gaussian of features, and nearest neighbours, were measured first and did not do (docs/decisions/0026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from convert.conversion.calibration import draw_stratified
+from convert.conversion.gate import Check
+from convert.conversion.hidden_layer import told_apart
+from convert.conversion.recipe import BudgetSection
+from convert.conversion.runtimes import Run, run_on, thread_count
+from convert.conversion.task import Lots
+from convert.lots.lot import LabelledLot
+from convert.metrics.defects import rate
+from convert.simulator.wrong.pictures import EXTENTS, PICTURES, drawn, fitted
+from convert.simulator.wrong.stacks import STACKS, spoilt, varied
+from edge.core.card import Quantisation
+from edge.core.decide import score_of
+from edge.core.familiarity import Familiarity
+from edge.judging.runtime import RuntimeInfo
+
+Patches = NDArray[np.uint8]
+Features = NDArray[np.uint8] | NDArray[np.float32]
+Random = np.random.Generator
+
+_OUTSIDE = 0.01
+"""Of the joints that the limit is set on at most so many are beyond it."""
+_AT_ONCE = 2048
+_PICTURES = 6
+"""For each right joint; the more, the fewer others get by."""
+_DRAWN_EACH, _STACKS_EACH = 30, 200
+"""Pictures of each kind and size, and joints of each kind of wrong stack, that are measured."""
+NO_JOINT, WRONG = "pictures of no joint", "wrong pictures of joints"
+
+
+class Kind(NamedTuple):
+    """What became of wrong pictures of one kind: how many there were, how many of them are unfamiliar, and how many
+    would be released at the default operating point without being asked and are released still.
+    """
+
+    group: str
+    name: str
+    joints: int
+    unfamiliar: int
+    released_before: int
+    released: int
+
+
+@dataclass(frozen=True)
+class Acquaintance:
+    """``learnt_from`` and ``limited_by``: right joints that it learnt from, and that its limit was set on."""
+
+    familiarity: Familiarity
+    kinds: tuple[Kind, ...]
+    learnt_from: int
+    limited_by: int
+
+    def checks(self, budget: BudgetSection) -> tuple[Check, ...]:
+        """The gate's lines."""
+        right, none = self.familiarity.unfamiliar, [kind for kind in self.kinds if kind.group == NO_JOINT]
+        total, missed = sum(kind.joints for kind in none), sum(kind.joints - kind.unfamiliar for kind in none)
+        least = None if budget.min_caught is None else 1 - budget.min_caught
+        passed = sum(kind.released for kind in none)
+        return (
+            Check("right pictures unfamiliar", right.value, budget.max_unfamiliar, f"{right.hits} of {right.total}"),
+            Check(
+                "pictures of no joint that look familiar",
+                missed / total,
+                least,
+                f"{missed} of {total}; {passed} of them are released",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """The converted file, where it runs, how its answers are read, and the threshold that it decides by."""
+
+    runtime: RuntimeInfo
+    content: bytes
+    quantisation: Quantisation
+    threshold: float
+
+    def answers(self, patches: Patches) -> Run:
+        return run_on(self.runtime, "fast", self.content, patches, thread_count())
+
+    def features(self, parts: Iterable[Patches]) -> NDArray[np.float64]:
+        """Of many patches, some at a time: (n, features)."""
+        found = [self.answers(patches).features for patches in parts]
+        together: NDArray[np.float64] = np.concatenate([part for part in found if part is not None]).astype(np.float64)
+        return together
+
+
+def acquaint(
+    model: Model, lots: Lots, seen: Features, joints: int, beside: Iterable[Patches], seed: int
+) -> Acquaintance | None:
+    """Learn and measure; None of a file that gives no features, or without a validation lot.
+
+    ``seen``: features of the evaluation lot; ``joints``: how many right ones to learn from at most; ``beside``: patches
+    cut out beside the evaluation lot's joints.
+    """
+    if model.quantisation.features is None or lots.validation is None:
+        return None
+    rng = np.random.default_rng(seed)
+    learning, limiting = _halves(lots.validation)
+    right = _right(lots.calibration, learning, joints, seed)
+    learnt = told_apart(model.features(_held(right, rng)), model.features(_strange(right, rng)), seed)
+    familiarity = Familiarity(
+        **learnt._asdict(), limit=0, measured_on=lots.evaluation.name, unfamiliar=rate(0, len(seen))
+    )
+    limit = _limit([familiarity.strangeness(row) for row in model.features(limiting.batches(_AT_ONCE))])
+    beyond = sum(not familiarity.strangeness(row) <= limit for row in seen)
+    familiarity = replace(familiarity, limit=limit, unfamiliar=rate(beyond, len(seen)))
+    kinds = tuple(_kinds(model, familiarity, lots.evaluation, beside, rng, seed))
+    return Acquaintance(familiarity, kinds, len(right), len(limiting.rows))
+
+
+def _limit(strangeness: list[float]) -> int:
+    """So that at most ``_OUTSIDE`` of them are beyond."""
+    ordered = sorted(strangeness)
+    return int(np.ceil(ordered[len(ordered) - 1 - int(_OUTSIDE * len(ordered))]))
+
+
+def _halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
+    """Joints of every other board type to learn from, and of the others; of a single type all of them are both."""
+    types = sorted(set(lot.board_types.tolist()))
+    chosen = np.isin(lot.board_types, types[::2])
+    if len(types) == 1:
+        return lot, lot
+    return lot.subset(np.flatnonzero(chosen), lot.name), lot.subset(np.flatnonzero(~chosen), lot.name)
+
+
+def _right(calibration: LabelledLot, validation: LabelledLot, joints: int, seed: int) -> Patches:
+    """As many of each lot, as far as they go."""
+    first = draw_stratified(calibration, joints // 2, seed)
+    second = draw_stratified(validation, joints - len(first), seed)
+    return np.concatenate([calibration.take(first), validation.take(second)])
+
+
+def _changed(patches: Patches, change: Callable[[NDArray[np.uint8], Random], Patches], rng: Random) -> Patches:
+    return np.stack([change(patch, rng) for patch in patches])
+
+
+def _held(right: Patches, rng: Random) -> Iterator[Patches]:
+    """Right joints, and each of them a little varied."""
+    for start in range(0, len(right), _AT_ONCE):
+        yield right[start : start + _AT_ONCE]
+        yield _changed(right[start : start + _AT_ONCE], varied, rng)
+
+
+def _strange(right: Patches, rng: Random) -> Iterator[Patches]:
+    """``_PICTURES`` pictures of no joint for each right joint, and a wrong picture of that."""
+    for start in range(0, len(right), _AT_ONCE):
+        part = right[start : start + _AT_ONCE]
+        for _ in range(_PICTURES):
+            yield np.stack([drawn(rng, patch.shape) for patch in part])
+        yield _changed(part, spoilt, rng)
+
+
+def _kinds(
+    model: Model,
+    familiarity: Familiarity,
+    evaluation: LabelledLot,
+    beside: Iterable[Patches],
+    rng: Random,
+    seed: int,
+) -> Iterator[Kind]:
+    def found(group: str, name: str, patches: Patches) -> Kind:
+        answers = model.answers(patches)
+        assert answers.features is not None  # noqa: S101 - as those that were learnt from
+        unfamiliar = np.array([not familiarity.knows(row) for row in answers.features])
+        normal = np.array([score_of(row, model.quantisation) for row in answers.outputs]) < model.threshold
+        before, after = int(normal.sum()), int((normal & ~unfamiliar).sum())
+        return Kind(group, name, len(patches), int(unfamiliar.sum()), before, after)
+
+    joints = evaluation.take(draw_stratified(evaluation, _STACKS_EACH, seed))
+    for name, patches in pictures_of_no_joint(joints.shape[1:], rng).items():
+        yield found(NO_JOINT, name, patches)
+    for name, change in STACKS.items():
+        yield found(WRONG, name, _changed(joints, change, rng))
+    for patches in beside:
+        yield found(WRONG, "box beside the joint", patches)
+
+
+def pictures_of_no_joint(shape: tuple[int, ...], rng: Random, each: int = _DRAWN_EACH) -> Mapping[str, Patches]:
+    """By kind, ``each`` of every size: the same picture in four slices, or in fewer where there are fewer."""
+    size, _, channels = shape
+    found: dict[str, list[Patches]] = {}
+    for (name, draw), extent, _ in product(PICTURES.items(), EXTENTS, range(each)):
+        patch = np.zeros((size, size, channels), np.uint8)
+        patch[..., : min(4, channels)] = fitted(draw(rng, extent), size)[..., np.newaxis]
+        found.setdefault(name, []).append(patch)
+    return {name: np.stack(patches) for name, patches in found.items()}

@@ -1,0 +1,1 @@
+"""What a device may be given in place of a joint: pictures of none, and a joint's slices mixed up, moved or spoilt."""
