@@ -13,7 +13,7 @@ from typing import Any
 from convert.conversion.beside import cut_beside
 from convert.conversion.calibration import require_apart
 from convert.conversion.convert import lower, measure, quantise, require_exact, require_true
-from convert.conversion.familiarity import Acquaintance, Model, acquaint
+from convert.conversion.familiarity import Acquaintance, Model, acquaint, unknown
 from convert.conversion.findings import Findings
 from convert.conversion.gate import require_passed
 from convert.conversion.golden import golden_joints
@@ -123,9 +123,9 @@ def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[F
     decided = task.decide(recipe, lots, measurement.scored)
     yield (found := replace(found, decided=decided))
     acquaintance = _acquaintance(order, lots, found, tell)
-    if acquaintance is not None:
-        checks = (*decided.checks, *acquaintance.checks(recipe.budget))
-        yield replace(found, decided=replace(decided, checks=checks), acquaintance=acquaintance)
+    checks = unknown(recipe.budget) if acquaintance is None else acquaintance.checks(recipe.budget)
+    decided = replace(decided, checks=(*decided.checks, *checks))
+    yield replace(found, decided=decided, acquaintance=acquaintance)
 
 
 def _acquaintance(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Acquaintance | None:

@@ -16,9 +16,9 @@ from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
 
 _REFERENCE = {**LOTS, **WIDE_LOTS, **BUILD_LOTS, **OPTICAL_LOTS}
-_OF_X_RAY = ("defect_share", "difficulty", "form")
+_OF_X_RAY = ("defect_share", "difficulty", "form", "alike")
 _DEFAULTS: dict[str, Any] = {"boards": 8, "joints": 160, "seed": 0, "types": 4}
-_PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form")
+_PLAN_OPTIONS = ("boards", "joints", "seed", "types", "first_type", "defect_share", "difficulty", "form", "alike")
 
 
 def add_simulate(commands: Commands) -> None:
@@ -34,6 +34,9 @@ def add_simulate(commands: Commands) -> None:
     simulate.add_argument("--defect-share", type=float, help="default: 1 : 0.18, as the paper's population")
     simulate.add_argument("--difficulty", choices=list(DIFFICULTIES), help="default hard")
     simulate.add_argument("--form", choices=["jobs", "patches"], help="job folders (default), or patches to train on")
+    simulate.add_argument(
+        "--alike", action="store_true", default=None, help="boards of a type from one drawing, as on a line"
+    )
     simulate.set_defaults(action=_simulate)
 
 

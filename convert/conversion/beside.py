@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.reading import JobReading
+from convert.lots.reading import JobReading, read_any_truth
 from edge.core.intake import Spec
 from edge.core.job import Roi
 
@@ -16,19 +16,18 @@ _MOST = 200
 
 
 def cut_beside(lot: Path, spec: Spec, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Patches (n, size, size, channels) as far from their joints as these are wide, in any direction; none where no
-    such box lies in its picture. ``lot``: of job folders.
+    """Patches (n, size, size, channels) as far from joints of the lot as these are wide, in any direction; none where
+    no such box lies in its picture. ``lot``: of job folders, read as ever, joints with truth alone.
     """
     rng, found = np.random.default_rng(seed), list[NDArray[np.uint8]]()
-    for view in JobReading(lot).views(spec):
-        slices = view.slices()
-        frame = next(iter(slices.values()))
-        boxes = (_moved(joint.roi, rng.uniform(0, 2 * np.pi)) for joint in view.joints)
-        found += [spec.prepared(slices, box).patch for box in boxes if spec.shows(box, frame)]
-        if len(found) >= _MOST:
+    for slices, joint, _ in JobReading(lot).joints(spec, read_any_truth(lot), lambda _: None):
+        box = _moved(joint.roi, rng.uniform(0, 2 * np.pi))
+        if spec.shows(box, next(iter(slices.values()))):
+            found.append(spec.prepared(slices, box).patch)
+        if len(found) == _MOST:
             break
     if found:
-        yield np.stack(found[:_MOST])
+        yield np.stack(found)
 
 
 def _moved(roi: Roi, angle: float) -> Roi:

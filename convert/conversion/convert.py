@@ -192,7 +192,8 @@ def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tol
     if same.differing and (not allowed or apart > allowed):
         raise GateRefused(
             f"no bundle written: exact kernels of {same.differing[0]} do not reproduce the first runtime (a reading is "
-            f"{apart:.4f} off); where that can be borne, say so in [quantisation] tolerance and reason"
+            f"{apart:.4f} off, features up to {same.features_apart:.3g}); where that can be borne, say so in "
+            "[quantisation] tolerance and reason"
         )
     tolerance = max(least_tolerance, 2 * max(apart, readings_apart(same.exact, same.fast, quantisation)))
     return msgspec.structs.replace(

@@ -7,6 +7,7 @@ was learnt. A Gaussian of features, and nearest neighbours, were measured first 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -28,6 +29,7 @@ from convert.simulator.wrong.pictures import EXTENTS, PICTURES, drawn, fitted
 from convert.simulator.wrong.stacks import STACKS, spoilt, varied
 from edge.core.card import Quantisation
 from edge.core.decide import score_of
+from edge.core.errors import GateRefused
 from edge.core.familiarity import Familiarity
 from edge.judging.runtime import RuntimeInfo
 
@@ -60,12 +62,15 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Acquaintance:
-    """``learnt_from`` and ``limited_by``: right joints that it learnt from, and that its limit was set on."""
+    """``learnt_from`` and ``limited_by``: right joints that it learnt from, and that its limit was set on; ``apart``:
+    they have no board type in common.
+    """
 
     familiarity: Familiarity
     kinds: tuple[Kind, ...]
     learnt_from: int
     limited_by: int
+    apart: bool
 
     def checks(self, budget: BudgetSection) -> tuple[Check, ...]:
         """The gate's lines."""
@@ -82,6 +87,16 @@ class Acquaintance:
                 f"{missed} of {total}; {passed} of them are released",
             ),
         )
+
+
+def unknown(budget: BudgetSection) -> tuple[Check, ...]:
+    """The gate's lines where nothing could be learnt: what could not be measured is within no budget."""
+    lines = (
+        ("right pictures unfamiliar", budget.max_unfamiliar),
+        ("pictures of no joint that look familiar", budget.min_caught),
+    )
+    note = "not measured: the network averages no picture, so it gives no features"
+    return tuple(Check(what, math.nan, least, note) for what, least in lines if least is not None)
 
 
 @dataclass(frozen=True)
@@ -106,7 +121,7 @@ class Model:
 def acquaint(
     model: Model, lots: Lots, seen: Features, joints: int, beside: Iterable[Patches], seed: int
 ) -> Acquaintance | None:
-    """Learn and measure; None of a file that gives no features, or without a validation lot.
+    """Learn and measure; None of a file that gives no features, or without a validation lot. Raises GateRefused.
 
     ``seen``: features of the evaluation lot; ``joints``: how many right ones to learn from at most; ``beside``: patches
     cut out beside the evaluation lot's joints.
@@ -116,21 +131,26 @@ def acquaint(
     rng = np.random.default_rng(seed)
     learning, limiting = _halves(lots.validation)
     right = _right(lots.calibration, learning, joints, seed)
-    learnt = told_apart(model.features(_held(right, rng)), model.features(_strange(right, rng)), seed)
+    whole = told_apart(model.features(_held(right, rng)), model.features(_strange(right, rng)), seed)
     familiarity = Familiarity(
-        **learnt._asdict(), limit=0, measured_on=lots.evaluation.name, unfamiliar=rate(0, len(seen))
+        **whole._asdict(), limit=0, measured_on=lots.evaluation.name, unfamiliar=rate(0, len(seen))
     )
     limit = _limit([familiarity.strangeness(row) for row in model.features(limiting.batches(_AT_ONCE))])
     beyond = sum(not familiarity.strangeness(row) <= limit for row in seen)
     familiarity = replace(familiarity, limit=limit, unfamiliar=rate(beyond, len(seen)))
     kinds = tuple(_kinds(model, familiarity, lots.evaluation, beside, rng, seed))
-    return Acquaintance(familiarity, kinds, len(right), len(limiting.rows))
+    learnt = {*lots.calibration.board_types.tolist(), *learning.board_types.tolist()}
+    apart = learnt.isdisjoint(limiting.board_types.tolist())
+    return Acquaintance(familiarity, kinds, len(right), len(limiting.rows), apart)
 
 
 def _limit(strangeness: list[float]) -> int:
-    """So that at most ``_OUTSIDE`` of them are beyond."""
+    """So that at most ``_OUTSIDE`` of them are beyond. Raises GateRefused."""
     ordered = sorted(strangeness)
-    return int(np.ceil(ordered[len(ordered) - 1 - int(_OUTSIDE * len(ordered))]))
+    limit = ordered[len(ordered) - 1 - int(_OUTSIDE * len(ordered))]
+    if not np.isfinite(limit):
+        raise GateRefused("no bundle written: the model's features are not all numbers; train or convert it anew")
+    return int(np.ceil(limit))
 
 
 def _halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
@@ -146,7 +166,9 @@ def _right(calibration: LabelledLot, validation: LabelledLot, joints: int, seed:
     """As many of each lot, as far as they go."""
     first = draw_stratified(calibration, joints // 2, seed)
     second = draw_stratified(validation, joints - len(first), seed)
-    return np.concatenate([calibration.take(first), validation.take(second)])
+    found: Patches = np.concatenate([calibration.take(first), validation.take(second)])
+    exposed: Patches = found[found.any(axis=(1, 2, 3))]  # what was not teaches nothing
+    return exposed
 
 
 def _changed(patches: Patches, change: Callable[[NDArray[np.uint8], Random], Patches], rng: Random) -> Patches:
@@ -189,7 +211,10 @@ def _kinds(
     for name, patches in pictures_of_no_joint(joints.shape[1:], rng).items():
         yield found(NO_JOINT, name, patches)
     for name, change in STACKS.items():
-        yield found(WRONG, name, _changed(joints, change, rng))
+        changed = _changed(joints, change, rng)
+        differing = (changed != joints).any(axis=(1, 2, 3))  # one slice has no order
+        if differing.any():
+            yield found(WRONG, name, changed[differing])
     for patches in beside:
         yield found(WRONG, "box beside the joint", patches)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convert.conversion.gate import Check, escape_check
 from convert.conversion.parity import Measured
-from convert.conversion.recipe import BudgetSection, Recipe
+from convert.conversion.recipe import BudgetSection, FamiliaritySection, Recipe
 from convert.conversion.task import Decided, Lots, Scored
 from convert.lots.graded_truth import expected
 from convert.lots.lot import LabelledLot
@@ -150,6 +150,9 @@ def _meaningless(recipe: Recipe) -> Iterator[tuple[str, bool]]:
     yield "[budget] max_auroc_drop", budget.max_auroc_drop != usual.max_auroc_drop
     yield "[budget] max_recall_drop", budget.max_recall_drop != usual.max_recall_drop
     yield "[budget] max_escape_of", bool(budget.max_escape_of)
+    yield "[budget] max_unfamiliar", budget.max_unfamiliar is not None
+    yield "[budget] min_caught", budget.min_caught is not None
+    yield "[familiarity]", recipe.familiarity != FamiliaritySection()
 
 
 GRADES = Grades()

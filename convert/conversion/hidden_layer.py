@@ -21,8 +21,10 @@ _BATCH = 128
 _RATE, _DECAY = 3e-3, 1e-3
 _HELD = 3.0
 """What a member of the first group weighs against one of the second."""
-_LIVELY = 0.2
-"""Features that vary less than this share of the median are not made to vary as much."""
+_LIVELY, _LEAST_SPREAD = 0.2, 1e-3
+"""Features that vary less than this share of the median, of those that vary at all, are not made to vary as much; nor
+are those that vary by less than a thousandth of the liveliest.
+"""
 _WEIGHT, _END = 30_000, 2_000
 """The largest weights, as whole numbers."""
 
@@ -45,7 +47,8 @@ class _Layers(NamedTuple):
 def told_apart(held: Floats, strange: Floats, seed: int) -> Whole:
     """Rises with how much a row looks like those of ``strange`` and not of ``held``, both (n, features)."""
     middle, spread = held.mean(axis=0), held.std(axis=0)
-    spread = np.maximum(spread, max(_LIVELY * float(np.median(spread)), 1e-6))
+    lively = spread[spread > _LEAST_SPREAD * spread.max()]
+    spread = np.maximum(spread, _LIVELY * float(np.median(lively))) if lively.size else np.ones_like(spread)
     rows = (np.concatenate([held, strange]) - middle) / spread
     target = np.concatenate([np.zeros(len(held)), np.ones(len(strange))])
     found = [_trained(rows, target, np.random.default_rng((seed, number))) for number in range(_NETWORKS)]

@@ -46,6 +46,8 @@ def _facts(found: Findings) -> Iterator[str]:
         yield f"model.tflite: {len(found.quantised.model):,} bytes"
     if found.measurement:
         yield from _boundary(found.measurement.quantisation, found.recipe.quantisation.reason)
+        if found.measurement.quantisation.features is None and found.decided and found.decided.points:
+            yield "WARNING: the network averages no picture, so it cannot tell what is no joint: every box is judged"
     yield from (f"WARNING: {warning}" for warning in found.warnings)
     yield from (f"REFUSED: {problem}" for problem in (found.quantised.problems if found.quantised else ()))
 

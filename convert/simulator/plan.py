@@ -20,6 +20,8 @@ class LotPlan:
     """What to simulate: ``joints`` in all, spread over ``boards`` boards of ``types`` types.
 
     Board types are numbered from ``first_type``; two lots share no board type when their ranges do not overlap.
+    ``alike``: boards of a type are made from one drawing, as on a line: their views have the same names, traces,
+    components and number of slices. Otherwise only the connector is theirs, and all that is around it drawn anew.
     """
 
     boards: int
@@ -31,6 +33,7 @@ class LotPlan:
     prefix: str = "L1"
     difficulty: str = "hard"
     form: Form = "jobs"
+    alike: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.boards <= self.joints:

@@ -92,7 +92,7 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("bundle", Health.OK, f"{text}, signature good")
         if card.familiarity is None and not card.preprocess.knows_joints:
-            text = f"{card.name} {card.version} judges whatever a box shows, joint or not; build it anew"
+            text = f"{card.name} {card.version} cannot tell what is no joint; build it anew, from a network that pools"
             yield Finding("familiarity", Health.WARN, text)
     yield _kernels(settings, models[0])
 

@@ -1,7 +1,7 @@
 """How familiar a joint looks: its pooled features, and what was learnt of those of joints and of wrong pictures.
 
 A network has an answer to anything. One hidden layer over its features tells what it was made for from what it was not
-(outlier exposure: Hendrycks et al. 2019). All of it is whole numbers, so equal features are judged alike everywhere.
+(outlier exposure: Hendrycks et al. 2019). It is all whole numbers, so equal 8-bit features are judged alike everywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Familiarity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ``limit`` it is unfamiliar.
 
     ``weights``: 16-bit whole numbers, little-endian, a row of all features for each of the offsets. ``unfamiliar``: of
-    the joints of lot ``measured_on``, board types that nothing was learnt from.
+    the joints of lot ``measured_on``.
     """
 
     weights: bytes

@@ -253,7 +253,7 @@ def _health(shared: _Shared, keeper: Journal, reviews: JournalReviews) -> Health
 
 def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
-    retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb))
+    retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb, spool.repeated_days))
     duties = (
         Duty("reload", shared.reloader.step),
         Duty("metrics", health.step),

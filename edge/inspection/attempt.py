@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic
 from edge.core.errors import JobRefused, JudgeLost
-from edge.core.job import Job, printable
-from edge.core.verdict import Reason, Verdict
+from edge.core.job import Job, View, printable
+from edge.core.verdict import Call, Reason, Verdict
 from edge.inspection.ports import InUse, JobEntry, Shown, Spool
 from edge.inspection.records import Records
 from edge.jobs.folder import LARGE_BYTES, ClaimedJob, read_job
@@ -51,8 +51,6 @@ class Attempt:
     clock: Monotonic
     progressed: Callable[[], None]
     may_go_on: Callable[[], bool]
-    _repeated: list[str] = field(default_factory=list)
-    """Views whose pictures were shown before."""
 
     def run(self) -> Result:
         """Decide every joint that is left.
@@ -140,24 +138,36 @@ class Attempt:
         self.in_use.pace.note(len(judged), self.clock() - started)
 
     def _record(self, view: ViewToJudge, judged: list[Verdict]) -> None:
-        """What was judged of one view, unless its pictures were judged before."""
+        """What was judged of one view, unless its pictures were believed before. Those that nothing was judged by may
+        come again, with other boxes for example.
+        """
         if not judged:
             return
-        shown = Shown(view.view.id, judged[0].shown)
+        believed = any(verdict.decision.call is not Call.UNJUDGED for verdict in judged)
+        shown = Shown(view.view.id, judged[0].shown if believed else ())
         other = self.records.shown_before(self.entry, shown, self.in_use.repeated_days)
-        if other is not None:
+        if other == self.job.job_id and self._shares_files(view.view):
+            other = None
+        if other is None:
+            self.records.verdicts(self.job, self.entry, judged, shown)
+        else:
             self._say_repeated(view.view.id, other)
-            judged = [verdict.doubted(Reason.SLICE_REPEATED) for verdict in judged]
-        self.records.verdicts(self.job, self.entry, judged, shown)
+            self.records.verdicts(self.job, self.entry, [one.doubted(Reason.SLICE_REPEATED) for one in judged])
+
+    def _shares_files(self, view: View) -> bool:
+        """Does the manifest itself name one of its files for another view, too?"""
+        files = {(part.file, part.page) for part in view.slices}
+        others = (other for other in self.job.views if other.id != view.id)
+        return any((part.file, part.page) in files for other in others for part in other.slices)
 
     def _say_repeated(self, view: str, other: str) -> None:
-        """Once a job: whoever sends a picture again mostly sends all of them."""
+        """Once a job: whoever sends a picture again mostly sends all of them. Whose it is nobody can tell."""
         where = "another view of it" if other == self.job.job_id else f"job {printable(other)}"
-        text = f"{self._name}: view {printable(view)} shows a picture that {where} showed before"
+        text = f"{self._name}: view {printable(view)} shows a picture that {where} was judged by"
         log.warning("picture repeated", extra={"job_id": self.job.job_id, "view": view, "before": other})
-        if not self._repeated:
-            self.records.alarm("slice_repeated", f"{text}: its joints go to the specialist; export each view's own")
-        self._repeated.append(view)
+        if self.records.tally.begins("slice_repeated", self.job.job_id):
+            remedy = f"its joints go to the specialist; look at those of {where} as well, and export each view's own"
+            self.records.alarm("slice_repeated", f"{text}: {remedy}")
 
 
 def _following(spool: Spool, most: int) -> list[Batch]:

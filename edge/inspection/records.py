@@ -92,7 +92,8 @@ class Records(NamedTuple):
         if refusal is not None:
             messages.append(self.encoder.alarm("job_refused", refusal, self.now()))
         strange, decided = reasons.get(Reason.UNFAMILIAR, 0), len(outcome.calls)
-        if strange >= _A_FEW and strange > max_unfamiliar_share * decided:
+        too_strange = strange >= _A_FEW and strange > max_unfamiliar_share * decided
+        if self.tally.begins("unfamiliar_board", board.type, on=too_strange):
             text = f"{printable(job_id)}: {strange} of {decided} joints look like none that the network knows"
             remedy = "compare the job's pictures with its boxes, polarity and exposure"
             messages.append(self.encoder.alarm("unfamiliar_board", f"{text}; {remedy}", self.now()))

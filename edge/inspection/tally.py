@@ -70,6 +70,7 @@ class Tally:
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._trends: OrderedDict[str, _Board] = OrderedDict()
         self._slices: OrderedDict[str, tuple[int, bool]] = OrderedDict()
+        self._going_on: OrderedDict[tuple[str, str], bool] = OrderedDict()
 
     def fewer_slices(self, board_type: str, view: str, slices: int) -> str:
         """What to say where a view has fewer slices than its board type had before, the first time; else nothing."""
@@ -80,6 +81,16 @@ class Tally:
             if len(self._slices) > _BOARD_TYPES:
                 self._slices.popitem(last=False)
         return f"board type {board_type}: view {view} has {slices} slices, others had {most}" if fewer > said else ""
+
+    def begins(self, what: str, whose: str, *, on: bool = True) -> bool:
+        """Is this news? It is the first time, and again once it was told to be over."""
+        with self._lock:
+            before = self._going_on.pop((what, whose), False)
+            if on:
+                self._going_on[what, whose] = True
+            if len(self._going_on) > _BOARD_TYPES:
+                self._going_on.popitem(last=False)
+        return on and not before
 
     def note(self, verdicts: Sequence[Verdict], board_type: str = "") -> None:
         """Count the verdicts on a view of a board of this type."""

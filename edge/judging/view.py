@@ -21,9 +21,6 @@ from edge.judging.ports import ReadSlice
 
 log = logging.getLogger(__name__)
 
-_SPARSE = 61
-"""Every so many pixels are compared first, down and across."""
-
 
 class Pictures(NamedTuple):
     """What a view shows. ``trouble``: why it cannot be judged at all; then there are no slices. ``shown``: their
@@ -65,12 +62,12 @@ def decoded_view(job: Job, view: View, decoded: Iterable[Picture | SliceError]) 
         slices[part.index], colour = picture.grey, colour or picture.colour
     if len({grey.shape for grey in slices.values()}) > 1:
         return Pictures({}, stored, trouble=Reason.SLICE_SIZES_DIFFER)
-    twice = _shown_twice(slices)
+    shown = {index: fingerprint(grey, stored) for index, grey in slices.items()}
+    twice = _shown_twice(slices, shown)
     if twice is not None:
         same = "slices {} and {} are one picture; export each height's own".format(*twice)
         return refused(same, Reason.SLICE_REPEATED)
-    shown = (fingerprint(grey, stored) for grey in slices.values())
-    return Pictures(slices, stored, colour, shown=tuple(found for found in shown if found is not None))
+    return Pictures(slices, stored, colour, shown=tuple(found for found in shown.values() if found is not None))
 
 
 def _hole_in(view: View) -> int | None:
@@ -79,11 +76,11 @@ def _hole_in(view: View) -> int | None:
     return next((index for index in range(max(indices)) if index not in indices), None)
 
 
-def _shown_twice(slices: Mapping[int, Grey]) -> tuple[int, int] | None:
-    """Two slices that are the same in every pixel, unless nothing was exposed there; None where there are none."""
-    for (first, grey), (second, other) in combinations(slices.items(), 2):
-        few = grey[::_SPARSE, ::_SPARSE]
-        if np.array_equal(few, other[::_SPARSE, ::_SPARSE]) and np.array_equal(grey, other) and np.ptp(grey):
+def _shown_twice(slices: Mapping[int, Grey], shown: Mapping[int, bytes | None]) -> tuple[int, int] | None:
+    """Two slices that are the same in every pixel, unless they show next to nothing; None where there are none."""
+    for first, second in combinations(slices, 2):
+        alike = shown[first] is not None and shown[first] == shown[second]
+        if alike and np.array_equal(slices[first], slices[second]):
             return first, second
     return None
 

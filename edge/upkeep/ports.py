@@ -57,6 +57,9 @@ class Settled(Protocol):
     def forget(self, contents: Sequence[str]) -> None:
         """Drop the verdicts on settled jobs; any other stays. That there was such a job is remembered."""
 
+    def forget_pictures(self, before: datetime) -> None:
+        """Those that jobs showed that were entered before then."""
+
     def unsent(self) -> int:
         """Messages that wait for the broker."""
 

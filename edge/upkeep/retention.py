@@ -14,10 +14,13 @@ log = logging.getLogger(__name__)
 
 
 class Keep(NamedTuple):
-    """How long to keep what is finished: until it is older, or all of it takes more."""
+    """How long to keep what is finished: until it is older, or all of it takes more. ``pictures_days``: for how long to
+    know which pictures were judged.
+    """
 
     days: float
     gb: float
+    pictures_days: float
 
 
 class Retention:
@@ -42,6 +45,7 @@ class Retention:
         kept = {job.content for job in (self._spool.finished() if gone else finished)}
         old = self._journal.settled_before(cutoff - (self._now() - cutoff))  # whose folders went another way
         self._journal.forget([*(content for content in gone if content not in kept), *(set(old) - kept)])
+        self._journal.forget_pictures(self._now() - timedelta(days=self._keep.pictures_days))
         if gone:
             log.info("finished jobs discarded", extra={"jobs": len(gone)})
 

@@ -44,12 +44,16 @@ def test_a_picture_is_known_by_the_jobs_that_showed_it(store: Store) -> None:
     assert store.shown_before(later, Shown("v1", (b"two",)), NOW + timedelta(days=1)) is None, "too long ago"
 
 
-def test_what_is_forgotten_is_forgotten_whole(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.db")
+def test_pictures_outlive_folders_and_end_at_their_own_age(tmp_path: Path) -> None:
+    journal, shown = Journal(tmp_path / "journal.db"), Shown("v1", (b"one",))
     first = journal.open_job("sha256:a", "L7", 0, NOW)
-    journal.record(first, [], Shown("v1", (b"one",)))
+    journal.record(first, [], shown)
     journal.close_job(first, [], refused=False, now=NOW)
-    later = journal.open_job("sha256:b", "L8", 1, NOW)
-    assert journal.shown_before(later, Shown("v1", (b"one",)), NOW) == "L7"
-    journal.forget(["sha256:a"])
-    assert journal.shown_before(later, Shown("v1", (b"one",)), NOW) is None
+    later = journal.open_job("sha256:b", "L8", 1, NOW + timedelta(days=3))
+    journal.forget(["sha256:a"])  # as a full disk would have it
+    journal.forget_pictures(NOW)
+    assert journal.shown_before(later, shown, NOW) == "L7"
+    journal.record(later, [], Shown("v1", (b"two",)))
+    journal.forget_pictures(NOW + timedelta(days=1))
+    assert journal.shown_before(later, shown, NOW) is None
+    assert journal.shown_before(first, Shown("v1", (b"two",)), NOW) == "L8"

@@ -33,7 +33,9 @@ def test_a_lot_goes_in_and_a_verdict_for_every_joint_comes_out(
     arrived = verdicts(subscriber)
     assert {(verdict["job_id"], verdict["joint"]) for verdict in arrived} == set(read_truth(lots / "evaluate"))
     assert len({verdict["event_id"] for verdict in arrived}) == len(arrived) == 40
-    assert {verdict["reason"] for verdict in arrived} <= {None, "unfamiliar"}
+    reasons = [verdict["reason"] for verdict in arrived]
+    assert set(reasons) <= {None, "unfamiliar"}
+    assert reasons.count(None) > 20, "most of them look familiar"
     assert device.folders("done") == [job.name for job in jobs_of(lots / "evaluate")]
     states = [payload["state"] for payload in subscriber.payloads("/status")]
     assert states == ["online", "stopped"]

@@ -43,6 +43,8 @@ def _reordered(order: Callable[[int, Random], NDArray[np.int64]]) -> Spoil:
 
     def spoilt(patch: Patch, rng: Random) -> Patch:
         found, channels = patch.copy(), used(patch)
+        if not channels:
+            return found
         for index, source in zip(channels, order(len(channels), rng), strict=True):
             found[..., index] = patch[..., channels[source]]
         return found
@@ -122,8 +124,12 @@ LEARNT: tuple[Spoil, ...] = (
 
 
 def spoilt(patch: Patch, rng: Random) -> Patch:
-    """One of ``LEARNT``, at random."""
-    return LEARNT[int(rng.integers(len(LEARNT)))](patch, rng)
+    """One of ``LEARNT``, at random, of those that change the patch: one slice has no order."""
+    for number in rng.permutation(len(LEARNT)):
+        found = LEARNT[int(number)](patch, rng)
+        if not np.array_equal(found, patch):
+            return found
+    return np.bitwise_not(patch)
 
 
 def _fewer(patch: Patch, rng: Random) -> Patch:

@@ -49,8 +49,9 @@ def board_views(plan: LotPlan, board: int) -> Iterator[BoardView[TruthRow]]:
     while done < plan.joints_on(board):
         count = min(plan.joints_on(board) - done, joints_per_view(kind))
         height = FRAME_PX if plan.form == "jobs" else strip_height(kind, count)
+        drawing = np.random.default_rng([plan.seed, 0xD2A3, plan.type_number(board), number]) if plan.alike else None
         simulated = simulate_view(
-            kind, count, plan.defect_share, rng, DIFFICULTIES[plan.difficulty], (height, FRAME_PX)
+            kind, count, plan.defect_share, rng, DIFFICULTIES[plan.difficulty], (height, FRAME_PX), drawing
         )
         yield _board_view(plan, board, kind, number, done, simulated, rng)
         done, number = done + count, number + 1
@@ -65,7 +66,7 @@ def _board_view(
     simulated: SimulatedView,
     rng: np.random.Generator,
 ) -> BoardView[TruthRow]:
-    view = view_of(board, number, len(simulated.slices), machine_of(kind).suffix)
+    view = view_of(0 if plan.alike else board, number, len(simulated.slices), machine_of(kind).suffix)
     joints = tuple(
         _as_joint(joint, f"J{number + 1}", str(done + i + 1), view.id, rng) for i, joint in enumerate(simulated.joints)
     )

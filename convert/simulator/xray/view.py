@@ -56,12 +56,18 @@ def simulate_view(
     rng: np.random.Generator,
     difficulty: Difficulty = DIFFICULTIES["hard"],
     frame: tuple[int, int] = (FRAME_PX, FRAME_PX),
+    drawing: np.random.Generator | None = None,
 ) -> SimulatedView:
-    """Draw ``count`` joints of a connector, at most ``joints_per_view``, and take the machine's slices of them."""
+    """Draw ``count`` joints of a connector, at most ``joints_per_view``, and take the machine's slices of them.
+
+    ``drawing``: decides what all boards of a type have in common there, traces and components and the number of slices;
+    without it that is drawn anew for every board.
+    """
+    drawing = rng if drawing is None else drawing
     centres = np.array(_grid(kind, frame)[:count]) + rng.uniform(-8, 8, 2)
     solders = _draw_solders(kind, centres, defect_share, rng, difficulty)
-    number = int(rng.choice(SLICE_LIMIT, p=np.array(SLICE_COUNTS) / sum(SLICE_COUNTS))) + 1
-    clean = _clean_slices(kind, centres, solders, frame, number, rng, difficulty.clutter)
+    number = int(drawing.choice(SLICE_LIMIT, p=np.array(SLICE_COUNTS) / sum(SLICE_COUNTS))) + 1
+    clean = _clean_slices(kind, centres, solders, frame, number, drawing, difficulty.clutter)
     jitter = difficulty.exposure_jitter
     detector = Detector(
         counts=difficulty.dose * kind.counts,

@@ -39,7 +39,7 @@ CREATE TABLE picture (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX picture_by_job ON picture (job)
 """
-"""Forgotten with the verdicts."""
+"""Not forgotten with the verdicts: a full disk must not make pictures new again."""
 SCHEMA = (
     """
 CREATE TABLE job (

@@ -51,6 +51,7 @@ _SHOWN = (
     "SELECT job.job_id FROM picture JOIN job ON job.row = picture.job "
     "WHERE fingerprint = ? AND NOT (picture.job = ? AND picture.view = ?) AND job.opened >= ? LIMIT 1"
 )
+_FORGET_PICTURES = "DELETE FROM picture WHERE job <= (SELECT row FROM job WHERE opened < ? ORDER BY row DESC LIMIT 1)"
 _CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
 _PENDING = "SELECT seq, topic, payload, retain FROM outbox ORDER BY refusals, seq LIMIT ?"
 _ACKNOWLEDGE = "UPDATE verdict SET acknowledged = ? WHERE event_id = (SELECT event_id FROM outbox WHERE seq = ?)"
@@ -197,8 +198,12 @@ class Journal:
                 found = self._db.execute(f"SELECT row FROM job WHERE content = ? AND {_SETTLED}", (content,)).fetchone()  # noqa: S608
                 if found:
                     self._db.execute("DELETE FROM verdict WHERE job = ?", found)
-                    self._db.execute("DELETE FROM picture WHERE job = ?", found)
                     self._db.execute("UPDATE job SET expected = ? WHERE row = ?", (FORGOTTEN, *found))
+
+    def forget_pictures(self, before: datetime) -> None:
+        """Those of jobs that were entered before then; they outlive the folders and verdicts of younger ones."""
+        with self._transaction():
+            self._db.execute(_FORGET_PICTURES, (timestamp(before),))
 
     def settled_before(self, moment: datetime) -> list[str]:
         """Contents of the settled jobs that were closed before ``moment``."""

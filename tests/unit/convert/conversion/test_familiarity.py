@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.conversion.familiarity import pictures_of_no_joint
+from convert.conversion.familiarity import pictures_of_no_joint, unknown
 from convert.conversion.hidden_layer import told_apart
+from convert.conversion.recipe import BudgetSection
 from convert.lowering.features import with_features
 from convert.lowering.program import Channels, Conv2d, MatMul, Program, Reduce, Stack, Step
 from convert.lowering.running import outputs, run, trace
@@ -43,6 +44,14 @@ def test_groups_that_no_line_tells_apart_are_told_apart() -> None:
     assert np.quantile(inside, 0.98) < np.quantile(outside, 0.02)
 
 
+def test_features_that_never_vary_on_joints_drown_no_others() -> None:
+    """Dead ones, whose spread is nothing: more than half of them here."""
+    held, strange = (np.concatenate([rng.normal(at, 5, (300, 4)), np.zeros((300, 12))], axis=1) for at in (100, 140))
+    known = familiarity(held, strange)
+    inside, outside = ([known.strangeness(row) for row in rows] for rows in (held, strange))
+    assert np.quantile(inside, 0.95) < np.quantile(outside, 0.05)
+
+
 def test_the_same_joints_teach_the_same() -> None:
     held, strange = rng.normal(50, 5, (60, 4)), rng.normal(80, 5, (60, 4))
     assert told_apart(held, strange, 3) == told_apart(held, strange, 3)
@@ -57,6 +66,18 @@ def test_a_wrong_stack_shows_as_many_slices_and_is_another(kind: str, slices: in
     assert used(found) == used(patch)
     alike = slices == 1 and ("order" in kind or "places" in kind)
     assert np.array_equal(found, patch) == alike
+
+
+def test_a_joint_that_was_not_exposed_and_one_of_one_slice_are_spoilt_too() -> None:
+    for _ in range(200):
+        assert not np.array_equal(spoilt(joint(1), rng), joint(1))
+        spoilt(np.zeros((32, 32, 3), np.uint8), rng)
+
+
+def test_budgets_that_cannot_be_measured_are_exceeded() -> None:
+    lines = unknown(BudgetSection(max_unfamiliar=0.02, min_caught=0.9))
+    assert [line.passed for line in lines] == [False, False]
+    assert unknown(BudgetSection()) == ()
 
 
 def test_what_is_drawn_at_random_fits_and_depends_on_chance_alone() -> None:

@@ -3,14 +3,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.lots.truth import read_truth
+from convert.lots.truth import TruthRow, read_truth
+from convert.simulator.boards import BoardView
 from convert.simulator.difficulty import DIFFICULTIES
 from convert.simulator.plan import LotPlan
+from convert.simulator.xray.board import board_views
 from convert.simulator.xray.board_type import BoardType, board_type
 from convert.simulator.xray.joint import Solder, Truth, Void, draw_solder
 from convert.simulator.xray.lot import simulate_lot
@@ -153,6 +156,28 @@ def test_less_solder_is_brighter_in_the_barrel() -> None:
                 box = joint.roi
                 shades[joint.truth].append(image[box.ymin : box.ymax, box.xmin : box.xmax].mean())
     assert np.mean(shades[Truth.MISSING]) > np.mean(shades[Truth.NORMAL]) + 20
+
+
+def _views(*, alike: bool) -> list[list[BoardView[TruthRow]]]:
+    """Those of two boards of a type with much around its connector."""
+    number = next(n for n in range(100) if board_type(3, n).components > 5 and board_type(3, n).traces > 5)
+    plan = LotPlan(boards=2, joints=8, seed=3, types=1, first_type=number, alike=alike)
+    return [list(board_views(plan, board)) for board in range(2)]
+
+
+def test_boards_that_are_alike_come_from_one_drawing() -> None:
+    def likeness(boards: list[list[BoardView[TruthRow]]]) -> float:
+        """Of what lies below the connector; without what changes slowly over the picture, which is the detector's."""
+        below = [cv2.GaussianBlur(view.images[0][450:].astype(np.float32), (0, 0), 3) for (view,) in boards]
+        fine = [picture - cv2.GaussianBlur(picture, (0, 0), 30) for picture in below]
+        return float(np.corrcoef(*(picture.ravel() for picture in fine))[0, 1])
+
+    alike, anew = _views(alike=True), _views(alike=False)
+    assert alike[0][0].view == alike[1][0].view
+    assert anew[0][0].view.id != anew[1][0].view.id
+    assert not np.array_equal(alike[0][0].images[0], alike[1][0].images[0]), "other solder, other noise"
+    assert likeness(alike) > 0.5
+    assert likeness(anew) < 0.2
 
 
 def test_a_lot_holds_exactly_the_joints_asked_for_and_repeats_byte_for_byte(tmp_path: Path) -> None:

@@ -26,3 +26,6 @@ def test_a_little_noise_makes_another_picture(levels: int, seed: int) -> None:
 def test_size_counts_and_what_shows_nothing_has_none() -> None:
     assert fingerprint(GREY[:69], "solder_dark") != fingerprint(GREY, "solder_dark")
     assert fingerprint(np.full((70, 90), 17, np.uint8), "solder_dark") is None
+    labelled = np.zeros((700, 900), np.uint8)
+    labelled[660:690, 20:300] = GREY.max()  # a scale bar on a slice that was not exposed
+    assert fingerprint(labelled, "solder_dark") is None

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edge.core.errors import JournalError, JudgeLost
+from edge.core.job import Roi
 from edge.core.verdict import Call, Decision, Reason, Verdict
 from edge.core.wire import Message, VerdictMessage
 from edge.inspection.loop import MOST_DEATHS
@@ -200,6 +202,27 @@ def test_two_views_of_a_job_do_not_show_the_same() -> None:
     line.run()
     assert [verdict.reason for verdict in line.verdicts()] == [None, Reason.SLICE_REPEATED, Reason.SLICE_REPEATED]
     assert alarms(line) == ["slice_repeated"]
+
+
+def test_views_that_name_the_same_files_share_them() -> None:
+    job = make_job("L-0", joints=1, views=2)
+    first, second = job.views
+    shared = replace(job, views=(first, replace(second, slices=first.slices)))
+    line = Line([claimed(shared)], repeated_days=7)
+    line.run()
+    assert [verdict.reason for verdict in line.verdicts()] == [None, None]
+    assert alarms(line) == []
+
+
+def test_pictures_that_nothing_was_judged_by_may_come_again() -> None:
+    wrong = make_job("L-0", joints=1)
+    wrong = replace(wrong, joints=tuple(replace(joint, roi=Roi(500, 500, 520, 520)) for joint in wrong.joints))
+    line = Line(
+        [claimed(wrong), claimed(make_job("L-1", joints=1)), claimed(make_job("L-2", joints=1))], repeated_days=7
+    )
+    line.run()
+    reasons = [verdict.reason for verdict in line.verdicts()]
+    assert reasons == [Reason.ROI_OUTSIDE, None, Reason.SLICE_REPEATED], "with the right box it is the first"
 
 
 def test_a_view_whose_judge_was_lost_is_the_same_view_when_it_goes_on() -> None:

@@ -27,14 +27,15 @@ def test_a_board_that_looks_strange_is_told_of_and_its_summary_says_why() -> Non
     known = trusting(3)
     features = TensorInfo(dtype="uint8", shape=(1, 3), scale=0.1)
     card = make_card(familiarity=known, quantisation=replace(make_card().quantisation, features=features))
-    jobs = [claimed(make_job("L-0", joints=3)), claimed(make_job("L-1", joints=2))]  # two strange joints say nothing
+    counts = 3, 3, 2, 3  # two strange joints say nothing, and the board after that is news again
+    jobs = [claimed(make_job(f"L-{i}", joints=joints)) for i, joints in enumerate(counts)]
     line = Line(jobs, card=card)  # whose scorer gives no features
     line.run()
     assert {(verdict.verdict, verdict.reason) for verdict in line.verdicts()} == {("unjudged", Reason.UNFAMILIAR)}
     assert all(verdict.p_defect is not None for verdict in line.verdicts())
-    assert alarms(line) == ["unfamiliar_board"]
+    assert alarms(line) == ["unfamiliar_board"] * 2
     summaries = [json.loads(m.payload) for m in line.messages() if "/board/" in m.topic]
-    assert [summary["reasons"] for summary in summaries] == [{"unfamiliar": 3}, {"unfamiliar": 2}]
+    assert [summary["reasons"] for summary in summaries] == [{"unfamiliar": joints} for joints in counts]
 
 
 def test_an_alarm_can_be_sent_whatever_the_folder_is_called() -> None:

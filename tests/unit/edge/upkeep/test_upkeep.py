@@ -54,6 +54,9 @@ class FakeStore:
         assert moment == NOW - timedelta(days=14)
         return self.old
 
+    def forget_pictures(self, before: datetime) -> None:
+        self.forgot_before = before
+
     def forget(self, contents: Any) -> None:
         self.forgotten += contents
 
@@ -69,7 +72,7 @@ class FakeStore:
 
 
 def retention(store: FakeStore) -> Retention:
-    return Retention(store, store, lambda: NOW, Keep(days=7, gb=1))
+    return Retention(store, store, lambda: NOW, Keep(days=7, gb=1, pictures_days=7))
 
 
 def test_finished_jobs_go_by_age() -> None:
