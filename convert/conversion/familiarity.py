@@ -26,7 +26,7 @@ from convert.conversion.task import Lots
 from convert.lots.lot import LabelledLot
 from convert.metrics.defects import rate
 from convert.simulator.wrong.pictures import EXTENTS, PICTURES, drawn, fitted
-from convert.simulator.wrong.stacks import STACKS, spoilt, varied
+from convert.simulator.wrong.stacks import STACKS, cut_off, spoilt, varied
 from edge.core.card import Quantisation
 from edge.core.decide import score_of
 from edge.core.errors import GateRefused
@@ -40,7 +40,7 @@ Random = np.random.Generator
 _OUTSIDE = 0.01
 """Of the joints that the limit is set on at most so many are beyond it."""
 _AT_ONCE = 2048
-_PICTURES = 6
+_PICTURES = 12
 """For each right joint; the more, the fewer others get by."""
 _DRAWN_EACH, _STACKS_EACH = 30, 200
 """Pictures of each kind and size, and joints of each kind of wrong stack, that are measured."""
@@ -179,7 +179,7 @@ def _held(right: Patches, rng: Random) -> Iterator[Patches]:
     """Right joints, and each of them a little varied."""
     for start in range(0, len(right), _AT_ONCE):
         yield right[start : start + _AT_ONCE]
-        yield _changed(right[start : start + _AT_ONCE], varied, rng)
+        yield _changed(right[start : start + _AT_ONCE], lambda patch, rng: cut_off(varied(patch, rng), rng), rng)
 
 
 def _strange(right: Patches, rng: Random) -> Iterator[Patches]:
@@ -187,8 +187,8 @@ def _strange(right: Patches, rng: Random) -> Iterator[Patches]:
     for start in range(0, len(right), _AT_ONCE):
         part = right[start : start + _AT_ONCE]
         for _ in range(_PICTURES):
-            yield np.stack([drawn(rng, patch.shape) for patch in part])
-        yield _changed(part, spoilt, rng)
+            yield np.stack([cut_off(drawn(rng, patch.shape), rng) for patch in part])
+        yield _changed(part, lambda patch, rng: cut_off(spoilt(patch, rng), rng), rng)
 
 
 def _kinds(
@@ -220,11 +220,13 @@ def _kinds(
 
 
 def pictures_of_no_joint(shape: tuple[int, ...], rng: Random, each: int = _DRAWN_EACH) -> Mapping[str, Patches]:
-    """By kind, ``each`` of every size: the same picture in four slices, or in fewer where there are fewer."""
+    """By kind, ``each`` of every size: the same picture in four slices, or in fewer where there are fewer; one in four
+    at the edge of its frame.
+    """
     size, _, channels = shape
     found: dict[str, list[Patches]] = {}
     for (name, draw), extent, _ in product(PICTURES.items(), EXTENTS, range(each)):
         patch = np.zeros((size, size, channels), np.uint8)
         patch[..., : min(4, channels)] = fitted(draw(rng, extent), size)[..., np.newaxis]
-        found.setdefault(name, []).append(patch)
+        found.setdefault(name, []).append(cut_off(patch, rng))
     return {name: np.stack(patches) for name, patches in found.items()}

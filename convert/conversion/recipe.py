@@ -118,7 +118,7 @@ class EvaluationSection(Struct, frozen=True, kw_only=True):
 
 class FamiliaritySection(Struct, frozen=True, kw_only=True):
     """``joints``: how many right ones a network's familiarity is learnt from at most, half of them calibration joints;
-    it meets eight times as many others, varied and wrong.
+    it meets fourteen times as many others, varied and wrong.
     """
 
     joints: Annotated[int, Meta(ge=8, le=16384)] = 1024

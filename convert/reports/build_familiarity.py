@@ -20,10 +20,10 @@ def familiarity_table(found: Acquaintance) -> Table:
     right = found.familiarity.unfamiliar
     return Table(
         "What looks familiar",
-        f"Learnt from {found.learnt_from} right joints, each a little varied too, with six pictures of no joint and "
+        f"Learnt from {found.learnt_from} right joints, each a little varied too, with twelve pictures of no joint and "
         f"one wrong picture of it. The limit is set on {found.limited_by} joints{_whose(found)}. Of "
-        f"{found.familiarity.measured_on} {share(right)} are unfamiliar. Here are kinds of wrong pictures: how many are "
-        "unfamiliar, how many would be called normal at the default operating point, and how many of those look "
+        f"{found.familiarity.measured_on} {share(right)} are unfamiliar. Here are kinds of wrong pictures: how many "
+        "are unfamiliar, how many would be called normal at the default operating point, and how many of those look "
         "familiar and are released. Most kinds have their like among what was learnt from. Whether a joint is turned, "
         "mirrored or another one only its view can tell.",
         ("group", "kind", "pictures", "unfamiliar", "released before", "released still"),

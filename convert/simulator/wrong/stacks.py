@@ -104,6 +104,7 @@ def _one_of_them(count: int, rng: Random) -> NDArray[np.int64]:
     return np.full(count, rng.integers(count))
 
 
+_AT_THE_EDGE = 0.25
 LEARNT: tuple[Spoil, ...] = (
     _reordered(lambda count, rng: rng.permutation(count) if count > 2 else np.arange(count)[::-1]),
     _reordered(_one_of_them),
@@ -137,6 +138,19 @@ def _fewer(patch: Patch, rng: Random) -> Patch:
     found, channels = patch.copy(), used(patch)
     if len(channels) > 1 and rng.random() < 0.3:
         found[..., channels[int(rng.integers(1, len(channels))) :]] = 0
+    return found
+
+
+def cut_off(patch: Patch, rng: Random) -> Patch:
+    """As it is, or one in four as at the edge of its frame, beyond which all is black: by a pixel or by up to half."""
+    if rng.random() >= _AT_THE_EDGE:
+        return patch
+    size, found = len(patch), patch.copy()
+    for _ in range(int(rng.integers(1, 3))):
+        lost = max(1, int(size * 0.5 * rng.random() ** 3))
+        side = int(rng.integers(4))
+        turned = np.rot90(found, side)  # a view, into which is written
+        turned[:lost] = 0
     return found
 
 

@@ -11,7 +11,7 @@ from convert.lowering.program import Channels, Conv2d, MatMul, Program, Reduce, 
 from convert.lowering.running import outputs, run, trace
 from convert.metrics.defects import rate
 from convert.simulator.wrong.pictures import EXTENTS, drawn
-from convert.simulator.wrong.stacks import STACKS, spoilt, used, varied
+from convert.simulator.wrong.stacks import STACKS, cut_off, spoilt, used, varied
 from edge.core.familiarity import Familiarity
 from edge.core.rules import ThermometerHead
 
@@ -90,6 +90,17 @@ def test_what_is_drawn_at_random_fits_and_depends_on_chance_alone() -> None:
         first, again = (change(patch, np.random.default_rng(5)) for _ in range(2))
         assert np.array_equal(first, again)
         assert first.dtype == np.uint8
+
+
+def test_what_is_cut_off_is_black_from_an_edge_on() -> None:
+    white, cut = np.full((32, 32, 2), 255, np.uint8), 0
+    for _ in range(400):
+        found = cut_off(white, rng)
+        cut += not found.all()
+        assert found.any()
+        assert found[16, 16].all(), "never more than half"
+    assert 50 < cut < 150
+    assert white.all(), "what was given stays as it is"
 
 
 def test_pictures_of_no_joint_are_of_every_size() -> None:
