@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from convert.conversion.calibration import draw_stratified
 from convert.conversion.gate import Check
 from convert.conversion.hidden_layer import told_apart
 from convert.conversion.recipe import BudgetSection
-from convert.conversion.runtimes import Run, run_on, thread_count
+from convert.conversion.runtimes import run_on, thread_count
 from convert.conversion.task import Lots
 from convert.lots.lot import LabelledLot
 from convert.metrics.defects import rate
@@ -36,6 +36,8 @@ from edge.judging.runtime import RuntimeInfo
 Patches = NDArray[np.uint8]
 Features = NDArray[np.uint8] | NDArray[np.float32]
 Random = np.random.Generator
+_Wrong = tuple[str, str, Patches]
+"""Group, kind, and pictures of it."""
 
 _OUTSIDE = 0.01
 """Of the joints that the limit is set on at most so many are beyond it."""
@@ -108,14 +110,28 @@ class Model:
     quantisation: Quantisation
     threshold: float
 
-    def answers(self, patches: Patches) -> Run:
-        return run_on(self.runtime, "fast", self.content, patches, thread_count())
+    def answers(self, parts: Iterable[Patches]) -> tuple[NDArray[Any], Features]:
+        """Outputs and features (n, ...) of many patches, some at a time."""
+        runs = [run_on(self.runtime, "fast", self.content, some, thread_count()) for some in _handy(parts)]
+        features = [run.features for run in runs if run.features is not None]
+        return np.concatenate([run.outputs for run in runs]), np.concatenate(features)
 
     def features(self, parts: Iterable[Patches]) -> NDArray[np.float64]:
-        """Of many patches, some at a time: (n, features)."""
-        found = [self.answers(patches).features for patches in parts]
-        together: NDArray[np.float64] = np.concatenate([part for part in found if part is not None]).astype(np.float64)
-        return together
+        """Of many patches: (n, features)."""
+        found: NDArray[np.float64] = self.answers(parts)[1].astype(np.float64)
+        return found
+
+
+def _handy(parts: Iterable[Patches]) -> Iterator[Patches]:
+    """The same patches in parts of a size that a process is worth starting for, and that memory holds."""
+    waiting: list[Patches] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= _AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def acquaint(
@@ -138,7 +154,7 @@ def acquaint(
     limit = _limit([familiarity.strangeness(row) for row in model.features(limiting.batches(_AT_ONCE))])
     beyond = sum(not familiarity.strangeness(row) <= limit for row in seen)
     familiarity = replace(familiarity, limit=limit, unfamiliar=rate(beyond, len(seen)))
-    kinds = tuple(_kinds(model, familiarity, lots.evaluation, beside, rng, seed))
+    kinds = tuple(_kinds(model, familiarity, _wrong(lots.evaluation, joints, beside, rng, seed)))
     learnt = {*lots.calibration.board_types.tolist(), *learning.board_types.tolist()}
     apart = learnt.isdisjoint(limiting.board_types.tolist())
     return Acquaintance(familiarity, kinds, len(right), len(limiting.rows), apart)
@@ -191,32 +207,37 @@ def _strange(right: Patches, rng: Random) -> Iterator[Patches]:
         yield _changed(part, lambda patch, rng: cut_off(spoilt(patch, rng), rng), rng)
 
 
-def _kinds(
-    model: Model,
-    familiarity: Familiarity,
-    evaluation: LabelledLot,
-    beside: Iterable[Patches],
-    rng: Random,
-    seed: int,
-) -> Iterator[Kind]:
-    def found(group: str, name: str, patches: Patches) -> Kind:
-        answers = model.answers(patches)
-        assert answers.features is not None  # noqa: S101 - as those that were learnt from
-        unfamiliar = np.array([not familiarity.knows(row) for row in answers.features])
-        normal = np.array([score_of(row, model.quantisation) for row in answers.outputs]) < model.threshold
-        before, after = int(normal.sum()), int((normal & ~unfamiliar).sum())
-        return Kind(group, name, len(patches), int(unfamiliar.sum()), before, after)
+def _kinds(model: Model, familiarity: Familiarity, wrong: Iterable[_Wrong]) -> Iterator[Kind]:
+    met: list[tuple[str, str, int]] = []
 
-    joints = evaluation.take(draw_stratified(evaluation, _STACKS_EACH, seed))
-    for name, patches in pictures_of_no_joint(joints.shape[1:], rng).items():
-        yield found(NO_JOINT, name, patches)
+    def parts() -> Iterator[Patches]:
+        for group, name, patches in wrong:
+            met.append((group, name, len(patches)))
+            yield patches
+
+    outputs, features = model.answers(parts())
+    unfamiliar = np.array([not familiarity.knows(row) for row in features])
+    normal = np.array([score_of(row, model.quantisation) for row in outputs]) < model.threshold
+    start = 0
+    for group, name, count in met:
+        these = slice(start, start + count)
+        before, after = int(normal[these].sum()), int((normal & ~unfamiliar)[these].sum())
+        yield Kind(group, name, count, int(unfamiliar[these].sum()), before, after)
+        start += count
+
+
+def _wrong(evaluation: LabelledLot, joints: int, beside: Iterable[Patches], rng: Random, seed: int) -> Iterator[_Wrong]:
+    """What is measured, in proportion to the ``joints`` that were learnt from."""
+    right = evaluation.take(draw_stratified(evaluation, min(_STACKS_EACH, -(-joints // 4)), seed))
+    for name, patches in pictures_of_no_joint(right.shape[1:], rng, min(_DRAWN_EACH, -(-joints // 32))).items():
+        yield NO_JOINT, name, patches
     for name, change in STACKS.items():
-        changed = _changed(joints, change, rng)
-        differing = (changed != joints).any(axis=(1, 2, 3))  # one slice has no order
+        changed = _changed(right, change, rng)
+        differing = (changed != right).any(axis=(1, 2, 3))  # one slice has no order
         if differing.any():
-            yield found(WRONG, name, changed[differing])
+            yield WRONG, name, changed[differing]
     for patches in beside:
-        yield found(WRONG, "box beside the joint", patches)
+        yield WRONG, "box beside the joint", patches[: len(right)]
 
 
 def pictures_of_no_joint(shape: tuple[int, ...], rng: Random, each: int = _DRAWN_EACH) -> Mapping[str, Patches]:

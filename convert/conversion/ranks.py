@@ -12,6 +12,7 @@ from convert.conversion.quantise import quantised_file
 from convert.conversion.recipe import Recipe
 from convert.conversion.runtimes import run_on, thread_count
 from convert.lots.lot import LabelledLot
+from convert.lowering.features import with_features
 from convert.lowering.layers import Network, number_of_weights
 from convert.lowering.lower import lower_network
 from convert.lowering.passes.factor import factor_layers
@@ -46,6 +47,7 @@ def try_ranks(
         small = network if rank is None else factor_layers(network, recipe.factorisation.layers, rank)
         asked = recipe.quantisation
         program = lower_network(small, calibration, recipe.lowering.passes, asked.bands)
+        program = with_features(program, calibration)  # as it would ship
         model = quantised_file(program, calibration, asked.scheme, asked.keep_float)
         run = run_on(runtime, "fast", model, validation.patches, thread_count())
         # Bands fill up in order, so their sum orders joints as the logit does.

@@ -26,6 +26,8 @@ lot = "{lots}/validate"
 [evaluation]
 lot = "{lots}/evaluate"
 everywhere = 8
+[familiarity]
+joints = {familiar}
 [budget]
 {budget}
 """
@@ -51,6 +53,7 @@ def write_recipe(
     scheme: str = "int8",
     joint_types: str = '["PTH"]',
     budget: str = "",
+    familiar: int = 16,
 ) -> Path:
     path.write_text(
         RECIPE.format(
@@ -61,6 +64,7 @@ def write_recipe(
             lots=lots,
             budget=budget,
             joint_types=joint_types,
+            familiar=familiar,
         )
     )
     return path
