@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from convert.conversion.runtimes import tensors_on
 from convert.lots.patches import scaled
-from convert.lowering.program import MOVES, Op, Program
+from convert.lowering.program import MOVES, Conv2d, Depthwise, Op, Program
 from convert.lowering.running import apply, reading_tensor, trace
+from convert.lowering.shapes import Shape, shapes_of
 from convert.lowering.slopes import Values, with_slopes
 from edge.judging.runtime import RuntimeInfo
 
@@ -59,12 +61,32 @@ def most_costly(errors: Sequence[LayerError], count: int) -> list[LayerError]:
 
 def _in_float(program: Program, inputs: NDArray[np.float32]) -> list[tuple[Values, Values]]:
     """Every operation's result in float32, and the slope of the reading in it."""
+    shapes = [*shapes_of(program), program.input_shape]  # -1 is the input
+    dense = replace(program, ops=tuple(_plain(op, shapes) for op in program.ops))
 
     def compute(patches: Any) -> tuple[list[Any], Any]:
-        results = trace(program, patches)
+        results = trace(dense, patches)
         return results, reading_tensor(program.head, results[-1])
 
     return with_slopes(compute, inputs)
+
+
+def _plain(op: Op, shapes: Sequence[Shape]) -> Op:
+    """The same with zeros in its kernel: of dilated and grouped ones TensorFlow has no slopes on some processors."""
+    if not isinstance(op, Conv2d | Depthwise):
+        return op
+    kernel, (down, across) = op.kernel, op.dilations
+    rows, columns, inner, outer = kernel.shape
+    wide = np.zeros(((rows - 1) * down + 1, (columns - 1) * across + 1, inner, outer), kernel.dtype)
+    wide[::down, ::across] = kernel
+    groups = shapes[op.inputs[0]][-1] // inner
+    if isinstance(op, Conv2d) and groups > 1:
+        whole, each = np.zeros((*wide.shape[:2], groups * inner, outer), kernel.dtype), outer // groups
+        for group in range(groups):
+            filters = slice(group * each, (group + 1) * each)
+            whole[:, :, group * inner : (group + 1) * inner, filters] = wide[..., filters]
+        wide = whole
+    return replace(op, kernel=wide, dilations=(1, 1))
 
 
 def _found(op: Op, stored: dict[str, NDArray[np.float32]], wanted: Values) -> Values | None:
