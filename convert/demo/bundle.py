@@ -35,6 +35,9 @@ lot = "held-out"
 golden = 8
 everywhere = 24
 
+[familiarity]
+joints = 128
+
 [budget]
 max_auroc_drop = 0.005
 # On so few held-out joints one flip weighs 0.8 %, one defect 2.8 %; a real build keeps to the defaults.
