@@ -30,11 +30,10 @@ from convert.simulator.wrong.stacks import STACKS, cut_off, spoilt, varied
 from edge.core.card import Quantisation
 from edge.core.decide import score_of
 from edge.core.errors import GateRefused
-from edge.core.familiarity import Familiarity
+from edge.core.familiarity import Familiarity, Features
 from edge.judging.runtime import RuntimeInfo
 
 Patches = NDArray[np.uint8]
-Features = NDArray[np.uint8] | NDArray[np.float32]
 Random = np.random.Generator
 _Wrong = tuple[str, str, Patches]
 """Group, kind, and pictures of it."""

@@ -18,7 +18,7 @@ from convert.lowering.graphs.means import averaging
 from convert.lowering.program import Concat, MatMul, Op, Program, Reshape, Step
 from convert.lowering.running import trace
 
-FEATURES = "features"
+_NAME = "features"
 _SIZES = 3
 _LARGE = 32 * 32
 _REACH = 3.0
@@ -47,7 +47,7 @@ def with_features(program: Program, sample: NDArray[np.uint8]) -> Program:
     *before, last = program.ops
     ops, matrices = list[Op](before), list(program.matrices)
     parts = tuple(_averaged(ops, matrices, level, reach) for level, reach in zip(levels, reaches, strict=True))
-    ops.append(Concat(FEATURES, parts))
+    ops.append(Concat(_NAME, parts))
     return replace(program, ops=(*ops, last), matrices=tuple(matrices), features=len(ops) - 1)
 
 
@@ -84,7 +84,7 @@ def _reaches(program: Program, levels: list[_Level], sample: NDArray[np.uint8]) 
 
 def _averaged(ops: list[Op], matrices: list[NDArray[np.float32]], level: _Level, reach: NDArray[np.float64]) -> int:
     """Where the level's means stand, one row a joint, scaled to ``_REACH``."""
-    name, channels = f"{FEATURES}/{level.shape[0]}", level.shape[2]
+    name, channels = f"{_NAME}/{level.shape[0]}", level.shape[2]
     gain = _REACH / np.maximum(reach, max(_DULL * reach.max(), 1e-6))
     ops += averaging(name, level.place, level.shape, gain, len(ops)) or ()
     ops.append(Reshape(f"{name}/flat", (len(ops) - 1,), (channels,)))

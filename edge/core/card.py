@@ -33,9 +33,9 @@ from edge.core.rules import (
 
 SCHEMA = "axi-card/1"
 NORMAL = "normal"
+"""The one class that is no defect."""
 NORMAL_NAMES = frozenset({NORMAL, "good", "ok", "pass"})
 """What other people's tables call it."""
-"""The one class that is no defect."""
 
 _MIDWAY = 1e-6
 """How far a threshold may be off the middle, for rounding's sake."""
