@@ -47,8 +47,10 @@ from edge.core.card import Quantisation
 from edge.core.errors import GateRefused
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
-_LEVELS = 4
-"""Steps of 255 that features of golden joints may be off anyway."""
+_LEVELS, _MOST_LEVELS = 4, 32
+"""Steps of 255 that features of golden joints may be off anyway, and how far any runtime's may be from exact ones: a
+familiarity learnt from the one would mean nothing on the other.
+"""
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
 
@@ -192,8 +194,7 @@ def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tol
     if same.differing and (not allowed or apart > allowed):
         raise GateRefused(
             f"no bundle written: exact kernels of {same.differing[0]} do not reproduce the first runtime (a reading is "
-            f"{apart:.4f} off, features up to {same.features_apart:.3g}); where that can be borne, say so in "
-            "[quantisation] tolerance and reason"
+            f"{apart:.4f} off); where that can be borne, say so in [quantisation] tolerance and reason"
         )
     tolerance = max(least_tolerance, 2 * max(apart, readings_apart(same.exact, same.fast, quantisation)))
     return msgspec.structs.replace(
@@ -205,11 +206,16 @@ def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tol
 
 
 def _features_tolerance(same: Identity) -> float:
-    """Twice what was seen, and at least a few levels, or as much of a float."""
+    """Twice what was seen, and at least a few levels, or as much of a float. Raises GateRefused where it is much."""
     if same.features is None:
         return 0.0
-    least = _LEVELS if same.features.dtype != np.float32 else _LEVELS / 255 * float(np.abs(same.features).max())
-    return max(least, 2 * same.features_apart)
+    level = 1.0 if same.features.dtype != np.float32 else float(np.abs(same.features).max()) / 255
+    if not same.features_apart <= _MOST_LEVELS * level:
+        raise GateRefused(
+            f"no bundle written: features of one runtime are up to {same.features_apart:.3g} from another's, of "
+            f"{255 * level:.3g} in all; name the runtimes that you need in [quantisation] runtimes"
+        )
+    return max(_LEVELS * level, 2 * same.features_apart)
 
 
 def _figures(runtimes: Sequence[RuntimeInfo], runs: dict[str, Run], same: Identity) -> list[RuntimeFigures]:

@@ -63,7 +63,7 @@ class Quantisation(Struct, frozen=True, kw_only=True):
     kernels of every runtime gave the same integers; where not, golden joints are held to ``replay_tolerance``.
     ``runtimes``: those the model was proved on; empty in cards of earlier versions. ``features``: the second output,
     pooled features that tell how familiar a joint looks; None where the model gives none. ``features_tolerance``: how
-    far those of a golden joint, as they are stored, may be off on fast kernels.
+    far those of a golden joint, as they are stored, may be off.
     """
 
     scheme: Scheme

@@ -43,13 +43,14 @@ def replay(bundle: Bundle, scorer: Scorer) -> int:
 
 def _same(answer: Answer, recorded: Answer, quantisation: Quantisation, *, exact: bool) -> bool:
     alike = _alike(answer.output, recorded.output) and _alike(answer.features, recorded.features)
-    if not alike:
+    # False for NaN
+    if not alike or not _apart(answer, recorded) <= quantisation.features_tolerance:
         return False
     if exact and quantisation.bit_identical and answer.output.dtype != np.float32:
-        return np.array_equal(answer.output, recorded.output) and _apart(answer, recorded) == 0
-    apart = abs(reading_of(answer.output, quantisation) - reading_of(recorded.output, quantisation))
-    # False for NaN
-    return apart <= quantisation.replay_tolerance and _apart(answer, recorded) <= quantisation.features_tolerance
+        return np.array_equal(answer.output, recorded.output)
+    return abs(reading_of(answer.output, quantisation) - reading_of(recorded.output, quantisation)) <= (
+        quantisation.replay_tolerance
+    )
 
 
 def _alike(found: Raw | None, recorded: Raw | None) -> bool:

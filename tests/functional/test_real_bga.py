@@ -33,6 +33,7 @@ def trained(work: Path) -> None:
         dense_units=128,
         validation_share=0.0,
         balance="repeat-defects",
+        cosine=True,  # the last steps are small: the normalisation's averages, of some 120 steps, must fit the weights
         seed=3,
     )
     train("cnn3d", sides(load_lot(work / "train", PreprocessSpec()), plan), work / "model.keras", plan, report=print)

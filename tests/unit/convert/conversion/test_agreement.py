@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ def _identity(
     return Identity(EXACT, {"litert": EXACT, "tflite-runtime": other}, {"litert": fast}, differing, unsteady)
 
 
+def _with_features(found: Identity, apart: float) -> Identity:
+    return dataclasses.replace(found, features_apart=apart, features=np.zeros((2, 3), np.int8))
+
+
 def test_other_integers_are_refused_also_where_the_logit_comes_out_the_same() -> None:
     swapped = EXACT[:, ::-1].copy()
     with pytest.raises(GateRefused, match="exact kernels of tflite-runtime do not reproduce"):
@@ -48,3 +53,16 @@ def test_fast_kernels_widen_the_replay_and_refuse_nothing() -> None:
     assert calm.bit_identical
     assert shifted.bit_identical
     assert shifted.replay_tolerance > calm.replay_tolerance
+
+
+@pytest.mark.parametrize(("apart", "allowed"), [(0.0, 4.0), (6.0, 12.0), (32.0, 64.0)])
+def test_features_may_be_a_few_levels_off_and_the_replay_knows(apart: float, allowed: float) -> None:
+    found = _with_features(_identity(EXACT), apart)
+    assert agreed(found, _quantisation(), 0.0, 0.05).features_tolerance == allowed
+    assert agreed(found, _quantisation(), 0.0, 0.05).bit_identical
+
+
+@pytest.mark.parametrize("apart", [33.0, float("nan")])
+def test_features_that_are_far_off_are_refused(apart: float) -> None:
+    with pytest.raises(GateRefused, match="features of one runtime"):
+        agreed(_with_features(_identity(EXACT), apart), _quantisation(), 0.0, 0.05)
