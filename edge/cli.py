@@ -14,6 +14,7 @@ from edge.commands.audit import add_audit
 from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check
 from edge.commands.inspect import add_inspect
+from edge.commands.licence import add_licence
 from edge.commands.review import add_review
 from edge.commands.run import add_run
 from edge.commands.status import add_status
@@ -70,7 +71,17 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--debug", action="store_true", help="log everything, and show tracebacks")
     program.add_argument("--log-level", choices=["info", "warning", "error"], default="info")
     commands = program.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_inspect, add_run, add_check, add_status, add_tail, add_audit, add_review, add_bundle):
+    for add in (
+        add_inspect,
+        add_run,
+        add_check,
+        add_status,
+        add_tail,
+        add_audit,
+        add_review,
+        add_licence,
+        add_bundle,
+    ):
         add(commands)
     return program
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from edge.core.errors import ConfigError
 from edge.core.job import Polarity
+from edge.core.payloads import Policy
 from edge.judging.messages import Choice, Load
 from edge.judging.ports import Kernels, RuntimeChoice, Unchecked
 from edge.toml import load_toml
@@ -147,10 +148,17 @@ class HealthSettings(Struct, frozen=True, kw_only=True):
 
 
 class ReleaseSettings(Struct, frozen=True, kw_only=True):
-    """``max_unfamiliar_share``: of a board's joints; when more of them look like none that the network knows, an alarm
-    says so.
+    """``policy``: what a joint called normal needs to be released. "licensed": reviews have proved, at ``confidence``,
+    that of its board type's defects at most ``target_escape`` are released, and ``audit_share`` of all joints, drawn at
+    random, go to a specialist to keep that proved. "advise": nothing is released. "card": the word of the bundle's
+    operating point is enough, and nobody checks. ``max_unfamiliar_share``: of a board's joints; when more of them look
+    like none that the network knows, an alarm says so, and three such boards in succession end their type's licence.
     """
 
+    policy: Policy = "licensed"
+    target_escape: Annotated[float, Meta(ge=0.001, le=0.5)] = 0.05
+    confidence: Annotated[float, Meta(ge=0.5, le=0.999)] = 0.95
+    audit_share: Annotated[float, Meta(ge=0.005, le=1)] = 0.05
     max_unfamiliar_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 

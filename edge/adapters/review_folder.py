@@ -20,6 +20,7 @@ from edge.files import is_unfinished, move_durably, read_regular, sync_folder, w
 log = logging.getLogger(__name__)
 
 FOLDER = "reviews"
+_MARK = ".placed"
 LARGEST_BYTES = 4 * 1024 * 1024
 """Some 40,000 rows: reading them takes seconds, and the daemon has other things to do."""
 SETTLE_S = 5.0
@@ -72,6 +73,20 @@ class SpoolReviews:
         """What came by the broker; it is whole, and so need not settle. Raises OSError."""
         path = drop(self._root.parent, _BY_BROKER, content)
         self._seen[path.name] = _Seen(_stamp(path), self._clock() - self._settle_s)
+
+    def mark(self, reviews: int) -> None:
+        """Note how many reviews of known joints the journal holds, where a journal that is put back does not reach.
+        Raises OSError.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        write_durably(self._root / _MARK, b"%d\n" % reviews)
+
+    def marked(self) -> int | None:
+        """What was noted last. Raises OSError."""
+        try:
+            return int(read_regular(self._root / _MARK, LARGEST_BYTES))
+        except (FileNotFoundError, ValueError):
+            return None
 
     def hand_back(self) -> None:
         """Whatever was filed is to be entered again: the journal that held it is gone. What cannot be moved stays."""

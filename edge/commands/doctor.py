@@ -13,6 +13,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.view import totals
+from edge.commands.status import RELEASES
 from edge.config import Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.places import Place
@@ -44,6 +45,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """One finding for each thing the daemon depends on."""
     yield _runtime()
     yield from _bundle(settings)
+    yield _release(settings)
     yield from _certificates(settings)
     yield _broker(settings)
     spool, journal, least = Path(settings.spool.path), Path(settings.journal.path), settings.health.min_free_mb
@@ -52,6 +54,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _guarded("disk spool", lambda: _disk("disk spool", spool, least))
     yield _guarded("disk journal", lambda: _disk("disk journal", journal, least))
     yield _clock()
+
+
+def _release(settings: Settings) -> Finding:
+    policy = settings.release.policy
+    health = Health.WARN if policy == "card" else Health.OK
+    return Finding("release", health, f"policy {policy}: {RELEASES[policy]}")
 
 
 def _runtime() -> Finding:

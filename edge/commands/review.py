@@ -20,7 +20,7 @@ from edge.core.errors import UsageError
 from edge.core.places import Place
 from edge.feedback.export import Truth, truth_of
 from edge.feedback.ports import ReviewHeld
-from edge.feedback.reading import read_reviews
+from edge.feedback.reading import SETTLED, read_reviews
 from edge.files import read_plain
 
 _TRUTH = "truth.csv"
@@ -32,6 +32,11 @@ def add_review(commands: Commands) -> None:
     come_in = actions.add_parser("import", help="hand files of reviews to the daemon: .jsonl, .csv, or .xml of a V810")
     add_config(come_in)
     come_in.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    come_in.add_argument(
+        "--settled",
+        action="store_true",
+        help="what the files say is the truth, from a better source than a look: a section, an electrical test",
+    )
     come_in.set_defaults(action=_import)
     export = actions.add_parser("export", help="a lot of the reviewed joints with their truth, to learn from")
     add_config(export)
@@ -58,7 +63,7 @@ def _import(arguments: argparse.Namespace) -> int:
         wrong += len(problems)
         if found:
             try:
-                lies = drop(spool, path.name, raw)
+                lies = drop(spool, f"truth{SETTLED}{path.suffix}" if arguments.settled else path.name, raw)
             except OSError as error:
                 raise UsageError(
                     f"{spool}: {error.strerror or error}; run this as a user who may write there"
@@ -120,4 +125,5 @@ def as_text(review: ReviewHeld) -> str:
     where = f"{review.joint or review.event_id or 'a joint'} of {review.job_id or review.serial or 'an unnamed job'}"
     scored = f", p_defect {review.p_defect:.3f}" if review.p_defect is not None else ""
     aside = f"; set aside: {review.problem}" if review.problem else ""
-    return f"{review.time}  {review.decision:<10}  {where}{scored}, by {review.reviewer}{aside}"
+    settled = "; settled" if review.settled else ""
+    return f"{review.time}  {review.decision:<10}  {where}{scored}, by {review.reviewer}{settled}{aside}"

@@ -14,6 +14,7 @@ from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
+from edge.core.payloads import Policy
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
 
@@ -42,6 +43,10 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     verdicts: dict[str, int]
     last_verdict: str | None
     bundle: str
+    release: Policy = "licensed"
+    """What joints are released on: nothing, their licence, or the card's word alone."""
+    licences: dict[str, int] = {}
+    """Licences by state."""
     routes: dict[str, str] = {}
     """Bundles of the joint types that have one of their own."""
 
@@ -53,7 +58,7 @@ def device_status(settings: Settings) -> DeviceStatus:
     except JournalError:
         if Path(settings.journal.path).exists():
             raise
-        ledger = Totals({}, {}, 0, None)
+        ledger = Totals({}, {}, 0, None, {})
     return DeviceStatus(
         device=settings.device.name,
         running=_running(lock_path(settings)),
@@ -63,6 +68,8 @@ def device_status(settings: Settings) -> DeviceStatus:
         verdicts=ledger.verdicts,
         last_verdict=ledger.last_decided,
         bundle=_bundle(settings.model.bundle),
+        release=settings.release.policy,
+        licences=ledger.licences,
         routes={kind: _bundle(route.bundle) for kind, route in settings.model.routes.items()},
     )
 
@@ -75,6 +82,14 @@ def _bundle(path: str) -> str:
     return f"{card.name} {card.version}"
 
 
+RELEASES = {
+    "advise": "nothing is released: our word stands beside what the specialist decides",
+    "licensed": "board types whose reviewed joints have earned it",
+    "card": "by the card's operating point alone; nobody checks what escapes",
+}
+"""What a policy means, for people."""
+
+
 def as_text(status: DeviceStatus) -> str:
     """For a person at a terminal."""
     lines = {
@@ -82,6 +97,8 @@ def as_text(status: DeviceStatus) -> str:
         "daemon": "running" if status.running else "not running",
         "bundle": status.bundle,
         **{f"for {kind}": bundle for kind, bundle in status.routes.items()},
+        "release": RELEASES[status.release],
+        "licences": _counts(status.licences),
         "backlog": f"{status.backlog} jobs",
         "outbox": f"{status.outbox} messages not yet acknowledged by the broker",
         "jobs": _counts(status.jobs),

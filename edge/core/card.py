@@ -140,6 +140,14 @@ class ModelCard(Struct, frozen=True, kw_only=True):
             )
         return self.grades
 
+    def rules(self, most_permissive: str = "") -> tuple[Rule, ...]:
+        """All by which it can be decided, the strictest first, up to the named one. Raises BundleRefused."""
+        if self.grades is not None:
+            return (self.grades,)
+        points = sorted(self.operating_points, key=lambda point: point.threshold)
+        limit = self.operating_point(most_permissive).threshold if most_permissive else 1.0
+        return tuple(point for point in points if point.threshold <= limit)
+
 
 def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
     """Decode a card. Raises BundleRefused naming the field."""

@@ -7,7 +7,10 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from edge.core.job import MachineCall
+from edge.core.licence import By, State
 from edge.core.verdict import Call, DefectClass, Reason, Route
+
+Policy = Literal["advise", "licensed", "card"]
 
 
 class BoardRef(Struct, frozen=True, kw_only=True):
@@ -78,17 +81,19 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
     unread: str | UnsetType = UNSET
 
 
-State = Literal["online", "stopped", "offline"]
+Presence = Literal["online", "stopped", "offline"]
 
 
 class StatusPayload(Struct, frozen=True, kw_only=True):
     schema: Literal["axi-status/1"] = "axi-status/1"
-    state: State
+    state: Presence
     time: str
     version: str
     bundle: ModelRef | None
     routes: dict[str, ModelRef] = {}
     """Bundles of the joint types that have one of their own."""
+    release: Policy = "licensed"
+    """What joints are released on: nothing, their licence, or the card's word alone."""
 
 
 Severity = Literal["warning", "error", "critical"]
@@ -151,6 +156,37 @@ class QualityTrend(Struct, frozen=True, kw_only=True):
     drifting: bool
 
 
+class LicencePayload(Struct, frozen=True, kw_only=True):
+    """What the joints of one type on boards of one type have earned; retained, and said anew when that changes.
+
+    ``by``: evidence, or a hand; ``reason``: why nothing is released, or who granted it and why. ``escape_bound``: what
+    the share of defects that are released lies below, reviewers' own misses (below ``reviewers_miss``) counted in; 1
+    where that is not known. ``defects_sampled`` and ``escapes``: reviewed joints since evidence was begun, at this
+    operating point, or at the strictest while there is none. ``policy``: as configured.
+    """
+
+    schema: Literal["axi-licence/1"] = "axi-licence/1"
+    device: str
+    time: str
+    board_type: str
+    joint_type: str
+    model: ModelRef
+    state: State
+    by: By
+    operating_point: str | None
+    threshold: float | None
+    escape_bound: float
+    confidence: float
+    target_escape: float
+    defects_sampled: int
+    escapes: int
+    joints_reviewed: int
+    reviewers_miss: float
+    audit_share: float
+    policy: Policy
+    reason: str | None
+
+
 class AnswerPayload(Struct, frozen=True, kw_only=True):
     """What came of a command. ``text`` is for people; ``status`` and ``metrics`` answer ``status``."""
 
@@ -168,7 +204,7 @@ class LatencyMs(Struct, frozen=True, kw_only=True):
     p99: float
 
 
-Payload = AnswerPayload | MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload
+Payload = AnswerPayload | MetricsPayload | VerdictPayload | BoardPayload | StatusPayload | AlarmPayload | LicencePayload
 PAYLOADS: tuple[type[Struct], ...] = (
     VerdictPayload,
     BoardPayload,
@@ -176,4 +212,5 @@ PAYLOADS: tuple[type[Struct], ...] = (
     AlarmPayload,
     MetricsPayload,
     AnswerPayload,
+    LicencePayload,
 )

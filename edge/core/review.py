@@ -35,6 +35,12 @@ def gravest(said: Iterable[Said]) -> Said:
     return max(said, key=_GRAVITY.__getitem__)
 
 
+def weighed(said: Iterable[tuple[Said, bool]]) -> Said:
+    """What a joint was, by what was said of it and whether that settled it; the graver counts. There must be one."""
+    both = list(said)
+    return gravest([word for word, settled in both if settled] or [word for word, _ in both])
+
+
 class ReviewedBoard(Struct, frozen=True, kw_only=True):
     serial: Text = ""
     type: Text = ""
@@ -59,7 +65,10 @@ class ReviewPayload(Struct, frozen=True, kw_only=True):
 
 
 class Review(NamedTuple):
-    """A review of the joint that ``event_id`` names; where that is empty, of ``joint`` of the job, or of the board."""
+    """A review of the joint that ``event_id`` names; where that is empty, of ``joint`` of the job, or of the board.
+
+    ``settled``: it is the truth, from a better source than a look at the pictures; it counts before all others.
+    """
 
     review_id: str
     time: str
@@ -73,6 +82,7 @@ class Review(NamedTuple):
     station: str = ""
     seconds: float | None = None
     blind: bool = False
+    settled: bool = False
 
 
 class ReviewError(ValueError):
@@ -115,4 +125,5 @@ def with_own_id(review: Review) -> Review:
         review.reviewer,
         review.time,
     )
-    return review._replace(review_id=id_of(NAMESPACE, fields))
+    settled = ("settled",) if review.settled else ()
+    return review._replace(review_id=id_of(NAMESPACE, (*fields, *settled)))

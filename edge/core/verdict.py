@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Route(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a joint could not be judged. Stable codes: consumers match on them."""
+    """Why a joint could not be judged, or is not released. Stable codes: consumers match on them."""
 
     SLICE_MISSING = "slice_missing"
     SLICE_UNREADABLE = "slice_unreadable"
@@ -40,6 +41,8 @@ class Reason(StrEnum):
     TOO_MANY_SLICES = "too_many_slices"
     ROI_OUTSIDE = "roi_outside"
     UNFAMILIAR = "unfamiliar"
+    LEARNING = "learning"
+    AUDIT = "audit"
     UNSUPPORTED_JOINT_TYPE = "unsupported_joint_type"
     NOT_FINITE = "not_finite"
     JOB_REFUSED = "job_refused"
@@ -76,6 +79,12 @@ class Decision(NamedTuple):
         """Did a model have a say?"""
         return self.p_defect is not None or self.quality_index is not None
 
+    @property
+    def score(self) -> float:
+        """p_defect, or the quality index; NaN where the joint was not scored."""
+        score = self.quality_index if self.p_defect is None else self.p_defect
+        return math.nan if score is None else score
+
     def doubted(self, reason: Reason) -> Decision:
         """The joint goes to the specialist, what was scored beside it."""
         return self._replace(call=Call.UNJUDGED, reason=reason, grade=None, defect_class=None)
@@ -95,7 +104,7 @@ class Verdict(Struct, frozen=True):
     """A joint and what was decided of it.
 
     ``slices`` counts the slices its view holds. ``latency_ms`` runs from the first byte read of the joint's view to the
-    decision. ``shown``: fingerprints of those slices.
+    decision. ``shown``: fingerprints of those slices. ``sampled``: it is evidence, once it is reviewed.
     """
 
     joint: NamedJoint
@@ -103,6 +112,7 @@ class Verdict(Struct, frozen=True):
     slices: int = 0
     latency_ms: float = 0.0
     shown: tuple[bytes, ...] = ()
+    sampled: bool = False
 
     def doubted(self, reason: Reason) -> Verdict:
         """The joint goes to the specialist, unless it does already for another reason."""

@@ -19,11 +19,13 @@ from edge.core.payloads import (
     AlarmPayload,
     BoardPayload,
     BoardRef,
+    LicencePayload,
     MetricsPayload,
     ModelRef,
     Payload,
+    Policy,
+    Presence,
     Severity,
-    State,
     StatusPayload,
     VerdictPayload,
 )
@@ -92,6 +94,9 @@ class Topics(NamedTuple):
         """Filter for every command."""
         return f"{self.base}/cmd/+"
 
+    def licence(self, board_type: str, joint_type: str) -> str:
+        return f"{self.base}/licence/{topic_level(board_type)}/{topic_level(joint_type)}"
+
     def verdict(self, serial: str) -> str:
         return f"{self.base}/verdict/{topic_level(serial)}"
 
@@ -105,11 +110,15 @@ def topic_level(serial: str) -> str:
 
 
 class VerdictMessage(NamedTuple):
-    """A verdict as the broker gets it, what it says, and what else the journal keeps of the joint."""
+    """A verdict as the broker gets it, what it says, and what else the journal keeps of the joint.
+
+    ``sampled``: it is evidence, once it is reviewed.
+    """
 
     payload: VerdictPayload
     message: Message
     joint_type: str = ""
+    sampled: bool = False
 
 
 class BoardOutcome(NamedTuple):
@@ -133,7 +142,8 @@ class BoardOutcome(NamedTuple):
 class Encoder(NamedTuple):
     """Turns what this device decided into messages.
 
-    ``model``: the bundle of every joint type that ``routes``, (joint type, bundle), gives none of its own.
+    ``model``: the bundle of every joint type that ``routes``, (joint type, bundle), gives none of its own. ``policy``:
+    what joints are released on.
     """
 
     device: str
@@ -141,6 +151,7 @@ class Encoder(NamedTuple):
     version: str
     model: ModelRef
     routes: tuple[tuple[str, ModelRef], ...] = ()
+    policy: Policy = "licensed"
 
     def model_for(self, joint_type: str) -> ModelRef:
         """The bundle responsible for a joint type, whatever came of the joint; so event_ids do not hang on that."""
@@ -152,6 +163,10 @@ class Encoder(NamedTuple):
         model = self.model_for(verdict.joint.type)
         board = BoardRef(serial=job.board.serial, type=job.board.type)
         return self._verdict(job.job_id, board, verdict, model, model.digest, now)
+
+    def event_of(self, job_id: str, joint: NamedJoint) -> str:
+        """The ``event_id`` of the verdict on a joint of a sound job."""
+        return event_id(self.device, job_id, joint.id, self.model_for(joint.type).digest)
 
     def refused(self, job_id: str, serial: str, joint: NamedJoint, content: str, now: datetime) -> VerdictMessage:
         """The verdict on a joint of a refused job: unjudged, and no model had a say. ``content``: the job's digest."""
@@ -185,7 +200,8 @@ class Encoder(NamedTuple):
             grade=UNSET if decision.grade is None else decision.grade,
             defect_class=UNSET if decision.defect_class is None else decision.defect_class,
         )
-        return VerdictMessage(payload, Message(self.topics.verdict(board.serial), encode(payload)), joint.type)
+        message = Message(self.topics.verdict(board.serial), encode(payload))
+        return VerdictMessage(payload, message, joint.type, verdict.sampled)
 
     def board(self, job: BoardOutcome, now: datetime) -> Message:
         """The summary of a job."""
@@ -211,17 +227,25 @@ class Encoder(NamedTuple):
         )
         return Message(self.topics.board(job.board.serial), encode(payload))
 
-    def status_payload(self, state: State, now: datetime) -> StatusPayload:
+    def status_payload(self, state: Presence, now: datetime) -> StatusPayload:
         return StatusPayload(
-            state=state, time=timestamp(now), version=self.version, bundle=self.model, routes=dict(self.routes)
+            state=state,
+            time=timestamp(now),
+            version=self.version,
+            bundle=self.model,
+            routes=dict(self.routes),
+            release=self.policy,
         )
 
-    def status(self, state: State, now: datetime) -> Message:
+    def status(self, state: Presence, now: datetime) -> Message:
         return Message(self.topics.status, encode(self.status_payload(state, now)), retain=True)
 
     def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error") -> Message:
         payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))
         return Message(self.topics.alarm, encode(payload))
+
+    def licence(self, payload: LicencePayload) -> Message:
+        return Message(self.topics.licence(payload.board_type, payload.joint_type), encode(payload), retain=True)
 
     def metrics(self, payload: MetricsPayload) -> Message:
         return Message(self.topics.metrics, encode(payload), expiry_s=_METRICS_EXPIRE_S)

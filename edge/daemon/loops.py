@@ -14,6 +14,7 @@ from edge.daemon.signals import Signals
 from edge.daemon.waits import Waits
 from edge.feedback.ports import Post
 from edge.inspection.loop import Inspection
+from edge.inspection.ports import Permits
 from edge.reporting.loop import Reporting
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class InspectionLoop:
 
     inspection: Inspection
     reloader: Reloader
+    permits: Permits
     arrivals: Arrivals
     waits: Waits
     signals: Signals
@@ -49,7 +51,7 @@ class InspectionLoop:
 
     def _turn(self) -> None:
         try:
-            new = self.reloader.change()
+            new = self.reloader.change(self.permits)
             if new is not None:
                 self.inspection.use(new)
             busy = self.inspection.step()
@@ -128,9 +130,11 @@ class Duty:
 
 @dataclass(frozen=True)
 class FeedbackLoop:
-    """From reviews to the journal, as messages come and whenever files may have; its trouble is nobody else's."""
+    """From reviews to the journal and to licences, as messages come and whenever files may have; its trouble is nobody
+    else's.
+    """
 
-    duty: Duty
+    duties: Sequence[Duty]
     post: Post
     signals: Signals
     interval_s: float
@@ -140,7 +144,8 @@ class FeedbackLoop:
         try:
             while not self.signals.stop.is_set():
                 self.signals.reviewed.clear()
-                _attempt(self.duty)
+                for duty in self.duties:
+                    _attempt(duty)
                 if not self.signals.stop.is_set():
                     self.signals.reviewed.wait(self.interval_s)
         finally:

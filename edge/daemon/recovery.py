@@ -40,5 +40,7 @@ def open_journal(path: Path, spool: FolderSpool, reviews: SpoolReviews, encoder:
         text = f"{lost}; rebuilt from the spool: {again} finished jobs are inspected again"
         if lost:
             log.error("journal rebuilt", extra={"problem": text})
-        journal.settle_in([encoder.alarm("journal_rebuilt", text, now, "critical")] if lost else [])
+        journal.settle_in(
+            [encoder.alarm("journal_rebuilt", text, now, "critical")] if lost else [], now if lost else None
+        )
     return journal

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from edge.config import Settings
 from edge.core.clocks import Now
 from edge.core.errors import AxiError
-from edge.core.payloads import State, StatusPayload
+from edge.core.licence import Terms
+from edge.core.payloads import Presence, StatusPayload
+from edge.core.rules import Rule
 from edge.core.wire import Encoder, Message
+from edge.feedback.licences import Release
 from edge.inspection.pace import Pace
-from edge.inspection.ports import InUse
+from edge.inspection.ports import InUse, Permits
 from edge.judging.messages import Ready
 from edge.judging.ports import Judging
 from edge.upkeep.metrics import ModelTimes
@@ -45,13 +48,34 @@ class Serving(NamedTuple):
     settings: Settings
     judge: Startable
     encoder: Encoder
+    rules: Mapping[str, Sequence[Rule]]
 
-    def in_use(self) -> InUse:
+    def in_use(self, permits: Permits) -> InUse:
         """As the inspection loop wants it."""
         inference = self.settings.inference
         pace, limit_s = Pace(inference.verdict_within_s), inference.job_timeout_s
         spool, release = self.settings.spool, self.settings.release
-        return InUse(self.judge, self.encoder, pace, limit_s, spool.repeated_days, release.max_unfamiliar_share)
+        return InUse(
+            self.judge,
+            self.encoder,
+            pace,
+            limit_s,
+            spool.repeated_days,
+            release.max_unfamiliar_share,
+            None if release.policy == "card" else permits,
+        )
+
+    def release(self) -> Release:
+        """As licences are kept by it."""
+        asked, encoder = self.settings.release, self.encoder
+        models = {model.digest: model for model in (encoder.model, *(model for _, model in encoder.routes))}
+        terms = Terms(asked.target_escape, asked.confidence)
+        return Release(asked.policy, terms, asked.audit_share, self.rules, models)
+
+
+def rules_of(ready: Ready) -> dict[str, Sequence[Rule]]:
+    """By what each bundle's joints can earn release."""
+    return {bundle.model.digest: bundle.rules for bundle in ready.bundles}
 
 
 class _Next(NamedTuple):
@@ -105,7 +129,7 @@ class Reloader:
         if overtaken is not None:
             overtaken.judge.close()
 
-    def change(self) -> InUse | None:
+    def change(self, permits: Permits) -> InUse | None:
         """What to judge with from now on, if that is something new; between two jobs."""
         with self._lock:
             new, self._next = self._next, None
@@ -116,20 +140,26 @@ class Reloader:
             if getattr(new.settings, section) != getattr(before.settings, section):
                 log.warning("changed, but takes effect at the next start only", extra={"section": section})
         before.judge.close()
-        encoder = before.encoder._replace(model=new.ready.model, routes=new.ready.routes)
-        self.serving = Serving(new.settings, new.judge, encoder)
+        encoder = before.encoder._replace(
+            model=new.ready.model, routes=new.ready.routes, policy=new.settings.release.policy
+        )
+        self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready))
         self._publish(self.status_message("online"))
         for bundle in new.ready.bundles:
             log.info("reloaded", extra=bundle.about())
-        return self.serving.in_use()
+        return self.serving.in_use(permits)
 
-    def status_message(self, state: State) -> Message:
+    def status_message(self, state: Presence) -> Message:
         """The retained status, stamped now."""
         return self.serving.encoder.status(state, self._now())
 
     def status(self) -> StatusPayload:
         """What it says while the daemon runs."""
         return self.serving.encoder.status_payload("online", self._now())
+
+    def release(self) -> Release:
+        """What joints are released on."""
+        return self.serving.release()
 
     def model_times(self) -> ModelTimes:
         judge = self.serving.judge

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from edge import __version__
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost, utc_now
+from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import MqttSession
@@ -25,12 +25,14 @@ from edge.config import Settings, bundles_to_load, load_settings
 from edge.core.job import printable
 from edge.core.wire import Encoder, Topics
 from edge.daemon.broker import broker_settings
+from edge.daemon.grace import Grace
 from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop, UpkeepLoop
 from edge.daemon.recovery import open_journal
-from edge.daemon.reload import Reloader, Serving
+from edge.daemon.reload import Reloader, Serving, rules_of
 from edge.daemon.signals import Signals
 from edge.daemon.waits import Waits
 from edge.feedback.intake import Intake, NoPost
+from edge.feedback.licences import Licences
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
@@ -102,36 +104,51 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     ``path``: where the settings came from, and come from again at a reload.
     """
     broker = broker_settings(settings)
-    encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, ready.model, ready.routes)
-    shared = _shared(path, settings, judge, encoder)
+    encoder = Encoder(
+        settings.device.name,
+        Topics(settings.mqtt.base_topic),
+        __version__,
+        ready.model,
+        ready.routes,
+        settings.release.policy,
+    )
+    shared = _shared(path, settings, judge, encoder, ready)
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
     ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
     outbox, keeper = Journal(journal), Journal(journal)
-    book, counted = JournalReviews(journal), JournalReviews(journal)
+    book, counted, proofs = JournalReviews(journal), JournalReviews(journal), JournalLicences(journal)
     arrivals = Arrivals(shared.spool.incoming)
     health = _health(shared, keeper, counted)
+    licences = Licences(
+        proofs,
+        dropped,
+        shared.reloader.release,
+        lambda: shared.reloader.serving.encoder,
+        utc_now,
+        shared.signals.queued.set,
+    )
     loops = (
-        _inspection(shared, ledger, arrivals).run,
+        _inspection(shared, ledger, arrivals, licences).run,
         _reporting(shared, outbox, broker, health).run,
         _upkeep(shared, keeper, health).run,
-        _feedback(shared, dropped, book, broker).run,
+        _feedback(shared, dropped, book, licences, broker).run,
     )
 
     def close() -> None:
         shared.reloader.close()
         arrivals.close()
-        for connection in (ledger, outbox, keeper, book, counted):
+        for connection in (ledger, outbox, keeper, book, counted, proofs):
             connection.close()
 
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
 
 
-def _shared(path: Path, settings: Settings, judge: Judges, encoder: Encoder) -> _Shared:
+def _shared(path: Path, settings: Settings, judge: Judges, encoder: Encoder, ready: Ready) -> _Shared:
     signals = Signals()
     passing = PassingMessages(signals.queued.set)
     reloader = Reloader(
-        Serving(settings, judge, encoder),
+        Serving(settings, judge, encoder, rules_of(ready)),
         lambda: load_settings(path),
         judges_of,
         now=utc_now,
@@ -169,22 +186,24 @@ def _left_behind(alarms: Alarms) -> Callable[[str, str | None], None]:
     return left
 
 
-def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals) -> InspectionLoop:
+def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
     progressed = shared.progress.reporter(INSPECTION)
     inspection = Inspection(
         shared.spool,
         ledger,
-        shared.reloader.serving.in_use(),
+        shared.reloader.serving.in_use(licences),
+        judged_before=ledger.rebuilt,
         tally=shared.tally,
         now=utc_now,
         clock=time.monotonic,
         announce=shared.signals.queued.set,
         progressed=progressed,
-        may_go_on=_Grace(shared.signals.stop, shared.settings.health.drain_s).may_go_on,
+        may_go_on=Grace(shared.signals.stop, shared.settings.health.drain_s).may_go_on,
     )
     return InspectionLoop(
         inspection,
         shared.reloader,
+        licences,
         arrivals,
         shared.waits,
         shared.signals,
@@ -262,25 +281,12 @@ def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
     return UpkeepLoop(duties, shared.signals, shared.settings.health.interval_s)
 
 
-def _feedback(shared: _Shared, dropped: SpoolReviews, book: JournalReviews, broker: BrokerSettings) -> FeedbackLoop:
+def _feedback(
+    shared: _Shared, dropped: SpoolReviews, book: JournalReviews, licences: Licences, broker: BrokerSettings
+) -> FeedbackLoop:
     settings, topics = shared.settings, shared.reloader.serving.encoder.topics
     alarms, reviewed = shared.alarms, shared.signals.reviewed.set
     post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, book, post, utc_now, alarms)
-    return FeedbackLoop(Duty("reviews", intake.step), post, shared.signals, settings.health.interval_s)
-
-
-class _Grace:
-    """May a job in hand go on? Always, until ``drain_s`` after the first time it is asked during a stop."""
-
-    def __init__(self, stop: threading.Event, drain_s: float) -> None:
-        self._stop, self._drain_s = stop, drain_s
-        self._deadline: float | None = None
-
-    def may_go_on(self) -> bool:
-        if not self._stop.is_set():
-            return True
-        now = time.monotonic()
-        if self._deadline is None:
-            self._deadline = now + self._drain_s
-        return now < self._deadline
+    duties = Duty("reviews", intake.step), Duty("licences", licences.step)
+    return FeedbackLoop(duties, post, shared.signals, settings.health.interval_s)

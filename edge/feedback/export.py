@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge.core.card import NORMAL, NORMAL_NAMES
-from edge.core.review import Said, gravest
+from edge.core.review import Said, weighed
 from edge.core.verdict import Reason
 from edge.feedback.ports import ReviewHeld
 
@@ -35,10 +35,10 @@ def truth_of(reviews: Iterable[ReviewHeld]) -> list[Truth]:
 
 
 def _row(reviews: list[ReviewHeld]) -> Truth | None:
-    decision = gravest(Said(review.decision) for review in reviews)
+    decision = weighed((Said(review.decision), review.settled) for review in reviews)
     if decision is Said.UNSURE:
         return None
-    counts = [review for review in reviews if review.decision == decision]
+    counts = sorted((review for review in reviews if review.decision == decision), key=lambda one: not one.settled)
     first = next((review for review in counts if review.defect_class), counts[0])
     defect = decision is Said.DEFECT
     return Truth(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from edge.core.review import Review
+from edge.core.evidence import Count
+from edge.core.licence import Act
+from edge.core.review import Review, Said
+from edge.core.wire import Message
 
 
 class Entered(NamedTuple):
@@ -114,3 +117,103 @@ class ReviewHeld(Struct, frozen=True, kw_only=True):
     reason: str | None
     defect_class: str | None
     blind: bool
+    settled: bool
+
+
+class Key(NamedTuple):
+    """What a licence is for. ``digest``: of the bundle."""
+
+    board_type: str
+    joint_type: str
+    digest: str
+
+
+class Spoken(NamedTuple):
+    """A review of a joint that counts for a licence, or for a reviewer's record. ``placed`` and ``entered``: the order
+    in which reviews came to be of a known joint, and came here at all. ``score``: p_defect, or the quality index.
+    """
+
+    placed: int
+    entered: int
+    event_id: str
+    key: Key
+    score: float | None
+    said: Said
+    reviewer: str
+    settled: bool
+    sampled: bool
+
+
+class ActHeld(NamedTuple):
+    """What was done to licences: of every joint type or bundle where none is named, of every board type where it is
+    ''. ``after``: how many reviews had been placed.
+    """
+
+    board_type: str
+    joint_type: str | None
+    digest: str | None
+    act: Act
+    after: int = 0
+
+    def concerns(self, key: Key) -> bool:
+        return (
+            self.board_type in {"", key.board_type}
+            and self.joint_type in {None, key.joint_type}
+            and self.digest in {None, key.digest}
+        )
+
+
+class Answered(NamedTuple):
+    """Joints that the coin drew, and how many of them (hits) a reviewer was sure of: ``begun``, those of jobs that any
+    was reviewed of; ``old``, those of some time ago.
+    """
+
+    begun: Count = Count(0, 0)
+    old: Count = Count(0, 0)
+
+
+class LicenceSaid(NamedTuple):
+    """A licence's retained message."""
+
+    key: Key
+    message: Message
+
+
+class Marks(Protocol):
+    """A note of how many reviews there are, apart from the journal."""
+
+    def mark(self, reviews: int) -> None:
+        """Raises OSError."""
+
+    def marked(self) -> int | None:
+        """What was noted last; None where nothing was. Raises OSError."""
+
+
+class LicenceBook(Protocol):
+    """The journal's evidence for licences, what was done to them, and what was said of them."""
+
+    def spoken(self, after: int, digests: Collection[str]) -> list[Spoken]:
+        """Reviews of joints that these bundles judged and the coin drew, and of joints whose truth was settled; some
+        of those that were placed after that many, in that order.
+        """
+
+    def placed(self) -> int:
+        """How many reviews are of known joints."""
+
+    def acts(self) -> list[ActHeld]:
+        """All that was ever done, in order."""
+
+    def enter(self, acts: Iterable[ActHeld], now: datetime) -> None:
+        """Durably, and counted from the reviews that are placed now."""
+
+    def answered(self, before: datetime) -> dict[Key, Answered]:
+        """How many of the joints that were drawn are reviewed; ``old``: of those decided before then."""
+
+    def said(self) -> dict[Key, bytes]:
+        """What was said of each licence last."""
+
+    def keep(self, digests: Collection[str]) -> None:
+        """Forget what was said of other bundles' licences."""
+
+    def say(self, licences: Sequence[LicenceSaid], alarms: Sequence[Message]) -> None:
+        """Queue what changed, and remember that it was said, in one durable transaction."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from edge.core.review import Review, ReviewError, Said, read_payload, with_own_id
@@ -33,8 +34,19 @@ class Reading(NamedTuple):
     problems: list[str]
 
 
+SETTLED = ".settled"
+"""In the name of a file before its ending: what it says is the truth, from a better source than a look."""
+
+
 def read_reviews(name: str, raw: bytes) -> Reading:
-    """What a file holds; its name's ending says in which words."""
+    """What a file holds; its name's ending says in which words, and whether it settles what joints were."""
+    found = _read(name, raw)
+    if SETTLED in Path(name).suffixes[:-1]:
+        return found._replace(reviews=[with_own_id(one._replace(review_id="", settled=True)) for one in found.reviews])
+    return found
+
+
+def _read(name: str, raw: bytes) -> Reading:
     ending = name.casefold().rpartition(".")[2]
     if ending in {"jsonl", "json"}:
         return _gathered(_json_lines(raw))

@@ -28,7 +28,8 @@ class Inspection:
     """Takes jobs from the spool through the judge into the journal. Use it from one thread.
 
     ``announce`` is called after each commit that queued messages; ``progressed`` after each step of progress;
-    ``may_go_on`` says between views whether there is still time before a shutdown.
+    ``may_go_on`` says between views whether there is still time before a shutdown. Jobs that arrived up to
+    ``judged_before``, in seconds since the epoch, may have been judged, and released, by what is not known any more.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Inspection:
         ledger: Ledger,
         in_use: InUse,
         *,
+        judged_before: float = 0.0,
         tally: Tally,
         now: Now,
         clock: Monotonic,
@@ -46,13 +48,13 @@ class Inspection:
     ) -> None:
         self._spool, self._ledger, self._clock = spool, ledger, clock
         self._progressed, self._may_go_on = progressed, may_go_on
-        self._in_use = in_use
-        self._records = Records(ledger, in_use.encoder, tally, now, announce)
+        self._in_use, self._judged_before = in_use, judged_before
+        self._records = Records(ledger, in_use.encoder, tally, now, announce, in_use.permits)
 
     def use(self, in_use: InUse) -> None:
         """Judge with this from the next job on. Another bundle may grade by another measure, so trends begin anew."""
         self._in_use = in_use
-        self._records = self._records._replace(encoder=in_use.encoder)
+        self._records = self._records._replace(encoder=in_use.encoder, permits=in_use.permits)
         self._records.tally.forget_trends()
 
     def step(self) -> bool:
@@ -81,7 +83,7 @@ class Inspection:
                 claimed,
                 entry,
                 self._in_use,
-                self._records,
+                self._records._replace(proves=claimed.arrived > self._judged_before),
                 self._spool,
                 self._clock,
                 self._progressed,

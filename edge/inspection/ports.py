@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from edge.core.licence import Permit
 from edge.core.wire import Encoder, Message, VerdictMessage
 from edge.inspection.pace import Pace
 from edge.jobs.folder import ClaimedJob
@@ -64,6 +65,16 @@ class Ledger(Protocol):
         """Queue a message that belongs to no job."""
 
 
+class Permits(Protocol):
+    """What joints may be released by."""
+
+    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
+        """Of joints like this, judged by the bundle of this digest."""
+
+    def closed(self, board_type: str, *, strange: bool) -> None:
+        """A board is inspected; did it look like nothing that the network knows?"""
+
+
 class Shown(NamedTuple):
     """A view of a job and the fingerprints of its pictures."""
 
@@ -86,7 +97,7 @@ class JobEntry(NamedTuple):
 class InUse(NamedTuple):
     """What jobs are judged with; replaced whole, between two jobs. ``job_timeout_s``: how long one may be in work;
     ``repeated_days``: for how long a picture is not believed again, 0 for not at all; ``max_unfamiliar_share``: of a
-    board's joints, beyond which somebody should look at the board.
+    board's joints, beyond which somebody should look at the board. ``permits``: None where the card's word is enough.
     """
 
     judge: Judging
@@ -95,3 +106,4 @@ class InUse(NamedTuple):
     job_timeout_s: float
     repeated_days: float = 0.0
     max_unfamiliar_share: float = 1.0
+    permits: Permits | None = None

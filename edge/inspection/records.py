@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from edge.core.clocks import Now
 from edge.core.job import Job, NamedJoint, printable
+from edge.core.licence import draw, ruled
 from edge.core.payloads import BoardRef, Severity
 from edge.core.verdict import Reason, Verdict, unjudged
 from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
-from edge.inspection.ports import JobEntry, Ledger, Shown
+from edge.inspection.ports import JobEntry, Ledger, Permits, Shown
 from edge.inspection.tally import Tally
 from edge.jobs.folder import ClaimedJob, RefusedJob
 from edge.judging.ports import ViewToJudge, views_of
@@ -21,13 +24,15 @@ _A_FEW = 3
 
 
 class Records(NamedTuple):
-    """``announce`` is called after each commit that queued messages."""
+    """``announce`` is called after each commit that queued messages. ``proves``: may joints become evidence?"""
 
     ledger: Ledger
     encoder: Encoder
     tally: Tally
     now: Now
     announce: Callable[[], None]
+    permits: Permits | None = None
+    proves: bool = True
 
     def left(self, job: Job, entry: JobEntry) -> list[ViewToJudge]:
         """What is not decided yet."""
@@ -36,10 +41,20 @@ class Records(NamedTuple):
     def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict], shown: Shown | None = None) -> None:
         """In one durable commit. ``shown``: the view that they are of, and its pictures."""
         if verdicts:
+            verdicts = [self._permitted(job, verdict) for verdict in verdicts]
             messages = [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts]
             self.ledger.record(entry, messages, shown)
             self.announce()
             self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
+
+    def _permitted(self, job: Job, verdict: Verdict) -> Verdict:
+        """What is said of it where release must be earned."""
+        if self.permits is None:
+            return verdict
+        joint = verdict.joint
+        permit = self.permits.permit(job.board.type, joint.type, self.encoder.model_for(joint.type).digest)
+        decision, sampled = ruled(verdict.decision, permit, draw(self.encoder.event_of(job.job_id, joint)))
+        return replace(verdict, decision=decision, sampled=sampled and self.proves)
 
     def shown_before(self, entry: JobEntry, shown: Shown, days: float) -> str | None:
         """The id of a job that showed one of these pictures in the last ``days``."""
@@ -93,6 +108,8 @@ class Records(NamedTuple):
             messages.append(self.encoder.alarm("job_refused", refusal, self.now()))
         strange, decided = reasons.get(Reason.UNFAMILIAR, 0), len(outcome.calls)
         too_strange = strange >= _A_FEW and strange > max_unfamiliar_share * decided
+        if self.permits is not None and refusal is None:
+            self.permits.closed(board.type, strange=too_strange)
         if self.tally.begins("unfamiliar_board", board.type, on=too_strange):
             text = f"{printable(job_id)}: {strange} of {decided} joints look like none that the network knows"
             remedy = "compare the job's pictures with its boxes, polarity and exposure"

@@ -14,6 +14,7 @@ from edge.bundle.signing import load_public_keys
 from edge.core.decide import supported
 from edge.core.errors import BundleRefused
 from edge.core.payloads import ModelRef
+from edge.core.rules import Rule
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from edge.judging.messages import Choice, Load
@@ -24,13 +25,16 @@ from edge.judging.slices import read_slice
 
 
 class LoadedModel(NamedTuple):
-    """A verified bundle, loaded and replayed on this device. ``scorer``: one of the decider's."""
+    """A verified bundle, loaded and replayed on this device. ``scorer``: one of the decider's. ``rules``: by
+    what its joints can earn release, the strictest first.
+    """
 
     bundle: Bundle
     decider: Decider
     runtime: RuntimeInfo
     replayed: int
     scorer: TfliteScorer
+    rules: tuple[Rule, ...]
 
 
 def load_model(choice: Choice, load: Load) -> LoadedModel:
@@ -45,13 +49,16 @@ def load_model(choice: Choice, load: Load) -> LoadedModel:
                 f"{bundle.path}: judges {known}, but [model.routes.{joint_type}] names it; correct the route"
             )
     chosen = choose_runtime(load.runtime)
+    card_rules = bundle.card.rules(choice.operating_point)
     # One thread a joint and several joints at once: no thread waits for another in the middle of a layer.
     scorers = [
         TfliteScorer(bundle.model_path, bundle.card.quantisation, chosen, threads=1, kernels=load.kernels)
         for _ in range(load.threads)
     ]
     replayed = min(replay(bundle, scorer) for scorer in scorers)
-    return LoadedModel(bundle, Decider(bundle.card, rule, scorers, time.monotonic), chosen, replayed, scorers[0])
+    return LoadedModel(
+        bundle, Decider(bundle.card, rule, scorers, time.monotonic), chosen, replayed, scorers[0], card_rules
+    )
 
 
 class LoadedModels(NamedTuple):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from edge.core.job import Job
 from edge.core.payloads import ModelRef
+from edge.core.rules import GradeScale, OperatingPoint, Rule
 from edge.core.verdict import Verdict
 from edge.judging.ports import Batch, Kernels, RuntimeChoice, Unchecked, ViewToJudge, views_of
 from edge.judging.stamps import Stamps
@@ -62,7 +63,8 @@ def batch_of(task: Task) -> Batch:
 class Served(Struct, frozen=True, kw_only=True):
     """A bundle that is verified, loaded and replayed, and the joint types it judges.
 
-    ``thresholds``: of its operating point, or between its grades.
+    ``thresholds``: of its operating point, or between its grades. ``points``, or ``grades``: by what its joints can
+    earn release, the strictest first.
     """
 
     model: ModelRef
@@ -71,6 +73,12 @@ class Served(Struct, frozen=True, kw_only=True):
     golden_joints: int
     operating_point: str
     thresholds: tuple[float, ...]
+    points: tuple[OperatingPoint, ...] = ()
+    grades: GradeScale | None = None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self.points if self.grades is None else (self.grades,)
 
     def about(self) -> dict[str, Any]:
         """For a line in the log."""

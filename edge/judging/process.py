@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from edge.core.errors import BundleRefused, ConfigError
+from edge.core.rules import OperatingPoint
 from edge.core.verdict import Verdict
 from edge.files import HeldFolder
 from edge.judging.judge import Judge
@@ -116,6 +117,8 @@ def _served(model: LoadedModel, joint_types: tuple[str, ...]) -> Served:
         golden_joints=model.replayed,
         operating_point=rule.name,
         thresholds=rule.thresholds,
+        points=tuple(one for one in model.rules if isinstance(one, OperatingPoint)),
+        grades=model.bundle.card.grades,
     )
 
 

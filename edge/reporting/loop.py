@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge.core.clocks import Monotonic, Now
 from edge.core.errors import BrokerUnavailable
-from edge.core.payloads import State
+from edge.core.payloads import Presence
 from edge.core.wire import Message
 from edge.reporting.absence import Absence
 from edge.reporting.passing import Passing, PassingMessages
@@ -26,7 +26,7 @@ NOT_TAKEN, FLAPPING = "messages_not_taken", "session_short"
 class StatusOf(Protocol):
     """The status message for a state, stamped now."""
 
-    def __call__(self, state: State) -> Message: ...
+    def __call__(self, state: Presence) -> Message: ...
 
 
 class Trouble(Protocol):

@@ -171,7 +171,7 @@ def test_an_older_journal_is_taken_over_with_all_it_holds(path: Path, version: i
         db.execute(OLD_JOB.format(tries=", tries INTEGER NOT NULL DEFAULT 1" if version == 2 else ""))
         db.executescript(OLD_REST)
         for joint, sent in (("J1", 1), ("J2", 0)):
-            payload, message, _ = make_verdict(joint)
+            payload, message, *_ = make_verdict(joint)
             db.execute(
                 "INSERT INTO verdict VALUES (?, 1, ?, 'normal', 'release', ?)",
                 (payload.event_id, joint, payload.time),

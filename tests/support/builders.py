@@ -25,7 +25,9 @@ from edge.core.wire import Message, VerdictMessage, encode, event_id
 HALF = Rate(value=0.5, low=0.1, high=0.9, hits=1, total=2)
 
 
-def make_job(job_id: str = "L7-000123", *, joints: int = 3, views: int = 1, slices: int = 2) -> Job:
+def make_job(
+    job_id: str = "L7-000123", *, joints: int = 3, views: int = 1, slices: int = 2, board_type: str = "MB-7"
+) -> Job:
     """A job with ``joints`` joints in each view."""
     parts = tuple(
         View(
@@ -38,7 +40,7 @@ def make_job(job_id: str = "L7-000123", *, joints: int = 3, views: int = 1, slic
         schema="axi-job/1",
         job_id=job_id,
         created="2026-11-21T08:15:30Z",
-        board=Board(serial="SN001", type="MB-7"),
+        board=Board(serial="SN001", type=board_type),
         views=parts,
         joints=tuple(
             Joint(
@@ -87,9 +89,13 @@ def trusting(features: int) -> Familiarity:
     )
 
 
+def make_point(name: str = "recall-0.90", threshold: float = 0.5) -> OperatingPoint:
+    return OperatingPoint(name=name, threshold=threshold, measured_on="lot", recall=HALF, false_positive_rate=HALF)
+
+
 def make_card(**changes: Any) -> ModelCard:
     """A card for a model of one uint8 output band."""
-    point = OperatingPoint(name="recall-0.90", threshold=0.5, measured_on="lot", recall=HALF, false_positive_rate=HALF)
+    point = make_point()
     values: dict[str, Any] = {
         "schema": "axi-card/1",
         "name": "tiny",

@@ -15,7 +15,7 @@ from edge.toml import toml_text
 
 def device_toml(work: Path, bundle: Path, port: int, version: str) -> str:
     """A device whose everything lies in one folder, quick to notice and to try again; it believes pictures that were
-    shown before, since most tests send the same ones again and again.
+    shown before, since most tests send the same ones again and again, and the card, since most have no reviews.
     """
     return toml_text(
         {
@@ -27,6 +27,7 @@ def device_toml(work: Path, bundle: Path, port: int, version: str) -> str:
             },  # tests send pictures again and again
             "journal": {"path": f"{work}/journal.db"},
             "model": {"bundle": str(bundle)},
+            "release": {"policy": "card"},
             "inference": {"threads": 1},
             "mqtt": {
                 "base_topic": "acme/line3/axi1",

@@ -26,6 +26,8 @@ class FakeLedger:
         self._seq = 0
         self._shown: list[tuple[bytes, int, str]] = []
         self._opened: dict[int, datetime] = {}
+        self.sampled: set[str] = set()
+        """Joints that are evidence once they are reviewed."""
 
     def open_job(self, content: str, job_id: str, expected: int, now: datetime) -> JobEntry:
         row = self._jobs.setdefault(content, (len(self._jobs) + 1, job_id))[0]
@@ -55,8 +57,9 @@ class FakeLedger:
         if shown is not None:
             self._shown += [(fingerprint, entry.row, shown.view) for fingerprint in shown.fingerprints]
         known = self._verdicts.setdefault(entry.row, {})
-        for payload, message, _ in verdicts:
+        for payload, message, _, sampled in verdicts:
             if payload.joint not in known:
+                self.sampled |= {payload.joint} if sampled else set()
                 known[payload.joint] = (payload.verdict.value, payload.route.value)
                 if payload.reason:
                     self._reasons.setdefault(entry.row, {})[payload.joint] = payload.reason.value

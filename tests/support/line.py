@@ -65,7 +65,9 @@ class Line:
                 job_timeout_s=float(parts.get("job_timeout_s", 60)),  # type: ignore[arg-type]
                 repeated_days=float(parts.get("repeated_days", 0)),  # type: ignore[arg-type]
                 max_unfamiliar_share=0.2,
+                permits=parts.get("permits"),  # type: ignore[arg-type]
             ),
+            judged_before=float(parts.get("judged_before", 0)) - 1,  # type: ignore[arg-type]
             tally=self.tally,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             clock=lambda: next(ticks) * 1e-3,
@@ -80,6 +82,11 @@ class Line:
     def run(self) -> None:
         while self.inspection.step():
             pass
+
+    @property
+    def sampled(self) -> set[str]:
+        """Joints that are evidence once they are reviewed."""
+        return self.ledger.sampled  # type: ignore[attr-defined,no-any-return]
 
     def messages(self) -> list[Message]:
         return [row.message for row in self.ledger.pending(10_000)]  # type: ignore[attr-defined]

@@ -16,18 +16,21 @@ from edge.feedback.ports import Entered
 
 _VERDICTS = (
     "SELECT verdict.event_id, job.job_id, job.serial, verdict.joint, job.board_type, verdict.joint_type, "
-    "verdict.digest, verdict.p_defect, verdict.reason FROM verdict JOIN job ON job.row = verdict.job WHERE "
+    "verdict.digest, verdict.p_defect, verdict.reason, verdict.quality_index, verdict.sampled "
+    "FROM verdict JOIN job ON job.row = verdict.job WHERE "
 )
 _BY_EVENT = _VERDICTS + "verdict.event_id = ?"
 _BY_JOB = _VERDICTS + "job.job_id = ? AND verdict.joint = ?"
 _BY_BOARD = _VERDICTS + "job.serial = ? AND verdict.joint = ?"
 _ENTER = (
     "INSERT INTO review (review_id, decision, reviewer, time, said_event, job_id, serial, joint, defect_class, "
-    "station, seconds, blind, source, received, problem) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "station, seconds, blind, settled, source, received, problem) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PLACE = (
     "UPDATE review SET event_id = ?, job_id = ?, serial = coalesce(?, serial), joint = ?, board_type = ?, "
-    "joint_type = ?, digest = ?, p_defect = ?, reason = ?, problem = NULL WHERE review_id = ?"
+    "joint_type = ?, digest = ?, p_defect = ?, reason = ?, quality_index = ?, sampled = ?, problem = NULL, "
+    "placed = (SELECT coalesce(max(placed), 0) + 1 FROM review) WHERE review_id = ?"
 )
 _KNOWN = "SELECT 1 FROM review WHERE review_id = ?"
 _SET_ASIDE = (
@@ -54,6 +57,8 @@ class _Verdict(NamedTuple):
     digest: str | None
     p_defect: float | None
     reason: str | None
+    quality_index: float | None
+    sampled: int
 
 
 class JournalReviews:
@@ -168,4 +173,4 @@ def _only(found: Sequence[_Verdict], nothing: str) -> _Verdict | str:
 def _row(review: Review) -> tuple[str | int | float | None, ...]:
     said = review.review_id, review.decision.value, review.reviewer, review.time
     where = review.event_id, review.job_id, review.serial, review.joint
-    return *said, *where, review.defect_class, review.station, review.seconds, int(review.blind)
+    return *said, *where, review.defect_class, review.station, review.seconds, int(review.blind), int(review.settled)

@@ -1,6 +1,6 @@
 """The journal's tables, and how older ones are taken over."""
 
-VERSION = 6
+VERSION = 7
 
 _REVIEWS = """
 CREATE TABLE review (
@@ -40,6 +40,41 @@ CREATE TABLE picture (
 CREATE INDEX picture_by_job ON picture (job)
 """
 """Not forgotten with the verdicts: a full disk must not make pictures new again."""
+_LICENCES = """
+ALTER TABLE verdict ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE verdict ADD COLUMN quality_index REAL;
+CREATE INDEX verdict_sampled ON verdict (job) WHERE sampled = 1;
+ALTER TABLE review ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE review ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE review ADD COLUMN quality_index REAL;
+ALTER TABLE review ADD COLUMN placed INTEGER;
+UPDATE review SET placed = rowid WHERE event_id IS NOT NULL;
+CREATE UNIQUE INDEX review_by_place ON review (placed);
+CREATE INDEX review_settled ON review (event_id) WHERE settled = 1;
+CREATE TABLE act (
+    row INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    board_type TEXT NOT NULL,
+    joint_type TEXT,
+    digest TEXT,
+    deed TEXT NOT NULL CHECK (deed IN ('suspend', 'lift', 'grant', 'restart')),
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    point TEXT NOT NULL,
+    after INTEGER NOT NULL
+) STRICT;
+CREATE TABLE licence (
+    board_type TEXT NOT NULL,
+    joint_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    said BLOB NOT NULL,
+    PRIMARY KEY (board_type, joint_type, digest)
+) STRICT, WITHOUT ROWID
+"""
+"""``sampled``: drawn by the coin. ``settled``: the truth, from a better source. ``placed``: in which order reviews came
+to be of a known joint. ``act``: what was done to licences, ``after`` that many placed reviews; of every joint type,
+bundle or board type where none is named ('' for the last). ``licence``: what was said of each last.
+"""
 SCHEMA = (
     """
 CREATE TABLE job (
@@ -86,6 +121,8 @@ INSERT INTO note VALUES ('fresh', 'yes');
     + _REVIEWS
     + ";"
     + _PICTURES
+    + ";"
+    + _LICENCES
 )
 MIGRATIONS = {
     1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
@@ -114,5 +151,6 @@ ALTER TABLE verdict ADD COLUMN reason TEXT;
 """
     + _REVIEWS,
     5: _PICTURES,
+    6: _LICENCES,
 }
 """From this version to the next."""

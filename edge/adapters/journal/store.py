@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import UnsetType
+
 from edge.adapters.journal.connection import Connection
 from edge.core.errors import JobRefused
 from edge.core.places import JobState
@@ -38,8 +40,8 @@ _REASONS = (
     "SELECT reason, count(*) FROM verdict WHERE job = ? AND reason IS NOT NULL GROUP BY reason ORDER BY min(rowid)"
 )
 _ENTER_VERDICT = (
-    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade, joint_type, digest, p_defect, reason) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade, joint_type, digest, p_defect, reason, "
+    "quality_index, sampled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _TAKEN = (
     "SELECT verdict.joint FROM json_each(?) AS asked CROSS JOIN verdict ON verdict.event_id = asked.value "
@@ -224,9 +226,20 @@ class Journal:
         with self._reading():
             return self._db.execute("SELECT 1 FROM note WHERE key = 'fresh'").fetchone() is not None
 
-    def settle_in(self, alarms: Sequence[Message]) -> None:
-        """The journal agrees with the spool now; queue what is to be said about how that came, in one transaction."""
+    @property
+    def rebuilt(self) -> float:
+        """When it was made anew, in seconds since the epoch: of older jobs some verdicts may be lost. 0 for never."""
+        with self._reading():
+            found = self._db.execute("SELECT value FROM note WHERE key = 'rebuilt'").fetchone()
+        return datetime.fromisoformat(found[0]).timestamp() if found else 0.0
+
+    def settle_in(self, alarms: Sequence[Message], rebuilt: datetime | None = None) -> None:
+        """The journal agrees with the spool now; queue what is to be said about how that came, in one transaction.
+        ``rebuilt``: the one before was lost.
+        """
         with self._transaction():
+            if rebuilt is not None:
+                self._db.execute("INSERT OR REPLACE INTO note VALUES ('rebuilt', ?)", (timestamp(rebuilt),))
             self._db.execute("DELETE FROM note WHERE key = 'fresh'")
             for alarm in alarms:
                 self._queue(alarm)
@@ -236,7 +249,9 @@ def _verdict_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int | 
     said = message.payload
     decided = said.event_id, entry.row, said.joint, said.verdict.value, said.route.value, said.time, said.grade or None
     digest = said.model.digest if said.model is not None else None
-    return *decided, message.joint_type, digest, said.p_defect, said.reason and said.reason.value
+    graded = None if isinstance(said.quality_index, UnsetType) else said.quality_index
+    scored = said.p_defect, said.reason and said.reason.value, graded
+    return *decided, message.joint_type, digest, *scored, int(message.sampled)
 
 
 def _outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:

@@ -17,15 +17,15 @@ from edge.core.places import JobState
 from edge.feedback.ports import ReviewHeld
 from edge.upkeep.ports import JobHeld, VerdictHeld
 
-_WITH_REVIEWS = 5
-"""The first version of the journal that keeps reviews."""
+_WITH_REVIEWS, _WITH_LICENCES = 5, 7
+"""The first versions of the journal that keep reviews, and licences."""
 
 
 def held(path: Path) -> dict[str, JobHeld]:
     """Content -> job, all of one moment. Raises JournalError."""
     with _reading(path) as db:
         db.execute("BEGIN")
-        if db.execute("PRAGMA user_version").fetchone() == (0,):
+        if _version(db) == 0:
             return {}  # about to be made
         rows = db.execute("SELECT row, content, job_id, state, expected FROM job").fetchall()
         jobs = {
@@ -62,11 +62,25 @@ def reviews(path: Path, *, aside: bool = False) -> list[ReviewHeld]:
     columns = ", ".join(ReviewHeld.__struct_fields__)
     asked = f"SELECT {columns} FROM review {'WHERE event_id IS NULL ' if aside else ''}ORDER BY rowid"  # noqa: S608
     with _reading(path) as db:
-        if db.execute("PRAGMA user_version").fetchone()[0] < _WITH_REVIEWS:
+        if _version(db) < _WITH_REVIEWS:
             return []  # of a daemon that was not started since the update
+        if _version(db) < _WITH_LICENCES:
+            asked = asked.replace("settled", "0 AS settled")
         rows = db.execute(asked).fetchall()
     names = ReviewHeld.__struct_fields__
     return [msgspec.convert(dict(zip(names, row, strict=True)), ReviewHeld, strict=False) for row in rows]
+
+
+def licences(path: Path) -> list[bytes]:
+    """What was said of each licence last, by board type. Raises JournalError."""
+    with _reading(path) as db:
+        if _version(db) < _WITH_LICENCES:
+            return []
+        return [said for (said,) in db.execute("SELECT said FROM licence ORDER BY board_type, joint_type, digest")]
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 class Totals(NamedTuple):
@@ -76,6 +90,7 @@ class Totals(NamedTuple):
     verdicts: dict[str, int]
     unsent: int
     last_decided: str | None
+    licences: dict[str, int]
 
 
 def totals(path: Path) -> Totals:
@@ -84,5 +99,9 @@ def totals(path: Path) -> Totals:
         jobs = dict(db.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
         verdicts = dict(db.execute("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
         (unsent,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+        licences: dict[str, int] = {}
+        if _version(db) >= _WITH_LICENCES:
+            states = "SELECT json_extract(CAST(said AS TEXT), '$.state'), count(*) FROM licence GROUP BY 1"
+            licences = dict(db.execute(states).fetchall())
         (last,) = db.execute("SELECT max(decided) FROM verdict").fetchone()
-    return Totals(jobs, verdicts, unsent, last)
+    return Totals(jobs, verdicts, unsent, last, licences)

@@ -189,6 +189,7 @@ def held(event: int | None, decision: Said, reviewer: str = "r1", **changes: obj
         "reason": None,
         "defect_class": None,
         "blind": False,
+        "settled": False,
     }
     return ReviewHeld(**(said | changes))  # type: ignore[arg-type]
 
@@ -205,6 +206,8 @@ def test_the_truth_of_a_joint_is_what_the_graver_review_says_and_doubt_teaches_n
             held(4, Said.FALSE_CALL, board_type=None),
             held(5, Said.DEFECT, defect_class="Normal"),
             held(6, Said.DEFECT, reason="job_refused"),
+            held(7, Said.DEFECT),
+            held(7, Said.FALSE_CALL, "lab", settled=True),
         ]
     )
     assert rows == [
@@ -212,4 +215,5 @@ def test_the_truth_of_a_joint_is_what_the_graver_review_says_and_doubt_teaches_n
         Truth("L7", "J2", "MB-7", 1, "short", "r3", "2026-11-26"),
         Truth("L7", "J4", "unknown", 0, "normal", "r1", "2026-11-26"),
         Truth("L7", "J5", "MB-7", 1, "defect", "r1", "2026-11-26"),
+        Truth("L7", "J7", "MB-7", 0, "normal", "lab", "2026-11-26"),
     ]

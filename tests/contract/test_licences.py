@@ -1,0 +1,248 @@
+"""Licences, kept by a real journal: from reviews to permits, and to what everyone is told."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.adapters.journal.licences import JournalLicences
+from edge.adapters.journal.reviews import JournalReviews
+from edge.adapters.journal.store import Journal
+from edge.adapters.review_folder import SpoolReviews
+from edge.core.licence import Act, Deed, Terms
+from edge.core.payloads import BoardRef, ModelRef
+from edge.core.review import Review, Said
+from edge.core.wire import Encoder, Topics, VerdictMessage
+from edge.feedback.licences import Licences, Release
+from edge.feedback.ports import ActHeld
+from tests.support.builders import make_point, make_verdict
+
+MODEL = ModelRef(name="tiny", version="1.0.0", digest="sha256:a")
+POINTS = [make_point("recall-0.99", 0.1), make_point("recall-0.95", 0.3)]
+RELEASE = Release("licensed", Terms(0.2, 0.8), 0.05, {MODEL.digest: POINTS}, {MODEL.digest: MODEL})
+START = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
+
+
+class Device:
+    """A journal, a spool, and the licences kept by them; ``start`` does what a restart does."""
+
+    def __init__(self, root: Path) -> None:
+        self.path, self.release, self.time = root / "journal.db", RELEASE, START
+        self.spool, self._numbers = SpoolReviews(root / "spool"), count(1)
+        self.start()
+
+    def start(self) -> None:
+        encoder = Encoder("axi1", Topics("base"), "0", MODEL)
+        self.book = JournalLicences(self.path)
+        self.licences = Licences(
+            self.book, self.spool, lambda: self.release, lambda: encoder, lambda: self.time, lambda: None
+        )
+
+    def board(self, joints: int, *, score: float = 0.9, sampled: bool = True) -> str:
+        """Inspect a board of type MB-7; its job."""
+        job, journal = f"L{next(self._numbers)}", Journal(self.path)
+        entry = journal.open_job(f"sha256:{job}", job, joints, self.time)
+        journal.record(entry, [self._verdict(f"J{n}", job, score, sampled=sampled) for n in range(joints)])
+        journal.close_job(entry, [], refused=False, now=self.time)
+        journal.close()
+        return job
+
+    def _verdict(self, joint: str, job: str, score: float, *, sampled: bool) -> VerdictMessage:
+        said = make_verdict(joint, job)
+        board = BoardRef(serial=job, type="MB-7")
+        payload = msgspec.structs.replace(said.payload, p_defect=score, board=board, model=MODEL)
+        return said._replace(payload=payload, joint_type="PTH", sampled=sampled)
+
+    def review(self, job: str, joints: int, said: Said, *, first: int = 0, settled: bool = False) -> None:
+        book = JournalReviews(self.path)
+        who = "lab" if settled else "r1"
+        book.enter(
+            [
+                Review(
+                    str(uuid.UUID(int=next(self._numbers))),
+                    "now",
+                    said,
+                    who,
+                    job_id=job,
+                    joint=f"J{n}",
+                    settled=settled,
+                )
+                for n in range(first, first + joints)
+            ],
+            "a.csv",
+            self.time,
+        )
+        book.close()
+
+    def measure_reviewer(self) -> None:
+        job = self.board(150)
+        for settled in (True, False):
+            self.review(job, 50, Said.DEFECT, settled=settled)
+            self.review(job, 100, Said.FALSE_CALL, first=50, settled=settled)
+
+    def earn(self) -> None:
+        self.measure_reviewer()
+        self.review(self.board(60), 60, Said.DEFECT)
+        self.licences.step()
+        assert self.permit.rule == POINTS[1]
+
+    @property
+    def permit(self) -> Any:
+        return self.licences.permit("MB-7", "PTH", MODEL.digest)
+
+    def heard(self, part: str) -> list[dict[str, Any]]:
+        journal = Journal(self.path)
+        messages = [row.message for row in journal.pending(10_000) if part in row.message.topic]
+        journal.close()
+        return [msgspec.json.decode(message.payload) for message in messages]
+
+    def states(self) -> list[str]:
+        return [one["state"] for one in self.heard("/licence/MB-7/PTH")]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    return Device(tmp_path)
+
+
+def test_a_type_learns_earns_and_loses_its_licence_and_each_is_said_once(device: Device) -> None:
+    device.board(5)
+    assert device.permit.rule is None
+    device.licences.step()
+    device.earn()
+    device.licences.step()
+    assert device.states() == ["learning", "licensed"]
+    device.review(device.board(40, score=0.01), 40, Said.DEFECT)
+    device.licences.step()
+    assert device.permit.rule is None
+    device.start()
+    device.licences.step()
+    device.licences.step()
+    assert device.states() == ["learning", "licensed", "suspended", "suspended"]  # once more at the start
+    assert [alarm["code"] for alarm in device.heard("/alarm")] == ["licence_suspended"]
+
+
+def test_a_suspension_that_a_crash_kept_from_being_said_is_said_at_the_next_start(device: Device) -> None:
+    device.earn()
+    device.review(device.board(40, score=0.01), 40, Said.DEFECT)
+    device.start()
+    device.licences.step()
+    assert device.permit.rule is None
+    assert [alarm["code"] for alarm in device.heard("/alarm")] == ["licence_suspended"]
+
+
+def test_a_licence_does_not_outlive_its_evidence_in_a_journal_put_back_from_a_backup(
+    device: Device, tmp_path: Path
+) -> None:
+    device.earn()
+    device.book.close()
+    shutil.copy(device.path, tmp_path / "backup.db")
+    device.start()
+    device.review(device.board(40, score=0.01), 40, Said.DEFECT)
+    device.licences.step()
+    device.book.close()
+    for left in tmp_path.glob("journal.db*"):
+        left.unlink()
+    shutil.copy(tmp_path / "backup.db", device.path)
+    for _ in range(2):
+        device.start()
+        device.licences.step()
+        assert device.permit.rule is None
+    assert "backup" in device.heard("/licence/")[-1]["reason"]
+    device.review(device.board(80), 80, Said.DEFECT)
+    device.licences.step()
+    assert device.permit.rule is not None, "it can be earned again"
+
+
+def test_a_journal_of_an_unknown_past_proves_nothing(device: Device) -> None:
+    """A new device was given the journal of an old one."""
+    device.earn()
+    device.spool._root.joinpath(".placed").unlink()
+    device.start()
+    device.licences.step()
+    assert device.permit.rule is None
+
+
+def test_where_only_defects_are_reviewed_nothing_is_proved(device: Device) -> None:
+    device.measure_reviewer()
+    for _ in range(6):
+        device.review(device.board(20), 10, Said.DEFECT)
+    device.licences.step()
+    assert device.permit.rule is None
+    assert "only 60 of 120 drawn joints of reviewed boards are reviewed" in device.heard("/licence/")[-1]["reason"]
+
+
+def test_a_licence_rests_where_reviews_no_longer_come_and_goes_on_when_they_do(device: Device) -> None:
+    device.earn()
+    job = device.board(300)
+    device.time += timedelta(days=3)
+    device.licences.step()
+    assert device.permit.rule is None
+    assert "2 days ago" in device.heard("/licence/")[-1]["reason"]
+    device.review(job, 300, Said.FALSE_CALL)
+    device.licences.step()
+    assert device.permit.rule is not None
+
+
+def test_three_strange_boards_in_succession_end_a_licence(device: Device) -> None:
+    device.earn()
+    for strange in (True, True, False, True, True):
+        device.licences.closed("MB-7", strange=strange)
+        device.licences.step()
+        assert device.permit.rule is not None
+    device.licences.closed("MB-7", strange=True)
+    device.licences.step()
+    assert device.permit.rule is None
+    assert "in succession" in device.heard("/licence/")[-1]["reason"]
+
+
+def test_what_is_done_by_hand_is_taken_up_and_kept(device: Device) -> None:
+    device.board(5)
+    device.book.enter([ActHeld("MB-7", "PTH", MODEL.digest, Act(Deed.GRANT, "kim", "twin", "recall-0.99"))], START)
+    device.licences.step()
+    assert device.permit.rule == POINTS[0]
+    said = device.heard("/licence/")[-1]
+    assert (said["by"], said["reason"]) == ("hand", "kim: twin")
+    device.book.enter([ActHeld("MB-7", None, None, Act(Deed.SUSPEND, "kim", "tombstones"))], START)
+    device.start()
+    device.licences.step()
+    assert device.permit.rule is None
+
+
+@pytest.mark.parametrize("policy", ["advise", "card"])
+def test_under_other_policies_nothing_is_permitted_by_licences(device: Device, policy: Any) -> None:
+    device.earn()
+    device.release = RELEASE._replace(policy=policy)
+    device.licences.step()
+    assert device.permit.rule is None
+    said = device.heard("/licence/")[-1]
+    assert (said["state"], said["policy"]) == (
+        ("learning", "advise") if policy == "advise" else ("licensed", "licensed")
+    )
+
+
+def test_another_bundle_begins_from_nothing_and_the_one_before_keeps_what_it_earned(device: Device) -> None:
+    device.earn()
+    other = ModelRef(name="tiny", version="2.0.0", digest="sha256:b")
+    device.release = RELEASE._replace(rules={"sha256:b": POINTS}, models={"sha256:b": other})
+    device.licences.step()
+    assert device.permit.rule is None
+    assert device.licences.permit("MB-7", "PTH", "sha256:b").rule is None
+    device.licences.step()
+    assert device.heard("/licence/")[-1]["model"]["version"] == "2.0.0"
+    device.release = RELEASE
+    device.licences.step()
+    assert device.permit.rule == POINTS[1]
+
+
+def test_boards_without_a_type_earn_nothing(device: Device) -> None:
+    device.licences.permit("", "PTH", MODEL.digest)
+    device.licences.step()
+    assert device.heard("/licence/") == []
