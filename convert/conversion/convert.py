@@ -48,8 +48,8 @@ from edge.core.errors import GateRefused
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
 
 _LEVELS, _MOST_LEVELS = 4, 32
-"""Steps of 255 that features of golden joints may be off anyway, and how far any runtime's may be from exact ones: a
-familiarity learnt from the one would mean nothing on the other.
+"""Steps of 255 that features of golden joints may be off anyway, and how far those of exact kernels may be between
+runtimes: a familiarity learnt with the one would mean nothing on the other.
 """
 _TRACED = 8
 """Joints whose every intermediate result is compared."""
@@ -201,19 +201,20 @@ def agreed(same: Identity, quantisation: Quantisation, allowed: float, least_tol
         quantisation,
         bit_identical=not same.differing,
         replay_tolerance=tolerance,
-        features_tolerance=_features_tolerance(same),
+        features_tolerance=_features_tolerance(same, borne=bool(allowed)),
     )
 
 
-def _features_tolerance(same: Identity) -> float:
+def _features_tolerance(same: Identity, *, borne: bool) -> float:
     """Twice what was seen, and at least a few levels, or as much of a float. Raises GateRefused where it is much."""
     if same.features is None:
         return 0.0
     level = 1.0 if same.features.dtype != np.float32 else float(np.abs(same.features).max()) / 255
-    if not same.features_apart <= _MOST_LEVELS * level:
+    if not (borne or same.exact_features_apart <= _MOST_LEVELS * level):
         raise GateRefused(
-            f"no bundle written: features of one runtime are up to {same.features_apart:.3g} from another's, of "
-            f"{255 * level:.3g} in all; name the runtimes that you need in [quantisation] runtimes"
+            f"no bundle written: features of one runtime are up to {same.exact_features_apart:.3g} from another's, of "
+            f"{255 * level:.3g} in all; name the runtimes that you need in "
+            "[quantisation] runtimes"
         )
     return max(_LEVELS * level, 2 * same.features_apart)
 

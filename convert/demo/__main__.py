@@ -43,6 +43,9 @@ def main(words: Sequence[str]) -> int:
         simulate_line(work)
         _, public = make_keys(work)
         heard = stack.enter_context(heard_from(address, BASE, work / _CAPTURE))
+        console.print(
+            "[dim]released on the card's word (policy card); a device earns release by reviews[/dim]", markup=True
+        )
         device = stack.enter_context(daemon(work, KEYS.read_bytes() + public.read_bytes(), address))
         whole = _judged(device, work, slice(None, _BEFORE), heard, started)
         console.rule("the workstation: shipped network -> int8 bundle, gated, signed")

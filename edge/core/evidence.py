@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -39,10 +40,8 @@ _PRECISION = 1e-6
 
 def log_wager_below(count: Count, limit: float) -> float:
     """The logarithm of the wager against "the share is at least ``limit``" (0 < limit < 1); it grows with ``limit``."""
-    terms = [
-        math.log(weight) + _log_ratio(count, share * limit, limit)
-        for share, weight in zip(_SHARES, _WEIGHTS, strict=True)
-    ]
+    hits, misses = count.hits, count.misses
+    terms = [weight + (hits * hit if hits else 0.0) + misses * miss for weight, hit, miss in _slopes(limit)]
     most = max(terms)
     return most + math.log(sum(math.exp(term - most) for term in terms))
 
@@ -64,9 +63,17 @@ def upper_bound(count: Count, alpha: float) -> float:
     return high
 
 
-def _log_ratio(count: Count, q: float, limit: float) -> float:
-    hits = count.hits * math.log(q / limit) if count.hits and q > 0 else (-math.inf if count.hits else 0.0)
-    return hits + count.misses * (math.log1p(-q) - math.log1p(-limit))
+@lru_cache(256)
+def _slopes(limit: float) -> tuple[tuple[float, float, float], ...]:
+    """Of each wager the logarithms of what is staked on it, and of what a hit and a miss make of that."""
+    return tuple(
+        (
+            math.log(weight),
+            math.log(share) if share else -math.inf,
+            math.log1p(-share * limit) - math.log1p(-limit),
+        )
+        for share, weight in zip(_SHARES, _WEIGHTS, strict=True)
+    )
 
 
 class Watch(NamedTuple):

@@ -27,9 +27,9 @@ from edge.core.verdict import Call, Decision, Reason
 
 _OF_REVIEWERS = 0.2
 """The part of the probability of error that is spent on bounds for reviewers."""
-_TURNED = 100.0
-"""The level of the watch that suspends. A share at the target itself reaches it after 100 defects or more, on average;
-one of three times the target after some dozens."""
+_TURNED = 50.0
+"""The level of the watch that suspends. A share at the target itself reaches it after 50 drawn defects or more, on
+average; lower ones after many more."""
 
 
 class State(StrEnum):
@@ -68,13 +68,18 @@ class Terms(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A joint that the coin drew and that was reviewed. ``score``: p_defect, or the quality index; ``reliance``: on
-    whoever said what it was, None where nobody knows.
+    """A joint that the coin drew and that was reviewed. ``released``: by which operating points it would be, the
+    strictest first; ``reliance``: on whoever said what it was, None where nobody knows.
     """
 
-    score: float
+    released: tuple[bool, ...]
     truth: Said
     reliance: Reliance | None
+
+
+def released_by(points: Sequence[Rule], score: float) -> tuple[bool, ...]:
+    """Whether each of the points would release a joint; ``score``: p_defect, or the quality index."""
+    return tuple(point.decision(score).call is Call.NORMAL for point in points)
 
 
 class Deed(StrEnum):
@@ -153,7 +158,7 @@ class Course:
     def _begin(self, state: State, by: By = By.EVIDENCE, reason: str = "") -> None:
         self._state, self._by, self._reason = state, by, reason
         self._attempt += 1
-        self._tested = [Findings() for _ in self._points]
+        self._findings = [Findings() for _ in self._points]
         self._proved, self._reviewed = 0, 0
         self._granted: Rule | None = None
         self._reliance = NOTHING_FEARED
@@ -178,16 +183,17 @@ class Course:
 
     def add(self, trial: Trial) -> None:
         """One more joint was reviewed."""
-        released = [point.decision(trial.score).call is Call.NORMAL for point in self._points]
-        pairs = zip(self._tested, released, strict=True)
-        self._tested = [findings.after(trial, released=is_released) for findings, is_released in pairs]
         self._reviewed += 1
         if trial.reliance is not None:
             self._reliance, self._relied = self._reliance.or_worse(trial.reliance), True
+        if trial.truth is not Said.DEFECT and all(trial.released):
+            return  # as most are, and it changes nothing
+        pairs = zip(self._findings, trial.released, strict=True)
+        self._findings = [findings.after(trial, released=is_released) for findings, is_released in pairs]
         if trial.truth is not Said.DEFECT:
             return
         if self._state is State.LICENSED:
-            self._look_out(hit=released[self._points.index(self._rule)] if self._rule else False)
+            self._look_out(hit=trial.released[self._points.index(self.rule)] if self.rule else False)
         if not self._held and self._granted is None:
             self._prove()
 
@@ -197,7 +203,8 @@ class Course:
         return self._state
 
     @property
-    def _rule(self) -> Rule | None:
+    def rule(self) -> Rule | None:
+        """By which joints may be released; None where none may."""
         if self._state is not State.LICENSED:
             return None
         return self._granted or self._points[self._proved - 1]
@@ -208,7 +215,7 @@ class Course:
             self._begin(State.SUSPENDED, reason="defects among the joints that would be released have become too many")
 
     def _prove(self) -> None:
-        while self._proved < len(self._points) and self._is_proved(self._tested[self._proved]):
+        while self._proved < len(self._points) and self._is_proved(self._findings[self._proved]):
             self._proved += 1
             self._state, self._by, self._reason = State.LICENSED, By.EVIDENCE, ""
             self._watch = Watch(self._terms.target_escape)
@@ -219,8 +226,8 @@ class Course:
         return self._relied and shown_below(findings.counted(self._reliance), limit, alpha)
 
     def standing(self) -> Standing:
-        rule = self._rule
-        findings = self._tested[self._points.index(rule) if rule else 0] if self._points else Findings()
+        rule = self.rule
+        findings = self._findings[self._points.index(rule) if rule else 0] if self._points else Findings()
         misses = self._reliance.misses if self._relied else 1.0
         shown = upper_bound(findings.counted(self._reliance), self._terms.alpha(self._attempt)) if self._relied else 1.0
         bound = shown / (shown + (1 - shown) * (1 - misses)) if shown < 1 else 1.0

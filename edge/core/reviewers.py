@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edge.core.evidence import Count, upper_bound
 from edge.core.review import Said
 
-MOST_MISSES, MOST_ALARMS = 0.2, 0.1
+MOST_MISSES, MOST_ALARMS = 0.2, 0.2
 """Whoever may miss a larger share of the defects, or call a larger share of the good joints defects, proves nothing."""
 
 
@@ -48,6 +48,8 @@ class Reliance(NamedTuple):
         return self.misses <= MOST_MISSES and self.alarms <= MOST_ALARMS
 
     def or_worse(self, other: Reliance) -> Reliance:
+        if other.misses <= self.misses and other.alarms <= self.alarms:
+            return self
         return Reliance(max(self.misses, other.misses), max(self.alarms, other.alarms))
 
     def expected_alarms(self, good: int) -> int:

@@ -14,6 +14,7 @@ from edge.core.licence import Terms
 from edge.core.payloads import Presence, StatusPayload
 from edge.core.rules import Rule
 from edge.core.wire import Encoder, Message
+from edge.daemon.withheld import Withheld
 from edge.feedback.licences import Release
 from edge.inspection.pace import Pace
 from edge.inspection.ports import InUse, Permits
@@ -55,6 +56,7 @@ class Serving(NamedTuple):
         inference = self.settings.inference
         pace, limit_s = Pace(inference.verdict_within_s), inference.job_timeout_s
         spool, release = self.settings.spool, self.settings.release
+        permits_under = {"card": None, "advise": Withheld(permits), "licensed": permits}
         return InUse(
             self.judge,
             self.encoder,
@@ -62,7 +64,7 @@ class Serving(NamedTuple):
             limit_s,
             spool.repeated_days,
             release.max_unfamiliar_share,
-            None if release.policy == "card" else permits,
+            permits_under[release.policy],
         )
 
     def release(self) -> Release:

@@ -52,6 +52,7 @@ from edge.upkeep.retention import Keep, Retention
 
 INSPECTION, REPORTING = "inspection", "reporting"
 _RETENTION_EVERY_S = 3_600.0
+_FEEDBACK_EVERY_S = 60.0
 
 
 class Parts(NamedTuple):
@@ -289,4 +290,4 @@ def _feedback(
     post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, book, post, utc_now, alarms)
     duties = Duty("reviews", intake.step), Duty("licences", licences.step)
-    return FeedbackLoop(duties, post, shared.signals, settings.health.interval_s)
+    return FeedbackLoop(duties, post, shared.signals, min(settings.health.interval_s, _FEEDBACK_EVERY_S))

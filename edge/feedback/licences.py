@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from edge.core.licence import NOTHING, Act, Deed, Permit, Standing, State, Terms
 from edge.core.payloads import LicencePayload, ModelRef, Policy
 from edge.core.rules import OperatingPoint, Rule
 from edge.core.wire import Encoder, Message, timestamp
-from edge.feedback.evidence import Evidence, Line
+from edge.feedback.evidence import Evidence
 from edge.feedback.ports import ActHeld, Answered, Key, LicenceBook, LicenceSaid, Marks
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ _COUNTED_EVERY = timedelta(minutes=1)
 _STRANGE = 3
 """Boards in succession that look strange, until what was proved of their type is in doubt."""
 _MOST_SEEN = 5_000
+_STALE = timedelta(minutes=10)
+"""For longer nobody has looked at the reviews: what may be released is not known any more."""
 
 
 class Release(NamedTuple):
@@ -72,7 +74,8 @@ class Licences:
         self._in_force: Release | None = None
         self._evidence: Evidence | None = None
         self._answered: Mapping[Key, Answered] = {}
-        self._counted = self._told = datetime.min.replace(tzinfo=now().tzinfo)
+        self._counted = self._told = self._looked = datetime.min.replace(tzinfo=now().tzinfo)
+        self._weighed: tuple[Sequence[ActHeld], Collection[Key]] = (), ()
         self._said: dict[Key, LicencePayload] | None = None
         self._placed: int | None = None
 
@@ -82,9 +85,11 @@ class Licences:
         """What joints like this may be released by. A board without a type can earn nothing."""
         key = Key(board_type, joint_type, digest)
         found = self._permits.get(key)
-        if found is None and board_type and len(self._seen) < _MOST_SEEN:
-            self._seen.add(key)
-        return found or NOTHING
+        if found is None:
+            if board_type and len(self._seen) < _MOST_SEEN:
+                self._seen.add(key)
+            return NOTHING
+        return found if abs(self._now() - self._looked) <= _STALE else NOTHING
 
     def closed(self, board_type: str, *, strange: bool) -> None:
         """A board is inspected. When several in succession look like nothing that the network knows, what was proved
@@ -102,29 +107,35 @@ class Licences:
 
     def step(self) -> None:
         """Take what was reviewed and done since, and say what has changed. Raises JournalError or OSError; what may be
-        released is then as it was.
+        released is then as it was, for some minutes.
         """
         release, now = self._release(), self._now()
         if self._placed is None:
             self._placed = self._newest(now)
         if release != self._in_force or self._evidence is None:
-            self._permits = {}
+            self._permits, self._weighed = {}, ((), ())
             self._book.keep(release.rules)
-            self._in_force, self._evidence = release, Evidence(release.terms)
+            self._in_force, self._evidence = release, Evidence(release.terms, release.rules)
         if release.policy == "card":
             return
         self._enter_doubts(now)
         news = self._hear(self._evidence, release)
         if news:
             self._note_placed()
-        if news or now - self._counted >= _COUNTED_EVERY:
+        due = abs(now - self._counted) >= _COUNTED_EVERY
+        acts, seen = self._book.acts(), self._seen.copy()
+        if not (news or due) and (acts, seen) == self._weighed:
+            self._looked = now
+            return
+        if news or due:
             self._answered, self._counted = self._book.answered(now - _OLD), now
-        standings = self._standings(self._evidence, release)
+        standings = self._standings(self._evidence, release, acts, seen)
         self._permits = {
             key: Permit(standing.rule, release.audit_share)
             for key, standing in standings.items()
             if release.policy == "licensed"
         }
+        self._looked, self._weighed = now, (acts, seen)
         self._say(standings, release, now)
 
     def _newest(self, now: datetime) -> int:
@@ -152,32 +163,38 @@ class Licences:
             doubted, self._doubted = self._doubted, []
         released = {key.board_type for key, permit in self._permits.items() if permit.rule is not None}
         doubted = sorted(released.intersection(doubted))
-        if doubted:
+        if not doubted:
+            return
+        try:
             reason = f"{_STRANGE} boards in succession look like nothing that the network knows"
             act = Act(Deed.RESTART, "axi-edge", reason)
             self._book.enter([ActHeld(board_type, None, None, act) for board_type in doubted], now)
+        except BaseException:
+            with self._lock:
+                self._doubted += doubted  # another time
+            raise
 
     def _hear(self, evidence: Evidence, release: Release) -> bool:
         """Is there news?"""
         before = evidence.heard
         while spoken := self._book.spoken(evidence.heard, list(release.rules)):
-            evidence.take(spoken, release.rules)
+            evidence.take(spoken)
         return evidence.heard > before
 
-    def _standings(self, evidence: Evidence, release: Release) -> dict[Key, Standing]:
-        acts = self._book.acts()
+    def _standings(
+        self, evidence: Evidence, release: Release, acts: Sequence[ActHeld], seen: Collection[Key]
+    ) -> dict[Key, Standing]:
         named = {
             Key(held.board_type, held.joint_type, held.digest)
             for held in acts
             if held.board_type and held.joint_type and held.digest
         }
-        keys = [key for key in {*evidence.lines, *self._seen.copy(), *named} if key.digest in release.rules]
+        keys = [key for key in {*evidence.lines, *seen, *named} if key.digest in release.rules]
         found = {}
         for key in sorted(keys):
-            line = evidence.lines.get(key) or Line()
             mine = [held for held in acts if held.concerns(key)]
-            standing = line.standing(release.terms, release.rules[key.digest], mine, evidence.relied_on)
-            found[key] = _as_answered(standing, self._answered.get(key, Answered()))
+            course = evidence.line(key).course(mine)
+            found[key] = _as_answered(course.standing(), self._answered.get(key, Answered()))
         return found
 
     # --- what everyone is told ---
@@ -187,7 +204,7 @@ class Licences:
         first = self._said is None
         if self._said is None:
             self._said = _readable(self._book.said())
-        figures_due = now - self._told >= _COUNTED_EVERY
+        figures_due = abs(now - self._told) >= _COUNTED_EVERY
         encoder, said, alarms = self._encoder(), list[LicenceSaid](), list[Message]()
         for key, standing in standings.items():
             payload = _payload(encoder.device, key, standing, release, now)

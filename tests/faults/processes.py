@@ -26,6 +26,7 @@ def kill_daemon(stage: Stage) -> Result:
             pause(stage.chance, 0.6)
         rig.device.kill()
         rig.audited()
+        rig.reviewing.review()
     return rig.finish()
 
 
@@ -70,6 +71,7 @@ def kill_broker(stage: Stage) -> Result:
         else:
             rig.broker.stop()
         rig.submit(2)
+        rig.reviewing.review()
         pause(stage.chance, 0.4)
         rig.broker.start()
         rig.audited(drained=True)

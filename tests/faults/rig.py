@@ -21,6 +21,7 @@ from edge.adapters.journal.view import held
 from edge.adapters.spool import survey
 from edge.core.verdict import Call
 from edge.upkeep.audit import Account, Problem, audit
+from tests.faults.reviewing import Reviewing
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
 
@@ -40,7 +41,9 @@ class Trouble(AssertionError):
 
 
 class Result(NamedTuple):
-    """What came of all rounds of one fault. ``repeated``: deliveries beyond the first of an event_id."""
+    """What came of all rounds of one fault. ``repeated``: deliveries beyond the first of an event_id; ``reviews``: that
+    were handed over, ``lost`` and ``duplicated`` hold those that do not count, or count twice.
+    """
 
     jobs: int
     joints: int
@@ -49,6 +52,7 @@ class Result(NamedTuple):
     duplicated: int
     wrong: int
     repeated: int
+    reviews: int = 0
 
 
 class Bundles(NamedTuple):
@@ -105,6 +109,7 @@ class Rig:
         self._calls: dict[str, dict[str, str]] = {}
         self._opaque: set[str] = set()
         self._number = 0
+        self.reviewing = Reviewing(self.place / "journal.db", self.device.spool)
 
     def change(self, old: str, new: str) -> None:
         """Change the device's configuration; it must not run."""
@@ -206,6 +211,7 @@ class Rig:
             self.start()
         self.emptied("the spool is empty")
         account = self.audited(drained=True)
+        self.until(lambda: not self.reviewing.missing(), "every review counts")
         code = self.device.stop()
         if code != 0:
             raise Trouble(f"exit code {code} after SIGTERM: {self.device.log[-2_000:]}")
@@ -234,10 +240,11 @@ class Rig:
             jobs=len(journal),
             joints=len(decided),
             unjudged=sum(verdict == Call.UNJUDGED for verdict in decided.values()),
-            lost=len(expected - decided.keys()) + len(account.problems),
-            duplicated=sum(len(ids) > 1 for ids in events.values()),
+            lost=len(expected - decided.keys()) + len(account.problems) + len(self.reviewing.missing()),
+            duplicated=sum(len(ids) > 1 for ids in events.values()) + self.reviewing.beyond(),
             wrong=len(wrong),
             repeated=len(said) - len({payload["event_id"] for payload in said}),
+            reviews=len(self.reviewing.handed_over),
         )
 
     def expect_unjudged(self, job: str, joints: Iterable[str]) -> None:

@@ -28,7 +28,9 @@ spool, journal and everything a subscriber with a session of its own received; a
 ends the run. *Lost*: joints submitted that have no verdict, and anything the audit names. *Duplicated*: joints with
 more than one event_id. *Wrong*: joints called `normal` that the same device, left alone, does not call normal, or whose
 picture was damaged. All three must be 0. *Unjudged* joints went to the specialist; *sent again*: deliveries beyond the
-first of an event_id, which consumers drop. Of exports that are broken so far that joints may be missing the audit must
+first of an event_id, which consumers drop; *reviews*: handed over meanwhile, each twice. A review that does not
+count is among the lost, one that counts twice among the duplicated.
+Of exports that are broken so far that joints may be missing the audit must
 say so. Slices that are not PNG carry a sha256 in the manifest, as decision 7 asks
 of senders: without one nobody can see a flipped bit in a JPEG that still decodes.
 
@@ -93,13 +95,13 @@ def _made(folder: Path) -> Path:
 
 def _table(lines: list[tuple[Fault, int, Result]], seconds: float) -> str:
     rows = [
-        "| fault | | rounds | jobs | joints | lost | duplicated | wrong | unjudged | sent again |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| fault | | rounds | jobs | joints | lost | duplicated | wrong | unjudged | sent again | reviews |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    total = [0] * 8
+    total = [0] * 9
     for fault, rounds, result in lines:
         numbers = [rounds, result.jobs, result.joints, result.lost, result.duplicated, result.wrong]
-        numbers += [result.unjudged, result.repeated]
+        numbers += [result.unjudged, result.repeated, result.reviews]
         total = [a + b for a, b in zip(total, numbers, strict=True)]
         rows.append(f"| {fault.name} | {fault.what} | " + " | ".join(f"{n:,}" for n in numbers) + " |")
     rows.append("| **all** | | " + " | ".join(f"**{n:,}**" for n in total) + " |")

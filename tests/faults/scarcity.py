@@ -40,8 +40,10 @@ def on_small_disk(
             for _ in stage.each_round():
                 rig.submit(2)
                 pause(stage.chance, 0.2)
+                rig.reviewing.review()
                 mend = break_it(disk)
                 pause(stage.chance, 1.0)
+                rig.reviewing.review()
                 mend()
                 rig.emptied("the line goes on by itself")
                 rig.audited(drained=True)
@@ -152,6 +154,7 @@ def lock_journal(stage: Stage) -> Result:
         pause(stage.chance, 0.3)
         with held_by_another(rig.place / "journal.db"):
             rig.submit(1)
+            rig.reviewing.review()
             pause(stage.chance, 4.0)
         rig.emptied("the line goes on by itself")
         rig.audited(drained=True)

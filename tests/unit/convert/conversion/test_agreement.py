@@ -30,7 +30,9 @@ def _identity(
 
 
 def _with_features(found: Identity, apart: float) -> Identity:
-    return dataclasses.replace(found, features_apart=apart, features=np.zeros((2, 3), np.int8))
+    return dataclasses.replace(
+        found, features_apart=apart, exact_features_apart=apart, features=np.zeros((2, 3), np.int8)
+    )
 
 
 def test_other_integers_are_refused_also_where_the_logit_comes_out_the_same() -> None:

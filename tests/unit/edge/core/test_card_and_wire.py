@@ -199,7 +199,7 @@ def test_a_board_summary_counts_every_grade_where_joints_were_graded() -> None:
 
 
 def test_a_refused_joint_carries_no_model() -> None:
-    payload, message, _ = ENCODER.refused("L7", "SN/1", NamedJoint("J1"), "sha256:" + "2" * 64, NOW)
+    payload, message, *_ = ENCODER.refused("L7", "SN/1", NamedJoint("J1"), "sha256:" + "2" * 64, NOW)
     assert payload.model is None
     assert (payload.verdict, payload.reason) == (Call.UNJUDGED, Reason.JOB_REFUSED)
     assert payload.route is Route.SPECIALIST

@@ -20,6 +20,7 @@ from edge.core.licence import (
     Trial,
     course_of,
     draw,
+    released_by,
     ruled,
 )
 from edge.core.review import Said
@@ -30,9 +31,9 @@ from tests.support.builders import make_point
 TERMS = Terms(0.05, 0.95)
 POINTS = [make_point("recall-0.99", 0.1), make_point("recall-0.95", 0.3), make_point("recall-0.90", 0.5)]
 RELIED = Reliance(0.1, 0.05)
-CAUGHT = Trial(0.9, Said.DEFECT, RELIED)
-PASSED_BY_ALL = Trial(0.05, Said.DEFECT, RELIED)
-PASSED_BY_TWO = Trial(0.2, Said.DEFECT, RELIED)
+CAUGHT = Trial(released_by(POINTS, 0.9), Said.DEFECT, RELIED)
+PASSED_BY_ALL = CAUGHT._replace(released=released_by(POINTS, 0.05))
+PASSED_BY_TWO = CAUGHT._replace(released=released_by(POINTS, 0.2))
 
 
 def _after(*events: Trial | Act) -> State:
@@ -54,7 +55,7 @@ def test_clean_defects_earn_the_most_permissive_point_that_they_prove() -> None:
 
 @pytest.mark.parametrize("truth", [Said.FALSE_CALL, Said.UNSURE])
 def test_only_defects_prove_anything(truth: Said) -> None:
-    assert _after(*[Trial(0.9, truth, RELIED)] * 1_000) is State.LEARNING
+    assert _after(*[CAUGHT._replace(truth=truth)] * 1_000) is State.LEARNING
 
 
 def test_nobody_is_believed_whose_record_is_unknown() -> None:
@@ -145,7 +146,7 @@ def test_a_licence_that_must_not_be_given_seldom_is() -> None:
     for _ in range(lines):
         course = Course(TERMS, POINTS[:1])
         for escaped in rng.random(400) < TERMS.target_escape:
-            course.add(Trial(0.05 if escaped else 0.9, Said.DEFECT, Reliance(0.0, 0.0)))
+            course.add(Trial((bool(escaped),), Said.DEFECT, Reliance(0.0, 0.0)))
             if course.state is State.LICENSED:
                 wrong += 1
                 break

@@ -34,10 +34,10 @@ def _defects(number: int, **changes: object) -> list[Spoken]:
 
 
 def _state(spoken: list[Spoken], *acts: ActHeld) -> tuple[State, int]:
-    evidence = Evidence(TERMS)
-    evidence.take(spoken, [KEY.digest])
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
+    evidence.take(spoken)
     line = evidence.lines[KEY]
-    standing = line.standing(TERMS, POINTS, acts, evidence.relied_on)
+    standing = line.course(acts).standing()
     return standing.state, standing.reviewed
 
 
@@ -50,8 +50,8 @@ def test_what_a_reviewer_says_before_the_truth_is_settled_measures_nobody() -> N
     """Or claimed escapes that were settled would all speak for whoever claimed them."""
     looks = [_said(f"e{n}", Said.DEFECT) for n in range(300)]
     settled = [_said(f"e{n}", Said.DEFECT, "lab", settled=True) for n in range(300)]
-    evidence = Evidence(TERMS)
-    evidence.take([*looks, *settled], [KEY.digest])
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
+    evidence.take([*looks, *settled])
     assert evidence.relied_on == {}
 
 
@@ -64,28 +64,28 @@ def test_a_claimed_escape_that_is_settled_as_a_false_call_no_longer_counts() -> 
 
 
 def test_of_two_reviews_of_a_joint_the_graver_counts_whenever_it_comes() -> None:
-    evidence = Evidence(TERMS)
-    evidence.take([*_record(), *_defects(200)], [KEY.digest])
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
+    evidence.take([*_record(), *_defects(200)])
     line = evidence.lines[KEY]
-    assert line.standing(TERMS, POINTS, (), evidence.relied_on).state is State.LICENSED
+    assert line.course(()).state is State.LICENSED
     for number in range(20):
-        evidence.take([_said(f"late-{number}", Said.FALSE_CALL, score=0.01)], [KEY.digest])
-    assert line.standing(TERMS, POINTS, (), evidence.relied_on).state is State.LICENSED
+        evidence.take([_said(f"late-{number}", Said.FALSE_CALL, score=0.01)])
+    assert line.course(()).state is State.LICENSED
     for number in range(20):
-        evidence.take([_said(f"late-{number}", Said.DEFECT, "r2", score=0.01)], [KEY.digest])
-    assert line.standing(TERMS, POINTS, (), evidence.relied_on).state is not State.LICENSED
+        evidence.take([_said(f"late-{number}", Said.DEFECT, "r2", score=0.01)])
+    assert line.course(()).state is not State.LICENSED
 
 
 def test_folding_as_reviews_come_gives_what_folding_all_at_once_does() -> None:
     heard = [*_record(), *_defects(80), *_defects(5, score=0.2), *_defects(120), *_defects(30, reviewer="stranger")]
-    evidence = Evidence(TERMS)
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
     for one in heard:
-        evidence.take([one], [KEY.digest])
+        evidence.take([one])
         line = evidence.lines[KEY]
-        bit_by_bit = line.standing(TERMS, POINTS, (), evidence.relied_on)
-    at_once = Evidence(TERMS)
-    at_once.take(heard, [KEY.digest])
-    assert bit_by_bit == at_once.lines[KEY].standing(TERMS, POINTS, (), at_once.relied_on)
+        bit_by_bit = line.course(()).standing()
+    at_once = Evidence(TERMS, {KEY.digest: POINTS})
+    at_once.take(heard)
+    assert bit_by_bit == at_once.lines[KEY].course(()).standing()
 
 
 def test_an_act_comes_between_the_reviews_that_it_came_between() -> None:
@@ -103,7 +103,7 @@ def test_joints_that_were_not_drawn_or_scored_and_other_bundles_are_no_evidence(
         *_defects(100, key=other),
         *_defects(100, key=KEY._replace(board_type="")),
     ]
-    evidence = Evidence(TERMS)
-    evidence.take(heard, [KEY.digest])
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
+    evidence.take(heard)
     assert set(evidence.lines) == {KEY}
     assert _state(heard) == (State.LEARNING, 0)
