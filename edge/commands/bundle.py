@@ -11,6 +11,7 @@ from edge.bundle.shipped import KEYS, bundle_folder
 from edge.bundle.signing import load_public_keys
 from edge.commands import Commands, add_config
 from edge.commands.activation import activate, rollback
+from edge.commands.replaying import replay_reviewed
 from edge.config import load_settings
 from edge.core.card import encode_card
 from edge.judging.loading import load_model
@@ -71,7 +72,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _activate(arguments: argparse.Namespace) -> int:
-    bundle = activate(load_settings(arguments.config), arguments.bundle, arguments.type, force=arguments.force)
+    settings = load_settings(arguments.config)
+    bundle = activate(settings, arguments.bundle, arguments.type, force=arguments.force)
+    for line in replay_reviewed(settings, bundle):
+        print(line)
     print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
     return 0
 

@@ -120,7 +120,7 @@ class Evidence:
         self.lines: dict[Key, Line] = {}
         self.relied_on: Reliances = {}
         self._terms, self._rules = terms, rules
-        self._joints: dict[str, Joint] = {}
+        self._joints: dict[tuple[str, str], Joint] = {}
         self._settled: dict[str, Joint] = {}
         self._known: list[Known] = []
 
@@ -132,7 +132,8 @@ class Evidence:
         """What was said since."""
         touched, measured = list[tuple[Line, str]](), False
         for one in spoken:
-            joint = self._joints.setdefault(one.event_id, Joint(one.score, sampled=one.sampled))
+            of = one.event_id, one.key.digest  # another bundle may have judged it, too
+            joint = self._joints.setdefault(of, Joint(one.score, sampled=one.sampled))
             before = joint.known
             joint.hear(one)
             if joint.settled:

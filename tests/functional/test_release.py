@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from edge.bundle.format import open_bundle, write_bundle
 from edge.core.licence import draw
 from tests.support.daemon import DaemonProcess
 from tests.support.lines import jobs_of, verdicts
@@ -144,6 +147,38 @@ def test_release_is_earned_audited_and_lost_again(plant: Plant) -> None:
     assert {one["route"] for one in plant.verdicts(plant.board())} == {"specialist"}
     assert "licence_suspended" in {alarm["code"] for alarm in plant.subscriber.payloads("/alarm")}
     assert plant.device.stop() == 0
+
+
+def newer(bundle: Path, folder: Path, version: str, created: str) -> Path:
+    """The same model under another version."""
+    held = open_bundle(bundle)
+    lineage = replace(held.card.lineage, created=created)
+    card = replace(held.card, version=version, lineage=lineage)
+    return write_bundle(folder, card, held.model_path.read_bytes(), held.golden)
+
+
+def test_another_bundle_earns_its_licence_by_joints_that_were_reviewed_since_it_was_made(
+    plant: Plant, bundle: Path, tmp_path: Path
+) -> None:
+    device = plant.device
+    plant.board()  # by now it is up, and can be stopped
+    assert device.stop() == 0
+    link = tmp_path / "bundles" / "current"
+    device.config.write_text(device.config.read_text().replace(str(bundle), str(link)))
+    assert device.command("bundle", "activate", str(bundle)).returncode == 0
+    device.start()
+    earn(plant)
+    young = newer(bundle, tmp_path / "young", "1.0.1", "2099-01-01T00:00:00Z")
+    done = device.command("bundle", "activate", str(young))
+    assert (done.returncode, "no reviewed joint to judge again" in done.stdout) == (0, True)
+    old = newer(bundle, tmp_path / "old", "1.0.2", "2020-01-01T00:00:00Z")
+    done = device.command("bundle", "activate", str(old))
+    assert done.returncode == 0, done.stderr
+    assert "MB-7 PTH: earns " in done.stdout
+    device.signal(signal.SIGHUP)
+    plant.subscriber.wait_for(lambda _: plant.licences()[-1]["model"]["version"] == "1.0.2")
+    plant.wait_for_state("licensed")
+    assert "release" in {one["route"] for _ in range(3) for one in plant.verdicts(plant.board())}
 
 
 def test_nobody_earns_anything_on_the_word_of_reviewers_without_a_record(plant: Plant) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.adapters.journal.connection import Connection
 from edge.core.evidence import Count
@@ -15,10 +16,20 @@ from edge.core.wire import Message, timestamp
 from edge.feedback.ports import ActHeld, Answered, Key, LicenceSaid, Spoken
 
 _SPOKEN = (
-    "SELECT placed, rowid, event_id, board_type, joint_type, digest, coalesce(p_defect, quality_index), decision, "
-    "reviewer, settled, sampled FROM review WHERE placed > ? AND (sampled = 1 AND digest IN (SELECT value FROM "
-    "json_each(?)) OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) ORDER BY placed LIMIT ?"
+    "SELECT placed, rowid, event_id, board_type, joint_type, digest, coalesce(p_defect, quality_index), "
+    "decision, reviewer, settled, sampled FROM review WHERE placed > :after AND ("
+    "sampled = 1 AND digest IN (SELECT value FROM json_each(:digests)) "
+    "OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) "
+    "UNION ALL SELECT placed, review.rowid, event_id, board_type, joint_type, replayed.digest, score, "
+    "decision, reviewer, settled, sampled FROM review JOIN replayed USING (event_id) WHERE placed > :after "
+    "AND sampled = 1 AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
 )
+_REVIEWED = (
+    "SELECT event_id, job_id, joint FROM review WHERE sampled = 1 AND digest <> ? "
+    "AND event_id NOT IN (SELECT event_id FROM review WHERE settled = 1 AND event_id IS NOT NULL) "
+    "GROUP BY event_id HAVING min(received) > ?"
+)
+_ENTER_SCORE = "INSERT OR REPLACE INTO replayed (event_id, digest, score) VALUES (?, ?, ?)"
 _ACTS = "SELECT board_type, joint_type, digest, deed, by, reason, point, after FROM act ORDER BY row"
 _ENTER_ACT = (
     "INSERT INTO act (time, board_type, joint_type, digest, deed, by, reason, point, after) "
@@ -40,6 +51,14 @@ _QUEUE = "INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)"
 _AT_ONCE = 20_000
 
 
+class Reviewed(NamedTuple):
+    """A joint that was reviewed."""
+
+    event_id: str
+    job_id: str
+    joint: str
+
+
 class JournalLicences:
     """One connection to the journal; use it from one thread."""
 
@@ -56,7 +75,10 @@ class JournalLicences:
         of those that were placed after that many, in that order.
         """
         with self._connection.reading():
-            rows = self._db.execute(_SPOKEN, (after, json.dumps(sorted(digests)), _AT_ONCE)).fetchall()
+            asked = {"after": after, "digests": json.dumps(sorted(digests)), "most": _AT_ONCE}
+            rows = self._db.execute(_SPOKEN, asked).fetchall()
+        if len(rows) == _AT_ONCE:  # what belongs to the last one may have been cut off
+            rows = [row for row in rows if row[0] < rows[-1][0]]
         return [
             Spoken(
                 placed,
@@ -70,6 +92,16 @@ class JournalLicences:
             )
             for placed, entered, event, board, joint, digest, score, said, who, *of in rows
         ]
+
+    def reviewed(self, since: datetime, digest: str) -> list[Reviewed]:
+        """Joints that the coin drew, judged by other bundles than this one, of which every review came later."""
+        with self._connection.reading():
+            return [Reviewed(*row) for row in self._db.execute(_REVIEWED, (digest, timestamp(since)))]
+
+    def enter_scores(self, digest: str, scores: Iterable[tuple[str, float]]) -> None:
+        """What this bundle makes of reviewed joints, by event_id; durably."""
+        with self._connection.transaction():
+            self._db.executemany(_ENTER_SCORE, [(event, digest, score) for event, score in scores])
 
     def placed(self) -> int:
         """How many reviews are of known joints."""

@@ -63,6 +63,12 @@ CREATE TABLE act (
     point TEXT NOT NULL,
     after INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE replayed (
+    event_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    score REAL NOT NULL,
+    PRIMARY KEY (event_id, digest)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE licence (
     board_type TEXT NOT NULL,
     joint_type TEXT NOT NULL,
@@ -73,7 +79,8 @@ CREATE TABLE licence (
 """
 """``sampled``: drawn by the coin. ``settled``: the truth, from a better source. ``placed``: in which order reviews came
 to be of a known joint. ``act``: what was done to licences, ``after`` that many placed reviews; of every joint type,
-bundle or board type where none is named ('' for the last). ``licence``: what was said of each last.
+bundle or board type where none is named ('' for the last). ``replayed``: what another bundle makes of a
+reviewed joint. ``licence``: what was said of each last.
 """
 SCHEMA = (
     """
