@@ -13,14 +13,18 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from edge.core.clocks import Monotonic
 from edge.core.job import printable
+from edge.feedback.ports import Mark
+from edge.feedback.reading import SETTLED
 from edge.files import is_unfinished, move_durably, read_regular, sync_folder, write_durably
 
 log = logging.getLogger(__name__)
 
 FOLDER = "reviews"
-_MARK = ".placed"
+_MARK = ".mark"
 LARGEST_BYTES = 4 * 1024 * 1024
 """Some 40,000 rows: reading them takes seconds, and the daemon has other things to do."""
 SETTLE_S = 5.0
@@ -74,18 +78,16 @@ class SpoolReviews:
         path = drop(self._root.parent, _BY_BROKER, content)
         self._seen[path.name] = _Seen(_stamp(path), self._clock() - self._settle_s)
 
-    def mark(self, reviews: int) -> None:
-        """Note how many reviews of known joints the journal holds, where a journal that is put back does not reach.
-        Raises OSError.
-        """
+    def mark(self, mark: Mark) -> None:
+        """Note what the journal holds, where a journal that is put back does not reach. Raises OSError."""
         self._root.mkdir(parents=True, exist_ok=True)
-        write_durably(self._root / _MARK, b"%d\n" % reviews)
+        write_durably(self._root / _MARK, msgspec.json.encode(mark) + b"\n")
 
-    def marked(self) -> int | None:
-        """What was noted last. Raises OSError."""
+    def marked(self) -> Mark | None:
+        """What was noted last; None where nothing, or what nobody can read. Raises OSError."""
         try:
-            return int(read_regular(self._root / _MARK, LARGEST_BYTES))
-        except (FileNotFoundError, ValueError):
+            return msgspec.json.decode(read_regular(self._root / _MARK, LARGEST_BYTES), type=Mark)
+        except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def hand_back(self) -> None:
@@ -151,6 +153,8 @@ def _own_names(folder: Path, name: str) -> Iterator[Path]:
     """Names that are not taken there. They end as ``name`` does, which says what kind of file it is."""
     wanted = Path(name.lstrip(".") or "reviews")
     stem, ending = wanted.stem, wanted.suffix
+    if stem.casefold().endswith(SETTLED):
+        stem, ending = stem[: -len(SETTLED)], f"{SETTLED}{ending}"
     while len(os.fsencode(stem + ending)) > _LONGEST_NAME and stem:
         stem = stem[:-1]
     for number in count(1):

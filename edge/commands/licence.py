@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
+import pwd
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,8 @@ from edge.core.decide import supported
 from edge.core.errors import BundleRefused, ConfigError, UsageError
 from edge.core.licence import Act, Deed, State
 from edge.core.payloads import LicencePayload
-from edge.feedback.ports import ActHeld
+from edge.feedback.ports import ActHeld, Key
+from edge.feedback.telling import readable
 
 _BOARD_TYPE = "as the jobs name it"
 
@@ -39,6 +40,7 @@ def add_licence(commands: Commands) -> None:
     _add_place(suspend)
     _add_words(suspend)
     suspend.add_argument("--lift", action="store_true", help="let it earn its release again, from the beginning")
+    suspend.add_argument("--unknown", action="store_true", help="also a type that no licence is known of yet")
     suspend.set_defaults(action=_suspend)
     grant = actions.add_parser("grant", help="release without evidence, on your own word; it is marked everywhere")
     _add_place(grant)
@@ -74,17 +76,26 @@ def _show(arguments: argparse.Namespace) -> int:
     found = [one for one in known if one.board_type == arguments.board_type and wanted in {None, one.joint_type}]
     if not found:
         names = ", ".join(sorted({one.board_type for one in known})) or "none"
-        print(f"nothing is known of board type {arguments.board_type}; known are: {names}")
-    print("\n\n".join(as_text(licence) for licence in found))
+        print(shown(f"nothing is known of board type {arguments.board_type}; known are: {names}"))
+    else:
+        print("\n\n".join(as_text(licence) for licence in found))
     return int(not found)
 
 
 def _suspend(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     deed = Deed.LIFT if arguments.lift else Deed.SUSPEND
-    _enter(settings, ActHeld(arguments.board_type, arguments.joint_type, None, _act(arguments, deed)))
+    act = ActHeld(arguments.board_type, arguments.joint_type, None, _act(arguments, deed))
+    _require_usable(settings)
+    known = _known(settings)
+    if not (arguments.unknown or any(act.concerns(Key(one.board_type, one.joint_type, "")) for one in known)):
+        names = ", ".join(f"{one.board_type} {one.joint_type}" for one in known) or "none"
+        what = " ".join(filter(None, (arguments.board_type, arguments.joint_type)))
+        print(shown(f"nothing was done: no licence of {what} is known; known are: {names}; or insist with --unknown"))
+        return 1
+    _enter(settings, act)
     done = "may earn its release again" if arguments.lift else "is suspended, until you lift that (--lift)"
-    print(f"board type {arguments.board_type} {done}; a running daemon takes it up within seconds")
+    print(shown(f"board type {arguments.board_type} {done}; a running daemon takes it up within seconds"))
     return 0
 
 
@@ -96,9 +107,12 @@ def _grant(arguments: argparse.Namespace) -> int:
     if arguments.point not in names:
         raise UsageError(f"--point {arguments.point}: {card.name} {card.version} offers {', '.join(names)}")
     _enter(settings, ActHeld(arguments.board_type, joint_type, digest, _act(arguments, Deed.GRANT, arguments.point)))
+    what = "would be" if settings.release.policy == "advise" else "are"
     print(
-        f"{joint_type} joints of board type {arguments.board_type} are released by {arguments.point}, on your word, "
-        "until evidence turns against it; a running daemon takes it up within seconds"
+        shown(
+            f"{joint_type} joints of board type {arguments.board_type} {what} released by {arguments.point}, on your "
+            "word, until evidence turns against it; a running daemon takes it up within seconds"
+        )
     )
     return 0
 
@@ -106,18 +120,36 @@ def _grant(arguments: argparse.Namespace) -> int:
 def _act(arguments: argparse.Namespace, deed: Deed, point: str = "") -> Act:
     if not arguments.board_type or not arguments.reason.strip():
         raise UsageError("BOARD_TYPE and --reason must say something")
-    return Act(deed, arguments.by or getpass.getuser(), arguments.reason.strip(), point)
+    return Act(deed, arguments.by or user_name(os.geteuid()), arguments.reason.strip(), point)
 
 
-def _enter(settings: Settings, act: ActHeld) -> None:
+def user_name(number: int) -> str:
+    """Of a user, or the number where it has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def shown(text: str) -> str:
+    """As a terminal may have it: names come from the machine, and could steer it."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
+def _require_usable(settings: Settings) -> None:
     path = Path(settings.journal.path)
     if settings.release.policy == "card":
         raise ConfigError('[release] policy is "card": joints are released on the card\'s word, whatever licences say')
     if not path.exists():
         raise ConfigError(f"{path}: no journal; start the daemon with this configuration first")
     if path.stat().st_uid != os.geteuid():
-        raise ConfigError(f"{path}: belongs to {path.owner()}; run this as that user (sudo -u {path.owner()})")
-    book = JournalLicences(path)
+        owner = user_name(path.stat().st_uid)
+        raise ConfigError(f"{path}: belongs to {owner}; run this as that user (sudo -u {owner})")
+
+
+def _enter(settings: Settings, act: ActHeld) -> None:
+    _require_usable(settings)
+    book = JournalLicences(Path(settings.journal.path))
     try:
         book.enter([act], utc_now())
     finally:
@@ -142,13 +174,20 @@ def _bundle_for(settings: Settings, joint_type: str) -> tuple[str, ModelCard, st
 
 
 def _known(settings: Settings) -> list[LicencePayload]:
-    return [msgspec.json.decode(said, type=LicencePayload) for said in licences(Path(settings.journal.path))]
+    said = licences(Path(settings.journal.path))
+    return list(readable(dict(enumerate(said))).values())
 
 
 def in_a_line(licence: LicencePayload) -> str:
     """For a person at a terminal."""
     said = _releases(licence) if licence.state is State.LICENSED else licence.reason or _way(licence)
-    return f"{licence.board_type:<16} {licence.joint_type:<8} {licence.state.value:<10} {said}"
+    place = f"{flat(licence.board_type):<16} {flat(licence.joint_type):<8}"
+    return shown(f"{place} {licence.state.value:<10} {flat(said)}")
+
+
+def flat(text: str) -> str:
+    """On one line."""
+    return " ".join(text.split())
 
 
 def _releases(licence: LicencePayload) -> str:
@@ -187,4 +226,4 @@ def as_text(licence: LicencePayload) -> str:
         "audit": f"{licence.audit_share:.1%} of what would be released goes to a specialist",
         "said": licence.time,
     }
-    return "\n".join(f"{name:<13} {text}" for name, text in lines.items())
+    return shown("\n".join(f"{name:<13} {flat(text)}" for name, text in lines.items()))

@@ -12,6 +12,7 @@ from edge import __version__
 from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.spool import survey
 from edge.bundle.format import Bundle
+from edge.commands.licence import user_name
 from edge.config import Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.licence import Standing, State, Terms
@@ -35,7 +36,7 @@ def replay_reviewed(settings: Settings, bundle: Bundle) -> list[str]:
     if settings.release.policy == "card" or not journal.exists():
         return []
     if journal.stat().st_uid != os.geteuid():
-        return [f"reviewed joints not judged again: {journal} belongs to {journal.owner()}"]
+        return [f"reviewed joints not judged again: {journal} belongs to {user_name(journal.stat().st_uid)}"]
     book = JournalLicences(journal)
     try:
         return _replayed(settings, bundle, book)

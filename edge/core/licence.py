@@ -15,6 +15,7 @@ off. Those that the network calls normal pass for escapes, which is safe; what t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -23,10 +24,12 @@ from edge.core.evidence import Count, Watch, shown_below, upper_bound
 from edge.core.review import Said
 from edge.core.reviewers import NOTHING_FEARED, Reliance
 from edge.core.rules import Rule
-from edge.core.verdict import Call, Decision, Reason
+from edge.core.verdict import Call
 
 _OF_REVIEWERS = 0.2
 """The part of the probability of error that is spent on bounds for reviewers."""
+_OF_ONE_BOARD = 5
+"""Defects of one board that count as caught."""
 _TURNED = 50.0
 """The level of the watch that suspends. A share at the target itself reaches it after 50 drawn defects or more, on
 average; lower ones after many more."""
@@ -69,12 +72,13 @@ class Terms(NamedTuple):
 
 class Trial(NamedTuple):
     """A joint that the coin drew and that was reviewed. ``released``: by which operating points it would be, the
-    strictest first; ``reliance``: on whoever said what it was, None where nobody knows.
+    strictest first; ``reliance``: on whoever said what it was, None where nobody knows; ``board``: the job it is of.
     """
 
     released: tuple[bool, ...]
     truth: Said
     reliance: Reliance | None
+    board: str = ""
 
 
 def released_by(points: Sequence[Rule], score: float) -> tuple[bool, ...]:
@@ -110,11 +114,12 @@ class Findings(NamedTuple):
     caught: int = 0
     good: int = 0
 
-    def after(self, trial: Trial, *, released: bool) -> Findings:
+    def after(self, trial: Trial, *, released: bool, counts: bool = True) -> Findings:
+        """``counts``: may it count as a caught defect? What nobody is sure of would have escaped, for all we know."""
+        if released and trial.truth is not Said.FALSE_CALL:
+            return self._replace(escapes=self.escapes + 1)
         if trial.truth is Said.DEFECT:
-            if released:
-                return self._replace(escapes=self.escapes + 1)
-            return self._replace(caught=self.caught + (trial.reliance is not None))
+            return self._replace(caught=self.caught + (counts and trial.reliance is not None))
         if trial.truth is Said.FALSE_CALL and not released and trial.reliance is not None:
             return self._replace(good=self.good + 1)
         return self
@@ -143,7 +148,8 @@ class Standing(NamedTuple):
 
     def rested(self, reason: str) -> Standing:
         """Nothing is released while this is so."""
-        return self._replace(state=State.SUSPENDED, rule=None, reason=reason)
+        granted = f"; granted by {self.reason}" if self.by is By.HAND and self.reason else ""
+        return self._replace(state=State.SUSPENDED, rule=None, reason=f"{reason}{granted}")
 
 
 class Course:
@@ -163,6 +169,7 @@ class Course:
         self._granted: Rule | None = None
         self._reliance = NOTHING_FEARED
         self._relied = False
+        self._of_board: Counter[str] = Counter()
         self._watch = Watch(self._terms.target_escape)
 
     def act(self, act: Act) -> None:
@@ -186,16 +193,24 @@ class Course:
         self._reviewed += 1
         if trial.reliance is not None:
             self._reliance, self._relied = self._reliance.or_worse(trial.reliance), True
-        if trial.truth is not Said.DEFECT and all(trial.released):
+        if trial.truth is Said.FALSE_CALL and all(trial.released):
             return  # as most are, and it changes nothing
+        counts = self._counts(trial)
         pairs = zip(self._findings, trial.released, strict=True)
-        self._findings = [findings.after(trial, released=is_released) for findings, is_released in pairs]
-        if trial.truth is not Said.DEFECT:
+        self._findings = [findings.after(trial, released=is_released, counts=counts) for findings, is_released in pairs]
+        if trial.truth is Said.FALSE_CALL:
             return
         if self._state is State.LICENSED:
             self._look_out(hit=trial.released[self._points.index(self.rule)] if self.rule else False)
         if not self._held and self._granted is None:
             self._prove()
+
+    def _counts(self, trial: Trial) -> bool:
+        """The defects of one board are often of one cause: no more than a few of them prove anything."""
+        if trial.truth is not Said.DEFECT or not trial.board:
+            return True
+        self._of_board[trial.board] += 1
+        return self._of_board[trial.board] <= _OF_ONE_BOARD
 
     @property
     def state(self) -> State:
@@ -243,44 +258,3 @@ def course_of(terms: Terms, points: Sequence[Rule], events: Iterable[Trial | Act
         else:
             course.add(event)
     return course.standing()
-
-
-class Permit(NamedTuple):
-    """``rule``: by which joints may be released; None where none may. ``audit_share``: of them go to a specialist
-    nonetheless.
-    """
-
-    rule: Rule | None
-    audit_share: float
-
-
-NOTHING = Permit(None, 1.0)
-
-
-class Ruled(NamedTuple):
-    """``sampled``: is the joint evidence, once it is reviewed?"""
-
-    decision: Decision
-    sampled: bool
-
-
-def draw(event_id: str) -> float:
-    """The coin: a number from 0 to below 1 by which a joint is drawn, spread evenly. It hangs on the event_id alone, so
-    that it can be drawn again, and nobody can choose.
-    """
-    return int(event_id[:8], 16) / 2**32
-
-
-def ruled(decision: Decision, permit: Permit, drawn: float) -> Ruled:
-    """What is said of a joint under a licence. What could not be judged, or believed, stays so and proves nothing."""
-    if decision.call is Call.UNJUDGED:
-        return Ruled(decision, sampled=False)
-    if permit.rule is None:
-        return Ruled(decision.doubted(Reason.LEARNING), sampled=True)
-    sampled = drawn < permit.audit_share
-    now = permit.rule.decision(decision.score)
-    if now.call is Call.DEFECT:
-        now = now._replace(defect_class=decision.defect_class)
-    if sampled and now.call is Call.NORMAL:
-        return Ruled(now.doubted(Reason.AUDIT), sampled=True)
-    return Ruled(now, sampled)

@@ -14,8 +14,8 @@ from edge.core.licence import Terms
 from edge.core.payloads import Presence, StatusPayload
 from edge.core.rules import Rule
 from edge.core.wire import Encoder, Message
-from edge.daemon.withheld import Withheld
-from edge.feedback.licences import Release
+from edge.daemon.withheld import Withheld, Within
+from edge.feedback.telling import Release
 from edge.inspection.pace import Pace
 from edge.inspection.ports import InUse, Permits
 from edge.judging.messages import Ready
@@ -56,7 +56,8 @@ class Serving(NamedTuple):
         inference = self.settings.inference
         pace, limit_s = Pace(inference.verdict_within_s), inference.job_timeout_s
         spool, release = self.settings.spool, self.settings.release
-        permits_under = {"card": None, "advise": Withheld(permits), "licensed": permits}
+        within = Within(permits, self.rules)
+        permits_under = {"card": None, "advise": Withheld(within), "licensed": within}
         return InUse(
             self.judge,
             self.encoder,
@@ -76,8 +77,12 @@ class Serving(NamedTuple):
 
 
 def rules_of(ready: Ready) -> dict[str, Sequence[Rule]]:
-    """By what each bundle's joints can earn release."""
-    return {bundle.model.digest: bundle.rules for bundle in ready.bundles}
+    """By what each bundle's joints can earn release; of one that is there twice, by what both allow."""
+    found: dict[str, Sequence[Rule]] = {}
+    for bundle in ready.bundles:
+        digest, rules = bundle.model.digest, bundle.rules
+        found[digest] = min(found.get(digest, rules), rules, key=len)
+    return found
 
 
 class _Next(NamedTuple):

@@ -30,6 +30,7 @@ from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop,
 from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving, rules_of
 from edge.daemon.signals import Signals
+from edge.daemon.told import Told
 from edge.daemon.waits import Waits
 from edge.feedback.intake import Intake, NoPost
 from edge.feedback.licences import Licences
@@ -289,5 +290,6 @@ def _feedback(
     alarms, reviewed = shared.alarms, shared.signals.reviewed.set
     post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, book, post, utc_now, alarms)
-    duties = Duty("reviews", intake.step), Duty("licences", licences.step)
+    weighed = Told(licences.step, alarms.set, "licences_stuck")
+    duties = Duty("reviews", intake.step), Duty("licences", weighed)
     return FeedbackLoop(duties, post, shared.signals, min(settings.health.interval_s, _FEEDBACK_EVERY_S))

@@ -1,8 +1,11 @@
-"""Policy "advise": licences are learnt, and nothing is released by them."""
+"""What licences permit, within what the configuration allows from this moment on."""
 
 from __future__ import annotations
 
-from edge.core.licence import NOTHING, Permit
+from collections.abc import Mapping, Sequence
+
+from edge.core.release import NOTHING, Permit
+from edge.core.rules import Rule
 from edge.inspection.ports import Permits
 
 
@@ -15,6 +18,20 @@ class Withheld:
     def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
         self._licences.permit(board_type, joint_type, digest)
         return NOTHING
+
+    def closed(self, board_type: str, *, strange: bool) -> None:
+        self._licences.closed(board_type, strange=strange)
+
+
+class Within:
+    """Until licences are weighed anew after a reload, they may go by a point that is no longer allowed."""
+
+    def __init__(self, licences: Permits, rules: Mapping[str, Sequence[Rule]]) -> None:
+        self._licences, self._rules = licences, rules
+
+    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
+        found = self._licences.permit(board_type, joint_type, digest)
+        return found if found.rule is None or found.rule in self._rules.get(digest, ()) else NOTHING
 
     def closed(self, board_type: str, *, strange: bool) -> None:
         self._licences.closed(board_type, strange=strange)

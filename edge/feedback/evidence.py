@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from edge.core.licence import Act, Course, Terms, Trial, released_by
-from edge.core.review import Said, weighed
+from edge.core.review import weighed
 from edge.core.reviewers import Known, Reliance, records_of, reliances
 from edge.core.rules import Rule
 from edge.feedback.ports import ActHeld, Key, Spoken
@@ -16,10 +17,11 @@ Reliances = Mapping[str, Reliance]
 class Joint:
     """A joint and all that was said of it."""
 
-    __slots__ = ("_released", "first", "looks", "sampled", "score", "settled")
+    __slots__ = ("_released", "decided", "first", "job_id", "looks", "sampled", "score", "settled")
 
-    def __init__(self, score: float | None, *, sampled: bool) -> None:
-        self.score, self.sampled = score, sampled
+    def __init__(self, spoken: Spoken) -> None:
+        self.score, self.sampled = spoken.score, spoken.sampled
+        self.job_id, self.decided = spoken.job_id, spoken.decided
         self.first = 0
         self._released: tuple[bool, ...] = ()
         self.looks: list[Spoken] = []
@@ -31,28 +33,33 @@ class Joint:
             self.first = spoken.placed
 
     @property
-    def known(self) -> list[Known]:
-        """What reviewers said who could not know that the truth was settled already; each reviewer's first word."""
-        if not self.settled:
+    def was_known(self) -> bool:
+        """Was its truth settled before anybody looked at it? What is settled later was chosen by what was said."""
+        if not self.settled or not self.looks:
+            return False
+        return min(spoken.entered for spoken in self.settled) < min(look.entered for look in self.looks)
+
+    @property
+    def known(self) -> list[tuple[int, Known]]:
+        """Where it was: each reviewer's first word, after how many reviews."""
+        if not self.was_known:
             return []
-        since = min(spoken.entered for spoken in self.settled)
         truth = weighed((spoken.said, True) for spoken in self.settled)
-        words: dict[str, Said] = {}
+        words: dict[str, Spoken] = {}
         for look in self.looks:
-            if look.entered > since:
-                words.setdefault(look.reviewer, look.said)
-        return [Known(reviewer, truth, said) for reviewer, said in words.items()]
+            words.setdefault(look.reviewer, look)
+        return [(look.entered, Known(reviewer, truth, look.said)) for reviewer, look in words.items()]
 
     def trial(self, points: Sequence[Rule], relied_on: Reliances) -> Trial | None:
         """As evidence. None where it is none: nobody drew it or looked at it, or it was put there, its truth known."""
-        if not self.sampled or self.score is None or not self.looks or self.known:
+        if not self.sampled or self.score is None or not self.looks or self.was_known:
             return None
         truth = weighed((spoken.said, spoken.settled) for spoken in (*self.looks, *self.settled))
         word = truth if not self.settled else None
         theirs = [relied_on.get(look.reviewer) for look in self.looks if word in {None, look.said}]
         enough = [reliance for reliance in theirs if reliance is not None and reliance.enough]
         self._released = self._released or released_by(points, self.score)
-        return Trial(self._released, truth, min(enough, default=None))
+        return Trial(self._released, truth, min(enough, default=None), self.job_id)
 
 
 class Line:
@@ -67,6 +74,7 @@ class Line:
         self._folded: dict[str, Trial | None] = {}
         self._course: Course | None = None
         self._acts: Sequence[ActHeld] = ()
+        self._since = ""
 
     def changed(self, event_id: str, relied_on: Reliances) -> None:
         """Something more was said of this joint."""
@@ -75,7 +83,7 @@ class Line:
             if trial is None:
                 return
             self._folded[event_id] = trial
-            if self._course is not None:
+            if self._course is not None and self.joints[event_id].decided >= self._since:
                 self._course.add(trial)
         elif trial != self._folded[event_id]:
             self._folded[event_id] = trial
@@ -85,6 +93,7 @@ class Line:
         """Folded up to what was heard last."""
         if self._course is None or acts != self._acts:
             self._course, self._acts = Course(self._terms, self._points), acts
+            self._since = acts[-1].time if acts else ""
             for event in self._in_order(acts):
                 if isinstance(event, Act):
                     self._course.act(event)
@@ -93,12 +102,15 @@ class Line:
         return self._course
 
     def _in_order(self, acts: Sequence[ActHeld]) -> Iterator[Trial | Act]:
-        """Joints by their first reviews; an act comes after the reviews that had been placed then."""
-        left = list(reversed(acts))
+        """Joints by their first reviews; an act comes after the reviews that had been placed then. What was decided
+        before it is no evidence after it.
+        """
+        left, since = list(reversed(acts)), ""
         for event, trial in self._folded.items():
             while left and left[-1].after < self.joints[event].first:
+                since = left[-1].time
                 yield left.pop().act
-            if trial is not None:
+            if trial is not None and self.joints[event].decided >= since:
                 yield trial
         yield from (held.act for held in reversed(left))
 
@@ -133,7 +145,7 @@ class Evidence:
         touched, measured = list[tuple[Line, str]](), False
         for one in spoken:
             of = one.event_id, one.key.digest  # another bundle may have judged it, too
-            joint = self._joints.setdefault(of, Joint(one.score, sampled=one.sampled))
+            joint = self._joints.setdefault(of, Joint(one))
             before = joint.known
             joint.hear(one)
             if joint.settled:
@@ -151,7 +163,8 @@ class Evidence:
             line.changed(event_id, self.relied_on)
 
     def _measure_reviewers(self) -> None:
-        known = [one for joint in self._settled.values() for one in joint.known]
+        found = sorted((one for joint in self._settled.values() for one in joint.known), key=itemgetter(0))
+        known = [one for _, one in found]
         if known == self._known:
             return
         self._known = known

@@ -130,7 +130,8 @@ class Key(NamedTuple):
 
 class Spoken(NamedTuple):
     """A review of a joint that counts for a licence, or for a reviewer's record. ``placed`` and ``entered``: the order
-    in which reviews came to be of a known joint, and came here at all. ``score``: p_defect, or the quality index.
+    in which reviews came to be of a known joint, and came here at all. ``score``: p_defect, or the quality index;
+    ``decided``: when the joint was.
     """
 
     placed: int
@@ -142,6 +143,8 @@ class Spoken(NamedTuple):
     reviewer: str
     settled: bool
     sampled: bool
+    job_id: str = ""
+    decided: str = ""
 
 
 class ActHeld(NamedTuple):
@@ -154,11 +157,12 @@ class ActHeld(NamedTuple):
     digest: str | None
     act: Act
     after: int = 0
+    time: str = ""
 
     def concerns(self, key: Key) -> bool:
         return (
             self.board_type in {"", key.board_type}
-            and self.joint_type in {None, key.joint_type}
+            and (self.joint_type is None or self.joint_type.casefold() == key.joint_type.casefold())
             and self.digest in {None, key.digest}
         )
 
@@ -179,13 +183,31 @@ class LicenceSaid(NamedTuple):
     message: Message
 
 
+class Suspended(Struct, frozen=True):
+    """By hand, and not lifted."""
+
+    board_type: str
+    joint_type: str | None
+    by: str
+    reason: str
+
+
+class Mark(Struct, frozen=True):
+    """``token``: changes whenever evidence, or what was done to licences, does. ``suspended``: what must outlive a
+    journal.
+    """
+
+    token: str
+    suspended: tuple[Suspended, ...] = ()
+
+
 class Marks(Protocol):
-    """A note of how many reviews there are, apart from the journal."""
+    """A note, apart from the journal, of what that holds."""
 
-    def mark(self, reviews: int) -> None:
-        """Raises OSError."""
+    def mark(self, mark: Mark) -> None:
+        """Durably. Raises OSError."""
 
-    def marked(self) -> int | None:
+    def marked(self) -> Mark | None:
         """What was noted last; None where nothing was. Raises OSError."""
 
 
@@ -197,8 +219,11 @@ class LicenceBook(Protocol):
         of those that were placed after that many, in that order.
         """
 
-    def placed(self) -> int:
-        """How many reviews are of known joints."""
+    def tokens(self) -> tuple[str, ...]:
+        """The token of what it holds, and the one before."""
+
+    def renew(self, token: str) -> None:
+        """What it holds has changed; durably."""
 
     def acts(self) -> list[ActHeld]:
         """All that was ever done, in order."""
@@ -206,14 +231,19 @@ class LicenceBook(Protocol):
     def enter(self, acts: Iterable[ActHeld], now: datetime) -> None:
         """Durably, and counted from the reviews that are placed now."""
 
-    def answered(self, before: datetime) -> dict[Key, Answered]:
-        """How many of the joints that were drawn are reviewed; ``old``: of those decided before then."""
+    def answered(self, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
+        """How many of the joints that were drawn are reviewed by any of these; ``old``: of the last of those decided
+        before then.
+        """
 
     def said(self) -> dict[Key, bytes]:
         """What was said of each licence last."""
 
-    def keep(self, digests: Collection[str]) -> None:
-        """Forget what was said of other bundles' licences."""
+    def keep(self, digests: Collection[str]) -> dict[Key, bytes]:
+        """Forget what was said of other bundles' licences: that."""
+
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Queue these, durably."""
 
     def say(self, licences: Sequence[LicenceSaid], alarms: Sequence[Message]) -> None:
         """Queue what changed, and remember that it was said, in one durable transaction."""

@@ -41,7 +41,7 @@ SETTLED = ".settled"
 def read_reviews(name: str, raw: bytes) -> Reading:
     """What a file holds; its name's ending says in which words, and whether it settles what joints were."""
     found = _read(name, raw)
-    if SETTLED in Path(name).suffixes[:-1]:
+    if SETTLED in [part.casefold() for part in Path(name).suffixes[:-1]]:
         return found._replace(reviews=[with_own_id(one._replace(review_id="", settled=True)) for one in found.reviews])
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from edge.core.licence import Permit
+from edge.core.release import Permit
 from edge.core.wire import Encoder, Message, VerdictMessage
 from edge.inspection.pace import Pace
 from edge.jobs.folder import ClaimedJob

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from edge.core.clocks import Now
 from edge.core.job import Job, NamedJoint, printable
-from edge.core.licence import draw, ruled
 from edge.core.payloads import BoardRef, Severity
+from edge.core.release import draw, ruled
 from edge.core.verdict import Reason, Verdict, unjudged
 from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
 from edge.inspection.ports import JobEntry, Ledger, Permits, Shown

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge.bundle.format import open_bundle, write_bundle
-from edge.core.licence import draw
+from edge.core.release import draw
 from tests.support.daemon import DaemonProcess
 from tests.support.lines import jobs_of, verdicts
 from tests.support.mosquitto import Mosquitto, Subscriber

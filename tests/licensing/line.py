@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.core.licence import NOTHING, Permit, State, Terms, draw, ruled
+from edge.core.licence import State, Terms
+from edge.core.release import NOTHING, Permit, draw, ruled
 from edge.core.review import Said
 from edge.core.rules import OperatingPoint
 from edge.core.verdict import Call, Route

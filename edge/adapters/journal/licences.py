@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge.adapters.journal.connection import Connection
 from edge.core.evidence import Count
@@ -16,12 +16,14 @@ from edge.core.wire import Message, timestamp
 from edge.feedback.ports import ActHeld, Answered, Key, LicenceSaid, Spoken
 
 _SPOKEN = (
-    "SELECT placed, rowid, event_id, board_type, joint_type, digest, coalesce(p_defect, quality_index), "
-    "decision, reviewer, settled, sampled FROM review WHERE placed > :after AND ("
-    "sampled = 1 AND digest IN (SELECT value FROM json_each(:digests)) "
+    "SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, review.digest, "
+    "coalesce(p_defect, quality_index), decision, reviewer, job_id, coalesce(decided, ''), settled, sampled "
+    "FROM review LEFT JOIN sample USING (event_id) WHERE placed > :after AND ("
+    "sampled = 1 AND review.digest IN (SELECT value FROM json_each(:digests)) "
     "OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) "
-    "UNION ALL SELECT placed, review.rowid, event_id, board_type, joint_type, replayed.digest, score, "
-    "decision, reviewer, settled, sampled FROM review JOIN replayed USING (event_id) WHERE placed > :after "
+    "UNION ALL SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, replayed.digest, score, "
+    "decision, reviewer, job_id, coalesce(decided, ''), settled, sampled "
+    "FROM review JOIN replayed USING (event_id) LEFT JOIN sample USING (event_id) WHERE placed > :after "
     "AND sampled = 1 AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
 )
 _REVIEWED = (
@@ -30,22 +32,31 @@ _REVIEWED = (
     "GROUP BY event_id HAVING min(received) > ?"
 )
 _ENTER_SCORE = "INSERT OR REPLACE INTO replayed (event_id, digest, score) VALUES (?, ?, ?)"
-_ACTS = "SELECT board_type, joint_type, digest, deed, by, reason, point, after FROM act ORDER BY row"
+_ACTS = "SELECT board_type, joint_type, digest, deed, by, reason, point, after, time FROM act ORDER BY row"
 _ENTER_ACT = (
     "INSERT INTO act (time, board_type, joint_type, digest, deed, by, reason, point, after) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(placed), 0) FROM review))"
 )
 _ANSWERED = (
-    "SELECT board_type, joint_type, digest, sum(begun), sum(begun AND reviewed), sum(old), sum(old AND reviewed) FROM ("
-    "SELECT job.board_type, verdict.joint_type, verdict.digest, verdict.decided < ? AS old, "
-    "EXISTS (SELECT 1 FROM review WHERE review.event_id = verdict.event_id AND decision <> 'unsure') AS reviewed, "
-    "verdict.job IN (SELECT other.job FROM review JOIN verdict AS other ON other.event_id = review.event_id) AS begun "
-    "FROM verdict JOIN job ON job.row = verdict.job WHERE verdict.sampled = 1 "
-    "AND verdict.event_id NOT IN (SELECT event_id FROM review WHERE settled = 1 AND event_id IS NOT NULL)"
-    ") GROUP BY board_type, joint_type, digest"
+    "WITH looked AS MATERIALIZED (SELECT sample.*, "
+    "EXISTS (SELECT 1 FROM review WHERE review.event_id = sample.event_id AND decision <> 'unsure' AND settled = 0 "
+    "AND reviewer IN (SELECT value FROM json_each(:reviewers))) AS told "
+    "FROM sample WHERE event_id NOT IN (SELECT event_id FROM review WHERE settled = 1 AND event_id IS NOT NULL)), "
+    "begun AS MATERIALIZED (SELECT DISTINCT job FROM looked WHERE told), "
+    "last AS MATERIALIZED (SELECT *, row_number() OVER ("
+    "PARTITION BY board_type, joint_type, digest ORDER BY decided DESC) AS number FROM looked WHERE decided < :before) "
+    "SELECT board_type, joint_type, digest, count(*), sum(told), 0, 0 FROM looked WHERE job IN begun GROUP BY 1, 2, 3 "
+    "UNION ALL SELECT board_type, joint_type, digest, 0, 0, count(*), sum(told) FROM last WHERE number <= :last "
+    "GROUP BY 1, 2, 3"
 )
+_TOKENS = "SELECT value FROM note WHERE key IN ('token', 'token before') ORDER BY key"
+_LAST = 40
+"""Joints that the last ones are, of those drawn some time ago."""
 _SAID = "SELECT board_type, joint_type, digest, said FROM licence"
-_KEEP = "DELETE FROM licence WHERE digest NOT IN (SELECT value FROM json_each(?))"
+_KEEP = (
+    "DELETE FROM licence WHERE digest NOT IN (SELECT value FROM json_each(?)) "
+    "RETURNING board_type, joint_type, digest, said"
+)
 _SAY = "INSERT OR REPLACE INTO licence (board_type, joint_type, digest, said) VALUES (?, ?, ?, ?)"
 _QUEUE = "INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)"
 _AT_ONCE = 20_000
@@ -79,19 +90,7 @@ class JournalLicences:
             rows = self._db.execute(_SPOKEN, asked).fetchall()
         if len(rows) == _AT_ONCE:  # what belongs to the last one may have been cut off
             rows = [row for row in rows if row[0] < rows[-1][0]]
-        return [
-            Spoken(
-                placed,
-                entered,
-                event,
-                Key(board or "", joint or "", digest or ""),
-                score,
-                Said(said),
-                who,
-                *map(bool, of),
-            )
-            for placed, entered, event, board, joint, digest, score, said, who, *of in rows
-        ]
+        return [_spoken(row) for row in rows]
 
     def reviewed(self, since: datetime, digest: str) -> list[Reviewed]:
         """Joints that the coin drew, judged by other bundles than this one, of which every review came later."""
@@ -103,45 +102,63 @@ class JournalLicences:
         with self._connection.transaction():
             self._db.executemany(_ENTER_SCORE, [(event, digest, score) for event, score in scores])
 
-    def placed(self) -> int:
-        """How many reviews are of known joints."""
+    def tokens(self) -> tuple[str, ...]:
+        """The token of what it holds, and the one before."""
         with self._connection.reading():
-            return int(self._db.execute("SELECT coalesce(max(placed), 0) FROM review").fetchone()[0])
+            return tuple(token for (token,) in self._db.execute(_TOKENS))
+
+    def renew(self, token: str) -> None:
+        """What it holds has changed; durably."""
+        with self._connection.transaction():
+            self._db.execute("INSERT OR REPLACE INTO note SELECT 'token before', value FROM note WHERE key = 'token'")
+            self._db.execute("INSERT OR REPLACE INTO note VALUES ('token', ?)", (token,))
 
     def acts(self) -> list[ActHeld]:
         """All that was ever done, in order."""
         with self._connection.reading():
             rows = self._db.execute(_ACTS).fetchall()
         return [
-            ActHeld(board, joint, digest, Act(Deed(deed), by, reason, point), after)
-            for board, joint, digest, deed, by, reason, point, after in rows
+            ActHeld(board, joint, digest, Act(Deed(deed), by, reason, point), after, time)
+            for board, joint, digest, deed, by, reason, point, after, time in rows
         ]
 
     def enter(self, acts: Iterable[ActHeld], now: datetime) -> None:
         """Durably, and counted from the reviews that are placed now."""
         with self._connection.transaction():
-            for board, joint, digest, act, _ in acts:
+            for board, joint, digest, act, *_ in acts:
                 row = timestamp(now), board, joint, digest, act.deed.value, act.by, act.reason, act.point
                 self._db.execute(_ENTER_ACT, row)
 
-    def answered(self, before: datetime) -> dict[Key, Answered]:
-        """How many of the joints that were drawn are reviewed, of verdicts that are still kept."""
+    def answered(self, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
+        """How many of the joints that were drawn are reviewed by any of these; ``old``: of the last of those decided
+        before then.
+        """
+        asked = {"before": timestamp(before), "reviewers": json.dumps(sorted(reviewers)), "last": _LAST}
         with self._connection.reading():
-            rows = self._db.execute(_ANSWERED, (timestamp(before),)).fetchall()
-        return {
-            Key(board or "", joint or "", digest or ""): Answered(Count(told, begun), Count(told_old, old))
-            for board, joint, digest, begun, told, old, told_old in rows
-        }
+            rows = self._db.execute(_ANSWERED, asked).fetchall()
+        found: dict[Key, Answered] = {}
+        for board, joint, digest, *counts in rows:
+            begun, told, old, told_old = counts
+            key, sofar = Key(board, joint, digest), found.get(Key(board, joint, digest), Answered())
+            found[key] = Answered(
+                Count(sofar.begun.hits + told, sofar.begun.total + begun),
+                Count(sofar.old.hits + told_old, sofar.old.total + old),
+            )
+        return found
 
     def said(self) -> dict[Key, bytes]:
         """What was said of each licence last."""
         with self._connection.reading():
             return {Key(*key): said for *key, said in self._db.execute(_SAID)}
 
-    def keep(self, digests: Collection[str]) -> None:
-        """Forget what was said of other bundles' licences."""
+    def keep(self, digests: Collection[str]) -> dict[Key, bytes]:
+        """Forget what was said of other bundles' licences: that."""
         with self._connection.transaction():
-            self._db.execute(_KEEP, (json.dumps(sorted(digests)),))
+            return {Key(*key): said for *key, said in self._db.execute(_KEEP, (json.dumps(sorted(digests)),))}
+
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Queue these, durably."""
+        self.say((), messages)
 
     def say(self, licences: Sequence[LicenceSaid], alarms: Sequence[Message]) -> None:
         """Queue what changed, and remember that it was said, in one durable transaction."""
@@ -150,3 +167,10 @@ class JournalLicences:
                 self._db.execute(_SAY, (*key, message.payload))
             for message in (*(said.message for said in licences), *alarms):
                 self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain)))
+
+
+def _spoken(row: tuple[Any, ...]) -> Spoken:
+    """As the question's columns are."""
+    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled, sampled = row
+    key = Key(board or "", joint or "", digest or "")
+    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), bool(sampled), job_id, decided)

@@ -35,7 +35,7 @@ _PLACE = (
 _KNOWN = "SELECT 1 FROM review WHERE review_id = ?"
 _SET_ASIDE = (
     "SELECT rowid, review_id, time, decision, reviewer, said_event, job_id, serial, joint FROM review "
-    "WHERE event_id IS NULL AND rowid > ? AND received >= ? ORDER BY rowid LIMIT ?"
+    "WHERE event_id IS NULL AND rowid > ? AND (received >= ? OR settled = 1) ORDER BY rowid LIMIT ?"
 )
 _TOTALS = "SELECT count(event_id), count(*) - count(event_id) FROM review"
 _LOOKED_AT_ONCE = 2_000

@@ -43,7 +43,6 @@ CREATE INDEX picture_by_job ON picture (job)
 _LICENCES = """
 ALTER TABLE verdict ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE verdict ADD COLUMN quality_index REAL;
-CREATE INDEX verdict_sampled ON verdict (job) WHERE sampled = 1;
 ALTER TABLE review ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE review ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE review ADD COLUMN quality_index REAL;
@@ -63,6 +62,15 @@ CREATE TABLE act (
     point TEXT NOT NULL,
     after INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE sample (
+    event_id TEXT PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES job (row),
+    board_type TEXT NOT NULL,
+    joint_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    decided TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sample_by_job ON sample (job);
 CREATE TABLE replayed (
     event_id TEXT NOT NULL,
     digest TEXT NOT NULL,
@@ -79,7 +87,8 @@ CREATE TABLE licence (
 """
 """``sampled``: drawn by the coin. ``settled``: the truth, from a better source. ``placed``: in which order reviews came
 to be of a known joint. ``act``: what was done to licences, ``after`` that many placed reviews; of every joint type,
-bundle or board type where none is named ('' for the last). ``replayed``: what another bundle makes of a
+bundle or board type where none is named ('' for the last). ``sample``: what was drawn,
+which outlives verdicts, or nobody would know what was never reviewed. ``replayed``: what another bundle makes of a
 reviewed joint. ``licence``: what was said of each last.
 """
 SCHEMA = (

@@ -48,6 +48,9 @@ _TAKEN = (
     "WHERE verdict.job <> ? LIMIT 1"
 )
 _QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
+_SAMPLE = (
+    "INSERT OR IGNORE INTO sample (event_id, job, board_type, joint_type, digest, decided) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _SHOW = "INSERT OR IGNORE INTO picture (fingerprint, job, view) VALUES (?, ?, ?)"
 _SHOWN = (
     "SELECT job.job_id FROM picture JOIN job ON job.row = picture.job "
@@ -125,6 +128,7 @@ class Journal:
                 if said.payload.joint not in known:
                     fresh.setdefault(said.payload.joint, said)
             self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said) for said in fresh.values()])
+            self._db.executemany(_SAMPLE, [_sample_row(entry, said) for said in fresh.values() if said.sampled])
             queued = [_outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
             self._db.executemany(_QUEUE, queued)
             if shown is not None:
@@ -252,6 +256,12 @@ def _verdict_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int | 
     graded = None if isinstance(said.quality_index, UnsetType) else said.quality_index
     scored = said.p_defect, said.reason and said.reason.value, graded
     return *decided, message.joint_type, digest, *scored, int(message.sampled)
+
+
+def _sample_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int, ...]:
+    said = message.payload
+    digest = said.model.digest if said.model is not None else ""
+    return said.event_id, entry.row, said.board.type, message.joint_type, digest, said.time
 
 
 def _outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:

@@ -8,21 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.evidence import Count
-from edge.core.licence import (
-    Act,
-    By,
-    Course,
-    Deed,
-    Findings,
-    Permit,
-    State,
-    Terms,
-    Trial,
-    course_of,
-    draw,
-    released_by,
-    ruled,
-)
+from edge.core.licence import Act, By, Course, Deed, Findings, State, Terms, Trial, course_of, released_by
+from edge.core.release import Permit, draw, ruled
 from edge.core.review import Said
 from edge.core.reviewers import Reliance
 from edge.core.verdict import Call, Decision, DefectClass, Reason, Route, unjudged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.core.licence import NOTHING, Permit, draw
+from edge.core.release import NOTHING, Permit, draw
 from edge.core.verdict import Call, Reason, Route
 from edge.jobs.folder import ClaimedJob
 from tests.support.builders import make_job, make_point
