@@ -17,6 +17,7 @@ from convert.commands.keys import make_keys
 from convert.demo.broker import embedded_broker
 from convert.demo.bundle import make_bundle, simulate_line
 from convert.demo.device import BASE, CONFIG, TRUSTED, Device, daemon
+from convert.demo.earning import earn
 from convert.demo.listener import Address, Heard, heard_from, parse_url
 from convert.demo.verdicts import sum_up, watch
 from convert.lots.truth import read_truth
@@ -44,7 +45,7 @@ def main(words: Sequence[str]) -> int:
         _, public = make_keys(work)
         heard = stack.enter_context(heard_from(address, BASE, work / _CAPTURE))
         console.print(
-            "[dim]released on the card's word (policy card); a device earns release by reviews[/dim]", markup=True
+            "[dim]at first released on the card's word (policy card); below, release is earned[/dim]", markup=True
         )
         device = stack.enter_context(daemon(work, KEYS.read_bytes() + public.read_bytes(), address))
         whole = _judged(device, work, slice(None, _BEFORE), heard, started)
@@ -54,6 +55,8 @@ def main(words: Sequence[str]) -> int:
         device.switch(bundle)
         heard.wait_for(bundle.name)
         whole &= _judged(device, work, slice(_BEFORE, None), heard, started)
+        console.rule("release is earned: reviews -> licences -> joints released")
+        whole &= earn(work, device, address, heard)
     console.print(f"done in {time.monotonic() - started:.0f} s")
     _offer(work, bundle)
     return 0 if whole else 1

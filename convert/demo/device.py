@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from convert.demo.listener import Address
 from convert.reports.terminal import console
@@ -31,8 +32,20 @@ class Device(NamedTuple):
 
     def switch(self, bundle: Path) -> None:
         """Activate a bundle and have the daemon reload."""
-        _command(self.work, "bundle", "activate", str(bundle))
+        self.command("bundle", "activate", str(bundle))
+        self.reload()
+
+    def reload(self) -> None:
         self.process.send_signal(signal.SIGHUP)
+
+    def command(self, *words: str) -> None:
+        """Say and run a command of the device. Raises SystemExit where it fails."""
+        _command(self.work, *words)
+
+    def use(self, changes: dict[str, Any]) -> None:
+        """Sections of the configuration, from now on."""
+        path = self.work / CONFIG
+        path.write_text(toml_text(tomllib.loads(path.read_text()) | changes))
 
     def hand_over(self, jobs: Iterable[Path]) -> None:
         """Copy each job under a .tmp name, then let it appear by one rename, as the machine does."""
@@ -57,6 +70,7 @@ def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
                 "journal": {"path": str(work / "state" / "journal.db")},
                 "model": {"bundle": str(work / "bundles" / "current"), "public_key_file": str(work / TRUSTED)},
                 "release": {"policy": "card"},  # a demo has no reviewers who could prove anything
+                "health": {"interval_s": 0.5},
                 "inference": {"processes": min(os.cpu_count() or 1, _MOST_PROCESSES)},
                 "mqtt": {"base_topic": BASE, "host": address.host, "port": address.port, "version": "3.1.1"},
             }

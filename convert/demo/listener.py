@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.core.errors import BrokerUnavailable, UsageError
-from edge.core.payloads import ModelRef, StatusPayload, VerdictPayload
+from edge.core.payloads import LicencePayload, MetricsPayload, ModelRef, StatusPayload, VerdictPayload
 
 _SILENCE_S = 60.0
 
@@ -34,10 +35,14 @@ def parse_url(url: str) -> Address:
 
 
 class Heard(NamedTuple):
-    """Queues that fill with what was published: verdicts, and the bundles that the device said it judges with."""
+    """Queues that fill with what was published: verdicts, the bundles that the device said it judges with, licences,
+    and how many reviews the device holds.
+    """
 
     verdicts: queue.Queue[VerdictPayload]
     bundles: queue.Queue[ModelRef]
+    licences: queue.Queue[LicencePayload]
+    reviews: queue.Queue[int]
 
     def wait_for(self, name: str) -> None:
         """Until the device judges with this bundle. Raises SystemExit where it does not."""
@@ -47,6 +52,15 @@ class Heard(NamedTuple):
         except queue.Empty:
             raise SystemExit(f"the device did not take {name}: its reason stands above") from None
 
+    def wait_for_reviews(self, number: int) -> None:
+        """Until the device holds so many. Raises SystemExit where it does not."""
+        until, held = time.monotonic() + _SILENCE_S, 0
+        while held < number and time.monotonic() < until:
+            with suppress(queue.Empty):
+                held = self.reviews.get(timeout=1.0)
+        if held < number:
+            raise SystemExit(f"the device holds {held} of {number} reviews after {_SILENCE_S:.0f} s")
+
 
 @contextmanager
 def heard_from(address: Address, base: str, capture: Path) -> Iterator[Heard]:
@@ -54,7 +68,7 @@ def heard_from(address: Address, base: str, capture: Path) -> Iterator[Heard]:
 
     Every message is also written to ``capture``, a line each, as ``axi-edge tail --json`` prints them.
     """
-    heard = Heard(queue.Queue(), queue.Queue())
+    heard = Heard(queue.Queue(), queue.Queue(), queue.Queue(), queue.Queue())
     subscribed = threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2)
     with capture.open("wb") as lines:
@@ -67,6 +81,11 @@ def heard_from(address: Address, base: str, capture: Path) -> Iterator[Heard]:
             lines.write(msgspec.json.encode(kept) + b"\n")
             if message.topic.startswith(f"{base}/verdict/"):
                 heard.verdicts.put(msgspec.json.decode(message.payload, type=VerdictPayload))
+            elif message.topic.startswith(f"{base}/licence/"):
+                heard.licences.put(msgspec.json.decode(message.payload, type=LicencePayload))
+            elif message.topic == f"{base}/metrics":
+                held = msgspec.json.decode(message.payload, type=MetricsPayload).reviews
+                heard.reviews.put(held.counted + held.set_aside)
             elif message.topic == f"{base}/status":
                 status = msgspec.json.decode(message.payload, type=StatusPayload)
                 if status.bundle is not None:

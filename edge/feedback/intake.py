@@ -122,7 +122,7 @@ class Intake:
 
     def _tell(self, name: str, entered: Entered) -> None:
         details = {"file": name, "new": entered.new, "known": entered.again, "set_aside": len(entered.aside)}
-        log.info("reviews entered", extra=details)
+        log.log(logging.INFO if entered.aside else logging.DEBUG, "reviews entered", extra=details)
         if entered.aside:
             _, why = entered.aside[0]
             text = f"{name}: {len(entered.aside)} of {entered.new} reviews belong to no joint here: {why}"

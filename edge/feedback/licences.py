@@ -17,7 +17,7 @@ from edge.core.licence import Act, Deed, Standing, State
 from edge.core.payloads import LicencePayload
 from edge.core.release import NOTHING, Permit
 from edge.core.wire import Encoder, Message, timestamp
-from edge.feedback.coverage import OLD, as_answered
+from edge.feedback.coverage import LATELY, OLD, as_answered
 from edge.feedback.evidence import Evidence
 from edge.feedback.ports import ActHeld, Answered, Key, LicenceBook, LicenceSaid, Mark, Marks
 from edge.feedback.telling import Release, payload_of, readable, same, suspended
@@ -60,7 +60,7 @@ class Licences:
         self._answered: Mapping[Key, Answered] = {}
         self._counted = self._told = self._looked = datetime.min.replace(tzinfo=now().tzinfo)
         self._weighed: tuple[Sequence[ActHeld], Collection[Key]] = (), ()
-        self._said: dict[Key, LicencePayload] | None = None
+        self._said: dict[Key, LicencePayload] = {}
         self._all_said = False
         self._marked = False
         self._token: str | None = None
@@ -100,6 +100,7 @@ class Licences:
         release, now = self._release(), self._now()
         if not self._marked:
             self._require_newest(now)
+            self._said = self._said or readable(self._book.said())
         if release != self._in_force or self._evidence is None:
             self._permits, self._weighed = {}, ((), ())
             self._end(release, now)
@@ -117,7 +118,7 @@ class Licences:
             return
         if news or due:
             relied_on = [name for name, reliance in self._evidence.relied_on.items() if reliance.enough]
-            self._answered, self._counted = self._book.answered(now - OLD, relied_on), now
+            self._answered, self._counted = self._book.answered(now - LATELY, now - OLD, relied_on), now
         standings = self._standings(self._evidence, release, acts, seen)
         self._permits = {
             key: Permit(standing.rule, release.audit_share)
@@ -211,7 +212,9 @@ class Licences:
             course = evidence.line(key).course(mine)
             if course.state is State.LICENSED:
                 self._proved.add(key.board_type)
-            found[key] = as_answered(course.standing(), self._answered.get(key, Answered()))
+            said = self._said.get(key)
+            licensed = said is not None and said.state is State.LICENSED
+            found[key] = as_answered(course.standing(), self._answered.get(key, Answered()), licensed=licensed)
         return found
 
     # --- what everyone is told ---
@@ -219,8 +222,6 @@ class Licences:
     def _say(self, standings: Mapping[Key, Standing], release: Release, now: datetime) -> None:
         """What changed, at once; figures alone once a minute. At first all, whatever the broker has kept."""
         first, new = not self._all_said, dict[Key, LicencePayload]()
-        if self._said is None:
-            self._said = readable(self._book.said())
         figures_due = abs(now - self._told) >= _COUNTED_EVERY
         encoder, said, alarms = self._encoder(), list[LicenceSaid](), list[Message]()
         for key, standing in standings.items():

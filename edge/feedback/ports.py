@@ -169,10 +169,12 @@ class ActHeld(NamedTuple):
 
 class Answered(NamedTuple):
     """Joints that the coin drew, and how many of them (hits) a reviewer was sure of: ``begun``, those of jobs that any
-    was reviewed of; ``old``, those of some time ago.
+    was reviewed of; ``ended``, of these jobs those whose reviews have had time to come; ``old``, the last of some time
+    ago.
     """
 
     begun: Count = Count(0, 0)
+    ended: Count = Count(0, 0)
     old: Count = Count(0, 0)
 
 
@@ -231,9 +233,9 @@ class LicenceBook(Protocol):
     def enter(self, acts: Iterable[ActHeld], now: datetime) -> None:
         """Durably, and counted from the reviews that are placed now."""
 
-    def answered(self, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
-        """How many of the joints that were drawn are reviewed by any of these; ``old``: of the last of those decided
-        before then.
+    def answered(self, lately: datetime, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
+        """How many of the joints that were drawn are reviewed by any of these; ``ended``: of boards whose reviews began
+        before ``lately``; ``old``: of the last of those decided before then.
         """
 
     def said(self) -> dict[Key, bytes]:

@@ -169,3 +169,17 @@ def test_joints_that_nobody_is_sure_of_would_have_escaped_for_all_we_know(device
     device.review(device.board(40, score=0.01), 40, Said.UNSURE)
     device.licences.step()
     assert device.permit.rule is None
+
+
+def test_a_board_may_be_under_review_for_a_while_and_then_what_is_missing_counts(device: Device) -> None:
+    device.earn()
+    job = device.board(60)
+    device.review(job, 20, Said.FALSE_CALL)
+    device.licences.step()
+    assert device.permit.rule is not None
+    device.time += timedelta(minutes=61)
+    device.licences.step()
+    assert device.permit.rule is None
+    device.review(job, 40, Said.FALSE_CALL, first=20)
+    device.licences.step()
+    assert device.permit.rule is not None

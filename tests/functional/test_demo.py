@@ -32,11 +32,19 @@ def test_a_line_is_judged_by_the_bundle_that_ships_and_then_by_one_just_built(
     assert done.returncode == 0, done.stderr[-2000:]
     sent = [json.loads(line) for line in (work / "capture.jsonl").read_text().splitlines()]
     verdicts = [message["payload"] for message in sent if "/verdict/" in message["topic"]]
-    truth = read_truth(work / "line")
+    later = read_truth(work / "later")
+    truth = read_truth(work / "line") | later
     assert {(verdict["job_id"], verdict["joint"]) for verdict in verdicts} == set(truth)
     judged = Counter((verdict["model"]["name"], verdict["verdict"] == "unjudged") for verdict in verdicts)
     assert {("slicenet", False), ("slicenet-demo", False)} <= set(judged), "each of both judged"
-    assert {verdict["reason"] for verdict in verdicts} <= {None, "unfamiliar"}
+    assert {verdict["reason"] for verdict in verdicts} <= {None, "unfamiliar", "learning", "audit"}
+    licences = [message["payload"] for message in sent if "/licence/" in message["topic"]]
+    assert len({licence["board_type"] for licence in licences if licence["state"] == "licensed"}) == 2
+    released = [
+        verdict for verdict in verdicts if verdict["job_id"].startswith("L2-") and verdict["route"] == "release"
+    ]
+    assert len(released) > 100
+    assert "of 20 released" in done.stderr
     names = {row.truth for row in truth.values()}
     assert {verdict["defect_class"]["name"] for verdict in verdicts if verdict["verdict"] == "defect"} <= names | {
         "insufficient",

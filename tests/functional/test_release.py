@@ -196,6 +196,9 @@ def test_a_grant_by_hand_releases_and_says_whose_word_that_is(plant: Plant) -> N
     refused = plant.device.command("licence", "grant", "MB-7", "--point", "no-such", "--reason", "x")
     assert refused.returncode == 2
     assert "offers" in refused.stderr
+    nobody = plant.device.command("licence", "suspend", "MB-77", "--reason", "x")
+    assert nobody.returncode == 1
+    assert "known are: MB-7 PTH" in nobody.stdout
     point = plant.verdicts("board-1")[0]["operating_point"]
     granted = plant.device.command(
         "licence", "grant", "MB-7", "--point", point, "--reason", "twin of MB-6", "--by", "kim"

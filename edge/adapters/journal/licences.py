@@ -39,15 +39,17 @@ _ENTER_ACT = (
 )
 _ANSWERED = (
     "WITH looked AS MATERIALIZED (SELECT sample.*, "
-    "EXISTS (SELECT 1 FROM review WHERE review.event_id = sample.event_id AND decision <> 'unsure' AND settled = 0 "
-    "AND reviewer IN (SELECT value FROM json_each(:reviewers))) AS told "
+    "(SELECT min(received) FROM review WHERE review.event_id = sample.event_id AND decision <> 'unsure' "
+    "AND settled = 0 AND reviewer IN (SELECT value FROM json_each(:reviewers))) AS told "
     "FROM sample WHERE event_id NOT IN (SELECT event_id FROM review WHERE settled = 1 AND event_id IS NOT NULL)), "
-    "begun AS MATERIALIZED (SELECT DISTINCT job FROM looked WHERE told), "
+    "begun AS MATERIALIZED (SELECT job, min(told) <= :lately AS ended FROM looked WHERE told IS NOT NULL "
+    "GROUP BY job), "
     "last AS MATERIALIZED (SELECT *, row_number() OVER ("
     "PARTITION BY board_type, joint_type, digest ORDER BY decided DESC) AS number FROM looked WHERE decided < :before) "
-    "SELECT board_type, joint_type, digest, count(*), sum(told), 0, 0 FROM looked WHERE job IN begun GROUP BY 1, 2, 3 "
-    "UNION ALL SELECT board_type, joint_type, digest, 0, 0, count(*), sum(told) FROM last WHERE number <= :last "
-    "GROUP BY 1, 2, 3"
+    "SELECT board_type, joint_type, digest, count(*), count(told), sum(ended), sum(ended AND told IS NOT NULL), 0, 0 "
+    "FROM looked JOIN begun USING (job) GROUP BY 1, 2, 3 "
+    "UNION ALL SELECT board_type, joint_type, digest, 0, 0, 0, 0, count(*), count(told) FROM last "
+    "WHERE number <= :last GROUP BY 1, 2, 3"
 )
 _TOKENS = "SELECT value FROM note WHERE key IN ('token', 'token before') ORDER BY key"
 _LAST = 40
@@ -129,21 +131,23 @@ class JournalLicences:
                 row = timestamp(now), board, joint, digest, act.deed.value, act.by, act.reason, act.point
                 self._db.execute(_ENTER_ACT, row)
 
-    def answered(self, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
-        """How many of the joints that were drawn are reviewed by any of these; ``old``: of the last of those decided
-        before then.
+    def answered(self, lately: datetime, before: datetime, reviewers: Collection[str]) -> dict[Key, Answered]:
+        """How many of the joints that were drawn are reviewed by any of these; ``ended``: of boards whose reviews began
+        before ``lately``; ``old``: of the last of those decided before then.
         """
-        asked = {"before": timestamp(before), "reviewers": json.dumps(sorted(reviewers)), "last": _LAST}
+        asked = {
+            "lately": timestamp(lately),
+            "before": timestamp(before),
+            "reviewers": json.dumps(sorted(reviewers)),
+            "last": _LAST,
+        }
         with self._connection.reading():
             rows = self._db.execute(_ANSWERED, asked).fetchall()
         found: dict[Key, Answered] = {}
         for board, joint, digest, *counts in rows:
-            begun, told, old, told_old = counts
-            key, sofar = Key(board, joint, digest), found.get(Key(board, joint, digest), Answered())
-            found[key] = Answered(
-                Count(sofar.begun.hits + told, sofar.begun.total + begun),
-                Count(sofar.old.hits + told_old, sofar.old.total + old),
-            )
+            key = Key(board, joint, digest)
+            pairs = zip(found.get(key, Answered()), zip(counts[1::2], counts[::2], strict=True), strict=True)
+            found[key] = Answered(*(Count(sofar.hits + hits, sofar.total + total) for sofar, (hits, total) in pairs))
         return found
 
     def said(self) -> dict[Key, bytes]:
