@@ -213,8 +213,7 @@ def _features_tolerance(same: Identity, *, borne: bool) -> float:
     if not (borne or same.exact_features_apart <= _MOST_LEVELS * level):
         raise GateRefused(
             f"no bundle written: features of one runtime are up to {same.exact_features_apart:.3g} from another's, of "
-            f"{255 * level:.3g} in all; name the runtimes that you need in "
-            "[quantisation] runtimes"
+            f"{255 * level:.3g} in all; name the runtimes that you need in [quantisation] runtimes"
         )
     return max(_LEVELS * level, 2 * same.features_apart)
 

@@ -69,7 +69,7 @@ def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
                 "spool": {"path": str(work / "spool"), "poll_s": 0.05},
                 "journal": {"path": str(work / "state" / "journal.db")},
                 "model": {"bundle": str(work / "bundles" / "current"), "public_key_file": str(work / TRUSTED)},
-                "release": {"policy": "card"},  # a demo has no reviewers who could prove anything
+                "release": {"policy": "card"},  # until the demo's last part, where reviews come
                 "health": {"interval_s": 0.5},
                 "inference": {"processes": min(os.cpu_count() or 1, _MOST_PROCESSES)},
                 "mqtt": {"base_topic": BASE, "host": address.host, "port": address.port, "version": "3.1.1"},

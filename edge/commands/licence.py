@@ -13,7 +13,7 @@ from edge.adapters.host import utc_now
 from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.journal.view import licences
 from edge.bundle.format import open_bundle
-from edge.commands import Commands, add_config
+from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings
 from edge.core.card import ModelCard
 from edge.core.decide import supported
@@ -103,6 +103,7 @@ def _grant(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     joint_type = arguments.joint_type or _only_type(settings)
     digest, card, limit = _bundle_for(settings, joint_type)
+    _require_usable(settings)
     names = [rule.name for rule in card.rules(limit)]
     if arguments.point not in names:
         raise UsageError(f"--point {arguments.point}: {card.name} {card.version} offers {', '.join(names)}")
@@ -131,11 +132,6 @@ def user_name(number: int) -> str:
         return str(number)
 
 
-def shown(text: str) -> str:
-    """As a terminal may have it: names come from the machine, and could steer it."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
-
-
 def _require_usable(settings: Settings) -> None:
     path = Path(settings.journal.path)
     if settings.release.policy == "card":
@@ -148,7 +144,6 @@ def _require_usable(settings: Settings) -> None:
 
 
 def _enter(settings: Settings, act: ActHeld) -> None:
-    _require_usable(settings)
     book = JournalLicences(Path(settings.journal.path))
     try:
         book.enter([act], utc_now())
@@ -226,4 +221,4 @@ def as_text(licence: LicencePayload) -> str:
         "audit": f"{licence.audit_share:.1%} of what would be released goes to a specialist",
         "said": licence.time,
     }
-    return shown("\n".join(f"{name:<13} {flat(text)}" for name, text in lines.items()))
+    return "\n".join(shown(f"{name:<13} {flat(text)}") for name, text in lines.items())

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from edge.adapters.mqtt import listen
-from edge.commands import Commands, add_config
+from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings
 from edge.core import grades
 from edge.daemon.broker import broker_settings
@@ -52,7 +52,7 @@ def _decoded(raw: bytes) -> Any:
 def readable(topic: str, payload: Any) -> str:
     """One line for a person; what is no message of ours as it stands. Control characters are written out."""
     line = _told(payload) or f"{topic}: {msgspec.json.encode(payload).decode()}"
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    return shown(line)
 
 
 def _told(payload: Any) -> str:

@@ -249,7 +249,7 @@ class Course:
         return Standing(self._state, self._by, self._reason, rule, findings, bound, misses, self._reviewed)
 
 
-def course_of(terms: Terms, points: Sequence[Rule], events: Iterable[Trial | Act]) -> Standing:
+def course_of(terms: Terms, points: Sequence[Rule], events: Iterable[Trial | Act]) -> Course:
     """Where evidence and acts, in the order in which they came, have led."""
     course = Course(terms, points)
     for event in events:
@@ -257,4 +257,4 @@ def course_of(terms: Terms, points: Sequence[Rule], events: Iterable[Trial | Act
             course.act(event)
         else:
             course.add(event)
-    return course.standing()
+    return course

@@ -56,8 +56,11 @@ class Serving(NamedTuple):
         inference = self.settings.inference
         pace, limit_s = Pace(inference.verdict_within_s), inference.job_timeout_s
         spool, release = self.settings.spool, self.settings.release
-        within = Within(permits, self.rules)
-        permits_under = {"card": None, "advise": Withheld(within), "licensed": within}
+        permits_under = {
+            "card": None,
+            "advise": Withheld(permits, self.rules),
+            "licensed": Within(permits, self.rules),
+        }
         return InUse(
             self.judge,
             self.encoder,

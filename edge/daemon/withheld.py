@@ -9,20 +9,6 @@ from edge.core.rules import Rule
 from edge.inspection.ports import Permits
 
 
-class Withheld:
-    """Asks, so that what it is asked of is known, and permits nothing."""
-
-    def __init__(self, licences: Permits) -> None:
-        self._licences = licences
-
-    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
-        self._licences.permit(board_type, joint_type, digest)
-        return NOTHING
-
-    def closed(self, board_type: str, *, strange: bool) -> None:
-        self._licences.closed(board_type, strange=strange)
-
-
 class Within:
     """Until licences are weighed anew after a reload, they may go by a point that is no longer allowed."""
 
@@ -35,3 +21,11 @@ class Within:
 
     def closed(self, board_type: str, *, strange: bool) -> None:
         self._licences.closed(board_type, strange=strange)
+
+
+class Withheld(Within):
+    """Asks, so that what it is asked of is known, and permits nothing."""
+
+    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
+        super().permit(board_type, joint_type, digest)
+        return NOTHING

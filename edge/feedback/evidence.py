@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
-from edge.core.licence import Act, Course, Terms, Trial, released_by
+from edge.core.licence import Act, Course, Terms, Trial, course_of, released_by
 from edge.core.review import weighed
 from edge.core.reviewers import Known, Reliance, records_of, reliances
 from edge.core.rules import Rule
@@ -17,20 +17,17 @@ Reliances = Mapping[str, Reliance]
 class Joint:
     """A joint and all that was said of it."""
 
-    __slots__ = ("_released", "decided", "first", "job_id", "looks", "sampled", "score", "settled")
+    __slots__ = ("_released", "decided", "job_id", "looks", "sampled", "score", "settled")
 
     def __init__(self, spoken: Spoken) -> None:
         self.score, self.sampled = spoken.score, spoken.sampled
         self.job_id, self.decided = spoken.job_id, spoken.decided
-        self.first = 0
         self._released: tuple[bool, ...] = ()
         self.looks: list[Spoken] = []
         self.settled: list[Spoken] = []
 
     def hear(self, spoken: Spoken) -> None:
         (self.settled if spoken.settled else self.looks).append(spoken)
-        if not spoken.settled and not self.first:
-            self.first = spoken.placed
 
     @property
     def was_known(self) -> bool:
@@ -92,13 +89,8 @@ class Line:
     def course(self, acts: Sequence[ActHeld]) -> Course:
         """Folded up to what was heard last."""
         if self._course is None or acts != self._acts:
-            self._course, self._acts = Course(self._terms, self._points), acts
-            self._since = acts[-1].time if acts else ""
-            for event in self._in_order(acts):
-                if isinstance(event, Act):
-                    self._course.act(event)
-                else:
-                    self._course.add(event)
+            self._acts, self._since = acts, acts[-1].time if acts else ""
+            self._course = course_of(self._terms, self._points, self._in_order(acts))
         return self._course
 
     def _in_order(self, acts: Sequence[ActHeld]) -> Iterator[Trial | Act]:
@@ -107,7 +99,7 @@ class Line:
         """
         left, since = list(reversed(acts)), ""
         for event, trial in self._folded.items():
-            while left and left[-1].after < self.joints[event].first:
+            while left and left[-1].after < self.joints[event].looks[0].placed:
                 since = left[-1].time
                 yield left.pop().act
             if trial is not None and self.joints[event].decided >= since:

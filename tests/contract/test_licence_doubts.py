@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,16 +72,11 @@ def test_what_was_never_reviewed_is_remembered_when_verdicts_are_forgotten(devic
 
 def test_a_backup_is_noticed_whatever_reviews_were_entered_first(device: Device, tmp_path: Path) -> None:
     device.earn()
-    device.book.close()
-    shutil.copy(device.path, tmp_path / "backup.db")
-    device.start()
+    device.back_up(tmp_path / "backup.db")
     job = device.board(40, score=0.01)
     device.review(job, 40, Said.DEFECT)
     device.licences.step()
-    device.book.close()
-    for left in tmp_path.glob("journal.db*"):
-        left.unlink()
-    shutil.copy(tmp_path / "backup.db", device.path)
+    device.put_back(tmp_path / "backup.db")
     device.prove(60)
     device.start()
     device.licences.step()
@@ -91,17 +85,11 @@ def test_a_backup_is_noticed_whatever_reviews_were_entered_first(device: Device,
 
 def test_a_suspension_by_hand_outlives_the_journal(device: Device, tmp_path: Path) -> None:
     device.earn()
-    device.book.close()
-    shutil.copy(device.path, tmp_path / "backup.db")
-    device.start()
+    device.back_up(tmp_path / "backup.db")
     device.book.enter([ActHeld("MB-7", None, None, Act(Deed.SUSPEND, "kim", "tombstones"))], device.time)
     device.licences.step()
     for backup in (tmp_path / "backup.db", None):
-        device.book.close()
-        for left in tmp_path.glob("journal.db*"):
-            left.unlink()
-        if backup:
-            shutil.copy(backup, device.path)
+        device.put_back(backup)
         device.start()
         device.measure_reviewer()
         device.prove(100)

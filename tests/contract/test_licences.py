@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -51,15 +50,10 @@ def test_a_licence_does_not_outlive_its_evidence_in_a_journal_put_back_from_a_ba
     device: Device, tmp_path: Path
 ) -> None:
     device.earn()
-    device.book.close()
-    shutil.copy(device.path, tmp_path / "backup.db")
-    device.start()
+    device.back_up(tmp_path / "backup.db")
     device.review(device.board(40, score=0.01), 40, Said.DEFECT)
     device.licences.step()
-    device.book.close()
-    for left in tmp_path.glob("journal.db*"):
-        left.unlink()
-    shutil.copy(tmp_path / "backup.db", device.path)
+    device.put_back(tmp_path / "backup.db")
     for _ in range(2):
         device.start()
         device.licences.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from datetime import UTC, datetime
 from itertools import count
@@ -42,6 +43,20 @@ class Device:
         self.licences = Licences(
             self.book, self.spool, lambda: self.release, lambda: encoder, lambda: self.time, lambda: None
         )
+
+    def back_up(self, to: Path) -> None:
+        """Copy the journal, as it lies while the device is off; and go on."""
+        self.book.close()
+        shutil.copy(self.path, to)
+        self.start()
+
+    def put_back(self, backup: Path | None) -> None:
+        """This journal, or none, lies there now; the device is off."""
+        self.book.close()
+        for left in self.path.parent.glob("journal.db*"):
+            left.unlink()
+        if backup:
+            shutil.copy(backup, self.path)
 
     def board(self, joints: int, *, score: float = 0.9, sampled: bool = True) -> str:
         """Inspect a board of type MB-7; its job."""

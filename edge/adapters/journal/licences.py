@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge.adapters.journal.connection import Connection
+from edge.adapters.journal.store import QUEUE, outbox_row
 from edge.core.evidence import Count
 from edge.core.licence import Act, Deed
 from edge.core.review import Said
@@ -17,17 +18,17 @@ from edge.feedback.ports import ActHeld, Answered, Key, LicenceSaid, Spoken
 
 _SPOKEN = (
     "SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, review.digest, "
-    "coalesce(p_defect, quality_index), decision, reviewer, job_id, coalesce(decided, ''), settled, sampled "
+    "coalesce(p_defect, quality_index), decision, reviewer, job_id, decided, settled "
     "FROM review LEFT JOIN sample USING (event_id) WHERE placed > :after AND ("
-    "sampled = 1 AND review.digest IN (SELECT value FROM json_each(:digests)) "
+    "decided IS NOT NULL AND review.digest IN (SELECT value FROM json_each(:digests)) "
     "OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) "
     "UNION ALL SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, replayed.digest, score, "
-    "decision, reviewer, job_id, coalesce(decided, ''), settled, sampled "
-    "FROM review JOIN replayed USING (event_id) LEFT JOIN sample USING (event_id) WHERE placed > :after "
-    "AND sampled = 1 AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
+    "decision, reviewer, job_id, decided, settled "
+    "FROM review JOIN replayed USING (event_id) JOIN sample USING (event_id) WHERE placed > :after "
+    "AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
 )
 _REVIEWED = (
-    "SELECT event_id, job_id, joint FROM review WHERE sampled = 1 AND digest <> ? "
+    "SELECT event_id, job_id, joint FROM review JOIN sample USING (event_id) WHERE review.digest <> ? "
     "AND event_id NOT IN (SELECT event_id FROM review WHERE settled = 1 AND event_id IS NOT NULL) "
     "GROUP BY event_id HAVING min(received) > ?"
 )
@@ -60,7 +61,6 @@ _KEEP = (
     "RETURNING board_type, joint_type, digest, said"
 )
 _SAY = "INSERT OR REPLACE INTO licence (board_type, joint_type, digest, said) VALUES (?, ?, ?, ?)"
-_QUEUE = "INSERT INTO outbox (topic, payload, retain) VALUES (?, ?, ?)"
 _AT_ONCE = 20_000
 
 
@@ -170,11 +170,12 @@ class JournalLicences:
             for key, message in licences:
                 self._db.execute(_SAY, (*key, message.payload))
             for message in (*(said.message for said in licences), *alarms):
-                self._db.execute(_QUEUE, (message.topic, message.payload, int(message.retain)))
+                self._db.execute(QUEUE, outbox_row(message))
 
 
 def _spoken(row: tuple[Any, ...]) -> Spoken:
     """As the question's columns are."""
-    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled, sampled = row
+    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled = row
     key = Key(board or "", joint or "", digest or "")
-    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), bool(sampled), job_id, decided)
+    sampled = decided is not None
+    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), sampled, job_id, decided or "")

@@ -16,7 +16,7 @@ from edge.feedback.ports import Entered
 
 _VERDICTS = (
     "SELECT verdict.event_id, job.job_id, job.serial, verdict.joint, job.board_type, verdict.joint_type, "
-    "verdict.digest, verdict.p_defect, verdict.reason, verdict.quality_index, verdict.sampled "
+    "verdict.digest, verdict.p_defect, verdict.reason, verdict.quality_index "
     "FROM verdict JOIN job ON job.row = verdict.job WHERE "
 )
 _BY_EVENT = _VERDICTS + "verdict.event_id = ?"
@@ -29,7 +29,7 @@ _ENTER = (
 )
 _PLACE = (
     "UPDATE review SET event_id = ?, job_id = ?, serial = coalesce(?, serial), joint = ?, board_type = ?, "
-    "joint_type = ?, digest = ?, p_defect = ?, reason = ?, quality_index = ?, sampled = ?, problem = NULL, "
+    "joint_type = ?, digest = ?, p_defect = ?, reason = ?, quality_index = ?, problem = NULL, "
     "placed = (SELECT coalesce(max(placed), 0) + 1 FROM review) WHERE review_id = ?"
 )
 _KNOWN = "SELECT 1 FROM review WHERE review_id = ?"
@@ -58,7 +58,6 @@ class _Verdict(NamedTuple):
     p_defect: float | None
     reason: str | None
     quality_index: float | None
-    sampled: int
 
 
 class JournalReviews:

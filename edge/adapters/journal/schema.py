@@ -41,10 +41,8 @@ CREATE INDEX picture_by_job ON picture (job)
 """
 """Not forgotten with the verdicts: a full disk must not make pictures new again."""
 _LICENCES = """
-ALTER TABLE verdict ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE verdict ADD COLUMN quality_index REAL;
 ALTER TABLE review ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE review ADD COLUMN sampled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE review ADD COLUMN quality_index REAL;
 ALTER TABLE review ADD COLUMN placed INTEGER;
 UPDATE review SET placed = rowid WHERE event_id IS NOT NULL;
@@ -85,7 +83,7 @@ CREATE TABLE licence (
     PRIMARY KEY (board_type, joint_type, digest)
 ) STRICT, WITHOUT ROWID
 """
-"""``sampled``: drawn by the coin. ``settled``: the truth, from a better source. ``placed``: in which order reviews came
+"""``settled``: the truth, from a better source. ``placed``: in which order reviews came
 to be of a known joint. ``act``: what was done to licences, ``after`` that many placed reviews; of every joint type,
 bundle or board type where none is named ('' for the last). ``sample``: what was drawn,
 which outlives verdicts, or nobody would know what was never reviewed. ``replayed``: what another bundle makes of a

@@ -41,13 +41,13 @@ _REASONS = (
 )
 _ENTER_VERDICT = (
     "INSERT INTO verdict (event_id, job, joint, verdict, route, decided, grade, joint_type, digest, p_defect, reason, "
-    "quality_index, sampled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "quality_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _TAKEN = (
     "SELECT verdict.joint FROM json_each(?) AS asked CROSS JOIN verdict ON verdict.event_id = asked.value "
     "WHERE verdict.job <> ? LIMIT 1"
 )
-_QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
+QUEUE = "INSERT INTO outbox (topic, payload, retain, event_id) VALUES (?, ?, ?, ?)"
 _SAMPLE = (
     "INSERT OR IGNORE INTO sample (event_id, job, board_type, joint_type, digest, decided) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -129,8 +129,8 @@ class Journal:
                     fresh.setdefault(said.payload.joint, said)
             self._db.executemany(_ENTER_VERDICT, [_verdict_row(entry, said) for said in fresh.values()])
             self._db.executemany(_SAMPLE, [_sample_row(entry, said) for said in fresh.values() if said.sampled])
-            queued = [_outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
-            self._db.executemany(_QUEUE, queued)
+            queued = [outbox_row(said.message, said.payload.event_id) for said in fresh.values()]
+            self._db.executemany(QUEUE, queued)
             if shown is not None:
                 pictures = [(fingerprint, entry.row, shown.view) for fingerprint in shown.fingerprints]
                 self._db.executemany(_SHOW, pictures)
@@ -161,7 +161,7 @@ class Journal:
                     self._queue(message)
 
     def _queue(self, message: Message) -> None:
-        self._db.execute(_QUEUE, _outbox_row(message))
+        self._db.execute(QUEUE, outbox_row(message))
 
     # --- the reporting side ---
 
@@ -255,7 +255,7 @@ def _verdict_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int | 
     digest = said.model.digest if said.model is not None else None
     graded = None if isinstance(said.quality_index, UnsetType) else said.quality_index
     scored = said.p_defect, said.reason and said.reason.value, graded
-    return *decided, message.joint_type, digest, *scored, int(message.sampled)
+    return *decided, message.joint_type, digest, *scored
 
 
 def _sample_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int, ...]:
@@ -264,5 +264,6 @@ def _sample_row(entry: JobEntry, message: VerdictMessage) -> tuple[str | int, ..
     return said.event_id, entry.row, said.board.type, message.joint_type, digest, said.time
 
 
-def _outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:
+def outbox_row(message: Message, event_id: str | None = None) -> tuple[str | bytes | int | None, ...]:
+    """As ``QUEUE`` takes it."""
     return message.topic, message.payload, int(message.retain), event_id

@@ -24,19 +24,19 @@ PASSED_BY_TWO = CAUGHT._replace(released=released_by(POINTS, 0.2))
 
 
 def _after(*events: Trial | Act) -> State:
-    return course_of(TERMS, POINTS, events).state
+    return course_of(TERMS, POINTS, events).standing().state
 
 
 def test_nothing_is_released_before_evidence() -> None:
-    standing = course_of(TERMS, POINTS, [])
+    standing = course_of(TERMS, POINTS, []).standing()
     assert (standing.state, standing.rule, standing.escape_bound) == (State.LEARNING, None, 1.0)
 
 
 def test_clean_defects_earn_the_most_permissive_point_that_they_prove() -> None:
-    standing = course_of(TERMS, POINTS, [CAUGHT] * 200)
+    standing = course_of(TERMS, POINTS, [CAUGHT] * 200).standing()
     assert (standing.state, standing.by, standing.rule) == (State.LICENSED, By.EVIDENCE, POINTS[2])
     assert standing.escape_bound < TERMS.target_escape
-    some_pass = course_of(TERMS, POINTS, [CAUGHT, *[CAUGHT, PASSED_BY_TWO] * 3, *[CAUGHT] * 150])
+    some_pass = course_of(TERMS, POINTS, [CAUGHT, *[CAUGHT, PASSED_BY_TWO] * 3, *[CAUGHT] * 150]).standing()
     assert some_pass.rule == POINTS[0]
 
 
@@ -106,7 +106,7 @@ def test_every_attempt_is_given_half_of_what_the_one_before_was() -> None:
 
 def test_by_hand_a_licence_is_suspended_until_that_is_lifted() -> None:
     suspended = Act(Deed.SUSPEND, "kim", "tombstones on line 3")
-    standing = course_of(TERMS, POINTS, [*[CAUGHT] * 200, suspended, *[CAUGHT] * 500])
+    standing = course_of(TERMS, POINTS, [*[CAUGHT] * 200, suspended, *[CAUGHT] * 500]).standing()
     assert (standing.state, standing.by, standing.rule) == (State.SUSPENDED, By.HAND, None)
     assert standing.reason == "kim: tombstones on line 3"
     lifted = Act(Deed.LIFT, "kim", "")
@@ -117,7 +117,7 @@ def test_by_hand_a_licence_is_suspended_until_that_is_lifted() -> None:
 
 def test_a_grant_releases_until_evidence_turns_against_it() -> None:
     granted = Act(Deed.GRANT, "kim", "twin of MB-7", "recall-0.95")
-    standing = course_of(TERMS, POINTS, [granted])
+    standing = course_of(TERMS, POINTS, [granted]).standing()
     assert (standing.state, standing.by, standing.rule) == (State.LICENSED, By.HAND, POINTS[1])
     assert _after(granted, *[PASSED_BY_TWO] * 10) is State.SUSPENDED
     assert _after(granted._replace(point="recall-0.80")) is State.LEARNING
