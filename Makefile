@@ -11,7 +11,7 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench licence faults docs reference results wide grades bundles ship gallery schemas real tableii clean
+.PHONY: help install system demo check static test bench licence views faults docs reference results wide grades bundles ship gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ $(VENV)/.bench: $(STAMP)
 
 bench: system $(VENV)/.bench   ## side-by-side speed, one run, ratios
 	$(BIN)/python -m tests.benchmarks.run
+
+views: $(STAMP)      ## are wrong pictures told once views are known? docs/views.md (a quarter of an hour on two cores)
+	$(BIN)/python -m tests.sights.run
 
 licence: $(STAMP)    ## do licences keep their promise? 360 simulated lines, docs/licence.md (half an hour on two cores)
 	$(BIN)/python -m tests.licensing.run

@@ -19,6 +19,7 @@ from edge.commands.review import add_review
 from edge.commands.run import add_run
 from edge.commands.status import add_status
 from edge.commands.tail import add_tail
+from edge.commands.view import add_view
 from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
 
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         add_audit,
         add_review,
         add_licence,
+        add_view,
         add_bundle,
     ):
         add(commands)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge.core.job import NamedJoint
+from edge.core.looks import Look
 
 
 class Call(StrEnum):
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     SLICE_BLANK = "slice_blank"
     SLICE_SIZES_DIFFER = "slice_sizes_differ"
     SLICE_REPEATED = "slice_repeated"
+    VIEW_UNFAMILIAR = "view_unfamiliar"
     TOO_MANY_SLICES = "too_many_slices"
     ROI_OUTSIDE = "roi_outside"
     UNFAMILIAR = "unfamiliar"
@@ -104,7 +106,8 @@ class Verdict(Struct, frozen=True):
     """A joint and what was decided of it.
 
     ``slices`` counts the slices its view holds. ``latency_ms`` runs from the first byte read of the joint's view to the
-    decision. ``shown``: fingerprints of those slices. ``sampled``: it is evidence, once it is reviewed.
+    decision. ``shown``: fingerprints of those slices; ``look``: how they look, with the first verdict on them.
+    ``sampled``: it is evidence, once it is reviewed.
     """
 
     joint: NamedJoint
@@ -113,6 +116,7 @@ class Verdict(Struct, frozen=True):
     latency_ms: float = 0.0
     shown: tuple[bytes, ...] = ()
     sampled: bool = False
+    look: Look | None = None
 
     def doubted(self, reason: Reason) -> Verdict:
         """The joint goes to the specialist, unless it does already for another reason."""

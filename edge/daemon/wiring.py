@@ -13,9 +13,6 @@ from typing import NamedTuple
 from edge import __version__
 from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost, utc_now
-from edge.adapters.journal.licences import JournalLicences
-from edge.adapters.journal.reviews import JournalReviews
-from edge.adapters.journal.store import Journal
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.adapters.mqtt_reviews import MqttReviews
@@ -24,6 +21,7 @@ from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
 from edge.core.job import printable
 from edge.core.wire import Encoder, Topics
+from edge.daemon.books import Books
 from edge.daemon.broker import broker_settings
 from edge.daemon.grace import Grace
 from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop, UpkeepLoop
@@ -34,6 +32,8 @@ from edge.daemon.told import Told
 from edge.daemon.waits import Waits
 from edge.feedback.intake import Intake, NoPost
 from edge.feedback.licences import Licences
+from edge.feedback.sights import Learning
+from edge.inspection.gallery import Gallery
 from edge.inspection.loop import Inspection
 from edge.inspection.tally import Tally
 from edge.jobs.vendors import JobDefaults
@@ -118,12 +118,11 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
     ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
-    outbox, keeper = Journal(journal), Journal(journal)
-    book, counted, proofs = JournalReviews(journal), JournalReviews(journal), JournalLicences(journal)
+    books = Books.of(ledger, journal)
     arrivals = Arrivals(shared.spool.incoming)
-    health = _health(shared, keeper, counted)
+    health = _health(shared, books)
     licences = Licences(
-        proofs,
+        books.licences,
         dropped,
         shared.reloader.release,
         lambda: shared.reloader.serving.encoder,
@@ -131,17 +130,16 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
         shared.signals.queued.set,
     )
     loops = (
-        _inspection(shared, ledger, arrivals, licences).run,
-        _reporting(shared, outbox, broker, health).run,
-        _upkeep(shared, keeper, health).run,
-        _feedback(shared, dropped, book, licences, broker).run,
+        _inspection(shared, books, arrivals, licences).run,
+        _reporting(shared, books, broker, health).run,
+        _upkeep(shared, books, health).run,
+        _feedback(shared, books, dropped, licences, broker).run,
     )
 
     def close() -> None:
         shared.reloader.close()
         arrivals.close()
-        for connection in (ledger, outbox, keeper, book, counted, proofs):
-            connection.close()
+        books.close()
 
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
 
@@ -188,13 +186,14 @@ def _left_behind(alarms: Alarms) -> Callable[[str, str | None], None]:
     return left
 
 
-def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
+def _inspection(shared: _Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
     progressed = shared.progress.reporter(INSPECTION)
     inspection = Inspection(
         shared.spool,
-        ledger,
+        books.ledger,
         shared.reloader.serving.in_use(licences),
-        judged_before=ledger.rebuilt,
+        judged_before=books.ledger.rebuilt,
+        gallery=Gallery(books.references),
         tally=shared.tally,
         now=utc_now,
         clock=time.monotonic,
@@ -214,7 +213,7 @@ def _inspection(shared: _Shared, ledger: Journal, arrivals: Arrivals, licences: 
     )
 
 
-def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health: Health) -> ReportingLoop:
+def _reporting(shared: _Shared, books: Books, broker: BrokerSettings, health: Health) -> ReportingLoop:
     mqtt = shared.settings.mqtt
     answers = CommandAnswers(
         now=utc_now,
@@ -227,7 +226,7 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
     )
     commands = CommandTopics(shared.reloader.serving.encoder.topics.commands, answers.answer)
     reporting = Reporting(
-        outbox,
+        books.outbox,
         lambda will: MqttSession(broker, will, commands),
         shared.reloader.status_message,
         Backoff(mqtt.backoff_base_s, mqtt.backoff_cap_s, random.uniform),
@@ -247,12 +246,12 @@ def _reporting(shared: _Shared, outbox: Journal, broker: BrokerSettings, health:
     )
 
 
-def _health(shared: _Shared, keeper: Journal, reviews: JournalReviews) -> Health:
+def _health(shared: _Shared, books: Books) -> Health:
     settings = shared.settings
     sources = Sources(
         spool=shared.spool,
-        journal=keeper,
-        reviews=reviews.totals,
+        journal=books.keeper,
+        reviews=books.counted.totals,
         host=LinuxHost(),
         tally=shared.tally,
         disks={"spool": Path(settings.spool.path), "journal": Path(settings.journal.path).parent},
@@ -272,9 +271,11 @@ def _health(shared: _Shared, keeper: Journal, reviews: JournalReviews) -> Health
     )
 
 
-def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
+def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
-    retention = Retention(shared.spool, keeper, utc_now, Keep(spool.keep_days, spool.keep_gb, spool.repeated_days))
+    retention = Retention(
+        shared.spool, books.keeper, utc_now, Keep(spool.keep_days, spool.keep_gb, spool.repeated_days)
+    )
     duties = (
         Duty("reload", shared.reloader.step),
         Duty("metrics", health.step),
@@ -284,12 +285,13 @@ def _upkeep(shared: _Shared, keeper: Journal, health: Health) -> UpkeepLoop:
 
 
 def _feedback(
-    shared: _Shared, dropped: SpoolReviews, book: JournalReviews, licences: Licences, broker: BrokerSettings
+    shared: _Shared, books: Books, dropped: SpoolReviews, licences: Licences, broker: BrokerSettings
 ) -> FeedbackLoop:
     settings, topics = shared.settings, shared.reloader.serving.encoder.topics
     alarms, reviewed = shared.alarms, shared.signals.reviewed.set
     post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
-    intake = Intake(dropped, book, post, utc_now, alarms)
+    intake = Intake(dropped, books.reviews, post, utc_now, alarms)
     weighed = Told(licences.step, alarms.set, "licences_stuck")
-    duties = Duty("reviews", intake.step), Duty("licences", weighed)
+    learning = Learning(books.sights, lambda: shared.reloader.release().rules, utc_now)
+    duties = Duty("reviews", intake.step), Duty("licences", weighed), Duty("views", learning.step)
     return FeedbackLoop(duties, post, shared.signals, min(settings.health.interval_s, _FEEDBACK_EVERY_S))

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from edge.core.clocks import Monotonic
 from edge.core.errors import JobRefused, JudgeLost
 from edge.core.job import Job, View, printable
+from edge.core.looks import Look
 from edge.core.verdict import Call, Reason, Verdict
+from edge.inspection.gallery import Compared, Gallery
 from edge.inspection.ports import InUse, JobEntry, Shown, Spool
 from edge.inspection.records import Records
 from edge.jobs.folder import LARGE_BYTES, ClaimedJob, read_job
@@ -49,6 +51,7 @@ class Attempt:
     records: Records
     spool: Spool
     clock: Monotonic
+    gallery: Gallery
     progressed: Callable[[], None]
     may_go_on: Callable[[], bool]
 
@@ -143,16 +146,35 @@ class Attempt:
         """
         if not judged:
             return
+        compared = self._compared(view.view, judged[0].look)
+        if compared.doubt:
+            unlike = Shown(view.view.id, (), compared.sight)
+            doubted = [one.doubted(Reason.VIEW_UNFAMILIAR) for one in judged]
+            self.records.verdicts(self.job, self.entry, doubted, unlike)
+            return
         believed = any(verdict.decision.call is not Call.UNJUDGED for verdict in judged)
-        shown = Shown(view.view.id, judged[0].shown if believed else ())
+        shown = Shown(view.view.id, judged[0].shown if believed else (), compared.sight)
         other = self.records.shown_before(self.entry, shown, self.in_use.repeated_days)
         if other == self.job.job_id and self._shares_files(view.view):
             other = None
         if other is None:
-            self.records.verdicts(self.job, self.entry, judged, shown)
+            self.records.verdicts(self.job, self.entry, judged, shown, unknown=compared.unknown)
         else:
             self._say_repeated(view.view.id, other)
             self.records.verdicts(self.job, self.entry, [one.doubted(Reason.SLICE_REPEATED) for one in judged])
+
+    def _compared(self, view: View, look: Look | None) -> Compared:
+        """With what is known of that view of the board type; a doubt is said once, until one like it is right again."""
+        board_type = self.job.board.type
+        compared = self.gallery.compare(board_type, view.id, look, self.job.joints_of(view))
+        if compared.doubt:
+            details = {"job_id": self.job.job_id, "view": view.id, "problem": compared.doubt}
+            log.warning("view unfamiliar", extra=details)
+        if self.records.tally.begins("view_unfamiliar", f"{board_type} {view.id}", on=bool(compared.doubt)):
+            text = f"{self._name}: view {printable(view.id)} of board type {printable(board_type)} is {compared.doubt}"
+            remedy = "its joints go to the specialist; correct the export, or review them and it is learnt anew"
+            self.records.alarm("view_unfamiliar", f"{text}: {remedy}")
+        return compared
 
     def _shares_files(self, view: View) -> bool:
         """Does the manifest itself name one of its files for another view, too?"""

@@ -10,6 +10,7 @@ from edge.core.errors import AxiError, JobRefused
 from edge.core.job import Job, printable
 from edge.core.payloads import BoardRef
 from edge.inspection.attempt import Attempt
+from edge.inspection.gallery import Gallery
 from edge.inspection.ports import InUse, JobEntry, Ledger, Spool
 from edge.inspection.records import Records
 from edge.inspection.tally import Tally
@@ -39,6 +40,7 @@ class Inspection:
         in_use: InUse,
         *,
         judged_before: float = 0.0,
+        gallery: Gallery,
         tally: Tally,
         now: Now,
         clock: Monotonic,
@@ -46,7 +48,7 @@ class Inspection:
         progressed: Callable[[], None],
         may_go_on: Callable[[], bool],
     ) -> None:
-        self._spool, self._ledger, self._clock = spool, ledger, clock
+        self._spool, self._ledger, self._gallery, self._clock = spool, ledger, gallery, clock
         self._progressed, self._may_go_on = progressed, may_go_on
         self._in_use, self._judged_before = in_use, judged_before
         self._records = Records(ledger, in_use.encoder, tally, now, announce, in_use.permits)
@@ -86,6 +88,7 @@ class Inspection:
                 self._records._replace(proves=claimed.arrived > self._judged_before),
                 self._spool,
                 self._clock,
+                self._gallery,
                 self._progressed,
                 self._may_go_on,
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from edge.core.looks import Sight
 from edge.core.release import Permit
 from edge.core.wire import Encoder, Message, VerdictMessage
 from edge.inspection.pace import Pace
@@ -75,11 +76,25 @@ class Permits(Protocol):
         """A board is inspected; did it look like nothing that the network knows?"""
 
 
+class References(Protocol):
+    """What views of board types look like, as far as that is learnt."""
+
+    def learnt(self, board_type: str) -> Mapping[str, Sequence[int]]:
+        """View -> its references' numbers, the newest first."""
+
+    def reference(self, number: int) -> bytes:
+        """As it was written down."""
+
+    def wanted(self, board_type: str, view: str) -> bool:
+        """Is there room for one more sight of it, to learn from?"""
+
+
 class Shown(NamedTuple):
-    """A view of a job and the fingerprints of its pictures."""
+    """A view of a job and the fingerprints of its pictures. ``sight``: how it looks, where that may be learnt."""
 
     view: str
     fingerprints: tuple[bytes, ...]
+    sight: Sight | None = None
 
 
 class JobEntry(NamedTuple):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from edge.core.clocks import Now
 from edge.core.job import Job, NamedJoint, printable
 from edge.core.payloads import BoardRef, Severity
-from edge.core.release import draw, ruled
+from edge.core.release import NOTHING, draw, ruled
 from edge.core.verdict import Reason, Verdict, unjudged
 from edge.core.wire import BoardOutcome, Encoder, VerdictMessage
 from edge.inspection.ports import JobEntry, Ledger, Permits, Shown
@@ -38,21 +38,32 @@ class Records(NamedTuple):
         """What is not decided yet."""
         return views_of(job, self.ledger.decided(entry))
 
-    def verdicts(self, job: Job, entry: JobEntry, verdicts: Sequence[Verdict], shown: Shown | None = None) -> None:
-        """In one durable commit. ``shown``: the view that they are of, and its pictures."""
+    def verdicts(
+        self,
+        job: Job,
+        entry: JobEntry,
+        verdicts: Sequence[Verdict],
+        shown: Shown | None = None,
+        *,
+        unknown: bool = False,
+    ) -> None:
+        """In one durable commit. ``shown``: the view that they are of, and its pictures. ``unknown``: nobody knows what
+        they should look like, so that no licence holds for them.
+        """
         if verdicts:
-            verdicts = [self._permitted(job, verdict) for verdict in verdicts]
+            verdicts = [self._permitted(job, verdict, unknown=unknown) for verdict in verdicts]
             messages = [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts]
             self.ledger.record(entry, messages, shown)
             self.announce()
             self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
 
-    def _permitted(self, job: Job, verdict: Verdict) -> Verdict:
+    def _permitted(self, job: Job, verdict: Verdict, *, unknown: bool) -> Verdict:
         """What is said of it where release must be earned."""
         if self.permits is None:
             return verdict
         joint = verdict.joint
         permit = self.permits.permit(job.board.type, joint.type, self.encoder.model_for(joint.type).digest)
+        permit = NOTHING if unknown else permit
         decision, sampled = ruled(verdict.decision, permit, draw(self.encoder.event_of(job.job_id, joint)))
         return replace(verdict, decision=decision, sampled=sampled and self.proves)
 

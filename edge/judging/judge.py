@@ -12,6 +12,7 @@ from edge.core.job import Job, Joint, SliceFile, View
 from edge.core.preprocess import Picture, Slices
 from edge.core.verdict import Decision, Reason, Verdict, unjudged
 from edge.judging.decider import Decider
+from edge.judging.look import look_of
 from edge.judging.ports import Batch, Each, ReadSlice, ViewToJudge
 from edge.judging.view import as_wanted, decoded_view, tried
 
@@ -98,10 +99,14 @@ class Judge:
         wanted = {decider for joint in part.joints if (decider := self._decider_of(joint)) is not None}
         seen = {decider: _Seen(*as_wanted(decider.card.preprocess, pictures)) for decider in wanted}
 
+        first, looks = part.joints[0], bool(job.board.type and pictures.slices)
+        look = look_of(pictures.slices, pictures.stored) if looks else None
+
         def judged(joint: Joint) -> Verdict:
             decision = self._decision(joint, seen)
             spent_ms = 1e3 * (self._clock() - started)
-            return Verdict(joint.named, decision, len(part.view.slices), spent_ms, pictures.shown)
+            own = look if joint is first else None
+            return Verdict(joint.named, decision, len(part.view.slices), spent_ms, pictures.shown, look=own)
 
         for verdict in self._for_each(judged, part.joints):
             progressed()

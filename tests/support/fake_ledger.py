@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from edge.core.looks import Sight
 from edge.core.wire import Message, VerdictMessage
 from edge.inspection.ports import JobEntry, Shown
 from edge.reporting.ports import Queued
@@ -26,6 +27,8 @@ class FakeLedger:
         self._seq = 0
         self._shown: list[tuple[bytes, int, str]] = []
         self._opened: dict[int, datetime] = {}
+        self.sights: list[tuple[int, str, Sight]] = []
+        """(job's row, view, sight) of what may be learnt from."""
         self.sampled: set[str] = set()
         """Joints that are evidence once they are reviewed."""
 
@@ -56,6 +59,8 @@ class FakeLedger:
         self._tries[entry.row] = 0
         if shown is not None:
             self._shown += [(fingerprint, entry.row, shown.view) for fingerprint in shown.fingerprints]
+            if shown.sight is not None:
+                self.sights.append((entry.row, shown.view, shown.sight))
         known = self._verdicts.setdefault(entry.row, {})
         for payload, message, _, sampled in verdicts:
             if payload.joint not in known:
@@ -99,3 +104,30 @@ class FakeLedger:
     def mark_sent(self, rows: Sequence[int], now: datetime) -> None:
         for row in rows:
             del self._outbox[row]
+
+
+class FakeReferences:
+    """What is learnt of views, by board type and view, as a test has it."""
+
+    def __init__(self, held: Mapping[tuple[str, str], Sequence[bytes]] | None = None, *, room: bool = True) -> None:
+        self.room = room
+        self._held: list[tuple[str, str, bytes]] = []
+        for (board_type, view), references in (held or {}).items():
+            for reference in references:
+                self.add(board_type, view, reference)
+
+    def add(self, board_type: str, view: str, reference: bytes) -> None:
+        self._held.append((board_type, view, reference))
+
+    def learnt(self, board_type: str) -> Mapping[str, Sequence[int]]:
+        found: dict[str, list[int]] = {}
+        for number, (kind, view, _) in reversed(list(enumerate(self._held))):
+            if kind == board_type:
+                found.setdefault(view, []).append(number)
+        return found
+
+    def reference(self, number: int) -> bytes:
+        return self._held[number][2]
+
+    def wanted(self, board_type: str, view: str) -> bool:
+        return self.room

@@ -15,6 +15,7 @@ import numpy as np
 from edge.core.job import Job, encode_manifest
 from edge.core.payloads import ModelRef, VerdictPayload
 from edge.core.wire import Encoder, Message, Topics
+from edge.inspection.gallery import Gallery
 from edge.inspection.loop import Inspection
 from edge.inspection.pace import Pace
 from edge.inspection.ports import InUse
@@ -23,7 +24,7 @@ from edge.jobs.folder import ClaimedJob
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from tests.support.builders import make_card
-from tests.support.fake_ledger import FakeLedger
+from tests.support.fake_ledger import FakeLedger, FakeReferences
 from tests.support.fakes import FakeReader, FakeScorer, FakeSpool
 
 NORMAL, DEFECT = np.zeros((1, 4), np.uint8), np.full((1, 4), 255, np.uint8)
@@ -42,7 +43,7 @@ class Line:
 
     def __init__(self, jobs: Sequence[ClaimedJob], **parts: object) -> None:
         self.spool: Any = parts.get("spool") or FakeSpool(jobs)
-        self.ledger = parts.get("ledger") or FakeLedger()
+        self.ledger: Any = parts.get("ledger") or FakeLedger()
         self.reader = parts.get("reader") or FakeReader()
         ticks = count()
         card: Any = parts.get("card") or CARD
@@ -55,6 +56,7 @@ class Line:
         self.stopped = False
         self.judge: Any = parts.get("judge") or judge
         self.tally = Tally()
+        self.references: Any = parts.get("references") or FakeReferences()
         self.inspection = Inspection(
             self.spool,
             self.ledger,  # type: ignore[arg-type]
@@ -68,6 +70,7 @@ class Line:
                 permits=parts.get("permits"),  # type: ignore[arg-type]
             ),
             judged_before=float(parts.get("judged_before", 0)) - 1,  # type: ignore[arg-type]
+            gallery=Gallery(self.references),
             tally=self.tally,
             now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
             clock=lambda: next(ticks) * 1e-3,

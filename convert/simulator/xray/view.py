@@ -18,6 +18,8 @@ from edge.core.job import Roi
 FRAME_PX = 1024
 SLICE_COUNTS = (763, 1_694, 7_576, 466_029, 41_345, 945)
 """Joints by number of slices, 1 to 6 (Zhang et al., Table IV)."""
+_UNSTEADY_PX = 8
+"""How far boards lie from where they should, each way."""
 _DEFECTS = (Truth.MISSING, Truth.INSUFFICIENT, Truth.SHORT, Truth.VOIDED)
 
 
@@ -63,11 +65,16 @@ def simulate_view(
     ``drawing``: decides what all boards of a type have in common there, traces and components and the number of slices;
     without it that is drawn anew for every board.
     """
-    drawing = rng if drawing is None else drawing
-    centres = np.array(_grid(kind, frame)[:count]) + rng.uniform(-8, 8, 2)
+    if drawing is None:
+        drawing, aside = rng, None
+        centres = np.array(_grid(kind, frame)[:count]) + rng.uniform(-_UNSTEADY_PX, _UNSTEADY_PX, 2)
+    else:
+        centres = np.array(_grid(kind, frame)[:count])
+        down, across = rng.integers(-_UNSTEADY_PX, _UNSTEADY_PX + 1, 2)
+        aside = int(down), int(across)
     solders = _draw_solders(kind, centres, defect_share, rng, difficulty)
     number = int(drawing.choice(SLICE_LIMIT, p=np.array(SLICE_COUNTS) / sum(SLICE_COUNTS))) + 1
-    clean = _clean_slices(kind, centres, solders, frame, number, drawing, difficulty.clutter)
+    clean = _clean_slices(kind, centres, solders, frame, number, drawing, difficulty.clutter, aside)
     jitter = difficulty.exposure_jitter
     detector = Detector(
         counts=difficulty.dose * kind.counts,
@@ -82,8 +89,9 @@ def simulate_view(
     if kind.polarity == "solder_bright":
         slices = [np.bitwise_not(image) for image in slices]
     right = bool(rng.random() >= difficulty.wrong_roi_share)
+    where = (0, 0) if aside is None else aside[::-1]
     joints = [
-        SimulatedJoint(_box(kind, centre, right=right, rng=rng), right, solder.truth(kind), solder)
+        SimulatedJoint(_box(kind, centre + where, right=right, rng=rng), right, solder.truth(kind), solder)
         for centre, solder in zip(centres, solders, strict=True)
     ]
     return SimulatedView(tuple(slices), tuple(joints))
@@ -97,16 +105,20 @@ def _clean_slices(
     number: int,
     rng: np.random.Generator,
     clutter: float,
+    aside: tuple[int, int] | None,
 ) -> list[Layer]:
-    """What an ideal detector would see: ``number`` slices of the frame, in transmitted intensity."""
-    margin = _margin(kind)
+    """What an ideal detector would see: ``number`` slices of the frame, in transmitted intensity. ``aside``: pixels
+    (down, across) by which all that is on the board lies elsewhere.
+    """
+    margin = _margin(kind) + (0 if aside is None else _UNSTEADY_PX)
+    top, left = (margin - moved for moved in aside or (0, 0))
     placed = [PlacedJoint(x + margin, y + margin, solder) for (x, y), solder in zip(centres, solders, strict=True)]
     shape = (frame[0] + 2 * margin, frame[1] + 2 * margin)
     optics = {"tilt_deg": kind.tilt_deg, "pixel_mm": kind.pixel_mm}
     slabs = build_volume(kind, placed, shape, rng, clutter=clutter)
     projections = transmissions(slabs, shape, azimuths=kind.azimuths, background=board_integral(kind), **optics)
     return [
-        slice_at(projections, fraction * kind.thickness_mm, **optics)[margin:-margin, margin:-margin]
+        slice_at(projections, fraction * kind.thickness_mm, **optics)[top : top + frame[0], left : left + frame[1]]
         for fraction in kind.slice_heights[:number]
     ]
 

@@ -1,6 +1,6 @@
 """The journal's tables, and how older ones are taken over."""
 
-VERSION = 7
+VERSION = 8
 
 _REVIEWS = """
 CREATE TABLE review (
@@ -89,6 +89,30 @@ bundle or board type where none is named ('' for the last). ``sample``: what was
 which outlives verdicts, or nobody would know what was never reviewed. ``replayed``: what another bundle makes of a
 reviewed joint. ``licence``: what was said of each last.
 """
+_SIGHTS = """
+CREATE TABLE sight (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL REFERENCES job (row),
+    board_type TEXT NOT NULL,
+    view TEXT NOT NULL,
+    taken TEXT NOT NULL,
+    joints TEXT NOT NULL,
+    seen BLOB NOT NULL,
+    UNIQUE (board_type, view, job)
+) STRICT;
+CREATE TABLE reference (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    board_type TEXT NOT NULL,
+    view TEXT NOT NULL,
+    learnt TEXT NOT NULL,
+    held BLOB NOT NULL
+) STRICT;
+CREATE INDEX reference_of ON reference (board_type, view);
+CREATE INDEX review_by_job ON review (job_id)
+"""
+"""``sight``: how a view of a board looked that nothing is known of, until it is reviewed; ``joints``: their ids, as
+JSON. ``reference``: what was learnt of such.
+"""
 SCHEMA = (
     """
 CREATE TABLE job (
@@ -137,6 +161,8 @@ INSERT INTO note VALUES ('fresh', 'yes');
     + _PICTURES
     + ";"
     + _LICENCES
+    + ";"
+    + _SIGHTS
 )
 MIGRATIONS = {
     1: "ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 1",
@@ -166,5 +192,6 @@ ALTER TABLE verdict ADD COLUMN reason TEXT;
     + _REVIEWS,
     5: _PICTURES,
     6: _LICENCES,
+    7: _SIGHTS,
 }
 """From this version to the next."""

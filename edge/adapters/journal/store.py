@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from msgspec import UnsetType
+from msgspec.msgpack import encode
 
 from edge.adapters.journal.connection import Connection
 from edge.core.errors import JobRefused
@@ -55,6 +56,10 @@ _SHOW = "INSERT OR IGNORE INTO picture (fingerprint, job, view) VALUES (?, ?, ?)
 _SHOWN = (
     "SELECT job.job_id FROM picture JOIN job ON job.row = picture.job "
     "WHERE fingerprint = ? AND NOT (picture.job = ? AND picture.view = ?) AND job.opened >= ? LIMIT 1"
+)
+_SIGHT = (
+    "INSERT OR IGNORE INTO sight (job, board_type, view, taken, joints, seen) "
+    "SELECT row, board_type, ?, opened, ?, ? FROM job WHERE row = ? AND board_type <> ''"
 )
 _FORGET_PICTURES = "DELETE FROM picture WHERE job <= (SELECT row FROM job WHERE opened < ? ORDER BY row DESC LIMIT 1)"
 _CLOSE_JOB = "UPDATE job SET state = ?, closed = ? WHERE row = ? AND state = 'open'"
@@ -134,6 +139,9 @@ class Journal:
             if shown is not None:
                 pictures = [(fingerprint, entry.row, shown.view) for fingerprint in shown.fingerprints]
                 self._db.executemany(_SHOW, pictures)
+                if shown.sight is not None:
+                    sight = json.dumps(shown.sight.boxes.joints), encode(shown.sight)
+                    self._db.execute(_SIGHT, (shown.view, *sight, entry.row))
 
     def shown_before(self, entry: JobEntry, shown: Shown, since: datetime) -> str | None:
         """The id of a job entered since then, this one included, of which another view showed one of these pictures."""

@@ -1,0 +1,82 @@
+"""``axi-edge view``: which views of which board types are known by sight; and forgetting what was learnt wrongly."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from edge.adapters.journal.sights import JournalSights, ViewState
+from edge.commands import Commands, add_config, shown
+from edge.config import Settings, load_settings
+from edge.core.errors import ConfigError
+from edge.core.learning import LEAST_BOARDS
+
+
+def add_view(commands: Commands) -> None:
+    view = commands.add_parser("view", help="which views of which board types are known by sight")
+    actions = view.add_subparsers(required=True, metavar="list|forget")
+    listed = actions.add_parser("list", help="every view, a line each, and what cannot be told of it")
+    add_config(listed)
+    listed.add_argument("board_type", metavar="BOARD_TYPE", nargs="?", help="of this one alone")
+    listed.set_defaults(action=_list)
+    forget = actions.add_parser("forget", help="drop what was learnt, to learn it anew from boards to come")
+    add_config(forget)
+    forget.add_argument("board_type", metavar="BOARD_TYPE", help="as the jobs name it")
+    forget.add_argument("--view", metavar="VIEW", help="as the jobs name it; without it, every view of the board type")
+    forget.set_defaults(action=_forget)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    """1 where nothing is known."""
+    book = _book(load_settings(arguments.config))
+    try:
+        found = [one for one in book.state() if arguments.board_type in {None, one.board_type}]
+    finally:
+        book.close()
+    for state in found:
+        print(shown(in_a_line(state)))
+    if not found:
+        what = "no view" if arguments.board_type is None else f"no view of board type {arguments.board_type}"
+        print(shown(f"{what} is known yet; {LEAST_BOARDS} boards of it must be reviewed"))
+    return int(not found)
+
+
+def in_a_line(state: ViewState) -> str:
+    """What is known of a view."""
+    name = f"{state.board_type} {state.view}:"
+    waiting = f"{state.waiting} boards wait for reviews" if state.waiting else ""
+    if not state.references:
+        return f"{name} being learnt, {waiting} ({LEAST_BOARDS} that agree are needed)"
+    also = f" and {state.references - 1} older" if state.references > 1 else ""
+    known = f"known since {state.learnt}{also}, of {state.boards} boards"
+    told = f"not told from right ones: {', '.join(state.missed)}" if state.missed else ""
+    return "; ".join(filter(None, (f"{name} {known}", told, waiting)))
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    settings = load_settings(arguments.config)
+    path = Path(settings.journal.path)
+    book = _book(settings)
+    try:
+        if path.stat().st_uid != os.geteuid():
+            raise ConfigError(f"{path}: run this as the user that it belongs to (sudo -u axi-edge)")
+        dropped = book.forget(arguments.board_type, arguments.view)
+    finally:
+        book.close()
+    of = f"view {arguments.view} of " if arguments.view else ""
+    what = f"{of}board type {arguments.board_type}"
+    done = (
+        f"{what} is forgotten, and learnt anew from boards that are reviewed"
+        if dropped
+        else f"of {what} nothing was known"
+    )
+    print(shown(done))
+    return int(not dropped)
+
+
+def _book(settings: Settings) -> JournalSights:
+    path = Path(settings.journal.path)
+    if not path.exists():
+        raise ConfigError(f"{path}: no journal; start the daemon with this configuration first")
+    return JournalSights(path)

@@ -1,0 +1,176 @@
+"""What one view of a board type looks like, and whether a new board's pictures are that.
+
+A picture must be about as bright, as rich in contrast and as sharp as those that were learnt from, agree with their
+mean as well as they do, and lie under its boxes as they did. And it must be likelier than under each of the mistakes
+that exporters make: turned, mirrored, slices in another order, another view's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from edge.core.looks import (
+    INNER,
+    SIDE,
+    Boxes,
+    Level,
+    Look,
+    Pictures,
+    Shift,
+    Sight,
+    blended,
+    padded,
+    shift_of,
+    shifted_back,
+)
+from edge.core.template import RIM, Rivals, Template, Weights, correlation
+
+_NEARLY = 0.05
+_MOST_LAID = 8
+SHIFTED = 0.25
+"""Of a box's side: beyond a quarter beside their joints boxes are wrong (docs/simulator.md)."""
+
+
+class Range(Struct, frozen=True, array_like=True):
+    """Of a slice's levels."""
+
+    low: Level
+    high: Level
+
+
+class Reference(Struct, frozen=True, array_like=True):
+    """``means`` and ``weights``: float16, of the learnt pictures (slices, INNER, INNER) and one over their variances
+    (2, slices, INNER, INNER).
+
+    ``least_fit``: the least mean correlation with the means; ``most_strange``: share of blocks. ``untold``: mistakes
+    that right pictures of this view are not surely told from, so that none is looked for. ``missed``: mistakes that
+    would go unnoticed in some of the boards that were learnt from. ``places``: where joints lie, in pixels of the
+    frame; ``spread``: of one box there, standard deviation. ``boards``: how many it was learnt from.
+    """
+
+    form: tuple[int, int, int]
+    means: bytes
+    weights: bytes
+    ranges: tuple[Range, ...]
+    least_fit: float
+    most_strange: float
+    untold: tuple[str, ...]
+    missed: tuple[str, ...]
+    places: dict[str, tuple[float, float]]
+    spread: float
+    boards: int
+
+
+class Known:
+    """A reference, ready to compare with."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        means, plain, beyond = (
+            part.reshape(reference.form[2], INNER, INNER).astype(np.float32)
+            for part in (_halves(reference.means), *np.split(_halves(reference.weights), 2))
+        )
+        self._laid: dict[Known, Rivals] = {}
+        square = reference.form[0] == reference.form[1]
+        self.template = Template(means, Weights(plain, beyond), square=square)
+
+    def doubt(self, sight: Sight, others: Mapping[str, Known] | None = None) -> str:
+        """Why it is not this view of this board type; empty where it is. ``others``: its other views."""
+        look, reference = sight.look, self.reference
+        if look.form != reference.form:
+            return _otherwise(look, reference.form)
+        strange = _out_of_range(look.levels, reference.ranges)
+        seen = look.seen()
+        shift = shift_of(blended(seen), self.template.blended)
+        lying = shifted_back(seen, shift)
+        fits = self._fits(lying)
+        if strange and fits:
+            return strange
+        unlike = "" if fits else strange or "unlike every board that was learnt from"
+        return self._mistake(lying, others or {}, fits=fits) or unlike or self._beside(sight.boxes, shift)
+
+    def _fits(self, lying: Pictures) -> bool:
+        like = self.template.fit(lying) >= self.reference.least_fit
+        return like and self.template.strange(lying) <= self.reference.most_strange
+
+    def _mistake(self, lying: Pictures, others: Mapping[str, Known], *, fits: bool) -> str:
+        """What the pictures are likelier to be, by name where they look like that."""
+        margins = {n: m for n, m in self.template.margins(lying).items() if n not in self.reference.untold}
+        views = {
+            f"the picture of view {name}": self._over(other)
+            for name, other in others.items()
+            if other.reference.form == self.reference.form
+        }
+        margins |= {name: float(rivals.margins(lying)[0]) for name, rivals in views.items()}
+        likelier = [name for name, margin in margins.items() if margin < 0]
+        if not likelier:
+            return ""
+        whose = {name: views[name].means[0] if name in views else self.template.changed(name) for name in likelier}
+        alike = {name: correlation(lying[RIM], means) for name, means in whose.items()}
+        name = max(alike, key=alike.__getitem__)
+        return name if fits or alike[name] >= self.reference.least_fit - _NEARLY else ""
+
+    def _over(self, other: Known) -> Rivals:
+        """The means of another view, laid over these."""
+        if other not in self._laid:
+            whole = padded(other.template.means)
+            laid = shifted_back(whole, shift_of(blended(whole), self.template.blended))
+            self._laid[other] = self.template.rivals([laid])
+            if len(self._laid) > _MOST_LAID:
+                del self._laid[next(iter(self._laid))]
+        return self._laid[other]
+
+    def _beside(self, boxes: Boxes, shift: Shift) -> str:
+        """Do the boxes lie elsewhere than they did, while the picture does not?"""
+        apart, sides = off_places(boxes, self.reference.places, shift_in_frame(shift, self.reference.form))
+        if not len(apart):
+            return ""
+        across, down = np.median(apart, axis=0)
+        limit = max(SHIFTED * float(np.median(sides)), 6.3 * self.reference.spread / math.sqrt(len(apart)))
+        far = max(abs(float(across)), abs(float(down)))
+        return f"shifted by {far:.0f} pixels against its boxes" if far > limit else ""
+
+
+def _halves(raw: bytes) -> NDArray[np.float16]:
+    return np.frombuffer(raw, np.float16)
+
+
+def shift_in_frame(shift: Shift, form: tuple[int, int, int]) -> tuple[float, float]:
+    """(across, down), in pixels of the frame."""
+    return shift.across * form[1] / SIDE, shift.down * form[0] / SIDE
+
+
+def off_places(
+    boxes: Boxes, places: Mapping[str, tuple[float, float]], shift: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far boxes of known joints lie from where they should, shape (n, 2), in pixels; and their sides."""
+    known = [(place, places[joint]) for joint, place in zip(boxes.joints, boxes.places, strict=True) if joint in places]
+    apart = [(x - right[0] - shift[0], y - right[1] - shift[1]) for (x, y, _), right in known]
+    return np.array(apart).reshape(-1, 2), np.array([side for (_, _, side), _ in known])
+
+
+def _otherwise(look: Look, form: tuple[int, int, int]) -> str:
+    height, width, slices = form
+    if look.slices != slices:
+        return f"of {look.slices} slices, not {slices}"
+    return f"of {look.frame[1]} x {look.frame[0]} pixels, not {width} x {height}"
+
+
+def _out_of_range(levels: Sequence[Level], ranges: Sequence[Range]) -> str:
+    """How a slice is darker, brighter, softer or the like than any was; empty where none is."""
+    words = (
+        ("darker", "brighter"),
+        ("poorer in contrast", "richer in contrast"),
+        ("softer", "sharper"),
+        ("smoother", "noisier"),
+    )
+    for index, (level, bounds) in enumerate(zip(levels, ranges, strict=True)):
+        for value, low, high, (less, more) in zip(level, bounds.low, bounds.high, words, strict=True):
+            if not low <= value <= high:
+                return f"{less if value < low else more} than it ever was (slice {index})"
+    return ""
