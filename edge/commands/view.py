@@ -45,13 +45,15 @@ def _list(arguments: argparse.Namespace) -> int:
 def in_a_line(state: ViewState) -> str:
     """What is known of a view."""
     name = f"{state.board_type} {state.view}:"
-    waiting = f"{state.waiting} boards wait for reviews" if state.waiting else ""
+    seen = f"of {state.waiting} boards seen {state.reviewed} are reviewed" if state.waiting else ""
     if not state.references:
-        return f"{name} being learnt, {waiting} ({LEAST_BOARDS} that agree are needed)"
+        return f"{name} being learnt, {seen} ({LEAST_BOARDS} that look alike and agree with the network are needed)"
+    if not state.boards:
+        return f"{name} learnt by another version and not readable: nothing is released on it until it is learnt anew"
     also = f" and {state.references - 1} older" if state.references > 1 else ""
     known = f"known since {state.learnt}{also}, of {state.boards} boards"
     told = f"not told from right ones: {', '.join(state.missed)}" if state.missed else ""
-    return "; ".join(filter(None, (f"{name} {known}", told, waiting)))
+    return "; ".join(filter(None, (f"{name} {known}", told, seen)))
 
 
 def _forget(arguments: argparse.Namespace) -> int:

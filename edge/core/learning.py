@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +12,20 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from edge.core.looks import SIDE, Boxes, Level, Pictures, Shift, Sight, blended, inner, shift_of, shifted_back
-from edge.core.reference import Known, Range, Reference, off_places, shift_in_frame
-from edge.core.template import SIDEWAYS, UPRIGHT, Change, Template, Weights, beyond_mean, orders_of
+from edge.core.reference import SHIFTED, Known, Range, Reference, off_places, shift_in_frame
+from edge.core.statistics import Statistics, softened
+from edge.core.template import SIDEWAYS, UPRIGHT, Change, Template, correlation, orders_of
 
 LEAST_BOARDS = 20
 _SURE = 5.0
 """Standard deviations that a right board is away from what it is expected to be, at most."""
 _WIDER = 1.2
 """Fits spread further below than a normal distribution."""
-_TOLD = 4.0
+_TOLD = 3.0
 """Standard deviations between what right boards gave and 0, at least, where a mistake can be told."""
+_TOLD_VIEW = 0.5
+"""What every board must give over another view: views of like boards give less, those of others nearly 1."""
+_SURELY_TOLD_VIEW = 0.8
 _ODD = 8.0
 _ODD_FLOOR = 0.01
 _LEAST_AGREEMENT = 0.8
@@ -30,10 +34,13 @@ _LEAST_FIT = 0.6
 _FLOORS = Level(4.0, 0.05, 0.05, 0.05)
 """What levels may differ by, whatever the boards learnt from did: standard deviations."""
 _FIT_FLOOR, _STRANGE_FLOOR = 0.003, 0.01
-_LEAST_VARIANCE = 1e-4
 _TO_SD = 1.4826
 """From a median absolute deviation to a standard deviation."""
 _ROUNDS = 3
+_FEWEST = 4
+_VIEW = "view "
+_APART, _MANY = 0.01, 0.25
+"""Two looks: of the boards, and how much better each correlates with one than with the other."""
 
 
 class Learnt(NamedTuple):
@@ -60,25 +67,37 @@ class _Judged(NamedTuple):
     margins: dict[str, NDArray[np.float64]]
 
 
-def learnt(sights: Sequence[Sight], least: int = LEAST_BOARDS) -> Learnt:
-    """A reference of at least that many boards that look alike."""
+def learnt(sights: Sequence[Sight], others: Mapping[str, Known] | None = None, least: int = LEAST_BOARDS) -> Learnt:
+    """A reference of at least that many boards that look alike. ``others``: views of the board type that are known."""
     if not sights:
         return Learnt(None)
     form, _ = Counter(sight.look.form for sight in sights).most_common(1)[0]
+    rivals = [other for other in (others or {}).items() if other[1].reference.form == form]
     usual = [place for place, sight in enumerate(sights) if sight.look.form == form]
+    usual = _once(sights, usual)
     for _ in range(_ROUNDS):
         some = [sights[place] for place in usual]
-        if len(some) < min(least, 4):
+        if len(some) < min(least, _FEWEST):
             break
         aligned = _aligned(some)
-        judged = _judged(aligned.pictures, square=form[0] == form[1])
-        odd = _odd(judged)
+        if _two_looks(aligned.pictures, square=form[0] == form[1]):
+            return Learnt(None)
+        judged = _judged(aligned.pictures, rivals, square=form[0] == form[1])
+        odd = _odd(judged) | _odd_levels(some) | _odd_boxes(some, aligned.shifts)
         if not odd.any():
             alike = len(some) >= least and _alike(judged)
             reference = _tried(_reference(some, aligned, judged), some) if alike else None
             return Learnt(reference, _others(usual, len(sights)))
         usual = [place for place, strange in zip(usual, odd, strict=True) if not strange]
     return Learnt(None, _others(usual, len(sights)))
+
+
+def _once(sights: Sequence[Sight], places: Sequence[int]) -> list[int]:
+    """The same pictures, sent again, prove nothing more."""
+    seen = dict[bytes, int]()
+    for place in places:
+        seen.setdefault(sights[place].look.pictures, place)
+    return sorted(seen.values())
 
 
 def _others(places: Sequence[int], total: int) -> tuple[int, ...]:
@@ -98,56 +117,62 @@ def _aligned(sights: Sequence[Sight]) -> _Aligned:
     return _Aligned(np.stack(lying), shifts)
 
 
-class _Sums:
-    """Of boards' pictures and their squares, so that one of them can be left out."""
-
-    def __init__(self, pictures: Pictures) -> None:
-        self._pictures = pictures.astype(np.float64)
-        self._total, self._squares = self._pictures.sum(axis=0), (self._pictures**2).sum(axis=0)
-
-    def means(self, without: int | None = None) -> Pictures:
-        total, boards = self._total, len(self._pictures)
-        if without is not None:
-            total, boards = total - self._pictures[without], boards - 1
-        found: Pictures = (total / boards).astype(np.float32)
-        return found
-
-    def weights(self, without: int | None = None) -> Pictures:
-        """One over the variances; of what hardly varies in these few boards not too much is made."""
-        total, squares, boards = self._total, self._squares, len(self._pictures)
-        if without is not None:
-            left = self._pictures[without]
-            total, squares, boards = total - left, squares - left**2, boards - 1
-        variances = np.maximum(squares / boards - (total / boards) ** 2, 0) * (boards / (boards - 1))
-        usual = np.maximum(np.median(variances, axis=(-2, -1), keepdims=True), _LEAST_VARIANCE)
-        found: Pictures = (1 / (variances + usual / 4)).astype(np.float32)
-        return found
-
-
-class _Statistics:
-    """What the boards' pictures (boards, slices, INNER, INNER) have in common."""
-
-    def __init__(self, pictures: Pictures) -> None:
-        self._plain, self._beyond = _Sums(pictures), _Sums(beyond_mean(pictures))
-
-    def means(self, without: int | None = None) -> Pictures:
-        return self._plain.means(without)
-
-    def weights(self, without: int | None = None) -> Weights:
-        return Weights(self._plain.weights(without), self._beyond.weights(without))
-
-
-def _judged(pictures: Pictures, *, square: bool) -> _Judged:
-    statistics = _Statistics(pictures)
+def _judged(pictures: Pictures, rivals: Sequence[tuple[str, Known]], *, square: bool) -> _Judged:
+    statistics = Statistics(pictures)
     fits, strange, margins = list[float](), list[float](), list[dict[str, float]]()
     for number, one in enumerate(pictures):
         template = Template(statistics.means(number), statistics.weights(number), square=square)
         fits.append(template.fit(one))
         strange.append(template.strange(one))
-        margins.append(template.margins(one))
-    return _Judged(
-        np.array(fits), np.array(strange), {name: np.array([one[name] for one in margins]) for name in margins[0]}
-    )
+        margins.append(template.margins(one) | _over_views(template, rivals, one))
+    by_mistake = {name: np.array([one[name] for one in margins]) for name in margins[0]}
+    return _Judged(np.array(fits), np.array(strange), by_mistake)
+
+
+def _over_views(template: Template, rivals: Sequence[tuple[str, Known]], one: Pictures) -> dict[str, float]:
+    """Margins over other views, by their names."""
+    laid = [template.laid_over(other.template.means) for _, other in rivals]
+    if not laid:
+        return {}
+    found = template.rivals(laid).margins(one)
+    return {_VIEW + name: float(margin) for (name, _), margin in zip(rivals, found, strict=True)}
+
+
+def _changes(slices: int, *, square: bool) -> dict[str, Change]:
+    """All mistakes that an exporter can make with a stack of so many slices."""
+    changes = {**UPRIGHT, **SIDEWAYS} if square else dict(UPRIGHT)
+    return changes | {name: _reordered(order) for name, order in orders_of(slices).items()}
+
+
+def _two_looks(pictures: Pictures, *, square: bool) -> bool:
+    """Are many boards like the first one, and many like it after the same mistake? Their mean would be neither."""
+    first, total = pictures[0], len(pictures)
+    for change in _changes(len(first), square=square).values():
+        other = change(first)
+        apart = np.array([correlation(one, first) - correlation(one, other) for one in pictures[1:]])
+        if min((apart > _APART).sum(), (apart < -_APART).sum()) >= _MANY * total:
+            return True
+    return False
+
+
+def _odd_levels(sights: Sequence[Sight]) -> NDArray[np.bool_]:
+    """Boards that are far darker, brighter or the like than most."""
+    levels = np.array([sight.look.levels for sight in sights])
+    middle = np.median(levels, axis=0)
+    spread = np.maximum(_TO_SD * np.median(np.abs(levels - middle), axis=0), _FLOORS)
+    odd: NDArray[np.bool_] = (np.abs(levels - middle) > _ODD * spread).any(axis=(1, 2))
+    return odd
+
+
+def _odd_boxes(sights: Sequence[Sight], shifts: Sequence[Shift]) -> NDArray[np.bool_]:
+    """Boards whose boxes lie elsewhere than those of most."""
+    form = sights[0].look.form
+    places, _ = _places([sight.boxes for sight in sights], shifts, form)
+    odd = np.zeros(len(sights), np.bool_)
+    for number, (sight, shift) in enumerate(zip(sights, shifts, strict=True)):
+        apart, sides = off_places(sight.boxes, places, shift_in_frame(shift, form))
+        odd[number] = len(apart) > 0 and bool((np.abs(np.median(apart, axis=0)) > 2 * SHIFTED * np.median(sides)).any())
+    return odd
 
 
 def _misfit(fits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,8 +194,9 @@ def _told(values: NDArray[np.float64]) -> bool:
 def _odd(judged: _Judged) -> NDArray[np.bool_]:
     misfit = _misfit(judged.fits)
     odd: NDArray[np.bool_] = misfit > np.median(misfit) + _ODD * max(_spread_of_most(misfit), _ODD_FLOOR)
-    for values in judged.margins.values():
-        if _told(values):
+    for name, values in judged.margins.items():
+        least = _SURELY_TOLD_VIEW if name.startswith(_VIEW) else 0.0
+        if _told(values) and np.median(values) > least:
             odd = odd | (values < 0)
     return odd
 
@@ -181,21 +207,27 @@ def _alike(judged: _Judged) -> bool:
 
 def _reference(sights: Sequence[Sight], aligned: _Aligned, judged: _Judged) -> Reference:
     boards, form = len(sights), sights[0].look.form
-    statistics = _Statistics(aligned.pictures)
+    statistics = Statistics(aligned.pictures)
     weights = np.stack(statistics.weights())
     misfit, reach = _misfit(judged.fits), _SURE * math.sqrt(1 + 1 / boards)
     wider = _WIDER * reach
-    most = _beyond(misfit, _FIT_FLOOR, wider)
+    most, means = _beyond(misfit, _FIT_FLOOR, wider), statistics.means()
+    lost = 1 - correlation(softened(means), means)
     places, spread = _places([sight.boxes for sight in sights], aligned.shifts, form)
     return Reference(
         form=form,
-        means=statistics.means().astype(np.float16).tobytes(),
+        means=means.astype(np.float16).tobytes(),
         weights=np.minimum(weights, 6e4).astype(np.float16).tobytes(),
         ranges=tuple(_range([sight.look.levels[index] for sight in sights], reach) for index in range(form[2])),
-        least_fit=max(1 - most, _LEAST_FIT),
+        least_fit=max(1 - most - lost, _LEAST_FIT),
         most_strange=_beyond(judged.strange, _STRANGE_FLOOR, wider),
         untold=tuple(name for name, values in judged.margins.items() if not _told(values)),
         missed=(),
+        told_views=tuple(
+            name.removeprefix(_VIEW)
+            for name, values in judged.margins.items()
+            if name.startswith(_VIEW) and float(values.min()) > _TOLD_VIEW
+        ),
         places=places,
         spread=spread,
         boards=boards,
@@ -210,12 +242,15 @@ def _beyond(values: NDArray[np.float64], floor: float, reach: float) -> float:
 def _tried(reference: Reference, sights: Sequence[Sight]) -> Reference:
     """With what it misses when its own boards are changed."""
     known = Known(reference)
-    square = reference.form[0] == reference.form[1]
-    changes = {**UPRIGHT, **SIDEWAYS} if square else dict(UPRIGHT)
-    for name, order in orders_of(reference.form[2]).items():
-        changes[name] = _reordered(order)
-    missed = [name for name, change in changes.items() if not all(known.doubt(_after(change, one)) for one in sights)]
+    changes = _changes(reference.form[2], square=reference.form[0] == reference.form[1])
+    missed = [
+        name for name, change in changes.items() if not all(known.doubt(_after(change, one)).text for one in sights)
+    ]
     return structs.replace(reference, missed=tuple(missed))
+
+
+def _caught(known: Known, change: Change, sight: Sight) -> bool:
+    return bool(known.doubt(_after(change, sight)).text)
 
 
 def _reordered(order: tuple[int, ...]) -> Change:
@@ -251,4 +286,4 @@ def _places(
         places[joint] = float(across), float(down)
     apart = [off_places(some, places, by)[0] for some, by in zip(boxes, moved, strict=True)]
     off = np.concatenate(apart)
-    return places, float(np.sqrt(np.mean(off**2))) if len(off) else 0.0
+    return places, _spread_of_most(off.ravel()) if len(off) else 0.0

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from msgspec import Struct
+from msgspec import DecodeError, Struct, msgpack
 from numpy.typing import NDArray
 
 from edge.core.looks import (
@@ -24,16 +25,28 @@ from edge.core.looks import (
     Shift,
     Sight,
     blended,
-    padded,
     shift_of,
     shifted_back,
 )
 from edge.core.template import RIM, Rivals, Template, Weights, correlation
 
+_ELSEWHERE = 0.75
+"""Of its side, that a single box may lie beside its joint: another joint lies further off."""
+_SURE_OF_BOXES = 6.3
+"""Five standard deviations of a median, times the square root of how many boxes it is of."""
 _NEARLY = 0.05
 _MOST_LAID = 8
 SHIFTED = 0.25
 """Of a box's side: beyond a quarter beside their joints boxes are wrong (docs/simulator.md)."""
+
+
+class Doubt(NamedTuple):
+    """Why a view is not what it claims to be; empty where it is. ``mistake``: it is a known one of exporters, so that
+    nothing is to be learnt from it.
+    """
+
+    text: str = ""
+    mistake: bool = False
 
 
 class Range(Struct, frozen=True, array_like=True):
@@ -49,7 +62,8 @@ class Reference(Struct, frozen=True, array_like=True):
 
     ``least_fit``: the least mean correlation with the means; ``most_strange``: share of blocks. ``untold``: mistakes
     that right pictures of this view are not surely told from, so that none is looked for. ``missed``: mistakes that
-    would go unnoticed in some of the boards that were learnt from. ``places``: where joints lie, in pixels of the
+    would go unnoticed in some of the boards that were learnt from. ``told_views``: other views that they are surely
+    told from. ``places``: where joints lie, in pixels of the
     frame; ``spread``: of one box there, standard deviation. ``boards``: how many it was learnt from.
     """
 
@@ -61,6 +75,7 @@ class Reference(Struct, frozen=True, array_like=True):
     most_strange: float
     untold: tuple[str, ...]
     missed: tuple[str, ...]
+    told_views: tuple[str, ...]
     places: dict[str, tuple[float, float]]
     spread: float
     boards: int
@@ -70,29 +85,35 @@ class Known:
     """A reference, ready to compare with."""
 
     def __init__(self, reference: Reference) -> None:
+        """Raises ValueError where its parts do not fit each other, or are no numbers."""
         self.reference = reference
         means, plain, beyond = (
             part.reshape(reference.form[2], INNER, INNER).astype(np.float32)
             for part in (_halves(reference.means), *np.split(_halves(reference.weights), 2))
         )
+        _require_sound(reference, means, plain, beyond)
         self._laid: dict[Known, Rivals] = {}
         square = reference.form[0] == reference.form[1]
         self.template = Template(means, Weights(plain, beyond), square=square)
 
-    def doubt(self, sight: Sight, others: Mapping[str, Known] | None = None) -> str:
-        """Why it is not this view of this board type; empty where it is. ``others``: its other views."""
+    def doubt(self, sight: Sight, others: Mapping[str, Known] | None = None) -> Doubt:
+        """``others``: views of the board type that this one is told from."""
         look, reference = sight.look, self.reference
         if look.form != reference.form:
-            return _otherwise(look, reference.form)
+            return Doubt(_otherwise(look, reference.form))
         strange = _out_of_range(look.levels, reference.ranges)
         seen = look.seen()
         shift = shift_of(blended(seen), self.template.blended)
         lying = shifted_back(seen, shift)
         fits = self._fits(lying)
         if strange and fits:
-            return strange
-        unlike = "" if fits else strange or "unlike every board that was learnt from"
-        return self._mistake(lying, others or {}, fits=fits) or unlike or self._beside(sight.boxes, shift)
+            return Doubt(strange)
+        named = self._mistake(lying, others or {}, fits=fits)
+        if named:
+            return Doubt(named, mistake=True)
+        if not fits:
+            return Doubt(strange or "unlike every board that was learnt from")
+        return Doubt(self._beside(sight.boxes, shift), mistake=True)
 
     def _fits(self, lying: Pictures) -> bool:
         like = self.template.fit(lying) >= self.reference.least_fit
@@ -118,9 +139,7 @@ class Known:
     def _over(self, other: Known) -> Rivals:
         """The means of another view, laid over these."""
         if other not in self._laid:
-            whole = padded(other.template.means)
-            laid = shifted_back(whole, shift_of(blended(whole), self.template.blended))
-            self._laid[other] = self.template.rivals([laid])
+            self._laid[other] = self.template.rivals([self.template.laid_over(other.template.means)])
             if len(self._laid) > _MOST_LAID:
                 del self._laid[next(iter(self._laid))]
         return self._laid[other]
@@ -130,10 +149,30 @@ class Known:
         apart, sides = off_places(boxes, self.reference.places, shift_in_frame(shift, self.reference.form))
         if not len(apart):
             return ""
-        across, down = np.median(apart, axis=0)
-        limit = max(SHIFTED * float(np.median(sides)), 6.3 * self.reference.spread / math.sqrt(len(apart)))
-        far = max(abs(float(across)), abs(float(down)))
-        return f"shifted by {far:.0f} pixels against its boxes" if far > limit else ""
+        far, side = np.abs(apart).max(axis=1), float(np.median(sides))
+        if (far > _ELSEWHERE * sides).any():
+            return f"shown with a box {far.max():.0f} pixels from where its joint lies"
+        across, down = np.abs(np.median(apart, axis=0))
+        limit = max(SHIFTED * side, _SURE_OF_BOXES * self.reference.spread / math.sqrt(len(apart)))
+        return f"shifted by {max(across, down):.0f} pixels against its boxes" if max(across, down) > limit else ""
+
+
+def _require_sound(reference: Reference, *arrays: Pictures) -> None:
+    numbers = [reference.least_fit, reference.most_strange, reference.spread]
+    numbers += [value for range_ in reference.ranges for level in (range_.low, range_.high) for value in level]
+    numbers += [value for place in reference.places.values() for value in place]
+    finite = all(np.isfinite(part).all() for part in (np.array(numbers), *arrays))
+    positive = all((part > 0).all() for part in arrays[1:])
+    if not (finite and positive and len(reference.ranges) == reference.form[2]):
+        raise ValueError("a reference whose parts do not fit each other")
+
+
+def known_of(raw: bytes) -> Known | None:
+    """A reference as it was written; None of what another version wrote, or what is damaged."""
+    try:
+        return Known(msgpack.decode(raw, type=Reference))
+    except (DecodeError, ValueError):
+        return None
 
 
 def _halves(raw: bytes) -> NDArray[np.float16]:

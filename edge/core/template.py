@@ -115,14 +115,15 @@ class Template:
         """Means of something else, to compare these with."""
         return Rivals(self.means, self._weights.plain, others)
 
+    def laid_over(self, other: Pictures) -> Pictures:
+        """Other means, laid over these."""
+        whole = padded(other)
+        return shifted_back(whole, shift_of(blended(whole), self.blended))
+
     @cached_property
     def _changed(self) -> Rivals:
         """The means after each change, laid over the means themselves."""
-        laid = []
-        for change in self._changes.values():
-            whole = padded(change(self.means))
-            laid.append(shifted_back(whole, shift_of(blended(whole), self.blended)))
-        return self.rivals(laid)
+        return self.rivals([self.laid_over(change(self.means)) for change in self._changes.values()])
 
     @cached_property
     def _heights(self) -> tuple[Pictures, Pictures, _Votes]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from edge.core.looks import Sight
-from edge.core.reference import Reference
+from edge.core.reference import Known, Reference
 from edge.core.review import Said
 
 
@@ -46,14 +46,22 @@ class SightBook(Protocol):
     def sights(self, place: Place) -> list[SightHeld]:
         """Of a view, the oldest first."""
 
+    def stamp(self) -> tuple[int, int, int]:
+        """Another one, once there are other sights or reviews."""
+
     def words(self, place: Place) -> list[Word]:
         """What reviewers said of the joints of its sights."""
 
-    def learn(self, place: Place, reference: Reference, now: datetime) -> None:
-        """Keep the reference, and forget the view's sights; durably."""
+    def references(self, board_type: str, without: str) -> dict[str, Known]:
+        """The newest of every other view of the board type that can be read."""
+
+    def learn(self, place: Place, reference: Reference, used: Collection[int], now: datetime) -> bool:
+        """Keep the reference, and forget the view's sights; durably. Not where a sight that it was learnt from has gone
+        meanwhile: somebody had it forgotten.
+        """
 
     def forget_sights(self, numbers: Collection[int]) -> None:
         """Nothing is to be learnt from these."""
 
     def expire(self, before: datetime, most: int) -> None:
-        """Forget sights taken before then, and the oldest where there are more than ``most``."""
+        """Forget sights taken before then, and the oldest where there are more than ``most`` of a board type."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from edge.core.clocks import Now
@@ -16,15 +16,16 @@ from edge.feedback.sight_book import Place, SightBook, SightHeld, Word
 
 log = logging.getLogger(__name__)
 
-_ENOUGH_JOINTS = 3
 _AGREEING = 2 / 3
 _MOST_BOARDS = 40
 """That are learnt from at once, the youngest."""
 MOST_OF_A_VIEW = 60
-_WAIT = timedelta(days=14)
-"""For reviews, after which nothing is learnt from a board."""
-_MOST_SIGHTS = 2_000
-"""In all, some 130 MB."""
+_MORE = 5
+"""Boards that must have come to try again what did not succeed."""
+_WAIT = timedelta(days=4)
+"""For reviews, after which nothing is learnt from a board: others are waiting for its room."""
+_MOST_SIGHTS = 600
+"""Of a board type, some 40 MB."""
 
 Rules = Mapping[str, Sequence[Rule]]
 
@@ -35,41 +36,52 @@ class Learning:
     def __init__(self, book: SightBook, rules: Callable[[], Rules], now: Now) -> None:
         self._book, self._rules, self._now = book, rules, now
         self._tried: dict[Place, tuple[int, ...]] = {}
+        self._stamp: object = None
 
     def step(self) -> None:
-        """Learn what has become possible. Raises JournalError."""
+        """Learn one view at most, of those that it has become possible of; it takes a second or two. Raises
+        JournalError.
+        """
         self._book.expire(self._now() - _WAIT, _MOST_SIGHTS)
+        rules, stamp = self._rules(), self._book.stamp()
+        if (stamp, rules) == self._stamp:
+            return
         for place, count in self._book.waiting(LEAST_BOARDS):
-            self._learn(place, full=count >= MOST_OF_A_VIEW)
+            if self._learn(place, rules, full=count >= MOST_OF_A_VIEW):
+                return  # the others at the next step
+        self._stamp = stamp, rules
 
-    def _learn(self, place: Place, *, full: bool) -> None:
-        agreed, held = agreements(self._book.words(place), self._rules()), self._book.sights(place)
-        reviewed = [sight for sight in held if agreed.get(sight.number, Count(0, 0)).total >= _least(sight)]
-        agreeing = [sight for sight in reviewed if _agrees(agreed[sight.number])]
-        numbers = tuple(sight.number for sight in agreeing[-_MOST_BOARDS:])
-        if len(numbers) >= LEAST_BOARDS and self._tried.get(place) != numbers:
+    def _learn(self, place: Place, rules: Rules, *, full: bool) -> bool:
+        """Was it tried?"""
+        agreed = agreements(self._book.words(place), rules)
+        agreeing = sorted(number for number, count in agreed.items() if _agrees(count))
+        numbers = tuple(agreeing[-_MOST_BOARDS:])
+        new = set(numbers).difference(self._tried.get(place, ()))
+        if len(numbers) >= LEAST_BOARDS and len(new) >= (_MORE if place in self._tried else 1):
             self._tried[place] = numbers
-            found = learnt([sight.sight for sight in agreeing[-_MOST_BOARDS:]])
-            if found.reference is not None:
-                self._book.learn(place, found.reference, self._now())
-                del self._tried[place]
-                missed = list(found.reference.missed)
-                details = {"board_type": place.board_type, "view": place.view, "boards": found.reference.boards}
-                log.info("view learnt", extra=details | {"cannot_tell": missed})
-                return
+            self._keep(place, [sight for sight in self._book.sights(place) if sight.number in numbers])
+            return True
         if full:
-            self._make_room(reviewed, agreeing)
+            self._make_room(agreed, agreeing)
+        return False
 
-    def _make_room(self, reviewed: Sequence[SightHeld], agreeing: Sequence[SightHeld]) -> None:
+    def _keep(self, place: Place, held: Sequence[SightHeld]) -> None:
+        found = learnt([sight.sight for sight in held], self._book.references(*place))
+        details = {"board_type": place.board_type, "view": place.view}
+        if found.reference is None:
+            log.info("view not learnt", extra=details | {"boards": len(held), "odd": len(found.odd)})
+        elif self._book.learn(place, found.reference, [sight.number for sight in held], self._now()):
+            del self._tried[place]
+            about = {"boards": found.reference.boards, "cannot_tell": list(found.reference.missed)}
+            log.info("view learnt", extra=details | about)
+
+    def _make_room(self, reviewed: Collection[int], agreeing: Sequence[int]) -> None:
         """There is room for no more, and nothing could be learnt of them: younger boards get a chance."""
-        useless = {sight.number for sight in reviewed} - {sight.number for sight in agreeing}
+        useless = set(reviewed) - set(agreeing)
         if len(agreeing) >= LEAST_BOARDS:
-            useless |= {sight.number for sight in agreeing[: len(agreeing) // 2]}
-        self._book.forget_sights(useless)
-
-
-def _least(held: SightHeld) -> int:
-    return max(1, min(_ENOUGH_JOINTS, len(held.joints)))
+            useless |= set(agreeing[: len(agreeing) // 2])
+        if useless:
+            self._book.forget_sights(useless)
 
 
 def _agrees(count: Count) -> bool:
@@ -78,7 +90,7 @@ def _agrees(count: Count) -> bool:
 
 def agreements(words: Iterable[Word], rules: Rules) -> dict[int, Count]:
     """By sight: of how many joints reviewers were sure, and of how many (hits) they said what the most permissive
-    point of the bundle that judged them says.
+    point of the bundle that judged them says. What another bundle than those in use judged agrees with nothing.
     """
     heard: dict[tuple[int, str], list[Word]] = {}
     for word in words:
@@ -87,7 +99,9 @@ def agreements(words: Iterable[Word], rules: Rules) -> dict[int, Count]:
     for (sight, _), some in heard.items():
         points, score = rules.get(some[0].digest or ""), some[0].score
         truth = weighed((word.said, word.settled) for word in some)
-        if points and score is not None and truth is not Said.UNSURE:
+        if not points:
+            found.setdefault(sight, Count(0, 1))
+        elif score is not None and truth is not Said.UNSURE:
             good = points[-1].decision(score).call is Call.NORMAL
             found[sight] = found.get(sight, Count(0, 0)).after(hit=good == (truth is Said.FALSE_CALL))
     return found

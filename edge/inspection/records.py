@@ -58,9 +58,9 @@ class Records(NamedTuple):
             self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
 
     def _permitted(self, job: Job, verdict: Verdict, *, unknown: bool) -> Verdict:
-        """What is said of it where release must be earned."""
+        """What is said of it where release must be earned, or its view be known."""
         if self.permits is None:
-            return verdict
+            return verdict.doubted(Reason.VIEW_UNFAMILIAR) if unknown else verdict
         joint = verdict.joint
         permit = self.permits.permit(job.board.type, joint.type, self.encoder.model_for(joint.type).digest)
         permit = NOTHING if unknown else permit

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tests.faults.brokers import no_writing, strict_broker, twin
 from tests.faults.foreign import broken_exports, foreign_pictures
 from tests.faults.jobs import damaged_images, hostile_manifests
+from tests.faults.licences import under_fire
 from tests.faults.processes import FAKETIME, bad_line, clock_steps, hang_judge, kill_broker, kill_daemon, kill_judge
 from tests.faults.scarcity import (
     failing_fsync,
@@ -42,6 +43,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kill the judge", "SIGKILL, SIGSEGV, SIGABRT to the process that judges", 40, 4, kill_judge),
     Fault("hang the judge", "SIGSTOP to the process that judges", 15, 2, hang_judge),
     Fault("broker dies", "killed or stopped, and started again", 20, 2, kill_broker),
+    Fault(
+        "licences",
+        "earned while daemon and broker are killed; then an older journal is put back",
+        40,
+        4,
+        under_fire,
+    ),
     Fault("broker blackholed", "connected, and nothing gets through", 8, 1, bad_line("blackhole")),
     Fault("broker slow", "40 kB/s", 8, 1, bad_line("slow")),
     Fault("broker resets", "every connection is cut", 8, 1, bad_line("reset")),

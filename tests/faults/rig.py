@@ -109,7 +109,11 @@ class Rig:
         self._calls: dict[str, dict[str, str]] = {}
         self._opaque: set[str] = set()
         self._number = 0
-        self.reviewing = Reviewing(self.place / "journal.db", self.device.spool)
+        self.reviewing = Reviewing(self.journal, self.device.spool, self._calls)
+
+    @property
+    def journal(self) -> Path:
+        return self.place / "journal.db"
 
     def change(self, old: str, new: str) -> None:
         """Change the device's configuration; it must not run."""
@@ -147,7 +151,7 @@ class Rig:
 
         That a job holds joints which nobody can read is right to be said where it was bent to be so.
         """
-        journal = self.place / "journal.db"
+        journal = self.journal
         found = list(survey(self.device.spool))
         account = audit(found, held(journal) if journal.exists() else {}, self.verdicts())
         return replace(account, problems=tuple(each for each in account.problems if not self._meant(each)))
@@ -219,7 +223,7 @@ class Rig:
         return self._count(account)
 
     def _count(self, account: Account) -> Result:
-        journal = {job.job_id: job for job in held(self.place / "journal.db").values()}
+        journal = {job.job_id: job for job in held(self.journal).values()}
         expected = {(job, joint) for job, calls in self._calls.items() if job not in self._opaque for joint in calls}
         decided = {
             (job_id, joint): held_verdict.verdict

@@ -152,13 +152,13 @@ def lock_journal(stage: Stage) -> Result:
     for _ in stage.each_round():
         rig.submit(2)
         pause(stage.chance, 0.3)
-        with held_by_another(rig.place / "journal.db"):
+        with held_by_another(rig.journal):
             rig.submit(1)
             rig.reviewing.review()
             pause(stage.chance, 4.0)
         rig.emptied("the line goes on by itself")
         rig.audited(drained=True)
-    with held_by_another(rig.place / "journal.db"):
+    with held_by_another(rig.journal):
         rig.submit(1)
         rig.alarm("journal_locked")
     return rig.finish()

@@ -20,6 +20,7 @@ from edge.core.job import ImageFormat, Job, SliceFile, View
 from edge.core.learning import LEAST_BOARDS, learnt
 from edge.core.looks import Sight
 from edge.core.preprocess import Picture, to_polarity
+from edge.core.reference import Known
 from edge.core.verdict import Call, Verdict
 from edge.inspection.gallery import Gallery, boxes_of
 from edge.jobs.folder import open_folder, read_job
@@ -114,11 +115,13 @@ def learn(rig: Rig, boards: Sequence[Board]) -> Types:
     found: Types = {}
     for kind in sorted({board.kind for board in boards}):
         own = [board for board in boards if board.kind == kind][:LEARNT]
+        known: dict[str, Known] = {}
         for view in own[0].job.views:
             sights = [rig.sight(board, board.job.views[own[0].job.views.index(view)]) for board in own]
             for count in range(LEAST_BOARDS, LEARNT + 1):
-                reference = learnt(sights[:count]).reference
+                reference = learnt(sights[:count], known).reference
                 if reference is not None:
+                    known[view.id] = Known(reference)
                     rig.references.add(kind, view.id, msgspec.msgpack.encode(reference))
                     found[kind, view.id] = count, reference.missed
                     break

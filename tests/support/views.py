@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.core.job import Joint, Roi
 from edge.core.learning import learnt
 from edge.core.looks import Boxes, Sight
-from edge.core.reference import Reference
+from edge.core.reference import Known, Reference
 from edge.judging.look import look_of
 
 SIDE = 256
@@ -75,8 +75,8 @@ def sights(drawn: Stack, rng: Random, count: int) -> list[Sight]:
     return found
 
 
-def reference_of(boards: Sequence[Sight]) -> Reference:
-    found = learnt(boards).reference
+def reference_of(boards: Sequence[Sight], others: Mapping[str, Known] | None = None) -> Reference:
+    found = learnt(boards, others).reference
     assert found is not None
     return found
 

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.adapters.journal.connection import Connection
 from edge.core.looks import Sight
-from edge.core.reference import Reference
+from edge.core.reference import Known, Reference, known_of
 from edge.core.review import Said
 from edge.core.wire import timestamp
 from edge.feedback.sight_book import Place, SightHeld, Word
@@ -23,13 +23,15 @@ _REFERENCE = "SELECT held FROM reference WHERE number = ?"
 _ROOM = "SELECT count(*) < ? FROM sight WHERE board_type = ? AND view = ?"
 _WAITING = "SELECT board_type, view, count(*) FROM sight GROUP BY 1, 2 HAVING count(*) >= ?"
 _SIGHTS = "SELECT number, joints, seen FROM sight WHERE board_type = ? AND view = ? ORDER BY number"
+_OF = "SELECT number, joints FROM sight WHERE board_type = ? AND view = ?"
 _WORDS = (
     "SELECT sight.number, review.joint, review.decision, review.settled, review.digest, "
     "coalesce(review.p_defect, review.quality_index) "
     "FROM sight JOIN job ON job.row = sight.job JOIN review ON review.job_id = job.job_id "
-    "WHERE sight.board_type = ? AND sight.view = ? AND review.event_id IS NOT NULL "
-    "AND review.joint IN (SELECT value FROM json_each(sight.joints))"
+    "WHERE sight.board_type = ? AND sight.view = ? AND review.event_id IS NOT NULL"
 )
+_STAMP = "SELECT coalesce(max(number), 0), count(*), (SELECT coalesce(max(rowid), 0) FROM review) FROM sight"
+_STILL = "SELECT count(*) FROM sight WHERE number IN (SELECT value FROM json_each(?))"
 _FORGET = "DELETE FROM sight WHERE number IN (SELECT value FROM json_each(?))"
 _LEARN = "INSERT INTO reference (board_type, view, learnt, held) VALUES (?, ?, ?, ?)"
 _DROP = (
@@ -37,28 +39,31 @@ _DROP = (
     "(SELECT number FROM reference WHERE board_type = ? AND view = ? ORDER BY number DESC LIMIT ?)"
 )
 _EXPIRE = (
-    "DELETE FROM sight WHERE taken < ? OR number <= (SELECT number FROM sight ORDER BY number DESC LIMIT 1 OFFSET ?)"
+    "DELETE FROM sight WHERE taken < ? OR number IN (SELECT number FROM (SELECT number, row_number() OVER "
+    "(PARTITION BY board_type ORDER BY number DESC) AS place FROM sight) WHERE place > ?)"
 )
 _STATE = (
-    "SELECT board_type, view, sum(known), sum(waiting), max(learnt), max(number) FROM ("
-    "SELECT board_type, view, 1 AS known, 0 AS waiting, learnt, number FROM reference "
-    "UNION ALL SELECT board_type, view, 0, 1, '', 0 FROM sight) GROUP BY 1, 2"
+    "SELECT board_type, view, sum(known), sum(waiting), sum(reviewed), max(learnt), max(number) FROM ("
+    "SELECT board_type, view, 1 AS known, 0 AS waiting, 0 AS reviewed, learnt, number FROM reference "
+    "UNION ALL SELECT sight.board_type, view, 0, 1, EXISTS (SELECT 1 FROM review WHERE review.job_id = job.job_id), "
+    "'', 0 FROM sight JOIN job ON job.row = sight.job) GROUP BY 1, 2"
 )
 _FORGET_REFERENCES = "DELETE FROM reference WHERE board_type = ? AND (view = ? OR ? IS NULL)"
 _FORGET_SIGHTS = "DELETE FROM sight WHERE board_type = ? AND (view = ? OR ? IS NULL)"
-_REFERENCES = 3
+_REFERENCES = 5
 """Of one view: revisions of a board, and machines, may take turns."""
 
 
 class ViewState(NamedTuple):
     """``references``: how many are held, the newest ``learnt`` then from ``boards``, with the mistakes that it
-    ``missed``; ``waiting``: sights that wait for reviews.
+    ``missed`` (0: it cannot be read); ``waiting``: sights to learn from, some ``reviewed``.
     """
 
     board_type: str
     view: str
     references: int
     waiting: int
+    reviewed: int
     learnt: str
     boards: int
     missed: tuple[str, ...]
@@ -116,21 +121,45 @@ class JournalSights:
                 continue
         return found
 
+    def stamp(self) -> tuple[int, int, int]:
+        """Another one, once there are other sights or reviews."""
+        with self._connection.reading():
+            (found,) = self._db.execute(_STAMP).fetchall()
+        newest, count, reviews = found
+        return newest, count, reviews
+
     def words(self, place: Place) -> list[Word]:
         """What reviewers said of the joints of its sights."""
         with self._connection.reading():
+            there = {number: set(json.loads(joints)) for number, joints in self._db.execute(_OF, place)}
             rows = self._db.execute(_WORDS, place).fetchall()
         return [
             Word(number, joint, Said(said), bool(settled), digest, score)
             for number, joint, said, settled, digest, score in rows
+            if joint in there.get(number, ())
         ]
 
-    def learn(self, place: Place, reference: Reference, now: datetime) -> None:
-        """Keep the reference, and forget the view's sights; durably."""
+    def learn(self, place: Place, reference: Reference, used: Collection[int], now: datetime) -> bool:
+        """Keep the reference, and forget the view's sights; durably. Not where a sight that it was learnt from has gone
+        meanwhile: somebody had it forgotten.
+        """
         with self._connection.transaction():
+            ((left,),) = self._db.execute(_STILL, (json.dumps(sorted(used)),)).fetchall()
+            if left < len(used):
+                return False
             self._db.execute(_LEARN, (*place, timestamp(now), msgspec.msgpack.encode(reference)))
             self._db.execute(_DROP, (*place, *place, _REFERENCES))
             self._db.execute(_FORGET_SIGHTS, (*place, place.view))
+        return True
+
+    def references(self, board_type: str, without: str) -> dict[str, Known]:
+        """The newest of every other view of the board type that can be read."""
+        found = {}
+        for view, numbers in self.learnt(board_type).items():
+            newest = known_of(self.reference(numbers[0])) if view != without else None
+            if newest is not None:
+                found[view] = newest
+        return found
 
     def forget_sights(self, numbers: Collection[int]) -> None:
         """Nothing is to be learnt from these."""
@@ -138,7 +167,7 @@ class JournalSights:
             self._db.execute(_FORGET, (json.dumps(sorted(numbers)),))
 
     def expire(self, before: datetime, most: int) -> None:
-        """Forget sights taken before then, and the oldest where there are more than ``most``."""
+        """Forget sights taken before then, and the oldest where there are more than ``most`` of a board type."""
         with self._connection.transaction():
             self._db.execute(_EXPIRE, (timestamp(before), most))
 
@@ -149,17 +178,19 @@ class JournalSights:
         with self._connection.reading():
             rows = self._db.execute(_STATE).fetchall()
         found = []
-        for board_type, view, references, waiting, learnt, number in rows:
+        for board_type, view, references, waiting, reviewed, learnt, number in rows:
             boards, missed = 0, tuple[str, ...]()
             if references:
-                newest = msgspec.msgpack.decode(self.reference(number), type=Reference)
-                boards, missed = newest.boards, newest.missed
-            found.append(ViewState(board_type, view, references, waiting, learnt, boards, missed))
+                newest = known_of(self.reference(number))
+                boards, missed = (newest.reference.boards, newest.reference.missed) if newest else (0, ())
+            found.append(ViewState(board_type, view, references, waiting, reviewed, learnt, boards, missed))
         return found
 
     def forget(self, board_type: str, view: str | None = None) -> int:
-        """Drop what was learnt of a view, or of all of the board type's, to learn it anew: how many references."""
+        """Drop what was learnt of a view, or of all of the board type's, to learn it anew: how many references, and
+        sights.
+        """
         with self._connection.transaction():
             asked = board_type, view, view
-            self._db.execute(_FORGET_SIGHTS, asked)
-            return self._db.execute(_FORGET_REFERENCES, asked).rowcount
+            sights = self._db.execute(_FORGET_SIGHTS, asked).rowcount
+            return sights + self._db.execute(_FORGET_REFERENCES, asked).rowcount

@@ -35,7 +35,7 @@ def filled(config: Path, tmp_path: Path) -> Path:
     """Of board type MB-7, view top-1 is known, and top-2 is being learnt."""
     rng, path = np.random.default_rng(1), tmp_path / "journal.db"
     journal, book = Journal(path), JournalSights(path)
-    book.learn(Place("MB-7", "top-1"), reference_of(sights(drawing(1)[[0, 1, 1]], rng, LEAST_BOARDS)), NOW)
+    book.learn(Place("MB-7", "top-1"), reference_of(sights(drawing(1)[[0, 1, 1]], rng, LEAST_BOARDS)), (), NOW)
     (sight,) = sights(drawing(2), rng, 1)
     said = make_verdict("J1")
     verdict = said._replace(payload=replace(said.payload, board=BoardRef(serial="S", type="MB-7")))
@@ -52,7 +52,10 @@ def test_views_are_listed_with_what_cannot_be_told(filled: Path, capsys: pytest.
         "MB-7 top-1: known since 2026-11-26T08:00:00.000Z, of 20 boards; "
         "not told from right ones: slices 1 and 2 swapped"
     )
-    assert second == "MB-7 top-2: being learnt, 1 boards wait for reviews (20 that agree are needed)"
+    assert second == (
+        "MB-7 top-2: being learnt, of 1 boards seen 0 are reviewed "
+        "(20 that look alike and agree with the network are needed)"
+    )
     assert main(["view", "list", "MB-8", "--config", str(filled)]) == 1
     assert "no view of board type MB-8 is known yet" in capsys.readouterr().out
 

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 from msgspec import msgpack
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge.core.learning import LEAST_BOARDS, learnt
 from edge.core.looks import Look, Shift, Sight, blended, inner, shift_of, shifted_back
-from edge.core.reference import Known, Reference
+from edge.core.reference import Doubt, Known, Reference, known_of
 from edge.judging.look import look_of
 from tests.support.views import as_stored, drawing, pictured, reference_of, sight_of, sights
 
@@ -33,7 +34,7 @@ def boards() -> list[Stack]:
 
 
 def test_other_boards_of_the_type_are_right(known: Known) -> None:
-    doubts = [known.doubt(sight) for sight in sights(DRAWN, np.random.default_rng(3), 100)]
+    doubts = [known.doubt(sight).text for sight in sights(DRAWN, np.random.default_rng(3), 100)]
     assert doubts == [""] * 100
 
 
@@ -56,7 +57,7 @@ MISTAKES: dict[str, Callable[[Stack], Stack]] = {
 
 @pytest.mark.parametrize("mistake", sorted(MISTAKES))
 def test_a_mistake_of_an_exporter_is_named(known: Known, boards: list[Stack], mistake: str) -> None:
-    doubts = [known.doubt(sight_of(np.ascontiguousarray(MISTAKES[mistake](seen)))) for seen in boards]
+    doubts = [known.doubt(sight_of(np.ascontiguousarray(MISTAKES[mistake](seen)))).text for seen in boards]
     assert all(mistake in doubt for doubt in doubts), doubts
 
 
@@ -68,21 +69,23 @@ def test_a_mistake_that_nobody_thought_of_is_unlike_every_board(known: Known) ->
         for line in range(20, 256, 20):
             cv2.putText(grey, "no joint is shown here", (4, line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (110.0,), 2)
     for wrong in (stripes, text, rng.integers(0, 256, (3, 256, 256))):
-        assert known.doubt(sight_of(as_stored(wrong + rng.normal(0, 4, wrong.shape))))
+        assert known.doubt(sight_of(as_stored(wrong + rng.normal(0, 4, wrong.shape)))).text
 
 
 def test_another_view_of_the_board_is_named(known: Known) -> None:
     rng = np.random.default_rng(6)
-    other = Known(reference_of(sights(OTHER, rng, LEAST_BOARDS)))
-    assert {known.doubt(sight, {"top-2": other}) for sight in sights(OTHER, rng, 10)} == {"the picture of view top-2"}
-    assert {known.doubt(sight, {"top-2": other}) for sight in sights(DRAWN, rng, 10)} == {""}
+    other = Known(reference_of(sights(OTHER, rng, LEAST_BOARDS), {"top-1": known}))
+    assert other.reference.told_views == ("top-1",)
+    said, views = "the picture of view top-2", {"top-2": other}
+    assert {known.doubt(sight, views) for sight in sights(OTHER, rng, 10)} == {Doubt(said, mistake=True)}
+    assert {known.doubt(sight, views).text for sight in sights(DRAWN, rng, 10)} == {""}
 
 
 @pytest.mark.parametrize("shift", [(0, 10), (-9, 0)])
 def test_a_picture_that_is_shifted_under_its_boxes_is_doubted(
     known: Known, boards: list[Stack], shift: tuple[int, int]
 ) -> None:
-    assert all("against its boxes" in known.doubt(sight_of(seen, shift)) for seen in boards)
+    assert all("against its boxes" in known.doubt(sight_of(seen, shift)).text for seen in boards)
 
 
 def test_few_boards_are_not_learnt_from() -> None:
@@ -102,7 +105,54 @@ def test_a_board_unlike_the_others_is_not_learnt_from(boards: list[Stack]) -> No
     assert found.odd == (0, 1, LEAST_BOARDS + 2, LEAST_BOARDS + 3, LEAST_BOARDS + 4)
     assert found.reference is not None
     assert found.reference.boards == LEAST_BOARDS
-    assert all(Known(found.reference).doubt(sight) for sight in wrong)
+    assert all(Known(found.reference).doubt(sight).text for sight in wrong)
+
+
+def test_boards_of_two_looks_are_not_learnt_from() -> None:
+    """Their mean would be neither, and every mistake between them would pass."""
+    rng = np.random.default_rng(13)
+    right = [pictured(DRAWN, rng, (0, 0)) for _ in range(2 * LEAST_BOARDS)]
+    mixed = [np.ascontiguousarray(seen[:, :, ::-1]) if number % 2 else seen for number, seen in enumerate(right)]
+    assert learnt([sight_of(seen) for seen in mixed]).reference is None
+    assert learnt([sight_of(seen) for seen in right]).reference is not None
+
+
+def test_one_dark_board_does_not_make_dark_ones_right(boards: list[Stack]) -> None:
+    rng = np.random.default_rng(14)
+    dark = as_stored(0.4 * boards[0])
+    found = learnt([sight_of(dark), *sights(DRAWN, rng, LEAST_BOARDS)])
+    assert found.odd == (0,)
+    assert found.reference is not None
+    assert "darker" in Known(found.reference).doubt(sight_of(as_stored(0.5 * boards[1]))).text
+
+
+def test_one_board_with_its_boxes_elsewhere_does_not_make_that_right(boards: list[Stack]) -> None:
+    found = learnt([sight_of(boards[0], (0, 60)), *sights(DRAWN, np.random.default_rng(15), LEAST_BOARDS)])
+    assert found.odd == (0,)
+    assert found.reference is not None
+    assert Known(found.reference).doubt(sight_of(boards[1], (0, 30))).mistake
+
+
+def test_boxes_on_other_joints_than_they_name_are_doubted(known: Known, boards: list[Stack]) -> None:
+    for seen in boards:
+        sight = sight_of(seen)
+        swapped = replace(sight, boxes=replace(sight.boxes, joints=sight.boxes.joints[::-1]))
+        assert "from where its joint lies" in known.doubt(swapped).text
+
+
+def test_a_board_half_a_pixel_elsewhere_is_right_though_all_others_lay_alike() -> None:
+    rng = np.random.default_rng(16)
+    known = Known(reference_of([sight_of(pictured(DRAWN, rng, (0, 0))) for _ in range(LEAST_BOARDS)]))
+    for shift in ((1, 0), (1, 1), (3, 3), (2, 1)):
+        doubts = {known.doubt(sight_of(pictured(DRAWN, rng, shift), shift)).text for _ in range(10)}
+        assert doubts == {""}, shift
+
+
+def test_a_reference_that_is_cut_off_or_no_numbers_is_none(known: Known) -> None:
+    raw = msgpack.encode(known.reference)
+    assert known_of(raw) is not None
+    assert known_of(raw[:-7]) is None
+    assert known_of(msgpack.encode(replace(known.reference, means=known.reference.means[:-2]))) is None
 
 
 def test_a_view_that_looks_the_same_when_mirrored_says_so() -> None:
@@ -119,7 +169,7 @@ def test_slices_that_look_the_same_can_be_swapped_unnoticed() -> None:
     rng = np.random.default_rng(10)
     reference = reference_of(sights(DRAWN[[0, 1, 1]], rng, LEAST_BOARDS))
     assert reference.missed == ("slices 1 and 2 swapped",)
-    assert {Known(reference).doubt(sight) for sight in sights(DRAWN[[0, 1, 1]], rng, 30)} == {""}
+    assert {Known(reference).doubt(sight).text for sight in sights(DRAWN[[0, 1, 1]], rng, 30)} == {""}
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0), (1.5, 0.5), (-4.25, 2.75)])
@@ -144,7 +194,7 @@ def test_a_look_does_not_depend_on_the_polarity_that_is_stored(boards: list[Stac
 
 def test_a_flat_picture_has_a_look_and_is_doubted(known: Known) -> None:
     flat = np.full((3, 256, 256), 190, np.uint8)
-    assert known.doubt(sight_of(flat))
+    assert known.doubt(sight_of(flat)).text
     assert blended(sight_of(flat).look.seen()).shape == (128, 128)
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from edge.core.job import Board, Job
 from edge.core.learning import LEAST_BOARDS
+from edge.core.reference import Known, Reference
 from edge.core.release import Permit
 from edge.core.verdict import Call, Decision, Reason, Verdict
 from edge.inspection.ports import Shown
@@ -137,13 +138,41 @@ def test_no_licence_holds_for_an_unknown_view_of_a_known_board_type(references: 
 
 
 def test_a_reference_that_cannot_be_read_releases_nothing(references: dict[str, bytes]) -> None:
-    known = FakeReferences({("MB-7", VIEW): [b"of another version"]})
-    line = line_of([job_of("L-0")], [RIGHT], references=known, permits=Always())
-    assert reasons(line) == [{Reason.LEARNING.value}]
-    assert len(line.ledger.sights) == 1
+    right = msgpack.decode(references["right"], type=Reference)
+    damaged = [
+        b"of another version",
+        references["right"][:-200],
+        msgpack.encode(replace(right, ranges=right.ranges[:1])),
+        msgpack.encode(replace(right, weights=bytes(len(right.weights)))),
+        msgpack.encode(replace(right, spread=float("nan"))),
+    ]
+    for raw in damaged:
+        known = FakeReferences({("MB-7", VIEW): [raw]})
+        line = line_of([job_of("L-0")], [RIGHT], references=known, permits=Always())
+        assert reasons(line) == [{Reason.LEARNING.value}]
+        assert len(line.ledger.sights) == 1
 
 
 def test_the_card_alone_releases_what_looks_right_and_nothing_else(references: dict[str, bytes]) -> None:
     known = FakeReferences({("MB-7", VIEW): [references["right"]]})
-    line = line_of([job_of("L-0", view="new"), job_of("L-1")], [RIGHT, OTHER], references=known)
-    assert reasons(line) == [{None}, {Reason.VIEW_UNFAMILIAR.value}]
+    jobs = [job_of("L-0"), job_of("L-1", view="new"), job_of("L-2")]
+    line = line_of(jobs, [RIGHT, RIGHT, OTHER], references=known)
+    assert reasons(line) == [{None}, {Reason.VIEW_UNFAMILIAR.value}, {Reason.VIEW_UNFAMILIAR.value}]
+
+
+def test_nothing_is_learnt_from_what_is_known_as_a_mistake(references: dict[str, bytes]) -> None:
+    known = FakeReferences({("MB-7", VIEW): [references["right"]]})
+    mirrored = np.ascontiguousarray(RIGHT[:, :, ::-1])
+    line = line_of([job_of("L-0"), job_of("L-1")], [mirrored, OTHER], references=known)
+    assert reasons(line) == [{Reason.VIEW_UNFAMILIAR.value}] * 2
+    assert [row for row, _, _ in line.ledger.sights] == [2], "a new look may become a right one, a mirrored one never"
+
+
+def test_another_view_is_asked_only_where_the_two_are_told_apart(references: dict[str, bytes]) -> None:
+    """Boards of a panel look alike; a view must not be refused for looking like another."""
+    first = references["right"]
+    again = reference_of(sights(RIGHT, rng, LEAST_BOARDS), {VIEW: Known(msgpack.decode(first, type=Reference))})
+    assert again.told_views == ()
+    known = FakeReferences({("MB-7", VIEW): [first], ("MB-7", "twin"): [msgpack.encode(again)]})
+    line = line_of([job_of(f"L-{n}") for n in range(20)], [RIGHT] * 20, references=known)
+    assert reasons(line) == [{None}] * 20
