@@ -185,10 +185,18 @@ def _spread_of_most(values: NDArray[np.float64]) -> float:
     return _TO_SD * float(np.median(np.abs(values - np.median(values))))
 
 
+def _mistaken(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which boards are rather that mistake than right, by the margin of most?"""
+    found: NDArray[np.bool_] = values < -max(float(np.median(values)), 0.0) / 2
+    return found
+
+
 def _told(values: NDArray[np.float64]) -> bool:
-    """Is a mistake told from right boards? By most of them, for one of them may be that mistake."""
-    spread = min(_spread_of_most(values), float(np.std(values)))
-    return float(np.median(values)) - _TOLD * max(spread, 0.05) > 0
+    """Is a mistake told from right boards? A few of them may be that mistake."""
+    right = values[~_mistaken(values)]
+    if len(right) < len(values) / 2:
+        return False
+    return float(np.median(right)) - _TOLD * max(float(np.std(right)), 0.05) > 0
 
 
 def _odd(judged: _Judged) -> NDArray[np.bool_]:
@@ -197,7 +205,7 @@ def _odd(judged: _Judged) -> NDArray[np.bool_]:
     for name, values in judged.margins.items():
         least = _SURELY_TOLD_VIEW if name.startswith(_VIEW) else 0.0
         if _told(values) and np.median(values) > least:
-            odd = odd | (values < 0)
+            odd = odd | _mistaken(values)
     return odd
 
 
