@@ -27,7 +27,8 @@ jobs in turn. Every round ends with an audit of
 spool, journal and everything a subscriber with a session of its own received; a round whose audit does not become clean
 ends the run. *Lost*: joints submitted that have no verdict, and anything the audit names. *Duplicated*: joints with
 more than one event_id. *Wrong*: joints called `normal` that the same device, left alone, does not call normal, or whose
-picture was damaged. All three must be 0. *Unjudged* joints went to the specialist; *sent again*: deliveries beyond the
+picture was damaged; where release must be earned, also those released before reviews had proved it, or after an older
+journal was put back. All three must be 0. *Unjudged* joints went to the specialist; *sent again*: deliveries beyond the
 first of an event_id, which consumers drop; *reviews*: handed over meanwhile, each twice. A review that does not
 count is among the lost, one that counts twice among the duplicated.
 Of exports that are broken so far that joints may be missing the audit must
