@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,7 @@ from edge.adapters.host import utc_now
 from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.journal.view import licences
 from edge.bundle.format import open_bundle
-from edge.commands import Commands, add_config, shown
+from edge.commands import Commands, add_config, own_journal, shown, user_name
 from edge.config import Settings, load_settings
 from edge.core.card import ModelCard
 from edge.core.decide import supported
@@ -124,23 +123,10 @@ def _act(arguments: argparse.Namespace, deed: Deed, point: str = "") -> Act:
     return Act(deed, arguments.by or user_name(os.geteuid()), arguments.reason.strip(), point)
 
 
-def user_name(number: int) -> str:
-    """Of a user, or the number where it has none."""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
 def _require_usable(settings: Settings) -> None:
-    path = Path(settings.journal.path)
     if settings.release.policy == "card":
         raise ConfigError('[release] policy is "card": joints are released on the card\'s word, whatever licences say')
-    if not path.exists():
-        raise ConfigError(f"{path}: no journal; start the daemon with this configuration first")
-    if path.stat().st_uid != os.geteuid():
-        owner = user_name(path.stat().st_uid)
-        raise ConfigError(f"{path}: belongs to {owner}; run this as that user (sudo -u {owner})")
+    own_journal(settings)
 
 
 def _enter(settings: Settings, act: ActHeld) -> None:

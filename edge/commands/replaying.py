@@ -12,7 +12,7 @@ from edge import __version__
 from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.spool import survey
 from edge.bundle.format import Bundle
-from edge.commands.licence import user_name
+from edge.commands import user_name
 from edge.config import Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.licence import Standing, State, Terms

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
 from edge.adapters.journal.sights import JournalSights, ViewState
-from edge.commands import Commands, add_config, shown
-from edge.config import Settings, load_settings
-from edge.core.errors import ConfigError
+from edge.commands import Commands, add_config, journal_of, own_journal, shown
+from edge.config import load_settings
 from edge.core.learning import LEAST_BOARDS
 
 
@@ -29,7 +26,7 @@ def add_view(commands: Commands) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     """1 where nothing is known."""
-    book = _book(load_settings(arguments.config))
+    book = JournalSights(journal_of(load_settings(arguments.config)))
     try:
         found = [one for one in book.state() if arguments.board_type in {None, one.board_type}]
     finally:
@@ -57,12 +54,8 @@ def in_a_line(state: ViewState) -> str:
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    settings = load_settings(arguments.config)
-    path = Path(settings.journal.path)
-    book = _book(settings)
+    book = JournalSights(own_journal(load_settings(arguments.config)))
     try:
-        if path.stat().st_uid != os.geteuid():
-            raise ConfigError(f"{path}: run this as the user that it belongs to (sudo -u axi-edge)")
         dropped = book.forget(arguments.board_type, arguments.view)
     finally:
         book.close()
@@ -75,10 +68,3 @@ def _forget(arguments: argparse.Namespace) -> int:
     )
     print(shown(done))
     return int(not dropped)
-
-
-def _book(settings: Settings) -> JournalSights:
-    path = Path(settings.journal.path)
-    if not path.exists():
-        raise ConfigError(f"{path}: no journal; start the daemon with this configuration first")
-    return JournalSights(path)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.core.looks import SIDE, Boxes, Level, Pictures, Shift, Sight, blended, inner, shift_of, shifted_back
 from edge.core.reference import SHIFTED, Known, Range, Reference, off_places, shift_in_frame
 from edge.core.statistics import Statistics, softened
-from edge.core.template import SIDEWAYS, UPRIGHT, Change, Template, correlation, orders_of
+from edge.core.template import Change, Template, changes_of, correlation, orders_of
 
 LEAST_BOARDS = 20
 _SURE = 5.0
@@ -140,8 +140,7 @@ def _over_views(template: Template, rivals: Sequence[tuple[str, Known]], one: Pi
 
 def _changes(slices: int, *, square: bool) -> dict[str, Change]:
     """All mistakes that an exporter can make with a stack of so many slices."""
-    changes = {**UPRIGHT, **SIDEWAYS} if square else dict(UPRIGHT)
-    return changes | {name: _reordered(order) for name, order in orders_of(slices).items()}
+    return changes_of(square=square) | {name: _reordered(order) for name, order in orders_of(slices).items()}
 
 
 def _two_looks(pictures: Pictures, *, square: bool) -> bool:
@@ -255,10 +254,6 @@ def _tried(reference: Reference, sights: Sequence[Sight]) -> Reference:
         name for name, change in changes.items() if not all(known.doubt(_after(change, one)).text for one in sights)
     ]
     return structs.replace(reference, missed=tuple(missed))
-
-
-def _caught(known: Known, change: Change, sight: Sight) -> bool:
-    return bool(known.doubt(_after(change, sight)).text)
 
 
 def _reordered(order: tuple[int, ...]) -> Change:

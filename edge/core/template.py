@@ -17,12 +17,12 @@ import numpy as np
 from edge.core.looks import Pictures, blended, padded, shift_of, shifted_back
 
 Change = Callable[[Pictures], Pictures]
-UPRIGHT: Mapping[str, Change] = {
+_UPRIGHT: Mapping[str, Change] = {
     "turned by 180 degrees": lambda seen: seen[..., ::-1, ::-1],
     "mirrored left to right": lambda seen: seen[..., ::-1],
     "mirrored top to bottom": lambda seen: seen[..., ::-1, :],
 }
-SIDEWAYS: Mapping[str, Change] = {
+_SIDEWAYS: Mapping[str, Change] = {
     "turned by 90 degrees": lambda seen: np.rot90(seen, 1, (-2, -1)),
     "turned by 270 degrees": lambda seen: np.rot90(seen, 3, (-2, -1)),
     "turned by 90 degrees and mirrored": lambda seen: seen.swapaxes(-2, -1),
@@ -45,6 +45,11 @@ class Weights(NamedTuple):
 
     plain: Pictures
     beyond: Pictures
+
+
+def changes_of(*, square: bool) -> dict[str, Change]:
+    """Those that a frame allows."""
+    return {**_UPRIGHT, **_SIDEWAYS} if square else dict(_UPRIGHT)
 
 
 def orders_of(slices: int) -> dict[str, tuple[int, ...]]:
@@ -109,7 +114,7 @@ class Template:
         self.means, self._weights = means, weights
         self.blended = blended(means)
         self._orders = orders_of(len(means))
-        self._changes = {**UPRIGHT, **SIDEWAYS} if square else dict(UPRIGHT)
+        self._changes = changes_of(square=square)
 
     def rivals(self, others: Sequence[Pictures]) -> Rivals:
         """Means of something else, to compare these with."""
