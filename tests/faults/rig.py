@@ -160,15 +160,23 @@ class Rig:
         return problem.code == "joints_unread" and any(f"/{name}:" in problem.text for name in self._opaque)
 
     def audited(self, *, drained: bool = False) -> Account:
-        """The account once it is clean (and nothing waits any more). Raises Trouble when it does not become so."""
-        until = time.monotonic() + _PATIENCE_S
+        """The account once it is clean (and nothing waits any more).
+
+        Raises Trouble when it does not become so and, for as long as one may wait, nothing got through either.
+        """
+        until, least = time.monotonic() + _PATIENCE_S, None
         while True:
+            began = time.monotonic()
             account = self.account()
             if not account.problems and not (drained and (account.waiting or account.queued)):
                 return account
+            left = len(account.problems) + account.waiting + account.queued
+            if least is None or left < least:
+                until, least = time.monotonic() + _PATIENCE_S, left
             if time.monotonic() > until:
                 raise Trouble(f"{account.problems[:5]}, {account.waiting} waiting, {account.queued} queued")
-            time.sleep(_LOOK_S)  # files and another process' database give no event
+            # files and another process' database give no event; whoever listens meanwhile needs as long as a look takes
+            time.sleep(max(_LOOK_S, time.monotonic() - began))
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for what only files and processes show."""
