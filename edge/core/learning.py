@@ -12,9 +12,10 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from edge.core.looks import SIDE, Boxes, Level, Pictures, Shift, Sight, blended, inner, shift_of, shifted_back
+from edge.core.mistakes import Change, Period, all_mistakes, periods_of
 from edge.core.reference import SHIFTED, Known, Range, Reference, off_places, shift_in_frame
 from edge.core.statistics import Statistics, softened
-from edge.core.template import Change, Template, changes_of, correlation, orders_of
+from edge.core.template import Template, correlation
 
 LEAST_BOARDS = 20
 _SURE = 5.0
@@ -80,14 +81,16 @@ def learnt(sights: Sequence[Sight], others: Mapping[str, Known] | None = None, l
         if len(some) < min(least, _FEWEST):
             break
         aligned = _aligned(some)
-        if _two_looks(aligned.pictures, square=form[0] == form[1]):
+        periods = periods_of(blended(aligned.pictures.mean(axis=0)))
+        if _two_looks(aligned.pictures, all_mistakes(form, periods)):
             return Learnt(None)
-        judged = _judged(aligned.pictures, rivals, square=form[0] == form[1])
+        statistics = Statistics(aligned.pictures)
+        judged = _judged(aligned.pictures, statistics, rivals, form[:2], periods)
         odd = _odd(judged) | _odd_levels(some) | _odd_boxes(some, aligned.shifts)
         if not odd.any():
             alike = len(some) >= least and _alike(judged)
-            reference = _tried(_reference(some, aligned, judged), some) if alike else None
-            return Learnt(reference, _others(usual, len(sights)))
+            reference = _reference(some, statistics, aligned.shifts, judged, periods) if alike else None
+            return Learnt(reference and _tried(reference, some), _others(usual, len(sights)))
         usual = [place for place, strange in zip(usual, odd, strict=True) if not strange]
     return Learnt(None, _others(usual, len(sights)))
 
@@ -117,11 +120,16 @@ def _aligned(sights: Sequence[Sight]) -> _Aligned:
     return _Aligned(np.stack(lying), shifts)
 
 
-def _judged(pictures: Pictures, rivals: Sequence[tuple[str, Known]], *, square: bool) -> _Judged:
-    statistics = Statistics(pictures)
+def _judged(
+    pictures: Pictures,
+    statistics: Statistics,
+    rivals: Sequence[tuple[str, Known]],
+    frame: tuple[int, int],
+    periods: Sequence[Period],
+) -> _Judged:
     fits, strange, margins = list[float](), list[float](), list[dict[str, float]]()
     for number, one in enumerate(pictures):
-        template = Template(statistics.means(number), statistics.weights(number), square=square)
+        template = Template(statistics.plain(number), statistics.beyond(number), frame=frame, periods=periods)
         fits.append(template.fit(one))
         strange.append(template.strange(one))
         margins.append(template.margins(one) | _over_views(template, rivals, one))
@@ -131,22 +139,17 @@ def _judged(pictures: Pictures, rivals: Sequence[tuple[str, Known]], *, square: 
 
 def _over_views(template: Template, rivals: Sequence[tuple[str, Known]], one: Pictures) -> dict[str, float]:
     """Margins over other views, by their names."""
-    laid = [template.laid_over(other.template.means) for _, other in rivals]
+    laid = [template.laid_over(other.template.plain) for _, other in rivals]
     if not laid:
         return {}
     found = template.rivals(laid).margins(one)
     return {_VIEW + name: float(margin) for (name, _), margin in zip(rivals, found, strict=True)}
 
 
-def _changes(slices: int, *, square: bool) -> dict[str, Change]:
-    """All mistakes that an exporter can make with a stack of so many slices."""
-    return changes_of(square=square) | {name: _reordered(order) for name, order in orders_of(slices).items()}
-
-
-def _two_looks(pictures: Pictures, *, square: bool) -> bool:
+def _two_looks(pictures: Pictures, mistakes: Mapping[str, Change]) -> bool:
     """Are many boards like the first one, and many like it after the same mistake? Their mean would be neither."""
     first, total = pictures[0], len(pictures)
-    for change in _changes(len(first), square=square).values():
+    for change in mistakes.values():
         other = change(first)
         apart = np.array([correlation(one, first) - correlation(one, other) for one in pictures[1:]])
         if min((apart > _APART).sum(), (apart < -_APART).sum()) >= _MANY * total:
@@ -212,15 +215,21 @@ def _alike(judged: _Judged) -> bool:
     return float(np.mean(judged.fits)) >= _LEAST_AGREEMENT
 
 
-def _reference(sights: Sequence[Sight], aligned: _Aligned, judged: _Judged) -> Reference:
+def _reference(
+    sights: Sequence[Sight],
+    statistics: Statistics,
+    shifts: Sequence[Shift],
+    judged: _Judged,
+    periods: tuple[Period, ...],
+) -> Reference:
     boards, form = len(sights), sights[0].look.form
-    statistics = Statistics(aligned.pictures)
-    weights = np.stack(statistics.weights())
+    means, plain = statistics.plain()
+    weights = np.stack((plain, statistics.beyond()))
     misfit, reach = _misfit(judged.fits), _SURE * math.sqrt(1 + 1 / boards)
     wider = _WIDER * reach
-    most, means = _beyond(misfit, _FIT_FLOOR, wider), statistics.means()
+    most = _beyond(misfit, _FIT_FLOOR, wider)
     lost = 1 - correlation(softened(means), means)
-    places, spread = _places([sight.boxes for sight in sights], aligned.shifts, form)
+    places, spread = _places([sight.boxes for sight in sights], shifts, form)
     return Reference(
         form=form,
         means=means.astype(np.float16).tobytes(),
@@ -238,6 +247,7 @@ def _reference(sights: Sequence[Sight], aligned: _Aligned, judged: _Judged) -> R
         places=places,
         spread=spread,
         boards=boards,
+        periods=periods,
     )
 
 
@@ -249,15 +259,9 @@ def _beyond(values: NDArray[np.float64], floor: float, reach: float) -> float:
 def _tried(reference: Reference, sights: Sequence[Sight]) -> Reference:
     """With what it misses when its own boards are changed."""
     known = Known(reference)
-    changes = _changes(reference.form[2], square=reference.form[0] == reference.form[1])
-    missed = [
-        name for name, change in changes.items() if not all(known.doubt(_after(change, one)).text for one in sights)
-    ]
+    changes = all_mistakes(reference.form, reference.periods)
+    missed = [name for name, change in changes.items() if not all(known.doubted(_after(change, one)) for one in sights)]
     return structs.replace(reference, missed=tuple(missed))
-
-
-def _reordered(order: tuple[int, ...]) -> Change:
-    return lambda seen: seen[list(order)]
 
 
 def _after(change: Change, sight: Sight) -> Sight:

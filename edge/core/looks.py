@@ -13,15 +13,15 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-SIDE = 128
+SIDE = 192
 """Pixels of a small picture, whatever the frame measures."""
 STEPS = 20.0
 """Of a small picture's values in one standard deviation."""
-EDGE = 8
+EDGE = 12
 """Pixels that are left out on each side, so that the rest can be shifted."""
 INNER = SIDE - 2 * EDGE
-REACH = 5
-"""How far apart, in pixels of a small picture, two boards lie at most: a twenty-fifth of the frame."""
+REACH = 7
+"""How far apart, in pixels of a small picture, two boards lie at most: some twenty-fifth of the frame."""
 Pictures = NDArray[np.float32]
 """Shape (slices, height, width)."""
 
@@ -44,6 +44,11 @@ class Look(Struct, frozen=True, array_like=True):
     frame: tuple[int, int]
     levels: tuple[Level, ...]
     pictures: bytes
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where it is not a picture for each level, as where another version made it."""
+        if len(self.pictures) != self.slices * SIDE * SIDE:
+            raise ValueError("a look whose pictures are of another size")
 
     @property
     def slices(self) -> int:
@@ -115,6 +120,16 @@ def _peak(values: Sequence[float] | NDArray[np.float64], place: int) -> float:
     before, there, after = (float(values[place + step]) for step in (-1, 0, 1))
     bend = before - 2 * there + after
     return place + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+
+
+def shifted_exactly(pictures: Pictures, shift: Shift) -> Pictures:
+    """Inner parts (slices, INNER, INNER), moved back by ``shift`` without loss between pixels, as Fourier series;
+    mirrored at the edges.
+    """
+    whole = np.pad(pictures, ((0, 0), (EDGE, EDGE), (EDGE, EDGE)), mode="reflect")
+    waves = np.fft.fftfreq(SIDE)[:, None] * shift.down + np.fft.rfftfreq(SIDE) * shift.across
+    moved = np.fft.irfft2(np.fft.rfft2(whole) * np.exp(2j * np.pi * waves), (SIDE, SIDE))
+    return inner(moved.astype(np.float32))
 
 
 def shifted_back(pictures: Pictures, shift: Shift) -> Pictures:

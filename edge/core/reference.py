@@ -28,13 +28,15 @@ from edge.core.looks import (
     shift_of,
     shifted_back,
 )
-from edge.core.template import RIM, Rivals, Template, Weights, correlation
+from edge.core.mistakes import Period
+from edge.core.template import RIM, Expected, Rivals, Template, correlation
 
 _ELSEWHERE = 0.75
 """Of its side, that a single box may lie beside its joint: another joint lies further off."""
 _SURE_OF_BOXES = 6.3
 """Five standard deviations of a median, times the square root of how many boxes it is of."""
 _NEARLY = 0.05
+_VIEW = "the picture of view "
 _MOST_LAID = 8
 SHIFTED = 0.25
 """Of a box's side: beyond a quarter beside their joints boxes are wrong (docs/simulator.md)."""
@@ -63,8 +65,8 @@ class Reference(Struct, frozen=True, array_like=True):
     ``least_fit``: the least mean correlation with the means; ``most_strange``: share of blocks. ``untold``: mistakes
     that right pictures of this view are not surely told from, so that none is looked for. ``missed``: mistakes that
     would go unnoticed in some of the boards that were learnt from. ``told_views``: other views that they are surely
-    told from. ``places``: where joints lie, in pixels of the
-    frame; ``spread``: of one box there, standard deviation. ``boards``: how many it was learnt from.
+    told from. ``places``: where joints lie, in pixels of the frame; ``spread``: of one box there, standard deviation.
+    ``boards``: how many it was learnt from. ``periods``: by which its pattern repeats itself.
     """
 
     form: tuple[int, int, int]
@@ -79,6 +81,7 @@ class Reference(Struct, frozen=True, array_like=True):
     places: dict[str, tuple[float, float]]
     spread: float
     boards: int
+    periods: tuple[Period, ...] = ()
 
 
 class Known:
@@ -93,8 +96,8 @@ class Known:
         )
         _require_sound(reference, means, plain, beyond)
         self._laid: dict[Known, Rivals] = {}
-        square = reference.form[0] == reference.form[1]
-        self.template = Template(means, Weights(plain, beyond), square=square)
+        frame = reference.form[:2]
+        self.template = Template(Expected(means, plain), beyond, frame=frame, periods=reference.periods)
 
     def doubt(self, sight: Sight, others: Mapping[str, Known] | None = None) -> Doubt:
         """``others``: views of the board type that this one is told from."""
@@ -108,12 +111,18 @@ class Known:
         fits = self._fits(lying)
         if strange and fits:
             return Doubt(strange)
-        named = self._mistake(lying, others or {}, fits=fits)
-        if named:
-            return Doubt(named, mistake=True)
+        name = self._mistake(lying, others or {}, fits=fits)
+        if name:
+            return Doubt(name, mistake=True)
         if not fits:
             return Doubt(strange or "unlike every board that was learnt from")
         return Doubt(self._beside(sight.boxes, shift), mistake=True)
+
+    def doubted(self, sight: Sight) -> bool:
+        """Would there be a doubt, whatever it is? That is found faster."""
+        seen = sight.look.seen()
+        lying = shifted_back(seen, shift_of(blended(seen), self.template.blended))
+        return bool(self._likelier(lying, {})) or not self._fits(lying) or bool(self.doubt(sight).text)
 
     def _fits(self, lying: Pictures) -> bool:
         like = self.template.fit(lying) >= self.reference.least_fit
@@ -121,25 +130,30 @@ class Known:
 
     def _mistake(self, lying: Pictures, others: Mapping[str, Known], *, fits: bool) -> str:
         """What the pictures are likelier to be, by name where they look like that."""
-        margins = {n: m for n, m in self.template.margins(lying).items() if n not in self.reference.untold}
-        views = {
-            f"the picture of view {name}": self._over(other)
-            for name, other in others.items()
-            if other.reference.form == self.reference.form
-        }
-        margins |= {name: float(rivals.margins(lying)[0]) for name, rivals in views.items()}
-        likelier = [name for name, margin in margins.items() if margin < 0]
+        likelier = self._likelier(lying, others)
         if not likelier:
             return ""
-        whose = {name: views[name].means[0] if name in views else self.template.changed(name) for name in likelier}
-        alike = {name: correlation(lying[RIM], means) for name, means in whose.items()}
+        alike = {name: correlation(lying[RIM], self._after(name, others)) for name in likelier}
         name = max(alike, key=alike.__getitem__)
         return name if fits or alike[name] >= self.reference.least_fit - _NEARLY else ""
 
+    def _likelier(self, lying: Pictures, others: Mapping[str, Known]) -> list[str]:
+        """Mistakes, and views, that the pictures rather are."""
+        margins = {n: m for n, m in self.template.margins(lying).items() if n not in self.reference.untold}
+        alike = {n: other for n, other in others.items() if other.reference.form == self.reference.form}
+        margins |= {_VIEW + n: float(self._over(other).margins(lying)[0]) for n, other in alike.items()}
+        return [name for name, margin in margins.items() if margin < 0]
+
+    def _after(self, name: str, others: Mapping[str, Known]) -> Pictures:
+        """The means after a mistake, without their rims."""
+        if not name.startswith(_VIEW):
+            return self.template.after(name)
+        return self.template.laid_over(others[name.removeprefix(_VIEW)].template.plain).means[RIM]
+
     def _over(self, other: Known) -> Rivals:
-        """The means of another view, laid over these."""
+        """Another view, laid over this."""
         if other not in self._laid:
-            self._laid[other] = self.template.rivals([self.template.laid_over(other.template.means)])
+            self._laid[other] = self.template.rivals([self.template.laid_over(other.template.plain)])
             if len(self._laid) > _MOST_LAID:
                 del self._laid[next(iter(self._laid))]
         return self._laid[other]

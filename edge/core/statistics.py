@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.looks import Pictures
-from edge.core.template import Weights, beyond_mean
+from edge.core.template import Expected, beyond_mean
 
 _LEAST_VARIANCE = 1e-4
 
@@ -61,8 +61,10 @@ class Statistics:
     def __init__(self, pictures: Pictures) -> None:
         self._plain, self._beyond = _Sums(pictures), _Sums(beyond_mean(pictures))
 
-    def means(self, without: int | None = None) -> Pictures:
-        return self._plain.means(without)
+    def plain(self, without: int | None = None) -> Expected:
+        """``without``: a board that is left out."""
+        return Expected(self._plain.means(without), self._plain.weights(without))
 
-    def weights(self, without: int | None = None) -> Weights:
-        return Weights(self._plain.weights(without), self._beyond.weights(without))
+    def beyond(self, without: int | None = None) -> Pictures:
+        """Weights of what each slice shows beyond the mean of all slices."""
+        return self._beyond.weights(without)

@@ -24,8 +24,8 @@ _MORE = 5
 """Boards that must have come to try again what did not succeed."""
 _WAIT = timedelta(days=4)
 """For reviews, after which nothing is learnt from a board: others are waiting for its room."""
-_MOST_SIGHTS = 600
-"""Of a board type, some 40 MB."""
+_MOST_SIGHTS = 400
+"""Of a board type, some 60 MB."""
 
 Rules = Mapping[str, Sequence[Rule]]
 

@@ -12,8 +12,22 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge.core.learning import LEAST_BOARDS, learnt
-from edge.core.looks import Look, Shift, Sight, blended, inner, shift_of, shifted_back
+from edge.core.looks import (
+    INNER,
+    SIDE,
+    Level,
+    Look,
+    Shift,
+    Sight,
+    blended,
+    inner,
+    shift_of,
+    shifted_back,
+    shifted_exactly,
+)
+from edge.core.mistakes import periods_of
 from edge.core.reference import Doubt, Known, Reference, known_of
+from edge.core.template import correlation
 from edge.judging.look import look_of
 from tests.support.views import as_stored, drawing, pictured, reference_of, sight_of, sights
 
@@ -48,7 +62,7 @@ MISTAKES: dict[str, Callable[[Stack], Stack]] = {
     "darker": lambda seen: as_stored(0.3 * seen),
     "brighter": lambda seen: as_stored(1.6 * seen),
     "poorer in contrast": lambda seen: as_stored(seen / 4 + 135.0),
-    "noisier": lambda seen: as_stored(seen + np.random.default_rng(4).normal(0, 25, seen.shape)),
+    "noisier": lambda seen: as_stored(seen + np.random.default_rng(4).normal(0, 12, seen.shape)),
     "smoother": lambda seen: np.stack([cv2.GaussianBlur(grey, (0, 0), 2) for grey in seen]).astype(np.uint8),
     "of 2 slices, not 3": lambda seen: seen[:2],
     "of 256 x 200 pixels, not 256 x 256": lambda seen: seen[:, :200],
@@ -175,14 +189,69 @@ def test_slices_that_look_the_same_can_be_swapped_unnoticed() -> None:
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0), (1.5, 0.5), (-4.25, 2.75)])
 def test_a_shift_is_found_to_a_tenth_of_a_pixel(shift: tuple[float, float]) -> None:
     rng = np.random.default_rng(11)
-    large = cv2.GaussianBlur(rng.normal(size=(160, 160)).astype(np.float32), (0, 0), 3)
-    rows, columns = np.mgrid[16:144, 16:144].astype(np.float32)
+    large = cv2.GaussianBlur(rng.normal(size=(SIDE + 32, SIDE + 32)).astype(np.float32), (0, 0), 3)
+    rows, columns = np.mgrid[16 : SIDE + 16, 16 : SIDE + 16].astype(np.float32)
     there = cv2.remap(large, columns, rows, cv2.INTER_CUBIC)
     moved = cv2.remap(large, columns - shift[1], rows - shift[0], cv2.INTER_CUBIC)
     found = shift_of(moved, inner(there))
     assert found == pytest.approx(Shift(*shift), abs=0.1)
     back = shifted_back(moved[None], found)[0]
     assert np.corrcoef(back.ravel(), inner(there).ravel())[0, 1] > 0.99
+
+
+def test_moving_back_as_a_series_loses_nothing() -> None:
+    rng = np.random.default_rng(12)
+    picture = inner(cv2.GaussianBlur(rng.normal(size=(SIDE, SIDE)).astype(np.float32), (0, 0), 1.5))
+    there = shifted_exactly(shifted_exactly(picture[None], Shift(0.5, -0.5)), Shift(-0.5, 0.5))[0]
+    middle = (slice(8, -8), slice(8, -8))
+    assert np.corrcoef(there[middle].ravel(), picture[middle].ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("shape", [(1024, 1024), (1000, 1200), (300, 250), (200, 190), (90, 80)])
+def test_a_turned_picture_has_a_turned_look(shape: tuple[int, int]) -> None:
+    """Making it small must not blur some places of the frame more than others."""
+    rng = np.random.default_rng(13)
+    grey = as_stored(128 + 300 * cv2.GaussianBlur(rng.normal(size=shape), (0, 0), 4))
+    look, turned = (look_of({0: np.ascontiguousarray(each)}, "solder_dark") for each in (grey, grey[::-1, ::-1]))
+    back = turned.seen()[:, ::-1, ::-1]
+    over = shifted_back(np.ascontiguousarray(back), shift_of(blended(back), blended(inner(look.seen()))))
+    assert correlation(over, inner(look.seen())) > 0.99
+
+
+def test_what_a_grid_repeats_itself_by_is_found_in_all_directions() -> None:
+    rows, columns = np.mgrid[:INNER, :INNER]
+    grid = (np.cos(2 * np.pi * rows / 21) + np.cos(2 * np.pi * columns / 17)).astype(np.float32)
+    found = periods_of(grid)
+    assert {(0, 17), (0, -17), (21, 0), (-21, 0), (21, 17), (-21, -17)} <= set(found)
+    assert periods_of(np.random.default_rng(14).normal(size=(INNER, INNER)).astype(np.float32)) == ()
+    assert periods_of(np.zeros((INNER, INNER), np.float32)) == ()
+
+
+def test_a_grid_that_is_shifted_by_one_joint_is_a_named_mistake() -> None:
+    rng = np.random.default_rng(15)
+    step, slices = 32, 3
+    size = 256 + 2 * step
+    ground = cv2.GaussianBlur(rng.normal(size=(size, size)).astype(np.float32), (0, 0), 6) * 60 + 180
+    for middle in np.ndindex(size // step, size // step):
+        place = tuple(int((part + 0.5) * step) for part in middle)
+        cv2.circle(ground, place, 9, (80.0,), -1)
+
+    def board(down: int = 0, across: int = 0) -> Sight:
+        top, left = step - down, step - across
+        cut = ground[top : top + 256, left : left + 256] * rng.normal(1, 0.04)
+        return sight_of(as_stored(cut + rng.normal(0, 4, (slices, 256, 256))))
+
+    known = Known(reference_of([board() for _ in range(LEAST_BOARDS)]))
+    assert {known.doubt(board()).text for _ in range(20)} == {""}
+    for shift in ((step, 0), (0, -step), (step, step)):
+        doubts = [known.doubt(board(*shift)) for _ in range(5)]
+        assert all(doubt.mistake and "repeats itself" in doubt.text for doubt in doubts), doubts
+
+
+def test_a_look_of_another_size_cannot_be_read() -> None:
+    """As a version with other small pictures wrote it down."""
+    with pytest.raises(ValueError, match="another size"):
+        Look((64, 64), (Level(1, 1, 1, 1),), bytes(128 * 128))
 
 
 def test_a_look_does_not_depend_on_the_polarity_that_is_stored(boards: list[Stack]) -> None:
@@ -195,7 +264,7 @@ def test_a_look_does_not_depend_on_the_polarity_that_is_stored(boards: list[Stac
 def test_a_flat_picture_has_a_look_and_is_doubted(known: Known) -> None:
     flat = np.full((3, 256, 256), 190, np.uint8)
     assert known.doubt(sight_of(flat)).text
-    assert blended(sight_of(flat).look.seen()).shape == (128, 128)
+    assert blended(sight_of(flat).look.seen()).shape == (SIDE, SIDE)
 
 
 def test_a_sight_is_written_and_read_again(boards: list[Stack]) -> None:
