@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from edge.core.evidence import Count, Watch, shown_below, upper_bound
+from edge.core.nearness import NearMisses
 from edge.core.review import Said
 from edge.core.reviewers import NOTHING_FEARED, Reliance
 from edge.core.rules import Rule
@@ -71,14 +72,16 @@ class Terms(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A joint that the coin drew and that was reviewed. ``released``: by which operating points it would be, the
-    strictest first; ``reliance``: on whoever said what it was, None where nobody knows; ``board``: the job it is of.
+    """A joint that was reviewed. ``released``: by which operating points it would be, the strictest first;
+    ``reliance``: on whoever said what it was, None where nobody knows; ``board``: the job it is of; ``drawn``: by the
+    coin. One that was not proves nothing of escapes.
     """
 
     released: tuple[bool, ...]
     truth: Said
     reliance: Reliance | None
     board: str = ""
+    drawn: bool = True
 
 
 def released_by(points: Sequence[Rule], score: float) -> tuple[bool, ...]:
@@ -171,6 +174,7 @@ class Course:
         self._relied = False
         self._of_board: Counter[str] = Counter()
         self._watch = Watch(self._terms.target_escape)
+        self._near = NearMisses(len(self._points))
 
     def act(self, act: Act) -> None:
         """Something was done by hand, or put in doubt."""
@@ -190,6 +194,12 @@ class Course:
 
     def add(self, trial: Trial) -> None:
         """One more joint was reviewed."""
+        if trial.truth is Said.DEFECT and trial.reliance is not None:
+            self._look_at_near(trial)
+        if trial.drawn:
+            self._weigh(trial)
+
+    def _weigh(self, trial: Trial) -> None:
         self._reviewed += 1
         if trial.reliance is not None:
             self._reliance, self._relied = self._reliance.or_worse(trial.reliance), True
@@ -223,6 +233,15 @@ class Course:
         if self._state is not State.LICENSED:
             return None
         return self._granted or self._points[self._proved - 1]
+
+    def _look_at_near(self, trial: Trial) -> None:
+        """Has it become more usual that defects are nearly released?"""
+        rule = self.rule
+        if rule is None:
+            if trial.drawn:
+                self._near.learn(trial.released, trial.board)
+        elif self._near.risen(trial.released, trial.board, self._points.index(rule)) and self._granted is None:
+            self._begin(State.SUSPENDED, reason="defects that would nearly be released have become more")
 
     def _look_out(self, *, hit: bool) -> None:
         self._watch = self._watch.after(hit=hit)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 from edge.core.licence import Act, Course, Terms, Trial, course_of, released_by
-from edge.core.review import weighed
+from edge.core.review import Said, weighed
 from edge.core.reviewers import Known, Reliance, records_of, reliances
 from edge.core.rules import Rule
 from edge.feedback.ports import ActHeld, Key, Spoken
@@ -48,15 +48,19 @@ class Joint:
         return [(look.entered, Known(reviewer, truth, look.said)) for reviewer, look in words.items()]
 
     def trial(self, points: Sequence[Rule], relied_on: Reliances) -> Trial | None:
-        """As evidence. None where it is none: nobody drew it or looked at it, or it was put there, its truth known."""
-        if not self.sampled or self.score is None or not self.looks or self.was_known:
+        """As evidence. None where it is none: nobody looked at it, or it was put there, its truth known; or nobody drew
+        it, and it is no defect.
+        """
+        if self.score is None or not self.looks or self.was_known:
             return None
         truth = weighed((spoken.said, spoken.settled) for spoken in (*self.looks, *self.settled))
+        if not self.sampled and truth is not Said.DEFECT:
+            return None
         word = truth if not self.settled else None
         theirs = [relied_on.get(look.reviewer) for look in self.looks if word in {None, look.said}]
         enough = [reliance for reliance in theirs if reliance is not None and reliance.enough]
         self._released = self._released or released_by(points, self.score)
-        return Trial(self._released, truth, min(enough, default=None), self.job_id)
+        return Trial(self._released, truth, min(enough, default=None), self.job_id, self.sampled)
 
 
 class Line:

@@ -128,25 +128,27 @@ class Simulated:
             decision, sampled = ruled(self._points[0].decision(score), permit, draw(event))
             if decision.route is Route.RELEASE:
                 released, escaped = released + 1, escaped + is_defect
-            elif sampled:
-                self._send_to_specialist(event, key, score, board, defect=is_defect)
+            else:
+                self._send_to_specialist(event, key, score, board, defect=is_defect, sampled=sampled)
         rule = permit.rule
         rate = kind.escape_rate(rule.threshold, board) if isinstance(rule, OperatingPoint) else 0.0
         return Board(int(defect.sum()), released, escaped, self._states.get(key, State.LEARNING), rate)
 
-    def _send_to_specialist(self, event: str, key: Key, p: float, board: int, *, defect: bool) -> None:
+    def _send_to_specialist(self, event: str, key: Key, p: float, board: int, *, defect: bool, sampled: bool) -> None:
         if self._rng.random() < NEVER:
             return
         first, second = self._rng.permutation(2)
         looks = (first, second) if self._rng.random() < TWICE else (first,)
         for which in looks:
             reviewer = self._reviewers[which]
-            spoken = self._spoken(event, key, p, self._look(reviewer, p, defect), reviewer.name)
+            spoken = self._spoken(event, key, p, self._look(reviewer, p, defect), reviewer.name, sampled=sampled)
             due = board + int(self._rng.integers(1, LATEST))
             heapq.heappush(self._waiting, (due, next(self._order), spoken))
             claimed = spoken.said is Said.DEFECT and self._points[-1].decision(p).call is Call.NORMAL
             if claimed and self._rng.random() < SETTLED:
-                truth = self._spoken(event, key, p, self._look(self._expert, p, defect), "expert", settled=True)
+                truth = self._spoken(
+                    event, key, p, self._look(self._expert, p, defect), "expert", settled=True, sampled=sampled
+                )
                 heapq.heappush(self._waiting, ((due // SETTLING + 1) * SETTLING, next(self._order), truth))
 
     def _take_reviews(self, board: int) -> None:

@@ -18,12 +18,13 @@ from edge.feedback.ports import ActHeld, Answered, Key, LicenceSaid, Spoken
 
 _SPOKEN = (
     "SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, review.digest, "
-    "coalesce(p_defect, quality_index), decision, reviewer, job_id, decided, settled "
-    "FROM review LEFT JOIN sample USING (event_id) WHERE placed > :after AND ("
-    "decided IS NOT NULL AND review.digest IN (SELECT value FROM json_each(:digests)) "
+    "coalesce(p_defect, quality_index), decision, reviewer, job_id, coalesce(decided, received), settled, "
+    "decided IS NOT NULL FROM review LEFT JOIN sample USING (event_id) WHERE placed > :after AND ("
+    "(decided IS NOT NULL OR decision = 'defect' AND review.reason IS NULL) "
+    "AND review.digest IN (SELECT value FROM json_each(:digests)) "
     "OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) "
     "UNION ALL SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, replayed.digest, score, "
-    "decision, reviewer, job_id, decided, settled "
+    "decision, reviewer, job_id, decided, settled, 1 "
     "FROM review JOIN replayed USING (event_id) JOIN sample USING (event_id) WHERE placed > :after "
     "AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
 )
@@ -175,7 +176,6 @@ class JournalLicences:
 
 def _spoken(row: tuple[Any, ...]) -> Spoken:
     """As the question's columns are."""
-    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled = row
+    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled, sampled = row
     key = Key(board or "", joint or "", digest or "")
-    sampled = decided is not None
-    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), sampled, job_id, decided or "")
+    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), bool(sampled), job_id, decided)

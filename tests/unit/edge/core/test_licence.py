@@ -175,3 +175,63 @@ def test_the_kind_of_defect_stays_with_a_defect() -> None:
 def test_the_coin_hangs_on_the_event_alone_and_is_fair() -> None:
     assert draw("80000000-1111-5222-8333-444444444444") == 0.5
     assert draw("ffffffff-1111-5222-8333-444444444444") < 1
+
+
+NEARLY = CAUGHT._replace(released=released_by(POINTS, 0.4), drawn=False)
+SEEN = CAUGHT._replace(drawn=False)
+
+
+def _learnt(near: int = 10) -> Course:
+    """Licensed at the middle point; one in so many of the defects it catches would be released by the last."""
+    nearly = NEARLY._replace(drawn=True)
+    course = course_of(TERMS, POINTS, [CAUGHT if number % near else nearly for number in range(200)])
+    assert course.rule == POINTS[1]
+    return course
+
+
+def _until_suspended(course: Course, near: float, seed: int, most: int) -> int:
+    """Defects that nobody drew, such a share of them nearly released: how many are seen before it is suspended?"""
+    rng = np.random.default_rng(seed)
+    for number in range(most):
+        course.add(NEARLY if rng.random() < near else SEEN)
+        if course.state is not State.LICENSED:
+            return number
+    return most
+
+
+def test_defects_that_are_nearly_released_more_often_suspend_though_none_was_drawn() -> None:
+    seen = [_until_suspended(_learnt(), 0.4, seed, 500) for seed in range(20)]
+    assert max(seen) < 150
+    assert np.median(seen) < 60
+
+
+def test_as_often_as_was_learnt_they_seldom_do() -> None:
+    suspended = [_until_suspended(_learnt(), 0.1, seed, 2_000) < 2_000 for seed in range(40)]
+    assert sum(suspended) <= 4
+
+
+def test_what_nobody_drew_proves_nothing() -> None:
+    course = course_of(TERMS, POINTS, [SEEN] * 1_000)
+    assert (course.state, course.standing().reviewed) == (State.LEARNING, 0)
+
+
+def test_the_near_defects_of_one_board_suspend_nothing() -> None:
+    assert _until_suspended(_learnt(), 1.0, 1, 50) < 50
+    course = _learnt()
+    for _ in range(50):
+        course.add(NEARLY._replace(board="MB-1"))
+    assert course.state is State.LICENSED
+
+
+def test_nothing_is_near_to_the_most_permissive_point_nor_to_a_grant() -> None:
+    permissive = course_of(TERMS, POINTS, [CAUGHT] * 200)
+    granted = course_of(TERMS, POINTS, [Act(Deed.GRANT, "kim", "twin of MB-7", "recall-0.95")])
+    for course in (permissive, granted):
+        assert _until_suspended(course, 1.0, 1, 300) == 300
+
+
+def test_only_those_with_a_record_are_heard_on_what_is_near() -> None:
+    course = _learnt()
+    for _ in range(200):
+        course.add(NEARLY._replace(reliance=None))
+    assert course.state is State.LICENSED
