@@ -37,6 +37,31 @@ def test_a_type_learns_earns_and_loses_its_licence_and_each_is_said_once(device:
     assert [alarm["code"] for alarm in device.heard("/alarm")] == ["licence_suspended"]
 
 
+def _nearly_released(device: Device, said: Said) -> None:
+    """Joints that nobody drew: called defects by the point that is licensed, normal by the next."""
+    for _ in range(40):
+        device.review(device.board(2, score=0.2, sampled=False), 2, said)
+    device.licences.step()
+
+
+def test_a_licence_is_suspended_when_more_defects_are_nearly_released_though_nobody_drew_them(device: Device) -> None:
+    device.measure_reviewer()
+    for _ in range(40):
+        device.review(device.board(5), 5, Said.DEFECT)
+        device.review(device.board(2, score=0.2), 2, Said.DEFECT)
+    device.licences.step()
+    assert device.permit.rule == POINTS[0], "the next would release a quarter of the defects"
+    _nearly_released(device, Said.FALSE_CALL)
+    assert device.permit.rule == POINTS[0]
+    _nearly_released(device, Said.DEFECT)
+    assert device.permit.rule is None
+    assert "nearly" in device.heard("/licence/")[-1]["reason"]
+    assert [alarm["code"] for alarm in device.heard("/alarm")] == ["licence_suspended"]
+    device.start()
+    device.licences.step()
+    assert device.permit.rule is None
+
+
 def test_a_suspension_that_a_crash_kept_from_being_said_is_said_at_the_next_start(device: Device) -> None:
     device.earn()
     device.review(device.board(40, score=0.01), 40, Said.DEFECT)

@@ -107,3 +107,17 @@ def test_joints_that_were_not_drawn_or_scored_and_other_bundles_are_no_evidence(
     evidence.take(heard)
     assert set(evidence.lines) == {KEY}
     assert _state(heard) == (State.LEARNING, 0)
+
+
+def test_of_joints_that_nobody_drew_only_defects_are_heard_of_and_what_is_settled_changes_that() -> None:
+    evidence = Evidence(TERMS, {KEY.digest: POINTS})
+    evidence.take(_record())
+    claim = _said("near", Said.DEFECT, score=0.2, sampled=False)
+    evidence.take([claim, _said("good", Said.FALSE_CALL, score=0.2, sampled=False)])
+    joints = evidence.lines[KEY].joints
+    heard = joints["near"].trial(POINTS, evidence.relied_on)
+    assert heard is not None
+    assert (heard.drawn, heard.released) == (False, (False, True))
+    assert joints["good"].trial(POINTS, evidence.relied_on) is None
+    evidence.take([_said("near", Said.FALSE_CALL, "lab", settled=True, score=0.2, sampled=False)])
+    assert joints["near"].trial(POINTS, evidence.relied_on) is None
