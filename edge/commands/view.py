@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from edge.adapters.journal.sights import JournalSights, ViewState
+from edge.adapters.journal.sights import JournalSights
+from edge.adapters.journal.view import ViewState, views
 from edge.commands import Commands, add_config, journal_of, own_journal, shown
 from edge.config import load_settings
 from edge.core.learning import LEAST_BOARDS
@@ -26,11 +27,8 @@ def add_view(commands: Commands) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     """1 where nothing is known."""
-    book = JournalSights(journal_of(load_settings(arguments.config)))
-    try:
-        found = [one for one in book.state() if arguments.board_type in {None, one.board_type}]
-    finally:
-        book.close()
+    held = views(journal_of(load_settings(arguments.config)))
+    found = [one for one in held if arguments.board_type in {None, one.board_type}]
     for state in found:
         print(shown(in_a_line(state)))
     if not found:

@@ -21,7 +21,7 @@ EDGE = 12
 """Pixels that are left out on each side, so that the rest can be shifted."""
 INNER = SIDE - 2 * EDGE
 REACH = 7
-"""How far apart, in pixels of a small picture, two boards lie at most: some twenty-fifth of the frame."""
+"""How far apart, in pixels of a small picture, two boards lie at most: 3.6 % of the frame."""
 Pictures = NDArray[np.float32]
 """Shape (slices, height, width)."""
 

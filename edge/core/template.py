@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.core.looks import EDGE, Pictures, Shift, blended, padded, shift_of, shifted_back, shifted_exactly
 from edge.core.mistakes import Change, Period, changes_of, orders_of
@@ -24,6 +25,7 @@ RIM = (..., slice(_BLOCK, -_BLOCK), slice(_BLOCK, -_BLOCK))
 """What is surely there of a changed mean, wherever it lies."""
 _MOST = 0.5
 """Of what is expected of a block, that it counts for at most."""
+_STEPS = 127
 _STRANGE = 5.0
 """Times the variance that was learnt."""
 
@@ -39,24 +41,42 @@ class Expected(NamedTuple):
         return Expected(change(self.means), change(self.weights))
 
 
+class _Filter(NamedTuple):
+    """int8 (blocks, pixels) and, float32 (blocks), what one step is: a quarter of the memory."""
+
+    steps: NDArray[np.int8]
+    step: Pictures
+
+    @classmethod
+    def of(cls, weighed: Pictures) -> _Filter:
+        step = np.maximum(np.abs(weighed).max(axis=1), 1e-9) / np.float32(_STEPS)
+        return cls(np.rint(weighed / step[:, None]).astype(np.int8), step)
+
+    def sums(self, blocks: Pictures) -> Pictures:
+        """By block."""
+        found: Pictures = np.einsum("bp,bp->b", self.steps.astype(np.float32), blocks) * self.step
+        return found
+
+
 class Rivals:
     """What else pictures may be, to compare with what they should be; rims do not count."""
 
     def __init__(self, own: Expected, others: Sequence[Expected]) -> None:
         mine, weights = (_blocks(part[RIM]) for part in own)
-        filters, middles, expected = list[Pictures](), list[Pictures](), list[Pictures]()
+        middles, expected = list[Pictures](), list[Pictures]()
+        self._filters = list[_Filter]()
         for other in others:
             theirs, rest = (_blocks(part[RIM]) for part in other)
-            weighed = (mine - theirs) * (2 * weights * rest / (weights + rest))
-            filters.append(weighed)
-            middles.append(np.einsum("bp,bp->b", weighed, mine + theirs) / 2)
-            expected.append(np.einsum("bp,bp->b", weighed, mine - theirs) / 2)
-        self._filters, self._middles = np.stack(filters), np.stack(middles)
-        self._limits = _MOST * np.stack(expected)
+            one = _Filter.of((mine - theirs) * (2 * weights * rest / (weights + rest)))
+            middles.append(one.sums(mine + theirs) / 2)
+            expected.append(one.sums(mine - theirs) / 2)
+            self._filters.append(one)
+        self._middles, self._limits = np.stack(middles), np.maximum(_MOST * np.stack(expected), 0)
 
     def margins(self, seen: Pictures) -> Pictures:
         """Over each of them, of pictures (slices, INNER, INNER) that lie right."""
-        sums = np.einsum("mbp,bp->mb", self._filters, _blocks(seen[RIM]))
+        blocks = _blocks(seen[RIM])
+        sums = np.stack([one.sums(blocks) for one in self._filters])
         counted = np.clip(sums - self._middles, -self._limits, self._limits).sum(axis=1)
         found: Pictures = counted / np.maximum(self._limits.sum(axis=1), 1e-9)
         return found

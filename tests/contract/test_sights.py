@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.sights import JournalSights
 from edge.adapters.journal.store import Journal
+from edge.adapters.journal.view import views
 from edge.core.learning import LEAST_BOARDS
 from edge.core.looks import Sight
 from edge.core.payloads import BoardRef, ModelRef
@@ -38,8 +41,9 @@ class Device:
     """A journal with boards of type MB-7, whose joints J0 to J3 lie in one view."""
 
     def __init__(self, root: Path) -> None:
-        self.journal, self.reviews = Journal(root / "journal.db"), JournalReviews(root / "journal.db")
-        self.sights, self._numbers = JournalSights(root / "journal.db"), count(1)
+        self.path, self._numbers = root / "journal.db", count(1)
+        self.journal, self.reviews = Journal(self.path), JournalReviews(self.path)
+        self.sights = JournalSights(self.path)
         self.learning = Learning(self.sights, lambda: RULES, lambda: self.time)
         self.time = NOW
 
@@ -232,9 +236,23 @@ def test_what_was_learnt_can_be_forgotten(device: Device, reference: Reference) 
     (sight,) = sights(RIGHT, np.random.default_rng(9), 1)
     device.board(sight, [0.9])
     device.time += timedelta(minutes=1)
-    known = [(state.view, state.references, state.waiting, state.boards) for state in device.sights.state()]
+    known = [(state.view, state.references, state.waiting, state.boards) for state in views(device.path)]
     assert known == [("top-1", 1, 1, LEAST_BOARDS), ("top-2", 1, 0, LEAST_BOARDS)]
     assert device.sights.forget("MB-7", "top-1") == 2
-    assert [state.view for state in device.sights.state()] == ["top-2"]
+    assert [state.view for state in views(device.path)] == ["top-2"]
     assert device.sights.forget("MB-7") == 1
-    assert device.sights.state() == []
+    assert views(device.path) == []
+
+
+def test_what_another_version_made_of_a_view_is_as_good_as_none(device: Device, reference: Reference) -> None:
+    """Smaller pictures: a reference of them is said not to be readable, and nothing is learnt from a sight."""
+    small = msgspec.structs.replace(reference, means=reference.means[: len(reference.means) // 2])
+    device.sights.learn(HERE, small, (), NOW)
+    (sight,) = sights(RIGHT, np.random.default_rng(9), 1)
+    device.board(sight, [0.9])
+    (frame, levels, pictures), boxes = msgspec.msgpack.decode(msgspec.msgpack.encode(sight))
+    packed = msgspec.msgpack.encode([[frame, levels, pictures[:-1]], boxes])
+    with closing(sqlite3.connect(device.path)) as db, db:
+        db.execute("UPDATE sight SET seen = ?", (packed,))
+    assert [(state.references, state.boards) for state in views(device.path)] == [(1, 0)]
+    assert device.sights.sights(HERE) == []

@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -42,31 +41,10 @@ _EXPIRE = (
     "DELETE FROM sight WHERE taken < ? OR number IN (SELECT number FROM (SELECT number, row_number() OVER "
     "(PARTITION BY board_type ORDER BY number DESC) AS place FROM sight) WHERE place > ?)"
 )
-_STATE = (
-    "SELECT board_type, view, sum(known), sum(waiting), sum(reviewed), max(learnt), max(number) FROM ("
-    "SELECT board_type, view, 1 AS known, 0 AS waiting, 0 AS reviewed, learnt, number FROM reference "
-    "UNION ALL SELECT sight.board_type, view, 0, 1, EXISTS (SELECT 1 FROM review WHERE review.job_id = job.job_id), "
-    "'', 0 FROM sight JOIN job ON job.row = sight.job) GROUP BY 1, 2"
-)
 _FORGET_REFERENCES = "DELETE FROM reference WHERE board_type = ? AND (view = ? OR ? IS NULL)"
 _FORGET_SIGHTS = "DELETE FROM sight WHERE board_type = ? AND (view = ? OR ? IS NULL)"
 _REFERENCES = 5
 """Of one view: revisions of a board, and machines, may take turns."""
-
-
-class ViewState(NamedTuple):
-    """``references``: how many are held, the newest ``learnt`` then from ``boards``, with the mistakes that it
-    ``missed`` (0: it cannot be read); ``waiting``: sights to learn from, some ``reviewed``.
-    """
-
-    board_type: str
-    view: str
-    references: int
-    waiting: int
-    reviewed: int
-    learnt: str
-    boards: int
-    missed: tuple[str, ...]
 
 
 class JournalSights:
@@ -172,19 +150,6 @@ class JournalSights:
             self._db.execute(_EXPIRE, (timestamp(before), most))
 
     # --- what people ask ---
-
-    def state(self) -> list[ViewState]:
-        """Every view that something is known of, or may be."""
-        with self._connection.reading():
-            rows = self._db.execute(_STATE).fetchall()
-        found = []
-        for board_type, view, references, waiting, reviewed, learnt, number in rows:
-            boards, missed = 0, tuple[str, ...]()
-            if references:
-                newest = known_of(self.reference(number))
-                boards, missed = (newest.reference.boards, newest.reference.missed) if newest else (0, ())
-            found.append(ViewState(board_type, view, references, waiting, reviewed, learnt, boards, missed))
-        return found
 
     def forget(self, board_type: str, view: str | None = None) -> int:
         """Drop what was learnt of a view, or of all of the board type's, to learn it anew: how many references, and

@@ -14,11 +14,18 @@ from edge.adapters.journal.connection import BUSY_TIMEOUT_S, failed
 from edge.adapters.journal.store import FORGOTTEN
 from edge.core.errors import JournalError
 from edge.core.places import JobState
+from edge.core.reference import known_of
 from edge.feedback.ports import ReviewHeld
 from edge.upkeep.ports import JobHeld, VerdictHeld
 
-_WITH_REVIEWS, _WITH_LICENCES = 5, 7
-"""The first versions of the journal that keep reviews, and licences."""
+_WITH_REVIEWS, _WITH_LICENCES, _WITH_SIGHTS = 5, 7, 8
+"""The first versions of the journal that keep reviews, licences, and sights of views."""
+_VIEWS = (
+    "SELECT board_type, view, sum(known), sum(waiting), sum(reviewed), max(learnt), max(number) FROM ("
+    "SELECT board_type, view, 1 AS known, 0 AS waiting, 0 AS reviewed, learnt, number FROM reference "
+    "UNION ALL SELECT sight.board_type, view, 0, 1, EXISTS (SELECT 1 FROM review WHERE review.job_id = job.job_id), "
+    "'', 0 FROM sight JOIN job ON job.row = sight.job) GROUP BY 1, 2"
+)
 
 
 def held(path: Path) -> dict[str, JobHeld]:
@@ -81,6 +88,38 @@ def licences(path: Path) -> list[bytes]:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+class ViewState(NamedTuple):
+    """``references``: how many are held, the newest ``learnt`` then from ``boards``, with the mistakes that it
+    ``missed`` (0: it cannot be read); ``waiting``: sights to learn from, some ``reviewed``.
+    """
+
+    board_type: str
+    view: str
+    references: int
+    waiting: int
+    reviewed: int
+    learnt: str
+    boards: int
+    missed: tuple[str, ...]
+
+
+def views(path: Path) -> list[ViewState]:
+    """Every view that something is known of, or may be. Raises JournalError."""
+    with _reading(path) as db:
+        if _version(db) < _WITH_SIGHTS:
+            return []
+        rows = db.execute(_VIEWS).fetchall()
+        newest = {
+            row[-1]: db.execute("SELECT held FROM reference WHERE number = ?", row[-1:]).fetchone() for row in rows
+        }
+    found = []
+    for board_type, view, references, waiting, reviewed, learnt, number in rows:
+        known = known_of(bytes(newest[number][0])) if newest[number] else None
+        boards, missed = (known.reference.boards, known.reference.missed) if known else (0, ())
+        found.append(ViewState(board_type, view, references, waiting, reviewed, learnt, boards, missed))
+    return found
 
 
 class Totals(NamedTuple):
