@@ -4,8 +4,8 @@ Evidence are joints drawn by a coin that nobody can choose (``draw``), seen by a
 The escape rate is the share of them that are defects and would be called normal. Operating points are tried from the
 strictest to the most permissive, each once the one before is proved (fixed-sequence testing: Angelopoulos et al.,
 "Learn then test", 2021), by a bound that holds at every look (``edge.core.evidence``). After a suspension evidence is
-counted anew, with half the probability of error that the time before had, so that all attempts together err no more
-often than was asked for.
+counted anew, with less of the probability of error than the time before (1/2, 1/6, 1/12, 1/20 and so on of it), so that
+all attempts together err no more often than was asked for.
 
 Reviewers err. Where they miss a share m of the defects that the network would release, an observed escape rate u stands
 for a true one of u / (u + (1 - u)(1 - m)) at most; m is what their own record bounds (``edge.core.reviewers``). Good
@@ -63,7 +63,7 @@ class Terms(NamedTuple):
 
     def alpha(self, attempt: int) -> float:
         """Of the attempt of this number, from 0."""
-        return (1 - _OF_REVIEWERS) * (1 - self.confidence) * 0.5 ** (attempt + 1)
+        return (1 - _OF_REVIEWERS) * (1 - self.confidence) / ((attempt + 1) * (attempt + 2))
 
     def observed(self, misses: float) -> float:
         """The share of escapes among reviewed defects that stands for the target, where reviewers miss so many."""
@@ -194,9 +194,10 @@ class Course:
 
     def add(self, trial: Trial) -> None:
         """One more joint was reviewed."""
-        if trial.truth is Said.DEFECT and trial.reliance is not None:
-            self._look_at_near(trial)
-        if trial.drawn:
+        heard = trial.truth is Said.DEFECT and trial.reliance is not None
+        if heard and self._near_ones_have_risen(trial):
+            self._begin(State.SUSPENDED, reason="defects that would nearly be released have become more")
+        elif trial.drawn:  # the one that suspends is chosen by what it is, and proves nothing for the next attempt
             self._weigh(trial)
 
     def _weigh(self, trial: Trial) -> None:
@@ -234,14 +235,14 @@ class Course:
             return None
         return self._granted or self._points[self._proved - 1]
 
-    def _look_at_near(self, trial: Trial) -> None:
+    def _near_ones_have_risen(self, trial: Trial) -> bool:
         """Has it become more usual that defects are nearly released?"""
         rule = self.rule
-        if rule is None:
+        if rule is None or self._granted is not None:
             if trial.drawn:
                 self._near.learn(trial.released, trial.board)
-        elif self._near.risen(trial.released, trial.board, self._points.index(rule)) and self._granted is None:
-            self._begin(State.SUSPENDED, reason="defects that would nearly be released have become more")
+            return False
+        return self._near.risen(trial.released, trial.board, self._points.index(rule))
 
     def _look_out(self, *, hit: bool) -> None:
         self._watch = self._watch.after(hit=hit)

@@ -16,9 +16,11 @@ from edge.core.evidence import Count, Watch
 
 _OF_ONE_BOARD = 2
 """Near ones of one board that count: they are often of one cause."""
+_ERRORS = 1.5
+"""Standard errors that a share may lie above what was learnt."""
 _TURNED = 1_000.0
 """The level of the watch at which the share has risen. One at the limit itself reaches it after 1,000 caught defects or
-more, on average; one of three times what was learnt, of a tenth for example, after some 60."""
+more, on average; three times a tenth that was learnt after some 90."""
 _HIGHEST = 0.6
 """A limit above would not be passed by anything that could be told from it."""
 
@@ -52,11 +54,13 @@ class NearMisses:
         return self._watch.level >= _TURNED
 
     def _counts(self, board: str, *, near: bool) -> bool:
-        self._of_board[board] += near
-        return not near or not board or self._of_board[board] <= _OF_ONE_BOARD
+        if not near or not board:
+            return True
+        self._of_board[board] += 1
+        return self._of_board[board] <= _OF_ONE_BOARD
 
 
 def _limit(learnt: Count) -> float:
-    """One standard error above the share that was learnt (Laplace's estimate, as few may have been near)."""
+    """Somewhat above the share that was learnt (by Laplace's estimate, as few may have been near)."""
     share = (learnt.hits + 1) / (learnt.total + 2)
-    return min(_HIGHEST, share + math.sqrt(share * (1 - share) / (learnt.total + 3)))
+    return min(_HIGHEST, share + _ERRORS * math.sqrt(share * (1 - share) / (learnt.total + 3)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from edge.core.licence import Act, Course, Terms, Trial, course_of, released_by
 from edge.core.review import Said, weighed
@@ -17,17 +18,20 @@ Reliances = Mapping[str, Reliance]
 class Joint:
     """A joint and all that was said of it."""
 
-    __slots__ = ("_released", "decided", "job_id", "looks", "sampled", "score", "settled")
+    __slots__ = ("_released", "decided", "job_id", "judged", "looks", "sampled", "score", "settled")
 
     def __init__(self, spoken: Spoken) -> None:
         self.score, self.sampled = spoken.score, spoken.sampled
-        self.job_id, self.decided = spoken.job_id, spoken.decided
+        self.job_id, self.decided, self.judged = spoken.job_id, spoken.decided, spoken.judged
         self._released: tuple[bool, ...] = ()
         self.looks: list[Spoken] = []
         self.settled: list[Spoken] = []
 
     def hear(self, spoken: Spoken) -> None:
-        (self.settled if spoken.settled else self.looks).append(spoken)
+        """In the order in which they were placed, whenever they are heard; once each."""
+        said = self.settled if spoken.settled else self.looks
+        if all(spoken.entered != one.entered for one in said):
+            insort(said, spoken, key=attrgetter("placed"))
 
     @property
     def was_known(self) -> bool:
@@ -49,12 +53,12 @@ class Joint:
 
     def trial(self, points: Sequence[Rule], relied_on: Reliances) -> Trial | None:
         """As evidence. None where it is none: nobody looked at it, or it was put there, its truth known; or nobody drew
-        it, and it is no defect.
+        it, and it is no defect, or was not judged.
         """
         if self.score is None or not self.looks or self.was_known:
             return None
         truth = weighed((spoken.said, spoken.settled) for spoken in (*self.looks, *self.settled))
-        if not self.sampled and truth is not Said.DEFECT:
+        if not self.sampled and (truth is not Said.DEFECT or not self.judged):
             return None
         word = truth if not self.settled else None
         theirs = [relied_on.get(look.reviewer) for look in self.looks if word in {None, look.said}]
@@ -72,23 +76,26 @@ class Line:
     def __init__(self, terms: Terms, points: Sequence[Rule]) -> None:
         self._terms, self._points = terms, points
         self.joints: dict[str, Joint] = {}
-        self._folded: dict[str, Trial | None] = {}
+        self._folded: dict[str, tuple[int, Trial | None]] = {}
+        self._last = 0
         self._course: Course | None = None
         self._acts: Sequence[ActHeld] = ()
         self._since = ""
 
     def changed(self, event_id: str, relied_on: Reliances) -> None:
         """Something more was said of this joint."""
-        trial = self.joints[event_id].trial(self._points, relied_on)
+        joint = self.joints[event_id]
+        trial, place = joint.trial(self._points, relied_on), joint.looks[0].placed
         if event_id not in self._folded:
             if trial is None:
                 return
-            self._folded[event_id] = trial
-            if self._course is not None and self.joints[event_id].decided >= self._since:
+            if place < self._last:
+                self._course = None
+            elif self._course is not None and joint.decided >= self._since:
                 self._course.add(trial)
-        elif trial != self._folded[event_id]:
-            self._folded[event_id] = trial
+        elif self._folded[event_id] != (place, trial):
             self._course = None
+        self._folded[event_id], self._last = (place, trial), max(place, self._last)
 
     def course(self, acts: Sequence[ActHeld]) -> Course:
         """Folded up to what was heard last."""
@@ -102,8 +109,8 @@ class Line:
         before it is no evidence after it.
         """
         left, since = list(reversed(acts)), ""
-        for event, trial in self._folded.items():
-            while left and left[-1].after < self.joints[event].looks[0].placed:
+        for event, (place, trial) in sorted(self._folded.items(), key=lambda item: item[1][0]):
+            while left and left[-1].after < place:
                 since = left[-1].time
                 yield left.pop().act
             if trial is not None and self.joints[event].decided >= since:
@@ -113,7 +120,8 @@ class Line:
     def weigh_anew(self, relied_on: Reliances) -> None:
         """Reviewers are relied on otherwise now."""
         trials = {event: joint.trial(self._points, relied_on) for event, joint in self.joints.items()}
-        self._folded = {event: trial for event, trial in trials.items() if trial is not None}
+        self._folded = {e: (self.joints[e].looks[0].placed, trial) for e, trial in trials.items() if trial is not None}
+        self._last = max((place for place, _ in self._folded.values()), default=0)
         self._course = None
 
 
@@ -152,7 +160,7 @@ class Evidence:
                 if joint.looks:
                     line.joints.setdefault(one.event_id, joint)
                     touched.append((line, one.event_id))
-            self.heard = one.placed
+            self.heard = max(self.heard, one.placed)
         if measured:
             self._measure_reviewers()
         for line, event_id in touched:

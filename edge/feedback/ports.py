@@ -131,7 +131,8 @@ class Key(NamedTuple):
 class Spoken(NamedTuple):
     """A review of a joint that counts for a licence, or for a reviewer's record. ``placed`` and ``entered``: the order
     in which reviews came to be of a known joint, and came here at all. ``score``: p_defect, or the quality index;
-    ``decided``: when the joint was.
+    ``decided``: when the joint was; ``judged``: what was said of it was what the network made of it, not that it looks
+    unfamiliar, for example.
     """
 
     placed: int
@@ -145,6 +146,7 @@ class Spoken(NamedTuple):
     sampled: bool
     job_id: str = ""
     decided: str = ""
+    judged: bool = True
 
 
 class ActHeld(NamedTuple):
@@ -217,8 +219,9 @@ class LicenceBook(Protocol):
     """The journal's evidence for licences, what was done to them, and what was said of them."""
 
     def spoken(self, after: int, digests: Collection[str]) -> list[Spoken]:
-        """Reviews of joints that these bundles judged and the coin drew, and of joints whose truth was settled; some
-        of those that were placed after that many, in that order.
+        """Reviews of joints that these bundles judged and the coin drew, or that they call defects, and of joints whose
+        truth was settled: some of those that were placed after that many, in that order. With what settles the truth
+        of a joint all that was said of it before.
         """
 
     def tokens(self) -> tuple[str, ...]:

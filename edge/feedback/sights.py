@@ -39,7 +39,7 @@ class Learning:
         self._stamp: object = None
 
     def step(self) -> None:
-        """Learn one view at most, of those that it has become possible of; it takes a second or two. Raises
+        """Learn one view at most, of those that it has become possible of; it takes some seconds. Raises
         JournalError.
         """
         self._book.expire(self._now() - _WAIT, _MOST_SIGHTS)

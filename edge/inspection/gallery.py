@@ -15,7 +15,7 @@ from edge.inspection.ports import References
 log = logging.getLogger(__name__)
 
 _HELD = 24
-"""References that are ready to compare with; one of four slices takes up to four and a half megabytes."""
+"""References that are ready to compare with; one of four slices takes some five megabytes, of six eight."""
 _MOST_OTHERS = 8
 """Views of the board type that one is compared with, those learnt last."""
 _MOST_BOXES = 300

@@ -6,11 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge.core.licence import Act, Deed
 from edge.core.payloads import ModelRef
 from edge.core.review import Said
+from edge.core.verdict import Reason
+from edge.feedback.evidence import Evidence
 from edge.feedback.ports import ActHeld
 from tests.support.licences import MODEL, POINTS, RELEASE, START, Device
 
@@ -35,6 +38,72 @@ def test_a_type_learns_earns_and_loses_its_licence_and_each_is_said_once(device:
     device.licences.step()
     assert device.states() == ["learning", "licensed", "suspended", "suspended"]  # once more at the start
     assert [alarm["code"] for alarm in device.heard("/alarm")] == ["licence_suspended"]
+
+
+def _folded(device: Device, evidence: Evidence) -> object:
+    """What is known by all that was said, once ``evidence`` has heard what it had not."""
+    while spoken := device.book.spoken(evidence.heard, list(RELEASE.rules)):
+        evidence.take(spoken)
+    acts = device.book.acts()
+    return evidence.relied_on, {key: line.course(acts).standing() for key, line in evidence.lines.items()}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_heard_bit_by_bit_and_all_at_once_says_the_same(device: Device, seed: int) -> None:
+    """Whatever came in which order: joints that were drawn and that were not, truth that is settled before, later, or
+    of joints that nobody had called defects, second looks, suspensions and what is lifted.
+    """
+    rng, listening = np.random.default_rng(seed), Evidence(RELEASE.terms, RELEASE.rules)
+    device.measure_reviewer()
+    boards = [(device.board(150, sampled=False), 150)]
+    for _ in range(60):
+        what, (job, joints) = rng.integers(12), boards[rng.integers(len(boards))]
+        said = (Said.DEFECT, Said.DEFECT, Said.FALSE_CALL, Said.UNSURE)[rng.integers(4)]
+        if what < 3:
+            device.prove(10)
+        elif what < 6:
+            score, sampled = float(rng.choice([0.05, 0.2, 0.9])), bool(rng.random() < 0.3)
+            boards.append((device.board(4, score=score, sampled=sampled), 4))
+        elif what < 11:
+            first = int(rng.integers(joints))
+            some, settled = int(rng.integers(1, joints - first + 1)), what >= 9
+            device.review(job, some, said, first=first, settled=settled, by=str(rng.choice(["r1", "r2"])))
+        else:
+            deed = (Deed.SUSPEND, Deed.LIFT)[rng.integers(2)]
+            device.book.enter([ActHeld("MB-7", "PTH", None, Act(deed, "kim", ""))], device.time)
+        device.time += timedelta(minutes=1)
+        if rng.random() < 0.5:
+            assert _folded(device, listening) == _folded(device, Evidence(RELEASE.terms, RELEASE.rules))
+
+
+def test_a_reviewer_who_looks_again_once_the_truth_is_out_gets_no_record_by_that(device: Device) -> None:
+    """Of joints that nobody drew, the first looks are not heard of until they matter."""
+    job = device.board(150, sampled=False)
+    device.review(job, 150, Said.FALSE_CALL)
+    device.prove(5)
+    device.licences.step()
+    for settled in (True, False):
+        device.review(job, 50, Said.DEFECT, settled=settled)
+        device.review(job, 100, Said.FALSE_CALL, first=50, settled=settled)
+        device.licences.step()
+    device.prove(100)
+    device.licences.step()
+    assert device.permit.rule is None
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_unfamiliar_joints_tell_nothing_of_what_is_near(device: Device, settled: bool) -> None:
+    device.measure_reviewer()
+    for _ in range(40):
+        device.review(device.board(5), 5, Said.DEFECT)
+        device.review(device.board(2, score=0.2), 2, Said.DEFECT)
+    for _ in range(60):
+        job = device.board(2, score=0.2, sampled=False, reason=Reason.VIEW_UNFAMILIAR)
+        device.review(job, 2, Said.DEFECT)
+        if settled:
+            device.review(job, 2, Said.DEFECT, settled=True)
+    device.licences.step()
+    assert device.permit.rule == POINTS[0]
 
 
 def _nearly_released(device: Device, said: Said) -> None:

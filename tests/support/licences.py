@@ -18,6 +18,7 @@ from edge.adapters.review_folder import SpoolReviews
 from edge.core.licence import Terms
 from edge.core.payloads import BoardRef, ModelRef
 from edge.core.review import Review, Said
+from edge.core.verdict import Reason
 from edge.core.wire import Encoder, Topics, VerdictMessage, timestamp
 from edge.feedback.licences import Licences
 from edge.feedback.telling import Release
@@ -58,20 +59,20 @@ class Device:
         if backup:
             shutil.copy(backup, self.path)
 
-    def board(self, joints: int, *, score: float = 0.9, sampled: bool = True) -> str:
+    def board(self, joints: int, *, score: float = 0.9, sampled: bool = True, reason: Reason | None = None) -> str:
         """Inspect a board of type MB-7; its job."""
         job, journal = f"L{next(self._numbers)}", Journal(self.path)
         entry = journal.open_job(f"sha256:{job}", job, joints, self.time)
-        journal.record(entry, [self._verdict(f"J{n}", job, score, sampled=sampled) for n in range(joints)])
+        journal.record(entry, [self._verdict(f"J{n}", job, score, reason, sampled=sampled) for n in range(joints)])
         journal.close_job(entry, [], refused=False, now=self.time)
         journal.close()
         return job
 
-    def _verdict(self, joint: str, job: str, score: float, *, sampled: bool) -> VerdictMessage:
+    def _verdict(self, joint: str, job: str, score: float, reason: Reason | None, *, sampled: bool) -> VerdictMessage:
         said = make_verdict(joint, job)
         board = BoardRef(serial=job, type="MB-7")
         payload = msgspec.structs.replace(
-            said.payload, p_defect=score, board=board, model=MODEL, time=timestamp(self.time)
+            said.payload, p_defect=score, reason=reason, board=board, model=MODEL, time=timestamp(self.time)
         )
         return said._replace(payload=payload, joint_type="PTH", sampled=sampled)
 

@@ -16,15 +16,19 @@ from edge.core.review import Said
 from edge.core.wire import Message, timestamp
 from edge.feedback.ports import ActHeld, Answered, Key, LicenceSaid, Spoken
 
-_SPOKEN = (
+_REVIEWS = (
     "SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, review.digest, "
     "coalesce(p_defect, quality_index), decision, reviewer, job_id, coalesce(decided, received), settled, "
-    "decided IS NOT NULL FROM review LEFT JOIN sample USING (event_id) WHERE placed > :after AND ("
+    "decided IS NOT NULL, review.reason IS NULL FROM review LEFT JOIN sample USING (event_id) "
+)
+_BEFORE = _REVIEWS + "WHERE placed <= :after AND event_id IN (SELECT value FROM json_each(:events)) ORDER BY placed"  # noqa: S608
+_SPOKEN = _REVIEWS + (  # noqa: S608
+    "WHERE placed > :after AND ("
     "(decided IS NOT NULL OR decision = 'defect' AND review.reason IS NULL) "
     "AND review.digest IN (SELECT value FROM json_each(:digests)) "
     "OR event_id IN (SELECT event_id FROM review WHERE settled = 1)) "
     "UNION ALL SELECT placed, review.rowid, event_id, review.board_type, review.joint_type, replayed.digest, score, "
-    "decision, reviewer, job_id, decided, settled, 1 "
+    "decision, reviewer, job_id, decided, settled, 1, 1 "
     "FROM review JOIN replayed USING (event_id) JOIN sample USING (event_id) WHERE placed > :after "
     "AND replayed.digest IN (SELECT value FROM json_each(:digests)) ORDER BY placed LIMIT :most"
 )
@@ -85,15 +89,19 @@ class JournalLicences:
         self._connection.close()
 
     def spoken(self, after: int, digests: Collection[str]) -> list[Spoken]:
-        """Reviews of joints that these bundles judged and the coin drew, and of joints whose truth was settled; some
-        of those that were placed after that many, in that order.
+        """Reviews of joints that these bundles judged and the coin drew, or that they call defects, and of joints whose
+        truth was settled: some of those that were placed after that many, in that order. With what settles the truth
+        of a joint all that was said of it before.
         """
         with self._connection.reading():
             asked = {"after": after, "digests": json.dumps(sorted(digests)), "most": _AT_ONCE}
             rows = self._db.execute(_SPOKEN, asked).fetchall()
-        if len(rows) == _AT_ONCE:  # what belongs to the last one may have been cut off
-            rows = [row for row in rows if row[0] < rows[-1][0]]
-        return [_spoken(row) for row in rows]
+            if len(rows) == _AT_ONCE:  # what belongs to the last one may have been cut off
+                rows = [row for row in rows if row[0] < rows[-1][0]]
+            found = [_spoken(row) for row in rows]
+            settled = sorted({spoken.event_id for spoken in found if spoken.settled})
+            before = self._db.execute(_BEFORE, {"after": after, "events": json.dumps(settled)}).fetchall()
+        return [*map(_spoken, before), *found]
 
     def reviewed(self, since: datetime, digest: str) -> list[Reviewed]:
         """Joints that the coin drew, judged by other bundles than this one, of which every review came later."""
@@ -176,6 +184,7 @@ class JournalLicences:
 
 def _spoken(row: tuple[Any, ...]) -> Spoken:
     """As the question's columns are."""
-    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled, sampled = row
+    placed, entered, event, board, joint, digest, score, said, who, job_id, decided, settled, sampled, judged = row
     key = Key(board or "", joint or "", digest or "")
-    return Spoken(placed, entered, event, key, score, Said(said), who, bool(settled), bool(sampled), job_id, decided)
+    said, settled, sampled, judged = Said(said), bool(settled), bool(sampled), bool(judged)
+    return Spoken(placed, entered, event, key, score, said, who, settled, sampled, job_id, decided, judged)

@@ -98,10 +98,12 @@ def test_a_share_that_rises_suspends_and_evidence_begins_anew() -> None:
     assert course.state is State.LICENSED
 
 
-def test_every_attempt_is_given_half_of_what_the_one_before_was() -> None:
-    spent = sum(TERMS.alpha(attempt) for attempt in range(60)) + TERMS.alpha_of_reviewers
-    assert spent == pytest.approx(1 - TERMS.confidence)
-    assert TERMS.alpha(1) == TERMS.alpha(0) / 2
+def test_all_attempts_together_are_given_what_there_is() -> None:
+    """And none so little that nothing could be proved any more: after years there have been many."""
+    spent = sum(TERMS.alpha(attempt) for attempt in range(10_000)) + TERMS.alpha_of_reviewers
+    assert 0.999 * (1 - TERMS.confidence) < spent < 1 - TERMS.confidence
+    assert TERMS.alpha(0) == pytest.approx(0.02)
+    assert TERMS.alpha(20) > TERMS.alpha(0) / 250
 
 
 def test_by_hand_a_licence_is_suspended_until_that_is_lifted() -> None:
@@ -181,33 +183,53 @@ NEARLY = CAUGHT._replace(released=released_by(POINTS, 0.4), drawn=False)
 SEEN = CAUGHT._replace(drawn=False)
 
 
-def _learnt(near: int = 10) -> Course:
-    """Licensed at the middle point; one in so many of the defects it catches would be released by the last."""
-    nearly = NEARLY._replace(drawn=True)
-    course = course_of(TERMS, POINTS, [CAUGHT if number % near else nearly for number in range(200)])
-    assert course.rule == POINTS[1]
+def _learnt(near: float = 0.1, seed: int = 1, *before: Trial) -> Course:
+    """Licensed, but not at the last point, which would release such a share of the defects that the others catch."""
+    rng, nearly = np.random.default_rng(seed), NEARLY._replace(drawn=True)
+    course = course_of(TERMS, POINTS, [*before, nearly])
+    while course.state is not State.LICENSED:
+        course.add(nearly if rng.random() < near else CAUGHT)
+    assert course.rule != POINTS[2]
     return course
 
 
 def _until_suspended(course: Course, near: float, seed: int, most: int) -> int:
-    """Defects that nobody drew, such a share of them nearly released: how many are seen before it is suspended?"""
+    """Defects that nobody drew, three of a board, such a share of them nearly released: how many are seen before it is
+    suspended?
+    """
     rng = np.random.default_rng(seed)
     for number in range(most):
-        course.add(NEARLY if rng.random() < near else SEEN)
+        course.add((NEARLY if rng.random() < near else SEEN)._replace(board=f"MB-{number // 3}"))
         if course.state is not State.LICENSED:
             return number
     return most
 
 
 def test_defects_that_are_nearly_released_more_often_suspend_though_none_was_drawn() -> None:
-    seen = [_until_suspended(_learnt(), 0.4, seed, 500) for seed in range(20)]
-    assert max(seen) < 150
-    assert np.median(seen) < 60
+    seen = [_until_suspended(_learnt(seed=seed), 0.4, seed, 1_000) for seed in range(30)]
+    assert sum(number == 1_000 for number in seen) <= 1
+    assert np.median(seen) < 100
 
 
-def test_as_often_as_was_learnt_they_seldom_do() -> None:
-    suspended = [_until_suspended(_learnt(), 0.1, seed, 2_000) < 2_000 for seed in range(40)]
+@pytest.mark.parametrize("near", [0.03, 0.1, 0.3])
+def test_as_often_as_was_learnt_they_seldom_do(near: float) -> None:
+    """What was learnt is itself by chance a little too much or too little."""
+    suspended = [_until_suspended(_learnt(near, seed), near, 1_000 + seed, 3_000) < 3_000 for seed in range(30)]
     assert sum(suspended) <= 4
+
+
+def test_the_one_that_suspends_proves_nothing_for_the_next_attempt() -> None:
+    course, drawn = _learnt(), NEARLY._replace(drawn=True)
+    while course.state is State.LICENSED:
+        course.add(drawn)
+    standing = course.standing()
+    assert (standing.state, standing.reviewed, standing.findings) == (State.SUSPENDED, 0, Findings())
+
+
+def test_what_nobody_drew_teaches_nothing() -> None:
+    """Else a reviewer of a few chosen joints could make any share of near ones usual."""
+    course = _learnt(0.1, 1, *[NEARLY._replace(board=f"L-{n}") for n in range(300)])
+    assert _until_suspended(course, 0.5, 1, 1_000) < 400
 
 
 def test_what_nobody_drew_proves_nothing() -> None:
@@ -216,7 +238,6 @@ def test_what_nobody_drew_proves_nothing() -> None:
 
 
 def test_the_near_defects_of_one_board_suspend_nothing() -> None:
-    assert _until_suspended(_learnt(), 1.0, 1, 50) < 50
     course = _learnt()
     for _ in range(50):
         course.add(NEARLY._replace(board="MB-1"))

@@ -13,21 +13,12 @@ from numpy.typing import NDArray
 
 from edge.core.learning import LEAST_BOARDS, learnt
 from edge.core.looks import (
-    INNER,
     SIDE,
-    Level,
     Look,
-    Shift,
     Sight,
     blended,
-    inner,
-    shift_of,
-    shifted_back,
-    shifted_exactly,
 )
-from edge.core.mistakes import periods_of
 from edge.core.reference import Doubt, Known, Reference, known_of
-from edge.core.template import correlation
 from edge.judging.look import look_of
 from tests.support.views import as_stored, drawing, pictured, reference_of, sight_of, sights
 
@@ -186,47 +177,6 @@ def test_slices_that_look_the_same_can_be_swapped_unnoticed() -> None:
     assert {Known(reference).doubt(sight).text for sight in sights(DRAWN[[0, 1, 1]], rng, 30)} == {""}
 
 
-@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0), (1.5, 0.5), (-4.25, 2.75)])
-def test_a_shift_is_found_to_a_tenth_of_a_pixel(shift: tuple[float, float]) -> None:
-    rng = np.random.default_rng(11)
-    large = cv2.GaussianBlur(rng.normal(size=(SIDE + 32, SIDE + 32)).astype(np.float32), (0, 0), 3)
-    rows, columns = np.mgrid[16 : SIDE + 16, 16 : SIDE + 16].astype(np.float32)
-    there = cv2.remap(large, columns, rows, cv2.INTER_CUBIC)
-    moved = cv2.remap(large, columns - shift[1], rows - shift[0], cv2.INTER_CUBIC)
-    found = shift_of(moved, inner(there))
-    assert found == pytest.approx(Shift(*shift), abs=0.1)
-    back = shifted_back(moved[None], found)[0]
-    assert np.corrcoef(back.ravel(), inner(there).ravel())[0, 1] > 0.99
-
-
-def test_moving_back_as_a_series_loses_nothing() -> None:
-    rng = np.random.default_rng(12)
-    picture = inner(cv2.GaussianBlur(rng.normal(size=(SIDE, SIDE)).astype(np.float32), (0, 0), 1.5))
-    there = shifted_exactly(shifted_exactly(picture[None], Shift(0.5, -0.5)), Shift(-0.5, 0.5))[0]
-    middle = (slice(8, -8), slice(8, -8))
-    assert np.corrcoef(there[middle].ravel(), picture[middle].ravel())[0, 1] > 0.999
-
-
-@pytest.mark.parametrize("shape", [(1024, 1024), (1000, 1200), (300, 250), (200, 190), (90, 80)])
-def test_a_turned_picture_has_a_turned_look(shape: tuple[int, int]) -> None:
-    """Making it small must not blur some places of the frame more than others."""
-    rng = np.random.default_rng(13)
-    grey = as_stored(128 + 300 * cv2.GaussianBlur(rng.normal(size=shape), (0, 0), 4))
-    look, turned = (look_of({0: np.ascontiguousarray(each)}, "solder_dark") for each in (grey, grey[::-1, ::-1]))
-    back = turned.seen()[:, ::-1, ::-1]
-    over = shifted_back(np.ascontiguousarray(back), shift_of(blended(back), blended(inner(look.seen()))))
-    assert correlation(over, inner(look.seen())) > 0.99
-
-
-def test_what_a_grid_repeats_itself_by_is_found_in_all_directions() -> None:
-    rows, columns = np.mgrid[:INNER, :INNER]
-    grid = (np.cos(2 * np.pi * rows / 21) + np.cos(2 * np.pi * columns / 17)).astype(np.float32)
-    found = periods_of(grid)
-    assert {(0, 17), (0, -17), (21, 0), (-21, 0), (21, 17), (-21, -17)} <= set(found)
-    assert periods_of(np.random.default_rng(14).normal(size=(INNER, INNER)).astype(np.float32)) == ()
-    assert periods_of(np.zeros((INNER, INNER), np.float32)) == ()
-
-
 def test_a_grid_that_is_shifted_by_one_joint_is_a_named_mistake() -> None:
     rng = np.random.default_rng(15)
     step, slices = 32, 3
@@ -246,12 +196,6 @@ def test_a_grid_that_is_shifted_by_one_joint_is_a_named_mistake() -> None:
     for shift in ((step, 0), (0, -step), (step, step)):
         doubts = [known.doubt(board(*shift)) for _ in range(5)]
         assert all(doubt.mistake and "repeats itself" in doubt.text for doubt in doubts), doubts
-
-
-def test_a_look_of_another_size_cannot_be_read() -> None:
-    """As a version with other small pictures wrote it down."""
-    with pytest.raises(ValueError, match="another size"):
-        Look((64, 64), (Level(1, 1, 1, 1),), bytes(128 * 128))
 
 
 def test_a_look_does_not_depend_on_the_polarity_that_is_stored(boards: list[Stack]) -> None:
