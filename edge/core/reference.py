@@ -111,7 +111,7 @@ class Known:
         fits = self._fits(lying)
         if strange and fits:
             return Doubt(strange)
-        name = self._mistake(lying, others or {}, fits=fits)
+        name = self._mistake(seen, lying, others or {}, fits=fits)
         if name:
             return Doubt(name, mistake=True)
         if not fits:
@@ -128,12 +128,12 @@ class Known:
         like = self.template.fit(lying) >= self.reference.least_fit
         return like and self.template.strange(lying) <= self.reference.most_strange
 
-    def _mistake(self, lying: Pictures, others: Mapping[str, Known], *, fits: bool) -> str:
+    def _mistake(self, seen: Pictures, lying: Pictures, others: Mapping[str, Known], *, fits: bool) -> str:
         """What the pictures are likelier to be, by name where they look like that."""
         likelier = self._likelier(lying, others)
         if not likelier:
             return ""
-        alike = {name: correlation(lying[RIM], self._after(name, others)) for name in likelier}
+        alike = {name: _likeness(seen, self._after(name, others)) for name in likelier}
         name = max(alike, key=alike.__getitem__)
         return name if fits or alike[name] >= self.reference.least_fit - _NEARLY else ""
 
@@ -145,10 +145,9 @@ class Known:
         return [name for name, margin in margins.items() if margin < 0]
 
     def _after(self, name: str, others: Mapping[str, Known]) -> Pictures:
-        """The means after a mistake, without their rims."""
-        if not name.startswith(_VIEW):
-            return self.template.after(name)
-        return self.template.laid_over(others[name.removeprefix(_VIEW)].template.plain).means[RIM]
+        """The means after a mistake."""
+        view = others.get(name.removeprefix(_VIEW)) if name.startswith(_VIEW) else None
+        return view.template.plain.means if view else self.template.after(name)
 
     def _over(self, other: Known) -> Rivals:
         """Another view, laid over this."""
@@ -169,6 +168,12 @@ class Known:
         across, down = np.abs(np.median(apart, axis=0))
         limit = max(SHIFTED * side, _SURE_OF_BOXES * self.reference.spread / math.sqrt(len(apart)))
         return f"shifted by {max(across, down):.0f} pixels against its boxes" if max(across, down) > limit else ""
+
+
+def _likeness(seen: Pictures, means: Pictures) -> float:
+    """Mean correlation with means that it is laid over first: over the right ones it may lie elsewhere."""
+    lying = shifted_back(seen, shift_of(blended(seen), blended(means)))
+    return correlation(lying[RIM], means[RIM])
 
 
 def _require_sound(reference: Reference, *arrays: Pictures) -> None:

@@ -118,10 +118,9 @@ class Template:
         return Rivals(self._beyond, [Expected(*(part[order] for part in self._beyond)) for order in orders])
 
     def after(self, name: str) -> Pictures:
-        """The means after a mistake, without their rims."""
-        if name in self._orders:
-            return self.plain.means[list(self._orders[name])][RIM]
-        return self.laid_over(self.plain.after(self._changes[name])).means[RIM]
+        """The means after a mistake."""
+        means = self.plain.means
+        return means[list(self._orders[name])] if name in self._orders else self._changes[name](means)
 
     def margins(self, seen: Pictures) -> dict[str, float]:
         """Over each mistake, of pictures (slices, INNER, INNER) that lie right."""
