@@ -32,6 +32,7 @@ class Joint:
         said = self.settled if spoken.settled else self.looks
         if all(spoken.entered != one.entered for one in said):
             insort(said, spoken, key=attrgetter("placed"))
+            self.decided = min(self.decided, spoken.decided)  # of one that nobody drew only known by its reviews
 
     @property
     def was_known(self) -> bool:
