@@ -131,8 +131,8 @@ class Key(NamedTuple):
 class Spoken(NamedTuple):
     """A review of a joint that counts for a licence, or for a reviewer's record. ``placed`` and ``entered``: the order
     in which reviews came to be of a known joint, and came here at all. ``score``: p_defect, or the quality index;
-    ``decided``: when the joint was; ``judged``: what was said of it was what the network made of it, not that it looks
-    unfamiliar, for example.
+    ``decided``: when the joint was, or of one that nobody drew, when the review came; ``judged``: what was said of it
+    was what the network made of it, not that it looks unfamiliar, for example.
     """
 
     placed: int
