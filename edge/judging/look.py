@@ -28,9 +28,10 @@ def look_of(slices: Mapping[int, Grey], stored: Polarity) -> Look:
         small = _small(slices[index], stored)
         slow = cv2.blur(cv2.blur(small, _SLOW), _SLOW)
         quick = cv2.GaussianBlur(small, (0, 0), _QUICK) - slow
-        detail = max(_spread(quick), _LEAST)
-        logs = (math.log(max(value, _LEAST)) for value in (_spread(small), detail, _grain(slices[index])))
-        levels.append(Level(float(cv2.mean(small)[0]), *logs))
+        (_, detail), (mean, contrast) = _spread(quick), _spread(small)
+        detail = max(detail, _LEAST)
+        logs = (math.log(max(value, _LEAST)) for value in (contrast, detail, _grain(slices[index])))
+        levels.append(Level(mean, *logs))
         steps = np.clip(np.rint(quick * np.float32(STEPS / detail)), -127, 127)
         pictures.append(steps.astype(np.int8).tobytes())
     height, width = next(iter(slices.values())).shape
@@ -38,26 +39,26 @@ def look_of(slices: Mapping[int, Grey], stored: Polarity) -> Look:
 
 
 def _small(grey: Grey, stored: Polarity) -> _Small:
-    whole = _whole_steps(grey).astype(np.float32)
-    small = cv2.resize(whole, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(_halved(grey).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     return small.astype(np.float32) if stored == "solder_dark" else 255 - small
 
 
-def _whole_steps(grey: Grey) -> Grey:
-    """Means over as many whole pixels as leave ``SIDE`` of them, or up to twice as many. Parts of pixels take longer,
-    and blur some places of the frame more than others: turned pictures would not turn that, too.
+def _halved(grey: Grey) -> Grey:
+    """Means of two pixels, along each axis as often as ``SIDE`` of them are left. Parts of pixels would take ten times
+    as long, and blur some places of the frame more than others: turned pictures would not turn that, too.
     """
-    steps = [max(1, size // SIDE) for size in grey.shape]
-    fit = [size // step for size, step in zip(grey.shape, steps, strict=True)]
-    high, wide = (count * step for count, step in zip(fit, steps, strict=True))
-    down, across = (len(grey) - high) // 2, (grey.shape[1] - wide) // 2
-    whole = grey[down : down + high, across : across + wide]
-    return cv2.resize(whole, (fit[1], fit[0]), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    high, wide = (2 if size >= 2 * SIDE else 1 for size in grey.shape)
+    if high == wide == 1:
+        return grey
+    even = grey[: len(grey) // high * high, : grey.shape[1] // wide * wide]
+    size = even.shape[1] // wide, len(even) // high
+    return _halved(cv2.resize(even, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False))
 
 
-def _spread(picture: _Small) -> float:
-    """Its standard deviation."""
-    return float(cv2.meanStdDev(picture)[1][0, 0])
+def _spread(picture: _Small) -> tuple[float, float]:
+    """Its mean and its standard deviation."""
+    mean, deviation = cv2.meanStdDev(picture)
+    return float(mean[0, 0]), float(deviation[0, 0])
 
 
 def _grain(grey: Grey) -> float:
