@@ -40,7 +40,7 @@ def look_of(slices: Mapping[int, Grey], stored: Polarity) -> Look:
 
 def _small(grey: Grey, stored: Polarity) -> _Small:
     small = cv2.resize(_halved(grey).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    return small.astype(np.float32) if stored == "solder_dark" else 255 - small
+    return small.astype(np.float32, copy=False) if stored == "solder_dark" else 255 - small
 
 
 def _halved(grey: Grey) -> Grey:

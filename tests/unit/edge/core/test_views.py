@@ -12,12 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from edge.core.learning import LEAST_BOARDS, learnt
-from edge.core.looks import (
-    SIDE,
-    Look,
-    Sight,
-    blended,
-)
+from edge.core.looks import SIDE, Look, Sight, blended
 from edge.core.reference import Doubt, Known, Reference, known_of
 from edge.judging.look import look_of
 from tests.support.views import as_stored, drawing, pictured, reference_of, sight_of, sights
