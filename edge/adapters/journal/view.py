@@ -21,10 +21,13 @@ from edge.upkeep.ports import JobHeld, VerdictHeld
 _WITH_REVIEWS, _WITH_LICENCES, _WITH_SIGHTS = 5, 7, 8
 """The first versions of the journal that keep reviews, licences, and sights of views."""
 _VIEWS = (
-    "SELECT board_type, view, sum(known), sum(waiting), sum(reviewed), max(learnt), max(number) FROM ("
+    "WITH known AS (SELECT board_type, view, sum(known) AS known, sum(waiting) AS waiting, sum(reviewed) AS reviewed, "
+    "max(learnt) AS learnt, max(number) AS number FROM ("
     "SELECT board_type, view, 1 AS known, 0 AS waiting, 0 AS reviewed, learnt, number FROM reference "
     "UNION ALL SELECT sight.board_type, view, 0, 1, EXISTS (SELECT 1 FROM review WHERE review.job_id = job.job_id), "
-    "'', 0 FROM sight JOIN job ON job.row = sight.job) GROUP BY 1, 2"
+    "'', 0 FROM sight JOIN job ON job.row = sight.job) GROUP BY 1, 2) "
+    "SELECT known.board_type, known.view, known, waiting, reviewed, known.learnt, held "
+    "FROM known LEFT JOIN reference USING (number) ORDER BY 1, 2"
 )
 
 
@@ -111,12 +114,9 @@ def views(path: Path) -> list[ViewState]:
         if _version(db) < _WITH_SIGHTS:
             return []
         rows = db.execute(_VIEWS).fetchall()
-        newest = {
-            row[-1]: db.execute("SELECT held FROM reference WHERE number = ?", row[-1:]).fetchone() for row in rows
-        }
     found = []
-    for board_type, view, references, waiting, reviewed, learnt, number in rows:
-        known = known_of(bytes(newest[number][0])) if newest[number] else None
+    for board_type, view, references, waiting, reviewed, learnt, newest in rows:
+        known = known_of(newest) if newest else None
         boards, missed = (known.reference.boards, known.reference.missed) if known else (0, ())
         found.append(ViewState(board_type, view, references, waiting, reviewed, learnt, boards, missed))
     return found
