@@ -61,7 +61,7 @@ def _levels(program: Program) -> list[_Level]:
         results = trace(program, patch)
         for place, result in enumerate(results[:-1]):
             rows, *shape = (int(n) for n in result.shape)
-            if len(shape) == 3 and averaging("", -1, tuple(shape), np.ones(shape[2]), 0):
+            if len(shape) == 3 and shape[:2] != [1, 1]:
                 found.pop((shape[0], shape[1]), None)  # the last one of a size, in the order of the last ones
                 found[shape[0], shape[1]] = _Level(place, rows, (shape[0], shape[1], shape[2]))
         return results[-1]
@@ -86,7 +86,7 @@ def _averaged(ops: list[Op], matrices: list[NDArray[np.float32]], level: _Level,
     """Where the level's means stand, one row a joint, scaled to ``_REACH``."""
     name, channels = f"{_NAME}/{level.shape[0]}", level.shape[2]
     gain = _REACH / np.maximum(reach, max(_DULL * reach.max(), 1e-6))
-    ops += averaging(name, level.place, level.shape, gain, len(ops)) or ()
+    ops += averaging(name, level.place, level.shape, gain, len(ops))
     ops.append(Reshape(f"{name}/flat", (len(ops) - 1,), (channels,)))
     if level.rows == 1:
         return len(ops) - 1

@@ -119,7 +119,8 @@ def test_a_mean_is_the_same_as_a_convolution(shape: tuple[int, int], keep: bool)
     inputs = rng.random((2, *shape, 4), np.float32)
     assert np.allclose(np.asarray(run(before, inputs)), np.asarray(run(after, inputs)), atol=1e-6)
     assert not any(isinstance(op, Reduce) for op in after.ops)
-    assert all(op.kernel.shape[0] * op.kernel.shape[1] <= 900 for op in after.ops if isinstance(op, Depthwise))
+    taps = [op.kernel.shape[0] * op.kernel.shape[1] for op in after.ops if isinstance(op, Depthwise)]
+    assert max(taps, default=1) <= (29 if 29 in shape or 58 in shape else 25)
 
 
 @pytest.mark.parametrize(
