@@ -29,3 +29,14 @@ def test_size_counts_and_what_shows_nothing_has_none() -> None:
     labelled = np.zeros((700, 900), np.uint8)
     labelled[660:690, 20:300] = GREY.max()  # a scale bar on a slice that was not exposed
     assert fingerprint(labelled, "solder_dark") is None
+
+
+@given(st.floats(0.85, 0.95), st.booleans(), st.integers(0, 2**32 - 1))
+def test_what_nine_tenths_of_the_pixels_share_decides(share: float, gathered: bool, seed: int) -> None:
+    shuffler = np.random.default_rng(seed)
+    sampled = np.full(40 * 50, 200, np.uint8)
+    others = sampled.size - round(share * sampled.size)
+    sampled[:others] = np.arange(others) % 199
+    grey = np.zeros((280, 350), np.uint8)
+    grey[::7, ::7] = (sampled if gathered else shuffler.permutation(sampled)).reshape(40, 50)
+    assert (fingerprint(grey, "solder_dark") is None) == (others < 0.1 * sampled.size)
