@@ -1,8 +1,8 @@
 """A second output: what the network sees of a joint, averaged over the picture, by which unfamiliar joints are told.
 
 Of the last three sizes that the picture has on its way, the last result each: early ones know strange textures, late
-ones strange shapes. Large pictures are left out where there are small ones: averaging them took a sixth of the 3D CNN's
-time. Each channel is scaled to what calibration joints show, so that 8 bits serve them all.
+ones strange shapes. Large pictures are left out where there are small ones: they take longest to average. Each channel
+is scaled to what calibration joints show, so that 8 bits serve them all.
 """
 
 from __future__ import annotations
