@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from edge.jobs.result_xml import export_of, named
+from edge.jobs.export_xml import export_of
+from edge.jobs.result_xml import named
 from edge.jobs.vendors import JobDefaults, Joints
 
 

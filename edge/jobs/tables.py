@@ -1,4 +1,4 @@
-"""Comma-separated tables of people and machines: what is wrong with one is said by line, with a remedy.
+"""Tables of people and machines: what is wrong with one is said by line, with a remedy.
 
 A row that cannot be read rightly hides none of the others: each is given, with what is wrong with it.
 """
@@ -48,13 +48,13 @@ class Table(NamedTuple):
         return self.problem or ("" if self.ended else _NOT_ENDED)
 
 
-def read_table(raw: bytes, needed: Sequence[str] = ()) -> Table:
+def read_table(raw: bytes, needed: Sequence[str] = (), separator: str = ",") -> Table:
     """A table in UTF-8, with or without a byte order mark, or in UTF-16 with one.
 
     ``problem`` names every column of ``needed`` that is missing, or one that stands there twice.
     """
     text, damaged = _text(raw)
-    records = _records(text, damaged=damaged)
+    records = _records(text, separator, damaged=damaged)
     first = next(records, _Record(0, [], ""))
     names = [name.strip().lower() for name in first.cells[:_MOST_COLUMNS]]
     ended = not text or text[-1] in "\r\n"
@@ -76,23 +76,24 @@ def _text(raw: bytes) -> tuple[str, bool]:
         return raw.decode(encoding, "backslashreplace"), True
 
 
-def _records(text: str, *, damaged: bool) -> Iterator[_Record]:
+def _records(text: str, separator: str, *, damaged: bool) -> Iterator[_Record]:
     """Rows as they stand, empty ones, too: a line each, for a line break within a cell is refused anyway."""
     for number, line in enumerate(io.StringIO(text, newline=""), 1):
         try:
-            cells = next(csv.reader([line], strict=True), [])
+            cells = next(csv.reader([line], strict=True, delimiter=separator), [])
         except csv.Error as error:
-            yield _Record(number, _loosely(line), f"{error}; quote texts from comma to comma, or export it again")
+            remedy = "quote texts from comma to comma, or export it again"
+            yield _Record(number, _loosely(line, separator), f"{error}; {remedy}")
         else:
             if cells:
                 yield _Record(number, cells, _wrong_text(cells, damaged=damaged))
 
 
-def _loosely(line: str) -> list[str]:
+def _loosely(line: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:  # a cell that is longer than a cell may be
-        return line.split(",")
+        return line.split(separator)
 
 
 def _wrong_text(cells: Iterable[str], *, damaged: bool) -> str:

@@ -126,10 +126,16 @@ def document(
     }
 
 
+def slice_of(file: str) -> tuple[str, int] | None:
+    """View and number that a slice's file name says; None for another kind of name."""
+    found = _SLICE_FILE.fullmatch(file)
+    return (found["view"], int(found["slice"])) if found else None
+
+
 def view_of(file: str) -> str | None:
     """The view that a slice's file name says; None for another kind of name."""
-    found = _SLICE_FILE.fullmatch(file)
-    return found["view"] if found else None
+    found = slice_of(file)
+    return found[0] if found else None
 
 
 def one_board(serials: Iterable[str], where: str) -> list[str]:
@@ -150,9 +156,9 @@ def joined(refdes: str, pin: str) -> str:
 
 def _slices(files: Iterable[str]) -> Iterator[tuple[str, int, str]]:
     for name in sorted(files):
-        found = _SLICE_FILE.fullmatch(name)
-        if found:
-            yield found["view"], int(found["slice"]), name
+        found = slice_of(name)
+        if found is not None:
+            yield *found, name
 
 
 def first_of(problems: Sequence[str]) -> str:
