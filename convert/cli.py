@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from convert.commands.build import add_build
 from convert.commands.evaluate import add_evaluate
+from convert.commands.importing import add_import
 from convert.commands.keys import add_keys
 from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.train import add_reference, add_train
@@ -45,12 +46,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     program = argparse.ArgumentParser(
-        prog="axi-convert", description="Simulate, train, convert and prove.", epilog=_EXIT_CODES
+        prog="axi-convert", description="Import or simulate, train, convert and prove.", epilog=_EXIT_CODES
     )
     program.add_argument("--version", action="version", version=f"axi-convert {__version__}")
     program.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = program.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_simulate, add_train, add_keys, add_build, add_evaluate, add_gallery, add_reference):
+    for add in (add_simulate, add_import, add_train, add_keys, add_build, add_evaluate, add_gallery, add_reference):
         add(commands)
     return program
 

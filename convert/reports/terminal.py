@@ -29,6 +29,10 @@ class Bar:
     def advance(self, steps: int = 1) -> None:
         self._progress.update(self._task, advance=steps)  # type: ignore[arg-type]
 
+    def reach(self, done: int, total: int) -> None:
+        """Where it stands, of how many, once that is known."""
+        self._progress.update(self._task, completed=done, total=total)  # type: ignore[arg-type]
+
     def tell(self, text: str) -> None:
         self._progress.update(self._task, note=text)  # type: ignore[arg-type]
 

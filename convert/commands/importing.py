@@ -1,0 +1,50 @@
+"""``axi-convert import``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from convert.commands import Commands
+from edge.core.errors import UsageError
+
+_SAID = 20
+"""Problems that are said on the terminal."""
+
+
+def add_import(commands: Commands) -> None:
+    add = commands.add_parser("import", help="a line's own history -> a lot with truth")
+    add.add_argument("source", type=Path, metavar="SOURCE", help="a folder or file as it was exported")
+    add.add_argument("--out", type=Path, metavar="LOT", help="a new folder; the report goes to LOT.report")
+    add.add_argument(
+        "--mapping", type=Path, metavar="FILE.toml", help="what the export leaves open; docs/guides/import.md"
+    )
+    add.add_argument("--check", action="store_true", help="read all, write nothing")
+    add.add_argument("--leave-out", action="store_true", help="go on without the joints that something is wrong with")
+    add.add_argument("--report", type=Path, metavar="DIR", help="where the report goes instead")
+    add.set_defaults(action=_import)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    if arguments.check == (arguments.out is not None):
+        raise UsageError("name --out LOT to write to, or --check to write nothing; one of the two")
+    from convert.importing.mapping import read_mapping
+    from convert.importing.run import import_lot
+    from convert.reports.importing import counts_of, verdict, write_import
+    from convert.reports.terminal import bar, plainly, show
+
+    out: Path | None = arguments.out
+    mapping = read_mapping(arguments.mapping)
+    with bar("importing", 1) as progress:
+        done = import_lot(arguments.source, mapping, out, leave_out=arguments.leave_out, tick=progress.reach)
+    for problem in done.problems[:_SAID]:
+        plainly(str(problem))
+    show(counts_of(done))
+    report = arguments.report or (out.with_name(f"{out.name}.report") if out else None)
+    if report is not None:
+        plainly(f"report: {write_import(done, out, report)[1]}")
+    if not done.joints or (done.problems and not (out and out.exists())):
+        more = f"; {len(done.problems) - _SAID} more are in the report" if len(done.problems) > _SAID else ""
+        raise UsageError(f"{verdict(done, out)}{more}")
+    print(verdict(done, out))
+    return 0

@@ -1,0 +1,93 @@
+"""Where joints lie, in pixels of their pictures, whatever units and corners an export counts by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convert.importing.found import Corners
+from convert.importing.mapping import Mapping
+from edge.core.job import COORDINATE_LIMIT_PX, Roi
+from edge.core.preprocess import Grey
+
+_SMALL_PX = 4
+_ENOUGH = 20
+"""Boxes that tell whether they lie on something."""
+_PLAINLY = 1.5
+
+
+def placed(box: Corners | None, height: int, width: int, mapping: Mapping) -> Roi | str:
+    """The box on a picture of that size; a text where it lies on none, or is none."""
+    asked = mapping.boxes
+    if box is None:
+        return _middle(height, width, asked.cutout)
+    scale = 1000 / mapping.image.pixel_um if asked.units == "millimetres" and mapping.image.pixel_um else 1.0
+    xmin, ymin, xmax, ymax = (scale * value for value in box)
+    if asked.origin == "bottom-left":
+        ymin, ymax = height - ymax, height - ymin
+    said = f"box ({', '.join(f'{value:g}' for value in box)})"
+    if xmin >= xmax or ymin >= ymax:
+        remedy = "export left below right and top below bottom"
+        if xmin < xmax and not asked.origin:
+            remedy += ', or say [boxes] origin = "bottom-left" where rows are counted from below'
+        return f"{said} is empty; {remedy}"
+    if max(map(abs, (xmin, ymin, xmax, ymax))) > COORDINATE_LIMIT_PX:
+        return f"{said} lies too far out; export pixels of the picture"
+    if xmin < 0 or ymin < 0 or xmax > width or ymax > height:
+        return f"{said} leaves its picture of {width} x {height} pixels; {_outside(ymin, ymax, mapping)}"
+    roi = Roi(round(xmin), round(ymin), round(xmax), round(ymax))
+    if min(roi.xmax - roi.xmin, roi.ymax - roi.ymin) < _SMALL_PX:
+        remedy = 'are they millimetres? say [boxes] units = "millimetres" and [image] pixel_um'
+        return f"{said} is smaller than {_SMALL_PX} pixels; {remedy}"
+    return roi
+
+
+def _middle(height: int, width: int, cutout: float) -> Roi:
+    left, top = round((width - width / cutout) / 2), round((height - height / cutout) / 2)
+    return Roi(left, top, width - left, height - top)
+
+
+def _outside(ymin: float, ymax: float, mapping: Mapping) -> str:
+    if mapping.boxes.units == "millimetres":
+        return "correct it, or [image] pixel_um"
+    if ymax <= 0 < -ymin and not mapping.boxes.origin:
+        return 'rows are counted upwards? say [boxes] origin = "bottom-left"'
+    return "export the box as it lies in that picture (corners, or columns for the middle and the size)"
+
+
+class OnSomething:
+    """Do boxes lie on what is darker or brighter than what is round them, or rather do those counted from below?"""
+
+    def __init__(self) -> None:
+        self._boxes, self._there, self._mirrored = 0, 0.0, 0.0
+
+    def add(self, grey: Grey, rois: Sequence[Roi]) -> None:
+        """Boxes on one picture (height, width)."""
+        height = grey.shape[0]
+        for roi in rois:
+            self._boxes += 1
+            self._there += _contrast(grey, roi)
+            self._mirrored += _contrast(grey, roi._replace(ymin=height - roi.ymax, ymax=height - roi.ymin))
+
+    def doubt(self) -> str:
+        """Empty where there is none."""
+        if self._boxes < _ENOUGH or self._mirrored < _PLAINLY * self._there:
+            return ""
+        return (
+            "boxes lie beside what their pictures show, and on it when rows are counted from below; say "
+            '[boxes] origin = "bottom-left", or "top-left" where they are right as they are'
+        )
+
+
+def _contrast(grey: Grey, roi: Roi) -> float:
+    """Between the middle of a box and a frame as wide as half of it."""
+    wide, high = roi.xmax - roi.xmin, roi.ymax - roi.ymin
+    middle = grey[roi.ymin + high // 4 : roi.ymax - high // 4, roi.xmin + wide // 4 : roi.xmax - wide // 4]
+    top, left = max(0, roi.ymin - high // 4), max(0, roi.xmin - wide // 4)
+    whole = grey[top : roi.ymax + high // 4, left : roi.xmax + wide // 4].astype(np.float64)
+    inside = grey[roi.ymin : roi.ymax, roi.xmin : roi.xmax].astype(np.float64)
+    rest = whole.size - inside.size
+    if not middle.size or rest <= 0:
+        return 0.0
+    return abs(float(middle.mean()) - float(whole.sum() - inside.sum()) / rest)

@@ -1,0 +1,177 @@
+"""A table, a row a joint: commas, semicolons or tabs between its cells, decimal points or commas, UTF-8 or UTF-16."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from convert.importing.found import Corners, Finding, Found, Problem
+from convert.importing.mapping import ColumnsSection, Mapping
+from convert.importing.pictures import said_by, slices_at, tile_of
+from edge.files import encoding_of, read_plain
+from edge.jobs import tables
+from edge.jobs.vendors import joined
+
+_MOST_BYTES = 512 * 1024 * 1024
+_SEPARATORS = ",;\t"
+FORMS = (("xmin", "ymin", "xmax", "ymax"), ("x", "y", "width", "height"), ("cx", "cy", "width", "height"))
+"""Corners; a corner and the size; the middle and the size."""
+_ROLES = ColumnsSection.__struct_fields__
+
+
+def read_table(source: Path, mapping: Mapping) -> Iterator[Finding]:
+    """Every row of a table. Pictures lie beside it, or where [source] images says."""
+    path = source if source.is_file() else _only_table(source)
+    if path is None:
+        yield Problem(str(source), "holds several tables, or none; name the table itself")
+        return
+    try:
+        raw = read_plain(path, _MOST_BYTES)
+    except OSError as error:
+        yield Problem(path.name, f"not readable ({error.strerror}); export it again")
+        return
+    separator = _separator(raw)
+    table = tables.read_table(raw, separator=separator)
+    if table.doubt:
+        yield Problem(path.name, table.doubt)
+        return
+    columns = _columns(table.columns, mapping)
+    if isinstance(columns, str):
+        yield Problem(path.name, columns)
+        return
+    rows = _Rows(path, columns, separator, mapping)
+    for row in table.rows:
+        yield rows.read(row)
+
+
+def tables_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".csv", ".tsv", ".txt"})
+
+
+def _only_table(folder: Path) -> Path | None:
+    found = tables_in(folder)
+    return found[0] if len(found) == 1 else None
+
+
+def _separator(raw: bytes) -> str:
+    """What the first row has most of."""
+    head = raw[:65_536]
+    first = head.decode(encoding_of(head), "replace").lstrip("\r\n").partition("\n")[0]
+    return max(_SEPARATORS, key=first.count)
+
+
+class _Columns(NamedTuple):
+    """``at``: the table's column for each role that it has; ``form``: the roles that say the box; empty: none."""
+
+    at: dict[str, str]
+    form: tuple[str, ...]
+
+
+def _columns(columns: Sequence[str], mapping: Mapping) -> _Columns | str:
+    """Where each thing stands, or which is missing, with the column that may be meant."""
+    at = dict[str, str]()
+    for role in _ROLES:
+        asked = getattr(mapping.columns, role).strip().lower()
+        if asked and asked not in columns:
+            return f"[columns] {role}: there is no column {asked!r}{_nearest(asked, columns)}"
+        if asked or role in columns:
+            at[role] = asked or role
+    for role in ("image", "label"):
+        if role not in at and not (role == "image" and mapping.source.image):
+            return f'no column {role!r}{_nearest(role, columns)}; name it in the mapping: [columns] {role} = "..."'
+    form = next((form for form in FORMS if all(role in at for role in form)), ())
+    if not form and not mapping.boxes.whole:
+        ways = "xmin, ymin, xmax, ymax; or x, y, width, height; or cx, cy, width, height"
+        return (
+            f"no columns say where joints lie ({ways}); it has {', '.join(columns)}: name them in the mapping, below "
+            "[columns], or say [boxes] whole = true where each picture is a joint"
+        )
+    return _Columns(at, () if mapping.boxes.whole else form)
+
+
+def _nearest(name: str, columns: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.4)
+    return f"; the nearest is {near[0]!r}" if near else f"; it has {', '.join(columns)}"
+
+
+class _Rows:
+    """Reads one row after the other, of which decimal marks must agree."""
+
+    def __init__(self, path: Path, columns: _Columns, separator: str, mapping: Mapping) -> None:
+        self._path, self._columns, self._mapping = path, columns, mapping
+        self._commas = separator != ","
+        self._folder = path.parent / mapping.source.images
+        self._marks = Counter[str]()
+
+    def read(self, row: tables.Row) -> Finding:
+        where = f"{self._path.name}: line {row.line}"
+        if row.problem or row.short:
+            return Problem(where, row.problem or "fewer cells than columns; leave what is not known empty")
+        cells = {"image": self._mapping.source.image}
+        cells |= {role: row.cells[column] for role, column in self._columns.at.items()}
+        empty = next((role for role in ("image", "label") if not cells[role]), None)
+        if empty:
+            return Problem(where, f"{self._columns.at.get(empty, empty)}: empty; every joint needs it")
+        box = self._box(cells)
+        if isinstance(box, str):
+            return Problem(where, box)
+        path = self._folder / cells["image"].replace("\\", "/")
+        slices = slices_at(path, where, self._mapping)
+        if isinstance(slices, Problem):
+            return slices
+        said = said_by(path, self._folder, self._mapping)
+        named = {part: cells.get(part) or said.get(part, "") for part in ("board_type", "serial", "time", "joint")}
+        view = said.get("view") or Path(cells["image"]).with_suffix("").as_posix()
+        serial = f"{named['serial'] or view}{tile_of(path, box, self._mapping)}"
+        return Found(
+            where=where,
+            job="_".join(filter(None, (serial, named["time"]))),
+            serial=serial,
+            board_type=named["board_type"] or self._mapping.source.board_type,
+            time=named["time"],
+            view=view,
+            slices=slices,
+            joint=named["joint"] or joined(cells.get("component", ""), cells.get("pin", "")) or f"row {row.line}",
+            joint_type=cells.get("joint_type") or self._mapping.source.joint_type,
+            box=box,
+            label=cells["label"],
+            call=cells.get("call", ""),
+        )
+
+    def _box(self, cells: dict[str, str]) -> Corners | str | None:
+        """None of a whole picture; a text where it cannot be read."""
+        if not self._columns.form:
+            return None
+        numbers = []
+        for role in self._columns.form:
+            number = self._number(cells[role])
+            if isinstance(number, str):
+                return f"{self._columns.at[role]}: {number}"
+            numbers.append(number)
+        return _corners(self._columns.form, numbers)
+
+    def _number(self, text: str) -> float | str:
+        mark = next((mark for mark in ",." if mark in text), "")
+        if mark == "," and not self._commas:
+            return f"{text!r} has a decimal comma in a table with commas between cells; export it with semicolons"
+        self._marks[mark] += 1
+        if self._marks[","] and self._marks["."]:
+            return f"{text!r} has another decimal mark than rows before it; export all numbers with one"
+        try:
+            number = float(text.replace(",", "."))
+        except ValueError:
+            number = math.nan
+        return number if math.isfinite(number) else f"{text!r} is no number; export one"
+
+
+def _corners(form: Sequence[str], numbers: Sequence[float]) -> Corners:
+    first, second, third, fourth = numbers
+    if form[0] == "xmin":
+        return Corners(first, second, third, fourth)
+    if form[0] == "x":
+        return Corners(first, second, first + third, second + fourth)
+    return Corners(first - third / 2, second - fourth / 2, first + third / 2, second + fourth / 2)

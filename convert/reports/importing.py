@@ -1,0 +1,151 @@
+"""What an import found, for people: counts, what is wrong, what is there twice, and pictures of joints."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from matplotlib import pyplot as plt
+from matplotlib.patches import Rectangle
+
+from convert.importing.found import Problem
+from convert.importing.kinds import KINDS
+from convert.importing.run import Imported, Looked, Sample
+from convert.reports.pages import Page, Picture, Table, write_page
+from convert.reports.style import INK, write_png
+from edge.core.card import NORMAL
+
+_MOST_ROWS = 200
+_COLUMNS = 10
+_UNNAMED = "(none)"
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def counts_of(done: Imported) -> list[Table]:
+    """What there is, and what is there twice."""
+    return [table for table in (*_counts(done), *_twice(done)) if table.rows]
+
+
+def write_import(done: Imported, lot: Path | None, out: Path) -> list[Path]:
+    """Write ``import.md``, ``import.html`` and a sheet of joints for each class into ``out``; the pages' paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = tuple(_sheet(name, samples, out) for name, samples in sorted(done.samples.items()))
+    wrong = [_problems(done.problems)] if done.problems else []
+    tables = (*wrong, *counts_of(done))
+    page = Page(f"Import of {done.source.name}", verdict(done, lot), tuple(_facts(done)), pictures, tables)
+    return write_page(page, out, "import")
+
+
+def verdict(done: Imported, lot: Path | None) -> str:
+    """One sentence: was it written, and if not, why."""
+    joints, defects = len(done.joints), sum(looked.joint.name != NORMAL for looked in done.joints)
+    found = f"{joints} joints of {done.boards} boards, {defects} of them defects"
+    wrong = f"{len(done.problems)} problem{'s' * (len(done.problems) != 1)}"
+    if lot is None:
+        return f"Read, not written: {found}; {wrong}."
+    if lot.exists():
+        return f"Written to {lot.name}: {found}{'; ' + wrong + ', left out' if done.problems else ''}."
+    return f"Nothing was written: {wrong}." if done.problems else "Nothing was written: no joint has a class."
+
+
+def _facts(done: Imported) -> Iterator[str]:
+    yield f"source: {done.source.name}, read as {KINDS[done.kind].words}"
+    types = Counter(looked.board.board_type for looked in done.joints)
+    if done.joints and "" in types:
+        yield (
+            f"{types['']} joints have no board type: a network can then be measured on other boards or days only, "
+            "not on other board types, which says less of boards that are new"
+        )
+    elif len(types) == 1:
+        yield "one board type only: figures will say nothing about other types"
+    for why, count in done.outside.items():
+        yield f"{count} joints are not in it: {why.value}"
+    contents = done.alike
+    if contents:
+        yield f"{sum(map(len, contents))} joints show the same pixels as another; a split keeps them together"
+
+
+def _problems(problems: Sequence[Problem]) -> Table:
+    rows = [(problem.where, problem.text) for problem in problems[:_MOST_ROWS]]
+    more = f"The first {_MOST_ROWS} of {len(problems)}." if len(problems) > _MOST_ROWS else ""
+    return Table("What is wrong", more, ("where", "what, and what to do"), tuple(rows))
+
+
+def _counts(done: Imported) -> Iterator[Table]:
+    classes = sorted(done.classes, key=lambda name: (name != NORMAL, name))
+    by_type = dict[str, list[Looked]]()
+    for looked in done.joints:
+        by_type.setdefault(looked.board.board_type or _UNNAMED, []).append(looked)
+    rows = []
+    for board_type, joints in sorted(by_type.items()):
+        found = Counter(looked.joint.name for looked in joints)
+        boards = len({looked.board.serial for looked in joints})
+        rows.append((board_type, str(boards), str(len(joints)), *(str(found[name]) for name in classes)))
+    yield Table("Joints", "By board type and class.", ("board type", "boards", "joints", *classes), tuple(rows))
+    yield Table(
+        "Pictures and boxes",
+        "Sides of boxes in pixels, means of width and height.",
+        ("board type", "joint types", "slices of a view", "smallest box", "median", "largest"),
+        tuple((name, *_sizes(joints)) for name, joints in sorted(by_type.items())),
+    )
+
+
+def _sizes(joints: Sequence[Looked]) -> tuple[str, ...]:
+    kinds = ", ".join(sorted({looked.joint.found.joint_type for looked in joints}))
+    slices = Counter(looked.slices for looked in joints)
+    sides = sorted(looked.side for looked in joints)
+    listed = ", ".join(f"{number} ({count} joints)" for number, count in sorted(slices.items()))
+    return kinds, listed, f"{sides[0]:.0f}", f"{median(sides):.0f}", f"{sides[-1]:.0f}"
+
+
+def _twice(done: Imported) -> Iterator[Table]:
+    alike = done.alike
+    boards = [group for group in alike if len({looked.board.serial for looked in group}) > 1]
+    against = [group for group in alike if len({looked.joint.name for looked in group}) > 1]
+    yield Table(
+        "The same pixels on several boards",
+        "Copies, or one picture under several names. Split by board type or serial, they would be in two lots.",
+        ("joints",),
+        tuple((_listed(group),) for group in islice(boards, _MOST_ROWS)),
+    )
+    yield Table(
+        "Labels that contradict each other",
+        "The same pixels under two classes, or a joint of which two things were said (the graver counts).",
+        ("joints", "classes"),
+        (
+            *((_listed(group), _classes(group)) for group in islice(against, _MOST_ROWS)),
+            *((joint.found.where, f"{joint.name}, not {joint.against}") for joint in islice(done.against, _MOST_ROWS)),
+        ),
+    )
+
+
+def _classes(group: Sequence[Looked]) -> str:
+    return ", ".join(sorted({looked.joint.name for looked in group}))
+
+
+def _listed(group: Sequence[Looked]) -> str:
+    shown = [f"{looked.joint.found.joint} of {looked.board.serial}" for looked in group[:4]]
+    return ", ".join(shown) + (f" and {len(group) - 4} more" if len(group) > 4 else "")
+
+
+def _sheet(name: str, samples: Sequence[Sample], out: Path) -> Picture:
+    """Joints of one class with their boxes."""
+    rows = -(-len(samples) // _COLUMNS)
+    figure, grid = plt.subplots(rows, _COLUMNS, figsize=(1.35 * _COLUMNS, 1.5 * rows), squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, sample in zip(grid.flat, sorted(samples, key=lambda one: one.name), strict=False):
+        side = sample.picture.shape[0]
+        axes.imshow(sample.picture, cmap="gray", vmin=0, vmax=255)
+        wide, high = (side * share for share in sample.box)
+        box = Rectangle(((side - wide) / 2, (side - high) / 2), wide, high, fill=False, edgecolor=INK[4], linewidth=1)
+        axes.add_patch(box)
+        axes.set_title(sample.name if len(sample.name) < 24 else sample.name[:22] + "...", fontsize=5)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.92, wspace=0.08, hspace=0.25)
+    file = f"joints-{_ODD.sub('-', name)}.png"
+    write_png(figure, out / file, dpi=110)
+    return Picture(file, f"{name}: {len(samples)} joints, each in its box; do the boxes sit on joints of that class?")
