@@ -13,8 +13,10 @@ from edge.core.job import Polarity
 from edge.core.looks import SIDE, STEPS, Level, Look
 from edge.core.preprocess import Grey
 
-_COARSE, _SLOW = (SIDE // 4, SIDE // 4), (7, 7)
-"""What changes slowly is taken off: of a picture a quarter as large, means over so many pixels, taken twice."""
+_SLOW = (25, 25)
+"""Pixels of the small picture, over which the mean is taken twice: what changes slowly is taken off. Taken of a coarser
+picture, in a quarter of the time, it left two slices alike that could be told before.
+"""
 _QUICK = 1.0
 _GRAINY_ROWS = 32
 _LEAST = 1e-3
@@ -55,8 +57,7 @@ def _halved(grey: Grey) -> Grey:
 
 def _quick(small: _Small) -> _Small:
     """What does not change slowly across it."""
-    coarse = cv2.resize(small, _COARSE, interpolation=cv2.INTER_AREA)
-    slow = cv2.resize(cv2.blur(cv2.blur(coarse, _SLOW), _SLOW), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    slow = cv2.blur(cv2.blur(small, _SLOW), _SLOW)
     quick = cv2.subtract(cv2.GaussianBlur(small, (0, 0), _QUICK), slow)
     return quick.astype(np.float32, copy=False)
 
