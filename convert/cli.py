@@ -12,6 +12,7 @@ from convert.commands.evaluate import add_evaluate
 from convert.commands.importing import add_import
 from convert.commands.keys import add_keys
 from convert.commands.simulate import add_gallery, add_simulate
+from convert.commands.split import add_split
 from convert.commands.train import add_reference, add_train
 from edge import __version__
 from edge.core.errors import INTERRUPTED, AxiError
@@ -51,7 +52,17 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--version", action="version", version=f"axi-convert {__version__}")
     program.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = program.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_simulate, add_import, add_train, add_keys, add_build, add_evaluate, add_gallery, add_reference):
+    for add in (
+        add_simulate,
+        add_import,
+        add_split,
+        add_train,
+        add_keys,
+        add_build,
+        add_evaluate,
+        add_gallery,
+        add_reference,
+    ):
         add(commands)
     return program
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from convert.commands import Commands
+from convert.commands.apart import add_apart, apart
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
 from convert.reports.terminal import plainly, show, tell, tell_each, wide_results
@@ -34,6 +35,7 @@ def add_evaluate(commands: Commands) -> None:
         metavar="DIR",
         help="of graded joints: the lot that thresholds and baselines learn from",
     )
+    add_apart(evaluate)
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="also write Markdown, HTML, JSON and figures there")
     evaluate.add_argument("--json", action="store_true", help="every figure as JSON on stdout instead of tables")
     evaluate.set_defaults(action=_evaluate)
@@ -50,25 +52,25 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
         raise UsageError("--training: is for a lot of graded joints; leave it out")
     from convert.evaluation.defects import evaluate
     from convert.lots.reading import load_lot
-    from convert.lots.splits import has_both_classes, split_by_board_type
+    from convert.lots.splits import has_both_classes, says_less, split_apart
     from convert.reports.defect_tables import all_tables, lots
     from convert.reports.evaluation import as_json, write_report
     from convert.scorers.defects import common_spec, shipped_for, source
 
     sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
     spec = common_spec(sources)
-    test = load_lot(arguments.data, spec)
+    test = apart(load_lot(arguments.data, spec), arguments.by)
     if arguments.validation:
-        validation = load_lot(arguments.validation, spec)
+        validation = apart(load_lot(arguments.validation, spec), arguments.by)
     else:
-        held_back, validation = split_by_board_type(test, 0.5, 0)
+        held_back, validation = split_apart(test, 0.5, 0)
         test = replace(held_back, name=f"{test.name}/test")
         if not (has_both_classes(test) and has_both_classes(validation)):
             raise UsageError(
-                f"{arguments.data}: halved by board type, one half holds no defect or no normal joint; "
+                f"{arguments.data}: halved by {test.apart}, one half holds no defect or no normal joint; "
                 "name a lot to choose thresholds on with --validation"
             )
-    tell_each((*validation.left_out, *test.left_out))
+    tell_each((*validation.left_out, *test.left_out, *says_less(test)))
     if not sources:
         words, unknown = shipped_for(validation, test)
         for name in unknown:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.commands import Commands
+from convert.commands.apart import add_apart, apart
 from convert.reports.terminal import bar, console, show, tell_each
 from convert.training.plan import NEUROFUZZY, RECIPES
 from edge.core.errors import UsageError
@@ -38,6 +39,7 @@ def add_train(commands: Commands) -> None:
     train.add_argument("--data", required=True, type=Path, metavar="DIR")
     train.add_argument("--out", required=True, type=Path, metavar="FILE.keras")
     train.add_argument("--validation", type=Path, metavar="DIR", help="a lot of other board types")
+    add_apart(train)
     train.add_argument("--recipe", choices=list(RECIPES), help="default slicenet of slicenet, else small-machine")
     train.add_argument("--start", type=Path, metavar="FILE.keras", help="go on from this model's weights")
     train.add_argument("--teacher", type=Path, metavar="FILE.keras", help="learn from what this model says, too")
@@ -75,15 +77,17 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
     from convert.lots.reading import load_lot
+    from convert.lots.splits import says_less
     from convert.networks.scoring import load_model
     from convert.reports.history import draw_history
     from convert.training import defects as train
     from convert.training.defects import family_of
 
     plan = replace(RECIPES[arguments.recipe or _USUAL.get(arguments.network, "small-machine")], **given)
-    lot = load_lot(arguments.data, PreprocessSpec())
-    validation = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
-    tell_each((*lot.left_out, *(validation.left_out if validation else ())))
+    lot = apart(load_lot(arguments.data, PreprocessSpec()), arguments.by)
+    given_lot = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
+    validation = apart(given_lot, arguments.by) if given_lot else None
+    tell_each((*lot.left_out, *(validation.left_out if validation else ()), *says_less(lot)))
     data = train.sides(lot, plan, validation)
     start = load_model(arguments.start) if arguments.start else None
     if start is not None and family_of(start) != arguments.network:
@@ -115,7 +119,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """The network that grades: learns in a minute, so it neither resumes nor has recipes."""
     unknown = [name for name in given if name not in _QUALITY_OPTIONS]
-    meaningless = {"start": arguments.start, "teacher": arguments.teacher, "recipe": arguments.recipe}
+    meaningless = {name: getattr(arguments, name) for name in ("start", "teacher", "recipe", "by")}
     unknown += [name for name, value in meaningless.items() if value]
     if unknown:
         option = unknown[0].replace("_", "-")
@@ -124,7 +128,7 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if not arguments.validation and not plan.validation_share:
         raise UsageError("--validation-share 0: neurofuzzy chooses its best epoch on board types that are held out")
     from convert.lots.features import load_graded_lot
-    from convert.lots.splits import require_unseen, split_by_board_type
+    from convert.lots.splits import require_unseen, split_apart
     from convert.lowering.read import read_network
     from convert.networks.scoring import load_model
     from convert.reports import grade_drawings as drawings
@@ -136,7 +140,7 @@ def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> i
     if arguments.validation:
         validation = load_graded_lot(arguments.validation, FeatureSpec())
     else:
-        lot, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
+        lot, validation = split_apart(lot, plan.validation_share, plan.seed)
     tell_each((*lot.left_out, *validation.left_out))
     require_unseen(lot, validation)
     with bar("training neurofuzzy", plan.epochs) as progress:

@@ -154,8 +154,8 @@ def acquaint(
     beyond = sum(not familiarity.strangeness(row) <= limit for row in seen)
     familiarity = replace(familiarity, limit=limit, unfamiliar=rate(beyond, len(seen)))
     kinds = tuple(_kinds(model, familiarity, _wrong(lots.evaluation, joints, beside, rng, seed)))
-    learnt = {*lots.calibration.board_types.tolist(), *learning.board_types.tolist()}
-    apart = learnt.isdisjoint(limiting.board_types.tolist())
+    learnt = {*lots.calibration.groups.tolist(), *learning.groups.tolist()}
+    apart = learnt.isdisjoint(limiting.groups.tolist())
     return Acquaintance(familiarity, kinds, len(right), len(limiting.rows), apart)
 
 
@@ -169,9 +169,12 @@ def _limit(strangeness: list[float]) -> int:
 
 
 def _halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
-    """Joints of every other board type to learn from, and of the others; of a single type all of them are both."""
-    types = sorted(set(lot.board_types.tolist()))
-    chosen = np.isin(lot.board_types, types[::2])
+    """Joints of every other board type to learn from, and of the others; of a single type of every other board, and of
+    a single board all of them are both.
+    """
+    lot = lot.kept_apart("serial") if len(set(lot.groups.tolist())) == 1 else lot
+    types = sorted(set(lot.groups.tolist()))
+    chosen = np.isin(lot.groups, types[::2])
     if len(types) == 1:
         return lot, lot
     return lot.subset(np.flatnonzero(chosen), lot.name), lot.subset(np.flatnonzero(~chosen), lot.name)

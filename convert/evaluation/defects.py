@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from convert.evaluation.paper import THRESHOLDS
-from convert.lots.lot import LabelledLot
+from convert.lots.lot import Apart, LabelledLot
 from convert.lots.splits import require_both_classes, require_unseen
 from convert.lots.truth import TruthRow
 from convert.metrics.defects import (
@@ -45,13 +45,14 @@ class Scored:
 
 
 class Side(msgspec.Struct, frozen=True):
-    """What a lot is: its name, digest, population."""
+    """What a lot is: its name, digest, population, and what keeps it apart from others."""
 
     name: str
     digest: str
     joints: int
     defects: int
     board_types: tuple[str, ...]
+    apart: Apart = "board type"
 
 
 class AtThreshold(msgspec.Struct, frozen=True):
@@ -160,8 +161,8 @@ def evaluate(validation: LabelledLot, test: LabelledLot, models: Sequence[Scored
 
 
 def _side(lot: LabelledLot) -> Side:
-    types = sorted(set(lot.board_types), key=lambda name: (len(name), name))
-    return Side(lot.name, lot.digest, len(lot.rows), int(lot.labels.sum()), tuple(map(str, types)))
+    types = sorted({*lot.board_types} - {""}, key=lambda name: (len(name), name))
+    return Side(lot.name, lot.digest, len(lot.rows), int(lot.labels.sum()), tuple(map(str, types)), lot.apart)
 
 
 def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> ModelFigures:
@@ -212,7 +213,7 @@ def _clear(scores: Scores, lot: LabelledLot) -> Clear | None:
 
 def _spread(scores: Scores, lot: LabelledLot, chosen: Chosen) -> Spread:
     types, called, found = lot.board_types, scores >= chosen.threshold, []
-    for name in sorted(set(types.tolist()), key=lambda name: (len(name), name)):
+    for name in sorted({*types.tolist()} - {""}, key=lambda name: (len(name), name)):
         defects, normals = (called[(types == name) & (lot.labels == label)] for label in (1, 0))
         if min(len(defects), len(normals)) >= _LEAST_OF_A_TYPE:
             found.append(OfType(name, float(defects.mean()), float(normals.mean())))
@@ -235,7 +236,7 @@ _KINDS: dict[str, Callable[[TruthRow], str | None]] = {
     "slices": lambda row: str(row.slices),
     "ROI": lambda row: _either(row.roi_right, "right", "too small or shifted"),
     "fill": lambda row: _either(row.disputed, "within 5 % of the limit", "clear of the limit"),
-    "board type": lambda row: row.board_type,
+    "board type": lambda row: row.board_type or None,
 }
 
 

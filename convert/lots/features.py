@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.lots.graded_truth import GradedRow, Grades, expected, read_graded_truth
+from convert.lots.lot import Apart
 from convert.lots.patches import scaled
 from convert.lots.reading import JobReading, Tick
 from edge.core.features import FeatureSpec, cut_out, levels_of, measure
@@ -43,6 +44,16 @@ class GradedLot:
     def disputed(self) -> NDArray[np.bool_]:
         """Where experts disagree; shape (n,)."""
         return np.array([row.disputed == 1 for row in self.rows])
+
+    @property
+    def apart(self) -> Apart:
+        """What keeps it apart from others."""
+        return "board type"
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Of each joint, what keeps it apart from others."""
+        return self.board_types
 
     @property
     def board_types(self) -> NDArray[np.str_]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,23 @@ R = TypeVar("R", TruthRow, GradedRow)
 S = TypeVar("S", TruthRow, GradedRow, Row)
 
 
-def with_slices(row: S, slices: int) -> S:
-    """The row, with the number of slices that its view turned out to have, where the truth did not say."""
-    return row._replace(slices=slices) if isinstance(row, TruthRow) and not row.slices else row
+Apart = Literal["board type", "serial", "day"]
+"""What two lots must not share, so that one says something of the other: it says most where no board type is shared."""
+
+
+def completed(row: S, slices: int, serial: str = "", day: str = "") -> S:
+    """The row, with what its view and board turned out to be, where the truth did not say."""
+    if not isinstance(row, TruthRow):
+        return row
+    known = row.serial or serial or row.job_id
+    return row._replace(slices=row.slices or slices, serial=known, day=row.day or day)
 
 
 @dataclass(frozen=True)
 class LabelledLot:
     """Joints of a lot. ``labels``: 1 defect, 0 normal; ``rows``: the truth; ``index``: the places of their patches.
 
-    ``left_out``: a sentence for what was passed over as the lot was read.
+    ``left_out``: a sentence for what was passed over as the lot was read. ``apart``: what keeps it apart from others.
     """
 
     name: str
@@ -41,6 +48,7 @@ class LabelledLot:
     index: Positions
     rows: tuple[Row, ...]
     left_out: tuple[str, ...] = ()
+    apart: Apart = "board type"
 
     @cached_property
     def labels(self) -> Labels:
@@ -58,6 +66,27 @@ class LabelledLot:
     @property
     def board_types(self) -> NDArray[np.str_]:
         return np.array([row.board_type for row in self.rows])
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Of each joint, the board type, serial or day that keeps it apart from others."""
+        if self.apart == "board type":
+            return self.board_types
+        return np.array([row.serial if self.apart == "serial" else row.day for row in self.defect_rows])
+
+    @property
+    def names_types(self) -> bool:
+        """Does it say of every joint what board type it is on?"""
+        return all(row.board_type for row in self.rows)
+
+    def kept_apart(self, by: Apart) -> Self:
+        """The same joints. Raises UsageError where a joint does not say what it would be kept apart by."""
+        if by == "board type" and not self.names_types:
+            raise UsageError(f"{self.name}: not every joint names its board type; keep apart by serial or day")
+        found = replace(self, apart=by)
+        if not all(found.groups):
+            raise UsageError(f"{self.name}: not every joint has a {by}; keep apart by another")
+        return found
 
     @property
     def defect_rows(self) -> tuple[TruthRow, ...]:

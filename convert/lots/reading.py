@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from convert.lots.graded_truth import GradedRow, is_graded, read_graded_truth
-from convert.lots.lot import LabelledLot, Row, with_slices
+from convert.lots.lot import LabelledLot, Row, completed
 from convert.lots.patches import Patches, PatchFiles
 from convert.lots.shards import LOT, SHARDS, Shard, read_lot_file
 from convert.lots.table import TRUTH
@@ -35,17 +35,22 @@ R = TypeVar("R", TruthRow, GradedRow, Row)
 
 
 def load_lot(lot: Path, spec: Spec, tick: Tick = lambda _: None) -> LabelledLot:
-    """Open a lot with truth, of job folders or of patches; ``tick`` is told of each part's number of joints.
+    """Open a lot with truth, of job folders or of patches; ``tick`` is told of each part's number of joints. Where
+    joints name no board type, boards are what keeps it apart from others.
 
     Raises UsageError for a lot without truth, or of patches made otherwise; JobRefused for a broken manifest.
     """
     if (lot / LOT).exists():
-        return _load_patches(lot, spec, tick)
+        return _by_what_it_names(_load_patches(lot, spec, tick))
     if (lot / SHARDS).exists():
         raise UsageError(
             f"{lot}: has {SHARDS} but no {LOT}: its simulation was interrupted; remove it and simulate anew"
         )
-    return _load_jobs(lot, spec, tick)
+    return _by_what_it_names(_load_jobs(lot, spec, tick))
+
+
+def _by_what_it_names(lot: LabelledLot) -> LabelledLot:
+    return lot if lot.names_types else lot.kept_apart("serial")
 
 
 def _shape(spec: Spec) -> str:
@@ -59,7 +64,7 @@ def _load_patches(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
             f"{lot / LOT}: its patches are {_shape(about.preprocess)}, but {_shape(spec)} were asked for; name a lot "
             "of job folders, which are cut in any way"
         )
-    rows = tuple(with_slices(row, about.preprocess.channels) for row in read_truth(lot).values())
+    rows = tuple(completed(row, about.preprocess.channels) for row in read_truth(lot).values())
     for shard in about.shards:
         _require_whole(lot / SHARDS / shard.file, shard)
         tick(shard.joints)
@@ -152,7 +157,8 @@ class JobReading:
             for joint in known:
                 slices = view.slices()
                 if spec.shows(joint.roi, next(iter(slices.values()))):
-                    yield slices, joint, with_slices(truth[names[joint.id]], len(slices))
+                    row = truth[names[joint.id]]
+                    yield slices, joint, completed(row, len(slices), view.job.board.serial, view.job.created[:10])
                 else:
                     outside.append(names[joint.id])
             used |= {names[joint.id] for joint in known}

@@ -7,44 +7,58 @@ from typing import Literal, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.lots.lot import LabelledLot
+from convert.lots.lot import Apart, LabelledLot
 from convert.lots.patches import Positions
 from edge.core.errors import UsageError
 
 Balance = Literal["fewer-normals", "repeat-defects"]
 
 
-class ByBoardType(Protocol):
-    """A lot that can be split."""
+class Kept(Protocol):
+    """A lot that can be split into sides that share nothing."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def board_types(self) -> NDArray[np.str_]: ...
+    def apart(self) -> Apart: ...
+
+    @property
+    def groups(self) -> NDArray[np.str_]: ...
 
     def subset(self, chosen: Positions, name: str) -> Self: ...
 
 
-L = TypeVar("L", bound=ByBoardType)
+L = TypeVar("L", bound=Kept)
 
 
-def split_by_board_type(lot: L, share: float, seed: int) -> tuple[L, L]:
-    """Training and validation sides with no board type in common (Zhang et al., section V).
+def split_apart(lot: L, share: float, seed: int) -> tuple[L, L]:
+    """Training and validation sides with no board type in common (Zhang et al., section V); no serial, or no day, where
+    that is what keeps the lot apart.
 
-    ``share`` of the board types, at least one, go to validation. Raises UsageError for fewer than two types.
+    ``share`` of the board types, at least one, go to validation. Raises UsageError for fewer than two.
     """
-    types = sorted(set(lot.board_types))
-    if len(types) < 2:
+    groups = sorted(set(lot.groups))
+    if len(groups) < 2:
+        less = "" if lot.apart == "serial" else ", or keep its boards apart (--by serial), which says less of new types"
         raise UsageError(
-            f"{lot.name}: one board type only ({types[0]}); name a lot of other board types with --validation"
+            f"{lot.name}: one {lot.apart} only ({groups[0]}); name a lot of others with --validation{less}"
         )
-    shuffled = np.random.default_rng(seed).permutation(types)
-    held_out = shuffled[: min(len(types) - 1, max(1, round(share * len(types))))]
-    inside = np.isin(lot.board_types, held_out)
+    shuffled = np.random.default_rng(seed).permutation(groups)
+    held_out = shuffled[: min(len(groups) - 1, max(1, round(share * len(groups))))]
+    inside = np.isin(lot.groups, held_out)
     return (
         lot.subset(np.flatnonzero(~inside), f"{lot.name}/train"),
         lot.subset(np.flatnonzero(inside), f"{lot.name}/validation"),
+    )
+
+
+def says_less(lot: Kept) -> tuple[str, ...]:
+    """A sentence where a lot is kept apart by less than board types."""
+    if lot.apart == "board type":
+        return ()
+    return (
+        f"lot {lot.name} is kept apart by {lot.apart} only: what is measured on it says nothing of new board types",
     )
 
 
@@ -59,14 +73,22 @@ def require_both_classes(lot: LabelledLot) -> None:
         raise UsageError(f"{lot.name}: holds one class only; name a lot with defects and normals")
 
 
-def require_unseen(lot: ByBoardType, other: ByBoardType) -> None:
-    """Raises UsageError when two lots that must be kept apart share a board type."""
-    common = sorted(set(lot.board_types) & set(other.board_types))
+def require_unseen(lot: Kept, other: Kept) -> None:
+    """Raises UsageError when two lots that must be kept apart share a board type, or what else keeps them apart."""
+    if lot.apart != other.apart:
+        raise UsageError(
+            f"{lot.name} is kept apart by {lot.apart}, {other.name} by {other.apart}; name board types in both, or "
+            "say --by serial"
+        )
+    common = sorted(set(lot.groups) & set(other.groups))
     if common:
         raise UsageError(
-            f"{lot.name} and {other.name} share board type {common[0]}; keep board types apart "
-            "(simulate one of them with another --first-type)"
+            f"{lot.name} and {other.name} share {lot.apart} {common[0]}; keep {_MANY[lot.apart]} apart "
+            "(axi-convert split does; of simulated lots, --first-type)"
         )
+
+
+_MANY: dict[Apart, str] = {"board type": "board types", "serial": "boards", "day": "days"}
 
 
 def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:

@@ -11,14 +11,15 @@ from convert.lots.table import Record, by_joint, read_table, write_table
 from edge.core.card import NORMAL, NORMAL_NAMES
 from edge.core.job import MAX_SLICES
 
-_REQUIRED = ("job_id", "joint", "board_type", "label")
+_REQUIRED = ("job_id", "joint", "label")
 
 
 class TruthRow(NamedTuple):
     """What is known of one joint. ``label`` is 1 for a defect, 0 for normal.
 
-    ``truth``: its class, by the specialist; ``defect`` or ``normal`` where nobody said more. ``slices``: of its view,
-    which reading the lot tells. The rest only a simulator knows, None elsewhere: ``fill`` and ``void_share``;
+    ``board_type``: empty where nobody says it. ``truth``: its class, by the specialist; ``defect`` or ``normal`` where
+    nobody said more. ``slices``, ``serial``, ``day`` (of the inspection): of its view and board, which reading the lot
+    tells. The rest only a simulator knows, None elsewhere: ``fill`` and ``void_share``;
     ``roi_right``, 1 where the box is; ``disputed``, 1 where the fill is so near the limit that specialists disagree.
     """
 
@@ -32,6 +33,8 @@ class TruthRow(NamedTuple):
     slices: int = 0
     roi_right: int | None = None
     disputed: int | None = None
+    serial: str = ""
+    day: str = ""
 
 
 def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
@@ -57,7 +60,7 @@ def _parsed(record: Record) -> TruthRow:
     return TruthRow(
         job_id=record.required("job_id"),
         joint=record.required("joint"),
-        board_type=record.required("board_type"),
+        board_type=record.text("board_type"),
         truth=truth,
         label=int(label),
         fill=record.share("fill"),
@@ -65,4 +68,6 @@ def _parsed(record: Record) -> TruthRow:
         slices=record.whole_number("slices", MAX_SLICES),
         roi_right=record.flag("roi_right"),
         disputed=record.flag("disputed"),
+        serial=record.text("serial"),
+        day=record.text("day"),
     )

@@ -24,9 +24,9 @@ def draw_roc(path: Path, evaluation: Evaluation) -> None:
     axes.plot([0, 1], [0, 1], ":", color="#9aa5ab", lw=1)
     axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
     axes.set(xlabel="false positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.005))
-    axes.set_title(
-        f"{evaluation.test.joints} joints of {len(evaluation.test.board_types)} unseen board types", fontsize=10
-    )
+    side = evaluation.test
+    of = f"{len(side.board_types)} unseen board types" if side.apart == "board type" else f"a lot apart by {side.apart}"
+    axes.set_title(f"{side.joints} joints of {of}", fontsize=10)
     axes.legend(frameon=False, loc="lower right")
     axes.grid(alpha=0.25)
     save(figure, path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from convert.evaluation.defects import TARGET_RECALLS, Chosen, Evaluation, Group, ModelFigures
+from convert.evaluation.defects import TARGET_RECALLS, Chosen, Evaluation, Group, ModelFigures, Side
 from convert.evaluation.paper import CAPTION, PaperModel, paper_model
 from convert.reports.pages import Table, interval, share
 
@@ -235,13 +235,21 @@ def lots(evaluation: Evaluation) -> Iterator[str]:
         ("Figures are measured on", evaluation.test),
     ):
         yield (
-            f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, {_listed(side.board_types)} "
-            f"({side.digest})."
+            f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, {_listed(side.board_types)}"
+            f"{_less(side)} ({side.digest})."
         )
+
+
+def _less(side: Side) -> str:
+    """What figures do not say of boards that are new."""
+    less = f", kept apart by {side.apart} only: nothing is said of new board types"
+    return "" if side.apart == "board type" else less
 
 
 def _listed(types: Sequence[str]) -> str:
     """Board types by name, where there are few."""
+    if not types:
+        return "of board types that nobody named"
     if len(types) > _MOST_LISTED:
         return f"of {len(types)} board types, {types[0]} to {types[-1]}"
     return f"board types {', '.join(types)}"

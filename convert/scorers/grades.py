@@ -14,7 +14,7 @@ from convert.conversion.runtimes import supported
 from convert.conversion.task import Tell
 from convert.evaluation.grades import Classified, Evaluated, Indexed, evaluate_grades
 from convert.lots.features import GradedLot, inputs_of, load_graded_lot
-from convert.lots.splits import require_unseen, split_by_board_type
+from convert.lots.splits import require_unseen, split_apart
 from convert.lowering.read import read_network
 from convert.metrics.grades import Numbers, thresholds
 from convert.networks.neurofuzzy import spec_of
@@ -41,7 +41,7 @@ def grade(words: Sequence[str], training: Path, validation: Path | None, test: P
     tell(f"measuring the joints of {training.name} and {test.name}")
     learnt, seen = (load_graded_lot(lot, FeatureSpec()) for lot in (training, test))
     require_unseen(learnt, seen)  # before anything is computed on them
-    sides = split_by_board_type(learnt, NEUROFUZZY.validation_share, NEUROFUZZY.seed)
+    sides = split_apart(learnt, NEUROFUZZY.validation_share, NEUROFUZZY.seed)
     if validation is not None:
         sides = learnt, load_graded_lot(validation, FeatureSpec())
         for sentence in sides[1].left_out:

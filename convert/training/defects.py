@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from convert.lots.lot import LabelledLot
-from convert.lots.splits import balanced, require_both_classes, require_unseen, split_by_board_type
+from convert.lots.splits import balanced, require_both_classes, require_unseen, split_apart
 from convert.lowering.read import read_network
 from convert.metrics.defects import auroc
 from convert.networks.cnn3d import cnn3d
@@ -62,7 +62,7 @@ def sides(lot: LabelledLot, plan: TrainingPlan, validation: LabelledLot | None =
     Raises UsageError when a class or a second board type is missing, or when the validation lot is not of other types.
     """
     if validation is None and plan.validation_share > 0:
-        lot, validation = split_by_board_type(lot, plan.validation_share, plan.seed)
+        lot, validation = split_apart(lot, plan.validation_share, plan.seed)
     if validation is not None:
         require_unseen(lot, validation)
         require_both_classes(validation)

@@ -13,7 +13,7 @@ import pytest
 
 from convert.cli import main as axi_convert
 from convert.lots.reading import load_lot
-from convert.lots.splits import split_by_board_type
+from convert.lots.splits import split_apart
 from convert.networks.scoring import load_model, score
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
@@ -68,7 +68,7 @@ def test_validation_must_be_of_other_board_types(lot: Path) -> None:
     opened, plan = load_lot(lot, PreprocessSpec()), TrainingPlan()
     with pytest.raises(UsageError, match="share board type MB-0"):
         sides(opened, plan, opened)
-    learn, judge = split_by_board_type(opened, 0.5, 0)
+    learn, judge = split_apart(opened, 0.5, 0)
     normals = judge.subset(np.flatnonzero(judge.labels == 0), "normals")
     with pytest.raises(UsageError, match="one class only"):
         sides(learn, plan, normals)

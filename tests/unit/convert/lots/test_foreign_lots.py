@@ -12,7 +12,7 @@ import pytest
 
 from convert.lots.graded_truth import read_graded_truth
 from convert.lots.reading import load_lot
-from convert.lots.splits import split_by_board_type
+from convert.lots.splits import split_apart
 from edge.core.errors import UsageError
 from edge.core.job import Job, Roi
 from edge.core.preprocess import PreprocessSpec
@@ -81,7 +81,7 @@ def test_a_lot_of_any_job_folders_holds_the_same_joints_as_one_of_manifests(form
         assert [row.slices for row in lot.rows] == [3] * 4
         assert lot.left_out == ()
     np.testing.assert_array_equal(lots[0].patches, lots[1].patches)
-    assert len(split_by_board_type(lots[1], 0.5, 0)[0].rows) == 2
+    assert len(split_apart(lots[1], 0.5, 0)[0].rows) == 2
 
 
 def test_job_joint_type_and_label_are_enough_and_more_is_kept(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
 @pytest.mark.parametrize(
     ("columns", "rows", "problem"),
     [
-        ("job_id,label", [("L1", 0)], "columns 'joint', 'board_type' are missing; the first row"),
+        ("job_id,label", [("L1", 0)], "column 'joint' is missing; the first row"),
         ("job_id;joint;board_type;label", [("L1;J0.0;MB-1;0",)], "missing; its columns are separated by ';'"),
         ("job_id,joint,board_type,Label,label", [("L1", "J0.0", "MB-1", 1, 0)], "column 'label' stands there twice"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1")], "line 2: fewer cells than columns"),
@@ -125,7 +125,7 @@ def test_what_is_left_out_is_said_with_its_number_and_the_first_name(tmp_path: P
             "truth: 'Good', but label is 1",
         ),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "")], r"line 2: label: empty"),
-        ("job_id,joint,board_type,label", [("L1", "J0.0", "", 1)], r"line 2: board_type: empty"),
+        ("job_id,joint,board_type,label", [("", "J0.0", "MB-1", 1)], r"line 2: job_id: empty"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", "yes")], r"line 2: label: 'yes' is neither 0"),
         ("job_id,joint,board_type,label", [("L1", "J0.0", "MB-1", 1, 2)], r"line 2: more cells than columns"),
         ("job_id,joint,board_type,label,fill", [("L1", "J0.0", "MB-1", 1, "0,5")], r"fill: '0,5' is not a number"),

@@ -1,0 +1,23 @@
+"""``--by``: what keeps lots apart."""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args
+
+from convert.lots.lot import Apart, LabelledLot
+
+_WORDS: dict[str, Apart] = {name.replace(" ", "-"): name for name in get_args(Apart)}
+
+
+def add_apart(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--by",
+        choices=list(_WORDS),
+        help="what keeps lots apart (default: board types, or serials where joints name no type)",
+    )
+
+
+def apart(lot: LabelledLot, asked: str | None) -> LabelledLot:
+    """The lot, kept apart as was asked. Raises UsageError where it cannot be."""
+    return lot.kept_apart(_WORDS[asked]) if asked else lot
