@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from convert.commands.adopt import add_adopt
 from convert.commands.build import add_build
 from convert.commands.evaluate import add_evaluate
 from convert.commands.importing import add_import
@@ -53,15 +54,8 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = program.add_subparsers(required=True, metavar="COMMAND")
     for add in (
-        add_simulate,
-        add_import,
-        add_split,
-        add_train,
-        add_keys,
-        add_build,
-        add_evaluate,
-        add_gallery,
-        add_reference,
+        *(add_import, add_adopt, add_simulate, add_split, add_train),
+        *(add_keys, add_build, add_evaluate, add_gallery, add_reference),
     ):
         add(commands)
     return program

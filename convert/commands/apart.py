@@ -18,6 +18,11 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def apart(lot: LabelledLot, asked: str | None) -> LabelledLot:
+def asked(word: str | None) -> Apart | None:
+    return _WORDS[word] if word else None
+
+
+def apart(lot: LabelledLot, word: str | None) -> LabelledLot:
     """The lot, kept apart as was asked. Raises UsageError where it cannot be."""
-    return lot.kept_apart(_WORDS[asked]) if asked else lot
+    by = asked(word)
+    return lot.kept_apart(by) if by else lot

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convert.commands import Commands
 from convert.commands.apart import add_apart, apart
 from convert.reports.terminal import bar, console, show, tell_each
-from convert.training.plan import NEUROFUZZY, RECIPES
+from convert.shipped.paths import SHIPPED
+from convert.training.plan import NEUROFUZZY, RECIPES, TrainingPlan, fine_tuning
 from edge.core.errors import UsageError
 from edge.core.features import FeatureSpec
 from edge.core.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    from convert.training.defects import Sides
 
 _PLAN_OPTIONS = (
     "epochs",
@@ -29,7 +33,7 @@ _PLAN_OPTIONS = (
     "time_limit_s",
     "large",
 )
-_USUAL = {"slicenet": "slicenet"}
+_USUAL, _REFERENCE = {"slicenet": "slicenet"}, "reference"
 _QUALITY_OPTIONS = ("epochs", "seed", "validation_share")
 
 
@@ -41,7 +45,12 @@ def add_train(commands: Commands) -> None:
     train.add_argument("--validation", type=Path, metavar="DIR", help="a lot of other board types")
     add_apart(train)
     train.add_argument("--recipe", choices=list(RECIPES), help="default slicenet of slicenet, else small-machine")
-    train.add_argument("--start", type=Path, metavar="FILE.keras", help="go on from this model's weights")
+    train.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE.keras",
+        help="go on from this model's weights; reference: from the shipped SliceNet",
+    )
     train.add_argument("--teacher", type=Path, metavar="FILE.keras", help="learn from what this model says, too")
     train.add_argument("--large", action="store_const", const=True, help="SliceNet as wide as a teacher")
     train.add_argument("--epochs", type=_positive)
@@ -81,17 +90,15 @@ def _train(arguments: argparse.Namespace) -> int:
     from convert.networks.scoring import load_model
     from convert.reports.history import draw_history
     from convert.training import defects as train
-    from convert.training.defects import family_of
 
-    plan = replace(RECIPES[arguments.recipe or _USUAL.get(arguments.network, "small-machine")], **given)
     lot = apart(load_lot(arguments.data, PreprocessSpec()), arguments.by)
     given_lot = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
     validation = apart(given_lot, arguments.by) if given_lot else None
     tell_each((*lot.left_out, *(validation.left_out if validation else ()), *says_less(lot)))
+    usual = fine_tuning(len(lot.rows)) if _is_reference(arguments) else _recipe(arguments.network)
+    plan = replace(RECIPES[arguments.recipe] if arguments.recipe else usual, **given)
     data = train.sides(lot, plan, validation)
-    start = load_model(arguments.start) if arguments.start else None
-    if start is not None and family_of(start) != arguments.network:
-        raise UsageError(f"--start {arguments.start}: is no {arguments.network}; name one, or train what it is")
+    start = _start(arguments, data, plan)
     teacher = load_model(arguments.teacher) if arguments.teacher else None
     if teacher is not None and _values(teacher) != len(data.classes):
         raise UsageError(
@@ -105,8 +112,9 @@ def _train(arguments: argparse.Namespace) -> int:
             progress.tell(f"loss {loss:.3f}")
 
         def on_epoch(epoch: train.Epoch) -> None:
+            came = f"loss {epoch.loss:.4f}" if epoch.epoch else "as it begins"
             console.print(
-                f"epoch {epoch.epoch}: loss {epoch.loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
+                f"epoch {epoch.epoch}: {came}, validation loss {epoch.validation_loss:.4f}, "
                 f"AUROC {epoch.validation_auroc:.4f}, {epoch.seconds:.0f} s"
             )
 
@@ -114,6 +122,32 @@ def _train(arguments: argparse.Namespace) -> int:
     draw_history(arguments.out.with_suffix(".png"), history)
     console.print(f"saved {arguments.out}, {arguments.out.with_suffix('.csv')}, {arguments.out.with_suffix('.png')}")
     return 0
+
+
+def _recipe(network: str) -> TrainingPlan:
+    return RECIPES[_USUAL.get(network, "small-machine")]
+
+
+def _is_reference(arguments: argparse.Namespace) -> bool:
+    return str(arguments.start) == _REFERENCE
+
+
+def _start(arguments: argparse.Namespace, data: Sides, plan: TrainingPlan) -> Any:
+    """The model to go on from; the reference, and a SliceNet that tells other classes apart, with an end for the lot's.
+    None where nothing was named. Raises UsageError for another network's.
+    """
+    from convert.networks.scoring import load_model
+    from convert.training.defects import family_of
+    from convert.training.fine_tuning import begun, tells
+
+    if arguments.start is None:
+        return None
+    start = load_model(SHIPPED["slicenet"] if _is_reference(arguments) else arguments.start)
+    if family_of(start) != arguments.network:
+        raise UsageError(f"--start {arguments.start}: is no {arguments.network}; name one, or train what it is")
+    if _is_reference(arguments) or (arguments.network == "slicenet" and tells(start) != len(data.classes)):
+        return begun(start, data.training, data.classes, plan)
+    return start
 
 
 def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:

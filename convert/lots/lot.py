@@ -27,12 +27,16 @@ Apart = Literal["board type", "serial", "day"]
 """What two lots must not share, so that one says something of the other: it says most where no board type is shared."""
 
 
-def completed(row: S, slices: int, serial: str = "", day: str = "") -> S:
-    """The row, with what its view and board turned out to be, where the truth did not say."""
+def completed(row: S, slices: int, serial: str = "", day: str = "", joint_type: str = "") -> S:
+    """The row, with what its view, board and joint turned out to be, where the truth did not say."""
     if not isinstance(row, TruthRow):
         return row
-    known = row.serial or serial or row.job_id
-    return row._replace(slices=row.slices or slices, serial=known, day=row.day or day)
+    return row._replace(
+        slices=row.slices or slices,
+        serial=row.serial or serial or row.job_id,
+        day=row.day or day,
+        joint_type=row.joint_type or joint_type,
+    )
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ def part(
     sides = divided(_whole(groups, jobs), lot.labels, pictures, list(shares.values()), seed)
     names = list(shares)
     side_of = {job: names[side] for job, side in zip(jobs, sides.tolist(), strict=True)}
-    rows = {name: [row for row in read_truth(source).values() if side_of.get(row.job_id) == name] for name in names}
+    held = {(row.job_id, row.joint) for row in lot.rows}
+    truth = [row for key, row in read_truth(source).items() if key in held]
+    rows = {name: [row for row in truth if side_of[row.job_id] == name] for name in names}
     unfinished = out.with_name(f".{out.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:

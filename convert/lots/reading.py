@@ -158,7 +158,8 @@ class JobReading:
                 slices = view.slices()
                 if spec.shows(joint.roi, next(iter(slices.values()))):
                     row = truth[names[joint.id]]
-                    yield slices, joint, completed(row, len(slices), view.job.board.serial, view.job.created[:10])
+                    serial, day = view.job.board.serial, view.job.created[:10]
+                    yield slices, joint, completed(row, len(slices), serial, day, joint.type)
                 else:
                     outside.append(names[joint.id])
             used |= {names[joint.id] for joint in known}

@@ -18,9 +18,9 @@ class TruthRow(NamedTuple):
     """What is known of one joint. ``label`` is 1 for a defect, 0 for normal.
 
     ``board_type``: empty where nobody says it. ``truth``: its class, by the specialist; ``defect`` or ``normal`` where
-    nobody said more. ``slices``, ``serial``, ``day`` (of the inspection): of its view and board, which reading the lot
-    tells. The rest only a simulator knows, None elsewhere: ``fill`` and ``void_share``;
-    ``roi_right``, 1 where the box is; ``disputed``, 1 where the fill is so near the limit that specialists disagree.
+    nobody said more. ``slices``, ``serial``, ``day`` (of the inspection), ``joint_type``: which reading the lot tells.
+    The rest only a simulator knows, None elsewhere: ``fill`` and ``void_share``; ``roi_right``, 1 where the box is;
+    ``disputed``, 1 where the fill is so near the limit that specialists disagree.
     """
 
     job_id: str
@@ -35,6 +35,7 @@ class TruthRow(NamedTuple):
     disputed: int | None = None
     serial: str = ""
     day: str = ""
+    joint_type: str = ""
 
 
 def read_truth(lot: Path) -> dict[tuple[str, str], TruthRow]:
@@ -70,4 +71,5 @@ def _parsed(record: Record) -> TruthRow:
         disputed=record.flag("disputed"),
         serial=record.text("serial"),
         day=record.text("day"),
+        joint_type=record.text("joint_type"),
     )

@@ -105,9 +105,9 @@ def train(
     """Train and save the best epoch to ``out`` (.keras), its history beside it (.csv).
 
     ``tick`` hears each step's loss, ``report`` each epoch, those before an interruption included. ``start`` is a model
-    to go on from, ``teacher`` one to learn from as the plan says. After each epoch the whole state is saved beside
-    ``out`` (.resume.npz), and it goes when training is done: the same call after an interruption continues there, and
-    ends where an uninterrupted one would have.
+    to go on from, which is epoch 0 where there is a validation side; ``teacher`` one to learn from as the plan says.
+    After each epoch the whole state is saved beside ``out`` (.resume.npz), and it goes when training is done: the same
+    call after an interruption continues there, and ends where an uninterrupted one would have.
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()  # the same seed on the same kind of machine: the same weights
@@ -120,11 +120,12 @@ def train(
     identity = _identity(network, plan, data, start, teacher)
     variables = [*model.variables, *optimizer.variables]
     history = [Epoch(*row) for row in load_checkpoint(state, identity, variables)]
+    history = history or _as_it_begins(run, start, data.validation, out)
     for epoch in history:
         report(epoch)
     started = time.monotonic() - (history[-1].seconds if history else 0.0)
     while not _finished(history, plan):
-        number = len(history) + 1
+        number = history[-1].epoch + 1 if history else 1
         loss = one_epoch(run, data.training, targets, plan, number, tick)
         validation = _validated(run, data.validation)
         rate = float(np.asarray(optimizer.learning_rate))
@@ -137,6 +138,14 @@ def train(
         report(epoch)
     state.unlink(missing_ok=True)
     return history
+
+
+def _as_it_begins(run: Run, start: Any, validation: LabelledLot | None, out: Path) -> list[Epoch]:
+    """What the model to go on from is worth, where there is one and that can be measured."""
+    if start is None or validation is None:
+        return []
+    start.save(out)
+    return [Epoch(0, float("nan"), *_validated(run, validation), float("nan"), 0.0)]
 
 
 def _identity(network: Network, plan: TrainingPlan, data: Sides, *models: Any) -> str:
@@ -158,19 +167,24 @@ def _targets(model: Any, data: Sides) -> NDArray[np.int64]:
 
 
 def _finished(history: list[Epoch], plan: TrainingPlan) -> bool:
-    if len(history) >= (plan.stop_after or plan.epochs):
+    if history and history[-1].epoch >= (plan.stop_after or plan.epochs):
         return True
     if history and plan.time_limit_s is not None and history[-1].seconds > plan.time_limit_s:
         return True
-    values = [epoch.validation_auroc for epoch in history]
-    if not values or np.isnan(values).all():
+    if not history or np.isnan([epoch.validation_auroc for epoch in history]).all():
         return False
-    return len(values) - 1 - int(np.nanargmax(values)) >= plan.patience
+    return len(history) - 1 - max(range(len(history)), key=lambda place: _worth(history[place])) >= plan.patience
 
 
 def _is_best(history: list[Epoch]) -> bool:
-    values = [epoch.validation_auroc for epoch in history]
-    return np.isnan(values[-1]) or len(values) == 1 or values[-1] > np.nanmax(values[:-1])
+    return np.isnan(history[-1].validation_auroc) or all(
+        _worth(history[-1]) > _worth(before) for before in history[:-1]
+    )
+
+
+def _worth(epoch: Epoch) -> tuple[float, float]:
+    """AUROC, which small lots soon have all of; then the loss."""
+    return float(np.nan_to_num(epoch.validation_auroc, nan=-1.0)), -epoch.validation_loss
 
 
 def _validated(run: Run, validation: LabelledLot | None) -> tuple[float, float]:

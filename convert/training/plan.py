@@ -97,6 +97,29 @@ SLICENET = TrainingPlan(
     dropout=0.2,
 )
 """For some 200,000 joints: an hour or two on two cores."""
+_FINE_STEPS, _FINE_BATCH = 400, 32
+
+
+def fine_tuning(joints: int) -> TrainingPlan:
+    """To go on from the reference with a lot of ``joints``: a few minutes on two cores up to some thousand of them, and
+    some epochs of more. The fewer joints, the more often each is seen, changed each time.
+    """
+    epochs = round(_FINE_STEPS * _FINE_BATCH / max(joints, 1))
+    return TrainingPlan(
+        epochs=min(40, max(6, epochs)),
+        batch=_FINE_BATCH,
+        learning_rate=5e-4,
+        cosine=True,
+        warm_up=50,
+        weight_decay=1e-4,
+        label_smoothing=0.02,
+        augmentation=WRONG_BOXES_AND_LIGHT,
+        dropout=0.2,
+        patience=8,
+        balance="repeat-defects",
+    )
+
+
 NEUROFUZZY = TrainingPlan(epochs=60, validation_share=0.15)
 """Of the network that grades. Of the rest of a plan only the seed means anything to it."""
 RECIPES: dict[str, TrainingPlan] = {"paper": PAPER, "small-machine": SMALL_MACHINE, "slicenet": SLICENET}

@@ -1,0 +1,134 @@
+"""Split, fine-tune, choose thresholds, build, gate, sign, report: one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from convert.adoption.curve import learning_curve, sizes_of
+from convert.adoption.order import Order, recipe_of
+from convert.building import Build, build
+from convert.conversion.task import Tell
+from convert.evaluation.learning import Learnt, lacking, meaning
+from convert.lots.lot import LabelledLot
+from convert.lots.parting import SHARES, part
+from convert.lots.reading import load_lot
+from convert.lots.splits import says_less
+from convert.networks.scoring import load_model
+from convert.reports.adoption import write_adoption
+from convert.reports.history import draw_history
+from convert.shipped.paths import SHIPPED
+from convert.training.defects import Epoch, Sides, sides, train
+from convert.training.fine_tuning import begun
+from convert.training.plan import fine_tuning
+from edge.core.errors import GateRefused, UsageError
+from edge.core.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """``report``: its page; ``words``: what the lot proves, and what it lacks."""
+
+    build: Build
+    report: Path
+    words: tuple[str, ...]
+
+
+_SIDES = len(SHARES)
+
+
+def adopt(order: Order, tell: Tell) -> Adopted:
+    """Run every step. Raises GateRefused with the gate's word; then there is no bundle, and the report says why.
+
+    Raises UsageError where the lot cannot be divided, or what would be written is there already.
+    """
+    for path in (order.parts, order.model, order.recipe, order.out / f"{order.name}-{order.version}"):
+        if path.exists():
+            raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
+    order.out.mkdir(parents=True, exist_ok=True)
+    lot = _kept_apart(of_type(load_lot(order.lot, PreprocessSpec()), order.joint_type), order)
+    for sentence in (*lot.left_out, *says_less(lot)):
+        tell(sentence)
+    tell(f"splitting {len(lot.rows)} joints by {lot.apart}")
+    part(order.lot, lot, order.parts, order.seed, dict(zip(SHARES, order.shares, strict=True)))
+    training, validation, held_out = (
+        replace(load_lot(order.parts / name, PreprocessSpec()), apart=lot.apart) for name in SHARES
+    )
+    classes = _fine_tuned(order, training, validation, tell)
+    order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out) + "\n")
+    built, refused = _built(order, tell)
+    learnt = _learnt(order, training, held_out, tell)
+    words = (*says_less(lot), *meaning(learnt), *_lacking(built, held_out))
+    report = write_adoption(order.out / f"{order.name}-{order.version}.report", words, learnt, str(refused or ""))
+    tell(f"adoption report: {report}")
+    if built is None:
+        assert refused is not None  # noqa: S101 - one of the two
+        raise refused
+    return Adopted(built, report, words)
+
+
+def of_type(lot: LabelledLot, joint_type: str) -> LabelledLot:
+    """Its joints of a type; all of them where none is named. Raises UsageError where there are none."""
+    chosen = [place for place, row in enumerate(lot.defect_rows) if joint_type in {"", row.joint_type}]
+    if not chosen:
+        types = ", ".join(types_of(lot))
+        raise UsageError(f"{lot.name}: no joint of type {joint_type!r}; it holds {types}")
+    return lot.subset(np.array(chosen), lot.name) if joint_type else lot
+
+
+def types_of(lot: LabelledLot) -> list[str]:
+    """The joint types that a lot holds."""
+    return sorted({row.joint_type for row in lot.defect_rows})
+
+
+def _kept_apart(lot: LabelledLot, order: Order) -> LabelledLot:
+    """By board type where there are enough of them, else by board."""
+    if order.by is not None:
+        return lot.kept_apart(order.by)
+    if lot.apart == "board type" and len(set(lot.groups.tolist())) < _SIDES:
+        return lot.kept_apart("serial")
+    return lot
+
+
+def _fine_tuned(order: Order, training: LabelledLot, validation: LabelledLot, tell: Tell) -> tuple[str, ...]:
+    """The reference, taught the lot's joints; the classes that it tells apart."""
+    plan = replace(fine_tuning(len(training.rows)), seed=order.seed)
+    data: Sides = sides(training, plan, validation)
+    tell(f"fine-tuning the reference on {len(training.rows)} joints, its end first; {plan.epochs} epochs at most")
+
+    def on_epoch(epoch: Epoch) -> None:
+        tell(f"epoch {epoch.epoch}: validation AUROC {epoch.validation_auroc:.4f}, {epoch.seconds:.0f} s")
+
+    start = begun(load_model(SHIPPED["slicenet"]), data.training, data.classes, plan)
+    history = train("slicenet", data, order.model, plan, report=on_epoch, start=start)
+    draw_history(order.model.with_suffix(".png"), history)
+    return data.classes
+
+
+def _built(order: Order, tell: Tell) -> tuple[Build | None, GateRefused | None]:
+    try:
+        return build(order.recipe, order.out, tell), None
+    except GateRefused as refused:
+        return None, refused
+
+
+def _learnt(order: Order, training: LabelledLot, held_out: LabelledLot, tell: Tell) -> list[Learnt]:
+    if not order.curve_seeds:
+        return []
+    runs = 2 * order.curve_seeds * len(sizes_of(len(training.rows)))
+    tell(f"drawing how much data is enough: {runs} short trainings")
+    found = list[Learnt]()
+    for one in learning_curve(training, held_out, order.curve_seeds):
+        found.append(one)
+        tell(f"{len(found)} of {runs}: {one.joints} joints, from {one.start}: AUROC {one.auroc:.4f}")
+    return found
+
+
+def _lacking(built: Build | None, held_out: LabelledLot) -> Sequence[str]:
+    if built is None:
+        return ()
+    recall = built.decided.points[0].recall
+    return (lacking(int(held_out.labels.sum()), recall.total - recall.hits),)

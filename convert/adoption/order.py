@@ -1,0 +1,67 @@
+"""What is adopted, and the recipe that follows from how many joints there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.lots.lot import Apart, LabelledLot
+
+_RECALLS = (0.98, 0.90, 0.95, 0.99)
+_FEW_FLIPS, _FEW_DEFECTS = 3, 50
+
+
+@dataclass(frozen=True)
+class Order:
+    """``lot``: a folder of jobs with truth; everything is written into ``out``. ``key``: to sign with. ``by``: what
+    keeps the parts apart; None: board types where there are enough, else boards. ``curve_seeds``: how often each point
+    of the learning curve is trained; 0 for none. ``joint_type``: the only one to adopt; empty: all.
+    """
+
+    lot: Path
+    out: Path
+    name: str
+    key: Path
+    version: str = "1.0.0"
+    by: Apart | None = None
+    shares: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    seed: int = 0
+    curve_seeds: int = 3
+    joint_type: str = ""
+
+    @property
+    def parts(self) -> Path:
+        return self.out / f"{self.name}-{self.version}.lots"
+
+    @property
+    def model(self) -> Path:
+        return self.out / f"{self.name}-{self.version}.keras"
+
+    @property
+    def recipe(self) -> Path:
+        return self.out / f"{self.name}-{self.version}.toml"
+
+
+def recipe_of(order: Order, classes: Sequence[str], joint_types: Sequence[str], held_out: LabelledLot) -> str:
+    """The recipe, as text. Budgets are shares: of few joints each allows as many as chance would flip."""
+    joints, defects = len(held_out.rows), int(held_out.labels.sum())
+    budget: dict[str, object] = {
+        "max_auroc_drop": 0.005 if defects >= _FEW_DEFECTS else 0.02,
+        "max_recall_drop": max(0.02, round(1.01 / defects, 4)),
+        "max_flipped": max(0.01, round((_FEW_FLIPS + 0.01) / joints, 4)),
+    }
+    tables: dict[str, dict[str, object]] = {
+        "bundle": {"name": order.name, "version": order.version, "joint_types": list(joint_types)},
+        "source": {"model": order.model.name, "classes": list(classes), "seed": order.seed},
+        "calibration": {"lot": f"{order.parts.name}/training"},
+        "validation": {"lot": f"{order.parts.name}/validation", "recalls": list(_RECALLS)},
+        "evaluation": {"lot": f"{order.parts.name}/held-out"},
+        "budget": budget,
+        "signing": {"key": str(order.key.resolve())},
+    }
+    return "\n\n".join(
+        "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())])
+        for name, table in tables.items()
+    )

@@ -1,0 +1,89 @@
+"""``axi-convert adopt``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from convert.commands import Commands
+from convert.commands.apart import add_apart, asked
+from convert.commands.keys import PRIVATE, PUBLIC, make_keys
+from convert.reports.terminal import plainly, tell
+from edge.core.errors import UsageError
+
+_NAME, _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), re.compile(r"\d+\.\d+\.\d+")
+
+
+def add_adopt(commands: Commands) -> None:
+    adopt = commands.add_parser(
+        "adopt", help="a lot -> a signed bundle of its own: split, fine-tune, build, gate, report"
+    )
+    adopt.add_argument("lot", type=Path, metavar="LOT")
+    adopt.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="lots, model, recipe, report and bundle go there"
+    )
+    adopt.add_argument("--name", help="of the bundle (default: the lot's)")
+    adopt.add_argument("--version", default="1.0.0")
+    adopt.add_argument(
+        "--key", type=Path, metavar="FILE.pem", help="to sign with (default: DIR/signing.pem, made where missing)"
+    )
+    add_apart(adopt)
+    adopt.add_argument(
+        "--shares",
+        nargs=3,
+        type=float,
+        default=(0.5, 0.25, 0.25),
+        metavar="SHARE",
+        help="of training, validation and held-out (default 0.5 0.25 0.25)",
+    )
+    adopt.add_argument(
+        "--joint-type",
+        default="",
+        metavar="TYPE",
+        help="of several in the lot the only one (default: all, in one bundle)",
+    )
+    adopt.add_argument("--seed", type=int, default=0)
+    adopt.add_argument(
+        "--curve-seeds", type=int, default=3, help="trainings at each point of the learning curve; 0: none"
+    )
+    adopt.set_defaults(action=_adopt)
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    name = arguments.name or arguments.lot.resolve().name
+    for option, text, pattern in (("--name", name, _NAME), ("--version", arguments.version, _VERSION)):
+        if not pattern.fullmatch(text):
+            raise UsageError(f"{option} {text}: give letters, digits, '.', '_', '-', or MAJOR.MINOR.PATCH")
+    if min(arguments.shares) <= 0:
+        raise UsageError(f"--shares {' '.join(map(str, arguments.shares))}: give three numbers above 0")
+    if not arguments.lot.is_dir():
+        raise UsageError(f"{arguments.lot}: is no folder; name a lot, such as axi-convert import writes")
+    from convert.adoption.adopt import adopt
+    from convert.adoption.order import Order
+
+    order = Order(
+        lot=arguments.lot,
+        out=arguments.out,
+        name=name,
+        key=arguments.key or _own_key(arguments.out),
+        version=arguments.version,
+        by=asked(arguments.by),
+        shares=tuple(arguments.shares),
+        seed=arguments.seed,
+        curve_seeds=arguments.curve_seeds,
+        joint_type=arguments.joint_type,
+    )
+    done = adopt(order, tell)
+    for word in done.words:
+        plainly(word)
+    print(done.build.bundle)
+    return 0
+
+
+def _own_key(out: Path) -> Path:
+    key = out / PRIVATE
+    if not key.exists():
+        make_keys(out)
+        tell(f"{key}: a new key to sign with; {out / PUBLIC} goes to devices")
+    return key

@@ -1,0 +1,91 @@
+"""From a lot with truth to a signed bundle in one call, and going on from the reference."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from convert.cli import main
+from convert.lots.reading import load_lot
+from convert.metrics.defects import auroc
+from convert.networks.handing import first_output
+from convert.networks.scoring import load_model, score
+from convert.simulator.plan import LotPlan
+from convert.simulator.xray.lot import simulate_lot
+from edge.bundle.format import open_bundle
+from edge.bundle.signing import load_public_keys
+from edge.core.preprocess import PreprocessSpec
+from tests.unit.convert.lots.test_division import without_types
+
+
+@pytest.fixture(scope="module")
+def lot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("adoption")
+    plan = LotPlan(boards=12, joints=180, seed=5, types=6, first_type=500, defect_share=0.4)
+    list(simulate_lot(root / "lot", plan, workers=2))
+    return root / "lot"
+
+
+@pytest.fixture(scope="module")
+def adopted(lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("adopted") / "out"
+    assert main(["adopt", str(lot), "--out", str(out), "--name", "own", "--curve-seeds", "0"]) == 0
+    return out
+
+
+def test_one_call_makes_a_signed_bundle_of_the_lots_own_classes(adopted: Path) -> None:
+    bundle = open_bundle(adopted / "own-1.0.0", load_public_keys(adopted / "signing.pub"))
+    lots = [
+        load_lot(adopted / "own-1.0.0.lots" / name, PreprocessSpec()) for name in ("training", "validation", "held-out")
+    ]
+    found = {row.truth for row in lots[0].rows if row.label}
+    assert set(bundle.card.classes) == {"normal", *found}
+    assert bundle.card.joint_types == ("PTH",)
+    types = [set(one.board_types.tolist()) for one in lots]
+    assert sum(map(len, types)) == len(set().union(*types)) == 6
+    assert bundle.card.operating_points[0].name == "recall-0.98"
+
+
+def test_the_report_says_what_is_proved(adopted: Path) -> None:
+    report = adopted / "own-1.0.0.report"
+    assert re.search(r"\d+ of \d+ held-out defects escape: at most", (report / "adoption.md").read_text())
+    assert (report / "report.html").exists()
+
+
+def test_nothing_is_written_over(adopted: Path, lot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(adopted.rglob("*"))
+    assert main(["adopt", str(lot), "--out", str(adopted), "--name", "own"]) == 2
+    assert "give another --version" in capsys.readouterr().err
+    assert sorted(adopted.rglob("*")) == before
+
+
+def test_the_reference_goes_on_and_ends_no_worse_than_its_end_began(lot: Path, tmp_path: Path) -> None:
+    out = tmp_path / "own.keras"
+    words = ["train", "slicenet", "--data", str(lot), "--out", str(out), "--start", "reference", "--epochs", "2"]
+    assert main(words) == 0
+    history = [line.split(",") for line in (tmp_path / "own.csv").read_text().splitlines()[1:]]
+    assert [row[0] for row in history] == ["0", "1", "2"]
+    opened = load_lot(lot, PreprocessSpec())
+    classes = {row.truth for row in opened.rows}
+    model = load_model(out)
+    assert first_output(model.output_shape)[-1] == len(classes)
+    assert auroc(score(model, opened.patches), opened.labels) > 0.9
+
+
+def test_a_lot_that_nobody_typed_trains_evaluates_and_says_less(
+    lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unnamed = without_types(lot, tmp_path / "unnamed")
+    out = tmp_path / "own.keras"
+    assert (
+        main(["train", "slicenet", "--data", str(unnamed), "--out", str(out), "--start", "reference", "--epochs", "1"])
+        == 0
+    )
+    assert main(["evaluate", str(out), "--data", str(unnamed), "--out", str(tmp_path / "report")]) == 0
+    said = capsys.readouterr()
+    assert "says nothing of new board types" in " ".join(said.err.split())
+    page = (tmp_path / "report" / "evaluation.md").read_text()
+    assert "kept apart by serial only" in page
+    assert "board types that nobody named" in page
