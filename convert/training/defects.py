@@ -119,17 +119,16 @@ def train(
     state = out.with_suffix(".resume.npz")
     identity = _identity(network, plan, data, start, teacher)
     variables = [*model.variables, *optimizer.variables]
-    history = [Epoch(*row) for row in load_checkpoint(state, identity, variables)]
-    history = history or _as_it_begins(run, start, data.validation, out)
+    before = [Epoch(*row) for row in load_checkpoint(state, identity, variables)]
+    history = before or _as_it_begins(run, start, data.validation, out)
     for epoch in history:
         report(epoch)
     started = time.monotonic() - (history[-1].seconds if history else 0.0)
     while not _finished(history, plan):
         number = history[-1].epoch + 1 if history else 1
         loss = one_epoch(run, data.training, targets, plan, number, tick)
-        validation = _validated(run, data.validation)
         rate = float(np.asarray(optimizer.learning_rate))
-        epoch = Epoch(number, loss, *validation, rate, time.monotonic() - started)
+        epoch = Epoch(number, loss, *_validated(run, data.validation), rate, time.monotonic() - started)
         history.append(epoch)
         if data.validation is None or _is_best(history):
             model.save(out)
@@ -171,9 +170,10 @@ def _finished(history: list[Epoch], plan: TrainingPlan) -> bool:
         return True
     if history and plan.time_limit_s is not None and history[-1].seconds > plan.time_limit_s:
         return True
-    if not history or np.isnan([epoch.validation_auroc for epoch in history]).all():
+    values = [epoch.validation_auroc for epoch in history]
+    if not values or np.isnan(values).all():
         return False
-    return len(history) - 1 - max(range(len(history)), key=lambda place: _worth(history[place])) >= plan.patience
+    return len(values) - 1 - int(np.nanargmax(values)) >= plan.patience
 
 
 def _is_best(history: list[Epoch]) -> bool:

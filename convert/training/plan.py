@@ -115,7 +115,7 @@ def fine_tuning(joints: int) -> TrainingPlan:
         label_smoothing=0.02,
         augmentation=WRONG_BOXES_AND_LIGHT,
         dropout=0.2,
-        patience=8,
+        patience=15,
         balance="repeat-defects",
     )
 
