@@ -25,6 +25,7 @@ from convert.conversion.tasks import load_recipe
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
+from convert.lots.truth import TruthRow
 from convert.networks.handing import of_keras, of_saved_model, of_volumes
 from convert.networks.saved import digest_folder, family_of_saved_model, load_saved_model
 from convert.networks.scoring import load_model
@@ -156,7 +157,21 @@ def _read_lots(order: _Order, tell: Tell) -> Lots:
     for name, lot in lots.named.items():
         if name != "calibration":
             require_both_classes(lot)
+    _joint_types(order, lots)
     return lots
+
+
+def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
+    """Those that the recipe names, else those that the lots hold, else the task's.
+
+    Raises ConfigError for a recipe that names none of those that the lots hold: it would judge what it never saw.
+    """
+    asked = order.recipe.bundle.joint_types
+    rows = (row for lot in lots.named.values() for row in lot.rows if isinstance(row, TruthRow))
+    held = tuple(sorted({row.joint_type for row in rows} - {""}))
+    if asked and held and {name.casefold() for name in asked}.isdisjoint(name.casefold() for name in held):
+        raise ConfigError(f"[bundle] joint_types: {', '.join(asked)}, but the lots hold {', '.join(held)}; name those")
+    return asked or held or order.task.joint_types
 
 
 def _in_words(task: Task, lots: Lots) -> Iterator[str]:
@@ -188,7 +203,7 @@ def _card(order: _Order, lots: Lots, found: Findings) -> ModelCard:
         version=recipe.bundle.version,
         task=task.name,
         network=recipe.source.network or order.model.name,
-        joint_types=recipe.bundle.joint_types or task.joint_types,
+        joint_types=_joint_types(order, lots),
         classes=(NORMAL, *quantisation.head.classes) if quantisation.head.classes else task.classes,
         preprocess=order.spec,
         operating_points=points,

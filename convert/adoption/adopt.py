@@ -25,7 +25,6 @@ from convert.training.defects import Epoch, Sides, sides, train
 from convert.training.fine_tuning import begun
 from convert.training.plan import fine_tuning
 from edge.core.errors import GateRefused, UsageError
-from edge.core.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ def adopt(order: Order, tell: Tell) -> Adopted:
         if path.exists():
             raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
     order.out.mkdir(parents=True, exist_ok=True)
-    lot = _kept_apart(of_type(load_lot(order.lot, PreprocessSpec()), order.joint_type), order)
+    lot = _kept_apart(of_type(load_lot(order.lot, order.spec), order.joint_type), order)
     for sentence in (*lot.left_out, *says_less(lot)):
         tell(sentence)
     tell(f"splitting {len(lot.rows)} joints by {lot.apart}")
     part(order.lot, lot, order.parts, order.seed, dict(zip(SHARES, order.shares, strict=True)))
     training, validation, held_out = (
-        replace(load_lot(order.parts / name, PreprocessSpec()), apart=lot.apart) for name in SHARES
+        replace(load_lot(order.parts / name, order.spec), apart=lot.apart) for name in SHARES
     )
     classes = _fine_tuned(order, training, validation, tell)
     order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out) + "\n")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.lots.lot import Apart, LabelledLot
+from edge.core.preprocess import PreprocessSpec
 
 _RECALLS = (0.98, 0.90, 0.95, 0.99)
 _FEW_FLIPS, _FEW_DEFECTS = 3, 50
@@ -18,6 +19,7 @@ class Order:
     """``lot``: a folder of jobs with truth; everything is written into ``out``. ``key``: to sign with. ``by``: what
     keeps the parts apart; None: board types where there are enough, else boards. ``curve_seeds``: how often each point
     of the learning curve is trained; 0 for none. ``joint_type``: the only one to adopt; empty: all.
+    ``spec``: how joints are cut out, as the reference takes them.
     """
 
     lot: Path
@@ -30,6 +32,7 @@ class Order:
     seed: int = 0
     curve_seeds: int = 3
     joint_type: str = ""
+    spec: PreprocessSpec = field(default_factory=PreprocessSpec)
 
     @property
     def parts(self) -> Path:
@@ -58,6 +61,7 @@ def recipe_of(order: Order, classes: Sequence[str], joint_types: Sequence[str], 
         "calibration": {"lot": f"{order.parts.name}/training"},
         "validation": {"lot": f"{order.parts.name}/validation", "recalls": list(_RECALLS)},
         "evaluation": {"lot": f"{order.parts.name}/held-out"},
+        "preprocess": {"colours": order.spec.colours},
         "budget": budget,
         "signing": {"key": str(order.key.resolve())},
     }

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from convert.commands import Commands
-from convert.commands.apart import add_apart, asked
+from convert.commands.apart import add_apart, add_colours, asked
 from convert.commands.keys import PRIVATE, PUBLIC, make_keys
 from convert.reports.terminal import plainly, tell
 from edge.core.errors import UsageError
+from edge.core.preprocess import PreprocessSpec
 
 _NAME, _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), re.compile(r"\d+\.\d+\.\d+")
 
@@ -29,6 +30,7 @@ def add_adopt(commands: Commands) -> None:
         "--key", type=Path, metavar="FILE.pem", help="to sign with (default: DIR/signing.pem, made where missing)"
     )
     add_apart(adopt)
+    add_colours(adopt)
     adopt.add_argument(
         "--shares",
         nargs=3,
@@ -73,6 +75,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         curve_seeds=arguments.curve_seeds,
         joint_type=arguments.joint_type,
+        spec=PreprocessSpec(colours=arguments.colours),
     )
     done = adopt(order, tell)
     for word in done.words:

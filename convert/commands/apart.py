@@ -1,4 +1,4 @@
-"""``--by``: what keeps lots apart."""
+"""What commands ask of lots: ``--by``, what keeps them apart, and ``--colours``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=list(_WORDS),
         help="what keeps lots apart (default: board types, or serials where joints name no type)",
+    )
+
+
+def add_colours(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--colours", action="store_true", help="optical pictures: take the luminance of those in colours"
     )
 
 

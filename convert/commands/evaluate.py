@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from convert.commands import Commands
-from convert.commands.apart import add_apart, apart
+from convert.commands.apart import add_apart, add_colours, apart
 from convert.lots.graded_truth import is_graded
 from convert.reports import pages
 from convert.reports.terminal import plainly, show, tell, tell_each, wide_results
@@ -36,6 +36,7 @@ def add_evaluate(commands: Commands) -> None:
         help="of graded joints: the lot that thresholds and baselines learn from",
     )
     add_apart(evaluate)
+    add_colours(evaluate)
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="also write Markdown, HTML, JSON and figures there")
     evaluate.add_argument("--json", action="store_true", help="every figure as JSON on stdout instead of tables")
     evaluate.set_defaults(action=_evaluate)
@@ -59,6 +60,7 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
 
     sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
     spec = common_spec(sources)
+    spec = replace(spec, colours=True) if arguments.colours else spec
     test = apart(load_lot(arguments.data, spec), arguments.by)
     if arguments.validation:
         validation = apart(load_lot(arguments.validation, spec), arguments.by)
@@ -89,6 +91,8 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
 def _evaluate_grades(arguments: argparse.Namespace) -> int:
     if arguments.training is None:
         raise UsageError(f"{arguments.data} holds graded joints: name the lot to learn from with --training")
+    if arguments.by or arguments.colours:
+        raise UsageError("--by and --colours: mean nothing to graded joints; leave them out")
     from convert.reports.grade_evaluation import grade_tables, write_grade_report
     from convert.scorers.grades import grade
 

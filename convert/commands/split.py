@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from convert.commands import Commands
-from convert.commands.apart import add_apart, apart
+from convert.commands.apart import add_apart, add_colours, apart
 from convert.reports.terminal import tell_each
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
@@ -17,6 +17,7 @@ def add_split(commands: Commands) -> None:
     split.add_argument("lot", type=Path, metavar="LOT")
     split.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder for the three")
     add_apart(split)
+    add_colours(split)
     split.add_argument(
         "--shares", nargs=3, type=float, default=(0.6, 0.2, 0.2), metavar="SHARE", help="of each (default 0.6 0.2 0.2)"
     )
@@ -31,7 +32,7 @@ def _split(arguments: argparse.Namespace) -> int:
     from convert.lots.reading import load_lot
     from convert.lots.splits import says_less
 
-    lot = apart(load_lot(arguments.lot, PreprocessSpec()), arguments.by)
+    lot = apart(load_lot(arguments.lot, PreprocessSpec(colours=arguments.colours)), arguments.by)
     tell_each((*lot.left_out, *says_less(lot)))
     parts = part(arguments.lot, lot, arguments.out, arguments.seed, dict(zip(SHARES, arguments.shares, strict=True)))
     for name, rows in parts.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convert.commands import Commands
-from convert.commands.apart import add_apart, apart
+from convert.commands.apart import add_apart, add_colours, apart
 from convert.reports.terminal import bar, console, show, tell_each
 from convert.shipped.paths import SHIPPED
 from convert.training.plan import NEUROFUZZY, RECIPES, TrainingPlan, fine_tuning
@@ -44,6 +44,7 @@ def add_train(commands: Commands) -> None:
     train.add_argument("--out", required=True, type=Path, metavar="FILE.keras")
     train.add_argument("--validation", type=Path, metavar="DIR", help="a lot of other board types")
     add_apart(train)
+    add_colours(train)
     train.add_argument("--recipe", choices=list(RECIPES), help="default slicenet of slicenet, else small-machine")
     train.add_argument(
         "--start",
@@ -91,8 +92,9 @@ def _train(arguments: argparse.Namespace) -> int:
     from convert.reports.history import draw_history
     from convert.training import defects as train
 
-    lot = apart(load_lot(arguments.data, PreprocessSpec()), arguments.by)
-    given_lot = load_lot(arguments.validation, PreprocessSpec()) if arguments.validation else None
+    spec = PreprocessSpec(colours=arguments.colours)
+    lot = apart(load_lot(arguments.data, spec), arguments.by)
+    given_lot = load_lot(arguments.validation, spec) if arguments.validation else None
     validation = apart(given_lot, arguments.by) if given_lot else None
     tell_each((*lot.left_out, *(validation.left_out if validation else ()), *says_less(lot)))
     usual = fine_tuning(len(lot.rows)) if _is_reference(arguments) else _recipe(arguments.network)
@@ -153,7 +155,7 @@ def _start(arguments: argparse.Namespace, data: Sides, plan: TrainingPlan) -> An
 def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:
     """The network that grades: learns in a minute, so it neither resumes nor has recipes."""
     unknown = [name for name in given if name not in _QUALITY_OPTIONS]
-    meaningless = {name: getattr(arguments, name) for name in ("start", "teacher", "recipe", "by")}
+    meaningless = {name: getattr(arguments, name) for name in ("start", "teacher", "recipe", "by", "colours")}
     unknown += [name for name, value in meaningless.items() if value]
     if unknown:
         option = unknown[0].replace("_", "-")

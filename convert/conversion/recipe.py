@@ -24,7 +24,9 @@ Recall = Annotated[float, Meta(gt=0, le=1)]
 
 
 class BundleSection(Struct, frozen=True, kw_only=True):
-    """``joint_types``: those the bundle may judge; empty: PTH, of a network that grades SMT."""
+    """``joint_types``: those the bundle may judge; empty: those that the lots hold, else PTH, of a network that grades
+    SMT.
+    """
 
     name: Slug
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]

@@ -44,14 +44,16 @@ def see(pages: Sequence[Page], asked: ImageFormat | None, where: str, mapping: M
         formats.append(ImageFormat(bit_depth=16, polarity=usual.polarity, window=mapping.image.window))
     last = Problem(where, "no picture")
     for image in formats:
-        found = _decoded(pages, image, where, has_window=bool(asked or mapping.image.window))
+        found = _decoded(pages, image, where, mapping, has_window=bool(asked or mapping.image.window))
         if isinstance(found, Seen):
             return found
         last = found
     return last
 
 
-def _decoded(pages: Sequence[Page], image: ImageFormat, where: str, *, has_window: bool) -> Seen | Problem:
+def _decoded(
+    pages: Sequence[Page], image: ImageFormat, where: str, mapping: Mapping, *, has_window: bool
+) -> Seen | Problem:
     slices = list[Grey]()
     for index, page in enumerate(pages):
         part = SliceFile(index=index, file=page.path.name, page=page.number)
@@ -61,8 +63,9 @@ def _decoded(pages: Sequence[Page], image: ImageFormat, where: str, *, has_windo
             deep = error.reason == Reason.SLICE_FORMAT and "16 bits a pixel" in str(error) and not has_window
             remedy = "has 16 bits a pixel; say which grey values become 0 and 255: [image] window = [low, high]"
             return Problem(where, f"picture {page.path.name} {remedy}" if deep else str(error))
-        if picture.colour:
-            return Problem(where, f"picture {page.path.name} has colours; export it grey")
+        if picture.colour and not mapping.image.colours:
+            remedy = "export it grey, or say [image] colours = true of optical pictures"
+            return Problem(where, f"picture {page.path.name} has colours; {remedy}")
         slices.append(picture.grey)
     sizes = {grey.shape for grey in slices}
     if len(sizes) > 1:

@@ -42,13 +42,15 @@ class SourceSection(Struct, frozen=True, kw_only=True):
 
 class ImageSection(Struct, frozen=True, kw_only=True):
     """``window``: grey values of 16-bit pictures that become 0 and 255. ``slices``: "one" picture is a view, or all
-    that are named ``<view><two digits>``, or all pages of a TIFF. ``pixel_um``: the side of a pixel.
+    that are named ``<view><two digits>``, or all pages of a TIFF. ``pixel_um``: the side of a pixel. ``colours``:
+    pictures may have some; of those the luminance is looked at.
     """
 
     polarity: Polarity = "solder_dark"
     window: tuple[_Grey, _Grey] | None = None
     slices: Literal["one", "named", "pages"] = "one"
     pixel_um: _Positive | None = None
+    colours: bool = False
 
 
 class BoxesSection(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from convert.lots.shards import LOT, SHARDS, Shard, read_lot_file
 from convert.lots.table import TRUTH
 from convert.lots.truth import TruthRow, read_truth
 from edge.core.errors import UsageError
+from edge.core.features import FeatureSpec
 from edge.core.intake import Spec
 from edge.core.job import Job, Joint, View
 from edge.core.preprocess import Slices
@@ -108,7 +109,7 @@ def _load_jobs(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
 def _require_kind(lot: Path, spec: Spec) -> None:
     """Raises UsageError for graded joints where defects are wanted, or the other way round."""
     graded, kinds = is_graded(lot), ("defects and normals", "graded joints")
-    if graded != spec.takes_colour:
+    if graded != isinstance(spec, FeatureSpec):
         raise UsageError(f"{lot / TRUTH}: of {kinds[graded]}; name a lot of {kinds[not graded]}")
 
 

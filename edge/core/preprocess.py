@@ -49,17 +49,23 @@ class Prepared(NamedTuple):
 class PreprocessSpec(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="algorithm", tag="channel-wise/1"
 ):
-    """Everything the patch depends on besides the image and the ROI."""
+    """Everything the patch depends on besides the image and the ROI. ``colours``: of pictures that have some the
+    luminance is taken.
+    """
 
     size: Annotated[int, Meta(ge=1, le=1024)] = 128
     channels: Annotated[int, Meta(ge=1, le=6)] = 6
     margin: Annotated[float, Meta(gt=0, le=8)] = 1.5
     polarity: Polarity = "solder_dark"
+    colours: bool = False
 
-    takes_colour: ClassVar[bool] = False
-    """An X-ray image has no colours, so one that does is something else."""
     knows_joints: ClassVar[bool] = False
     """Whether preparing a joint tells by itself what is none."""
+
+    @property
+    def takes_colour(self) -> bool:
+        """An X-ray image has no colours, so one that does is something else: unless it was said to be optical."""
+        return self.colours
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from convert.cli import main
+from convert.lots.graded_truth import read_graded_truth
 from convert.lots.reading import load_lot
 from convert.metrics.defects import auroc
 from convert.networks.handing import first_output
 from convert.networks.scoring import load_model, score
+from convert.simulator.optical.lot import simulate_optical_lot
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.bundle.format import open_bundle
@@ -54,6 +56,15 @@ def test_the_report_says_what_is_proved(adopted: Path) -> None:
     assert (report / "report.html").exists()
 
 
+def test_lots_of_another_joint_type_are_refused(adopted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = adopted / "other.toml"
+    text = (adopted / "own-1.0.0.toml").read_text()
+    recipe.write_text(text.replace('["PTH"]', '["BGA"]').replace('"1.0.0"', '"1.0.1"'))
+    assert main(["build", str(recipe), "--out", str(adopted)]) == 3
+    assert "[bundle] joint_types: BGA, but the lots hold PTH" in capsys.readouterr().err
+    recipe.unlink()
+
+
 def test_nothing_is_written_over(adopted: Path, lot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(adopted.rglob("*"))
     assert main(["adopt", str(lot), "--out", str(adopted), "--name", "own"]) == 2
@@ -89,3 +100,25 @@ def test_a_lot_that_nobody_typed_trains_evaluates_and_says_less(
     page = (tmp_path / "report" / "evaluation.md").read_text()
     assert "kept apart by serial only" in page
     assert "board types that nobody named" in page
+
+
+@pytest.fixture(scope="module")
+def optical(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Optical joints in colours, of which somebody only said good or defect."""
+    lot = tmp_path_factory.mktemp("optical") / "lot"
+    list(simulate_optical_lot(lot, LotPlan(boards=6, joints=120, seed=12, types=3, prefix="O"), workers=2))
+    rows = [f"{job},{joint},{row.board_type},{row.label}" for (job, joint), row in read_graded_truth(lot).items()]
+    (lot / "truth.csv").write_text("\n".join(["job_id,joint,board_type,label", *rows]) + "\n")
+    return lot
+
+
+def test_optical_joints_of_two_classes_train_the_same_network(
+    optical: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "optical.keras"
+    words = ["train", "slicenet", "--data", str(optical), "--out", str(out), "--start", "reference", "--epochs", "1"]
+    assert main(words) == 2
+    assert "slice_format" in capsys.readouterr().err
+    assert main([*words, "--colours"]) == 0
+    assert main(["evaluate", str(out), "--data", str(optical), "--colours"]) == 0
+    assert "AUROC" in capsys.readouterr().out

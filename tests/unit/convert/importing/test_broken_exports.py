@@ -59,6 +59,11 @@ def unread(source: Path) -> None:
     (source / "a.png").write_bytes((source / "a.png").read_bytes()[:200])
 
 
+def coloured(source: Path) -> None:
+    write(source)
+    cv2.imwrite(str(source / "a.png"), np.random.default_rng(1).integers(0, 255, (120, 100, 3)).astype(np.uint8))
+
+
 def empty_class(source: Path) -> None:
     write(source)
     (source / "joints.csv").unlink()
@@ -99,6 +104,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "cells too many": (replaced(3, "60,60,90,90", "60,60,90,5,90"), "joints.csv: line 3", "more cells than columns"),
     "one serial": (replaced(4, "S2", "S1"), "joints.csv: line 4", "of type 'MB-2'"),
     "empty class": (empty_class, "void", "a class without a picture"),
+    "colours": (coloured, "joints.csv: line 2", "[image] colours = true"),
     "16 bits": (deep, "joints.csv: line 2", "[image] window = [low, high]"),
     "millimetres": (replaced(2, "10,10,40,40", "0.1,0.1,0.4,0.4"), "joints.csv: line 2", 'units = "millimetres"'),
     "middle and size": (middles, "joints.csv", "no columns say where joints lie"),
@@ -134,6 +140,27 @@ def test_a_whole_export_is_written(tmp_path: Path) -> None:
     done = imported(tmp_path)
     assert not done.problems
     assert dict(done.classes) == {"normal": 2, "voided": 2}
+    assert (tmp_path / "lot" / "truth.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mapping"),
+    [
+        ("16 bits", "[image]\nwindow = [0, 20000]\n"),
+        ("colours", "[image]\ncolours = true\n"),
+        ("middle and size", '[columns]\ncx = "Center X"\ncy = "Center Y"\nwidth = "Width"\nheight = "Height"\n'),
+        ("unknown label", ""),
+        ("upwards", '[boxes]\norigin = "bottom-left"\n'),
+    ],
+)
+def test_the_remedy_that_is_said_is_one(kind: str, mapping: str, tmp_path: Path) -> None:
+    BROKEN[kind][0](tmp_path / "export")
+    labels = LABELS + '"tilted" = "tilted"\n'
+    done = imported(tmp_path, labels + mapping)
+    if kind == "middle and size":  # what were corners are no middles
+        assert all("leaves its picture" in problem.text for problem in done.problems)
+        return
+    assert not done.problems
     assert (tmp_path / "lot" / "truth.csv").exists()
 
 
