@@ -57,8 +57,6 @@ def _adopt(arguments: argparse.Namespace) -> int:
     for option, text, pattern in (("--name", name, _NAME), ("--version", arguments.version, _VERSION)):
         if not pattern.fullmatch(text):
             raise UsageError(f"{option} {text}: give letters, digits, '.', '_', '-', or MAJOR.MINOR.PATCH")
-    if min(arguments.shares) <= 0:
-        raise UsageError(f"--shares {' '.join(map(str, arguments.shares))}: give three numbers above 0")
     if not arguments.lot.is_dir():
         raise UsageError(f"{arguments.lot}: is no folder; name a lot, such as axi-convert import writes")
     from convert.adoption.adopt import adopt

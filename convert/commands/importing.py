@@ -30,21 +30,35 @@ def _import(arguments: argparse.Namespace) -> int:
         raise UsageError("name --out LOT to write to, or --check to write nothing; one of the two")
     from convert.importing.mapping import read_mapping
     from convert.importing.run import import_lot
-    from convert.reports.importing import counts_of, verdict, write_import
+    from convert.reports.importing import counts_of, facts_of, verdict, write_import
     from convert.reports.terminal import bar, plainly, show
 
     out: Path | None = arguments.out
     mapping = read_mapping(arguments.mapping)
+    report = arguments.report or (out.with_name(f"{out.name}.report") if out else None)
+    _require_report(report, out, arguments.source)
     with bar("importing", 1) as progress:
         done = import_lot(arguments.source, mapping, out, leave_out=arguments.leave_out, tick=progress.reach)
     for problem in done.problems[:_SAID]:
         plainly(str(problem))
     show(counts_of(done))
-    report = arguments.report or (out.with_name(f"{out.name}.report") if out else None)
+    for fact in facts_of(done):
+        plainly(fact)
     if report is not None:
         plainly(f"report: {write_import(done, out, report)[1]}")
-    if not done.joints or (done.problems and not (out and out.exists())):
+    if not done.joints or (done.problems and not done.written):
         more = f"; {len(done.problems) - _SAID} more are in the report" if len(done.problems) > _SAID else ""
         raise UsageError(f"{verdict(done, out)}{more}")
     print(verdict(done, out))
     return 0
+
+
+def _require_report(report: Path | None, out: Path | None, source: Path) -> None:
+    """Raises UsageError where the report would lie in the lot or the export, or cannot lie at all."""
+    if report is None:
+        return
+    for folder, what in ((out, "lot"), (source, "export")):
+        if folder is not None and report.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"{report}: lies within the {what}; name another folder with --report")
+    if report.exists() and not report.is_dir():
+        raise UsageError(f"{report}: is a file; name a folder with --report")

@@ -8,7 +8,6 @@ from pathlib import Path
 from convert.commands import Commands
 from convert.commands.apart import add_apart, add_colours, apart
 from convert.reports.terminal import tell_each
-from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
 
@@ -26,8 +25,6 @@ def add_split(commands: Commands) -> None:
 
 
 def _split(arguments: argparse.Namespace) -> int:
-    if min(arguments.shares) <= 0:
-        raise UsageError(f"--shares {' '.join(map(str, arguments.shares))}: give three numbers above 0")
     from convert.lots.parting import SHARES, part
     from convert.lots.reading import load_lot
     from convert.lots.splits import says_less

@@ -1,13 +1,24 @@
-"""Joints as they were found, gathered board by board: what stands there twice, or against itself, is said."""
+"""Joints as they were found, gathered board by board: what stands there twice, or against itself, is said.
+
+A joint that something is wrong with belongs to no board, and neither does the one that it contradicts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from convert.importing.classes import Classes, Outside
 from convert.importing.found import Finding, Found, Page, Problem
 from edge.core.card import NORMAL
+from edge.core.job import MAX_SLICES, printable
+
+_LONGEST = 256
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_TEXTS = ("job", "serial", "board_type", "time", "view", "joint", "joint_type", "label", "call")
+_NEEDED = ("serial", "view", "joint", "joint_type")
 
 
 class Joint(NamedTuple):
@@ -42,67 +53,134 @@ class Gathered(NamedTuple):
 
 def gather(findings: Iterable[Finding], classes: Classes) -> Gathered:
     """Every board that an export tells of. Joints without a class belong to none."""
-    jobs, types = dict[str, dict[str, Joint]](), dict[str, Found]()
-    problems, outside, twofold = list[Problem](), dict[Outside, int](), set[tuple[str, str]]()
+    gathering = _Gathering(classes)
     for finding in findings:
-        if isinstance(finding, Problem):
-            problems.append(finding)
-            continue
-        name = classes.of(finding)
+        tidied = _tidied(finding) if isinstance(finding, Found) else finding
+        if isinstance(tidied, Problem):
+            gathering.problems.append(tidied)
+        else:
+            gathering.add(tidied)
+    return gathering.done()
+
+
+def _tidied(found: Found) -> Found | Problem:
+    """Its texts as a manifest and a table can say them; or what keeps them from it."""
+    texts = {name: printable(getattr(found, name)).strip() for name in _TEXTS}
+    where = printable(found.where)
+    for name, text in texts.items():
+        if _CONTROLS.search(text):
+            return Problem(where, f"{name} {text[:40]!r}: a line break or the like in it; export it without")
+        if len(text) > _LONGEST:
+            return Problem(where, f"{name} {text[:40]!r}...: longer than {_LONGEST} characters; shorten it")
+        if name in _NEEDED and not text:
+            return Problem(where, f"{name}: empty; every joint has one")
+    if texts["time"] and found.image is None and not _is_time(texts["time"]):
+        return Problem(where, f"time {texts['time']!r} is not ISO 8601; write it as 2026-01-06T08:00:00")
+    if len(found.slices) > MAX_SLICES:
+        return Problem(where, f"view {found.view} has {len(found.slices)} slices; {MAX_SLICES} are the most")
+    return Found(**{**found._asdict(), **texts, "where": where})
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_Key = tuple[str, str]
+"""A job, and a joint of it."""
+
+
+class _Gathering:
+    """What was found so far."""
+
+    def __init__(self, classes: Classes) -> None:
+        self.problems = list[Problem]()
+        self._classes = classes
+        self._joints = dict[_Key, Joint]()
+        self._wrong, self._open = set[_Key](), set[_Key]()
+        self._outside = dict[Outside, int]()
+        self._boards, self._types = dict[str, Found](), dict[str, Found]()
+        self._boxes = dict[object, Found]()
+
+    def add(self, found: Found) -> None:
+        name, key = self._classes.of(found), (found.job, found.joint)
         if isinstance(name, Outside):
-            outside[name] = outside.get(name, 0) + 1
-            continue
-        first = types.setdefault(finding.serial, finding)
-        if first.board_type != finding.board_type:
-            if (finding.serial, finding.board_type) not in twofold:
-                problems.append(_two_boards(first, finding))
-            twofold.add((finding.serial, finding.board_type))
-            continue
-        problem = _add(jobs.setdefault(finding.job, {}), Joint(finding, name))
+            self._outside[name] = self._outside.get(name, 0) + 1
+            if name is Outside.OPEN:
+                self._open.add(key)
+            return
+        problem = self._wrong_board(found) or (None if found.again else self._said_before(found))
         if problem is not None:
-            problems.append(problem)
-    problems += classes.problems()
-    boards = [_board(job, list(joints.values())) for job, joints in jobs.items()]
-    for board in boards:
-        problems += _two_views(board)
-    return Gathered(boards, problems, outside)
+            self.problems.append(problem)
+            self._wrong.add(key)
+            return
+        before = self._joints.get(key)
+        self._joints[key] = Joint(found, name) if before is None else _graver(before, Joint(found, name))
 
-
-def _two_boards(first: Found, other: Found) -> Problem:
-    said = f"board {other.serial} is of type {other.board_type!r} here, and of {first.board_type!r} in {first.where}"
-    return Problem(other.where, f"{said}; give each board a serial of its own")
-
-
-def _add(joints: dict[str, Joint], joint: Joint) -> Problem | None:
-    """What the export says of a joint again counts where it is graver."""
-    found, before = joint.found, joints.get(joint.found.joint)
-    if before is None:
-        joints[found.joint] = joint
+    def _wrong_board(self, found: Found) -> Problem | None:
+        """Another board has the serial or the job's name."""
+        first = self._types.setdefault(found.serial, found)
+        if first.board_type != found.board_type:
+            said = f"board {found.serial} is of type {found.board_type!r} here, and of {first.board_type!r} in "
+            return Problem(found.where, said + f"{first.where}; give each board a serial of its own")
+        first = self._boards.setdefault(found.job, found)
+        if (first.serial, first.time) != (found.serial, found.time):
+            said = f"boards {first.serial!r} ({first.where}) and {found.serial!r} would both be called {found.job}"
+            return Problem(found.where, f"{said}; write serial or time otherwise")
         return None
-    if not found.again:
-        where, board = before.found.where, found.serial
-        remedy = "keep one of the rows, or tell boards apart by serial or time"
-        return Problem(
-            found.where, f"joint {found.joint} of board {board} stands there twice, first in {where}; {remedy}"
-        )
-    if joint.name != before.name:
-        graver, other = (joint, before) if before.name == NORMAL else (before, joint)
-        joints[found.joint] = graver._replace(against=f"{other.name} ({other.found.where})")
-    return None
+
+    def _said_before(self, found: Found) -> Problem | None:
+        """Its name, or its very box, stands there already."""
+        key = found.job, found.joint
+        if key in self._joints:
+            self._wrong.add(key)
+            first, remedy = self._joints[key].found, "keep one of the rows, or tell boards apart by serial or time"
+            said = f"joint {found.joint} of board {found.serial} stands there twice, first in {first.where}"
+            return Problem(found.where, f"{said}; {remedy}")
+        first = self._boxes.setdefault((found.slices, found.box, found.job), found)
+        if found.box is not None and first is not found:
+            self._wrong.add((first.job, first.joint))
+            said = f"joints {first.joint} ({first.where}) and {found.joint} are one box on one picture"
+            return Problem(found.where, f"{said}; keep one row for each joint, of several slices, too")
+        return None
+
+    def done(self) -> Gathered:
+        """Of a joint that somebody has not looked at yet only a defect is known for sure."""
+        jobs = dict[str, list[Joint]]()
+        for key, joint in self._joints.items():
+            if key in self._wrong or (key in self._open and joint.name == NORMAL):
+                continue
+            jobs.setdefault(key[0], []).append(joint)
+        self.problems += self._classes.problems()
+        boards = list[Board]()
+        for job, joints in jobs.items():
+            twofold = _two_views(joints)
+            self.problems += twofold.values()
+            kept = tuple(joint for joint in joints if joint.found.view not in twofold)
+            if kept:
+                first = kept[0].found
+                boards.append(Board(job, first.serial, first.board_type, first.time, kept))
+        return Gathered(boards, self.problems, self._outside)
 
 
-def _board(job: str, joints: Sequence[Joint]) -> Board:
-    first = joints[0].found
-    return Board(job, first.serial, first.board_type, first.time, tuple(joints))
+def _graver(before: Joint, joint: Joint) -> Joint:
+    """What two people said of a joint: a defect counts more than none, and one with a name more than one without."""
+    if joint.name == before.name:
+        return before
+    first, second = sorted((before, joint), key=lambda one: (one.name != NORMAL, one.name != "defect"), reverse=True)
+    return first._replace(against=f"{second.name} ({second.found.where})")
 
 
-def _two_views(board: Board) -> Iterator[Problem]:
-    """A view of one name that has two sets of pictures."""
-    views = dict[str, Found]()
-    for joint in board.joints:
+def _two_views(joints: Sequence[Joint]) -> dict[str, Problem]:
+    """Views of one name that have two sets of pictures, by name."""
+    views, problems = dict[str, Found](), dict[str, Problem]()
+    for joint in joints:
         found = joint.found
         seen = views.setdefault(found.view, found)
         if seen.slices != found.slices:
-            said = f"view {found.view} of board {board.serial} has other pictures here than in {seen.where}"
-            yield Problem(found.where, f"{said}; give each view a name of its own")
-            return
+            text = f"view {found.view} of board {found.serial} has other pictures here than in {seen.where}"
+            problems.setdefault(found.view, Problem(found.where, f"{text}; give each view a name of its own"))
+    return problems

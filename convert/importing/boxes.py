@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,28 +20,46 @@ _PLAINLY = 1.5
 
 def placed(box: Corners | None, height: int, width: int, mapping: Mapping) -> Roi | str:
     """The box on a picture of that size; a text where it lies on none, or is none."""
-    asked = mapping.boxes
     if box is None:
-        return _middle(height, width, asked.cutout)
-    scale = 1000 / mapping.image.pixel_um if asked.units == "millimetres" and mapping.image.pixel_um else 1.0
-    xmin, ymin, xmax, ymax = (scale * value for value in box)
-    if asked.origin == "bottom-left":
-        ymin, ymax = height - ymax, height - ymin
-    said = f"box ({', '.join(f'{value:g}' for value in box)})"
-    if xmin >= xmax or ymin >= ymax:
-        remedy = "export left below right and top below bottom"
-        if xmin < xmax and not asked.origin:
-            remedy += ', or say [boxes] origin = "bottom-left" where rows are counted from below'
-        return f"{said} is empty; {remedy}"
-    if max(map(abs, (xmin, ymin, xmax, ymax))) > COORDINATE_LIMIT_PX:
-        return f"{said} lies too far out; export pixels of the picture"
-    if xmin < 0 or ymin < 0 or xmax > width or ymax > height:
-        return f"{said} leaves its picture of {width} x {height} pixels; {_outside(ymin, ymax, mapping)}"
-    roi = Roi(round(xmin), round(ymin), round(xmax), round(ymax))
+        roi, said = _middle(height, width, mapping.boxes.cutout), f"a picture of {width} x {height} pixels"
+        remedy = "for its joint; correct [boxes] cutout, or export it larger"
+    else:
+        said = f"box ({', '.join(f'{value:g}' for value in box)})"
+        corners = _in_pixels(box, height, mapping)
+        problem = _wrong_corners(corners, height, width, mapping)
+        if problem:
+            return f"{said} {problem}"
+        roi = Roi(*map(round, corners))
+        remedy = 'a side; are they millimetres? say [boxes] units = "millimetres" and [image] pixel_um'
     if min(roi.xmax - roi.xmin, roi.ymax - roi.ymin) < _SMALL_PX:
-        remedy = 'are they millimetres? say [boxes] units = "millimetres" and [image] pixel_um'
-        return f"{said} is smaller than {_SMALL_PX} pixels; {remedy}"
+        return f"{said} has fewer than {_SMALL_PX} pixels {remedy}"
     return roi
+
+
+def _in_pixels(box: Corners, height: int, mapping: Mapping) -> Corners:
+    """Counted from the picture's upper left corner."""
+    scale = 1.0
+    if mapping.boxes.units == "millimetres" and mapping.image.pixel_um:
+        scale = 1000 / mapping.image.pixel_um
+    xmin, ymin, xmax, ymax = (scale * value for value in box)
+    if mapping.boxes.origin == "bottom-left":
+        ymin, ymax = height - ymax, height - ymin
+    return Corners(xmin, ymin, xmax, ymax)
+
+
+def _wrong_corners(corners: Corners, height: int, width: int, mapping: Mapping) -> str:
+    """Empty where they are right."""
+    xmin, ymin, xmax, ymax = corners
+    if not all(map(math.isfinite, corners)) or max(map(abs, corners)) > COORDINATE_LIMIT_PX:
+        return "lies too far out; export pixels of the picture"
+    if xmin >= xmax or ymin >= ymax:
+        upwards = ', or say [boxes] origin = "bottom-left" where rows are counted from below'
+        return "is empty; export left below right and top below bottom" + (
+            upwards if xmin < xmax and not mapping.boxes.origin else ""
+        )
+    if xmin < 0 or ymin < 0 or xmax > width or ymax > height:
+        return f"leaves its picture of {width} x {height} pixels; {_outside(ymin, ymax, mapping)}"
+    return ""
 
 
 def _middle(height: int, width: int, cutout: float) -> Roi:

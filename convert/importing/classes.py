@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from enum import Enum
 
@@ -18,9 +19,9 @@ _USUAL: dict[Kind, dict[str, str]] = {
 _OPEN: dict[Kind, frozenset[str]] = {
     "results": frozenset({"", "active", "none"}),
     "cfx": frozenset({"", "notverified", "notverifiedyet"}),
+    "lot": frozenset({""}),
 }
 """Nobody has looked at the joint yet."""
-_SHOWN = 3
 
 
 class Outside(Enum):
@@ -55,14 +56,17 @@ class Classes:
             return Outside.LEFT_OUT
         if name.casefold() in NORMAL_NAMES:
             return NORMAL
-        return self._defects.get(found.call.strip().casefold(), name) if name == DEFECT else name
+        if name.casefold() == DEFECT:
+            return self._defects.get(found.call.strip().casefold(), DEFECT)
+        return name
 
     def problems(self) -> Iterator[Problem]:
         """A sentence for each label that nothing maps, with the line to write."""
         for label, places in sorted(self._unknown.items(), key=lambda item: -len(item[1])):
-            line = f'"{label}" = "..."'
+            line = f'{json.dumps(label, ensure_ascii=False)} = "..."'
             remedy = f'say in the mapping, below [labels]: {line}, with "normal", a defect\'s class or "{LEFT_OUT}"'
-            yield Problem(places[0], f"label {label!r}, of {_joints(len(places))}, has no class; {remedy}")
+            said = f"label {label!r}, of {_joints(len(places))}, has no class; {remedy}"
+            yield Problem(places[0], said, grave=True)
 
 
 def _joints(count: int) -> str:

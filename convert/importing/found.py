@@ -53,10 +53,13 @@ class Found(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """``text``: what is wrong and what to do; ``where``: in which file and row."""
+    """``text``: what is wrong and what to do; ``where``: in which file and row. ``grave``: it says so much against all
+    others that nobody can go on without what it is about.
+    """
 
     where: str
     text: str
+    grave: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}"

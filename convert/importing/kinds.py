@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from convert.importing.found import Reader
 from convert.importing.mapping import Kind
-from convert.importing.pictures import is_picture
+from convert.importing.pictures import files_with, is_picture
 from convert.importing.readers.annotations import read_coco, read_voc
 from convert.importing.readers.folders import class_folders, read_folders
 from convert.importing.readers.lots import read_lot
@@ -17,8 +17,9 @@ from convert.importing.readers.table import read_table, tables_in
 from convert.lots.table import TRUTH
 from edge.core.errors import UsageError
 from edge.files import as_utf8
+from edge.jobs.result_xml import ROIS
 
-_HEAD_BYTES = 65_536
+_HEAD_BYTES, _MOST_HEADS = 65_536, 200
 
 
 class KindOf(NamedTuple):
@@ -34,16 +35,12 @@ def _head(path: Path) -> bytes:
         return as_utf8(stream.read(_HEAD_BYTES)).lower()
 
 
-def _first(source: Path, ending: str) -> Path | None:
-    if source.is_file():
-        return source if source.suffix.lower() == ending else None
-    return next(iter(sorted(source.rglob(f"*{ending}"))), None)
-
-
 def _says(ending: str, *words: bytes) -> Callable[[Path], bool]:
+    """Does one of the first files with that ending say one of these?"""
+
     def says(source: Path) -> bool:
-        path = _first(source, ending)
-        return path is not None and any(word in _head(path) for word in words)
+        files = [path for path in files_with(source, ending) if path.suffix.lower() == ending][:_MOST_HEADS]
+        return any(word in _head(path) for path in files for word in words)
 
     return says
 
@@ -51,7 +48,7 @@ def _says(ending: str, *words: bytes) -> Callable[[Path], bool]:
 def _is_table(source: Path) -> bool:
     if source.is_file():
         return source.suffix.lower() in {".csv", ".tsv", ".txt"}
-    return bool(tables_in(source))
+    return any(path.name.casefold() != ROIS for path in tables_in(source))
 
 
 def _is_folders(source: Path) -> bool:
@@ -70,22 +67,32 @@ KINDS: dict[Kind, KindOf] = {
 
 
 def kind_of(source: Path, asked: Kind) -> Kind:
-    """What kind of export lies there. Raises UsageError where it is none, or is not there."""
+    """What kind of export lies there. Raises UsageError where it is none, several, or not there."""
     if not source.exists():
         raise UsageError(f"{source}: is not there; name the folder or file that was exported")
+    if asked in _OF_FOLDERS and not source.is_dir():
+        raise UsageError(f"{source}: is a file; {KINDS[asked].words} lie in a folder, name that")
     if asked:
         return asked
     try:
-        found = next((kind for kind, of in KINDS.items() if of.is_it(source)), None)
+        found = [kind for kind, of in KINDS.items() if of.is_it(source)]
     except OSError as error:
-        raise UsageError(f"{source}: not readable ({error.strerror})") from error
-    if found is None:
-        raise UsageError(
-            f"{source}: is no kind of export that is known; name one in the mapping: {', '.join(_kinds())}"
-        )
-    return found
+        raise UsageError(f"{source}: not readable ({error.strerror}); let this user read it") from error
+    if "lot" in found:  # whatever its job folders hold
+        return "lot"
+    sure = [kind for kind in found if kind not in _LOOSE] or found[:1]
+    if len(sure) == 1:
+        return sure[0]
+    what = "holds several kinds of export" if sure else "is no kind of export that is known"
+    raise UsageError(f"{source}: {what}; name the one that is meant in the mapping: {', '.join(_kinds(sure))}")
 
 
-def _kinds() -> Iterator[str]:
+_OF_FOLDERS = frozenset({"lot", "folders"})
+_LOOSE = frozenset({"table", "folders"})
+"""Any folder may look like them; what says so itself comes first."""
+
+
+def _kinds(some: Sequence[Kind]) -> Iterator[str]:
     for kind, of in KINDS.items():
-        yield f'[source] kind = "{kind}" ({of.words})'
+        if kind in some or not some:
+            yield f'[source] kind = "{kind}" ({of.words})'

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from convert.importing.found import Page, Problem
 from convert.importing.mapping import Mapping
 from edge.core.errors import SliceError
-from edge.core.job import ImageFormat, Roi, SliceFile
+from edge.core.job import ImageFormat, Roi, SliceFile, printable
 from edge.core.preprocess import Grey, PreprocessSpec
-from edge.core.verdict import Reason
 from edge.judging.slices import read_slice
 
 _SAMPLE = 96
@@ -38,40 +37,48 @@ class Seen(NamedTuple):
 
 def see(pages: Sequence[Page], asked: ImageFormat | None, where: str, mapping: Mapping) -> Seen | Problem:
     """Decode a view. ``asked``: how its pictures are stored, where the export says so; else the files tell."""
-    usual = ImageFormat(polarity=mapping.image.polarity)
-    formats = [asked] if asked else [usual]
-    if not asked and mapping.image.window:
-        formats.append(ImageFormat(bit_depth=16, polarity=usual.polarity, window=mapping.image.window))
-    last = Problem(where, "no picture")
-    for image in formats:
-        found = _decoded(pages, image, where, mapping, has_window=bool(asked or mapping.image.window))
-        if isinstance(found, Seen):
-            return found
-        last = found
-    return last
+    if asked:
+        return _decoded(pages, asked, where, mapping)
+    found = _decoded(pages, ImageFormat(polarity=mapping.image.polarity), where, mapping)
+    if isinstance(found, Seen) or _DEEP not in found.text:
+        return found
+    if mapping.image.window is None:
+        remedy = "say which grey values become 0 and 255: [image] window = [low, high]"
+        return Problem(where, f"picture {printable(pages[0].path.name)} has {_DEEP}; {remedy}")
+    deep = ImageFormat(bit_depth=16, polarity=mapping.image.polarity, window=mapping.image.window)
+    return _decoded(pages, deep, where, mapping)
 
 
-def _decoded(
-    pages: Sequence[Page], image: ImageFormat, where: str, mapping: Mapping, *, has_window: bool
-) -> Seen | Problem:
+_DEEP = "16 bits a pixel"
+
+
+def _decoded(pages: Sequence[Page], image: ImageFormat, where: str, mapping: Mapping) -> Seen | Problem:
     slices = list[Grey]()
     for index, page in enumerate(pages):
-        part = SliceFile(index=index, file=page.path.name, page=page.number)
+        path, name = page.path.resolve(), printable(page.path.name)  # the device follows no links; people have them
         try:
-            picture = read_slice(page.path.parent, part, image)
+            picture = read_slice(path.parent, SliceFile(index=index, file=path.name, page=page.number), image)
         except SliceError as error:
-            deep = error.reason == Reason.SLICE_FORMAT and "16 bits a pixel" in str(error) and not has_window
-            remedy = "has 16 bits a pixel; say which grey values become 0 and 255: [image] window = [low, high]"
-            return Problem(where, f"picture {page.path.name} {remedy}" if deep else str(error))
+            return Problem(where, _in_our_words(printable(str(error)), name, page))
         if picture.colour and not mapping.image.colours:
             remedy = "export it grey, or say [image] colours = true of optical pictures"
-            return Problem(where, f"picture {page.path.name} has colours; {remedy}")
+            return Problem(where, f"picture {name} has colours; {remedy}")
         slices.append(picture.grey)
     sizes = {grey.shape for grey in slices}
     if len(sizes) > 1:
         said = " and ".join(f"{wide} x {high}" for high, wide in sorted(sizes))
         return Problem(where, f"slices of one view measure {said} pixels; export them alike")
     return Seen(tuple(slices), image)
+
+
+def _in_our_words(problem: str, name: str, page: Page) -> str:
+    """An export has no manifest that could be corrected."""
+    if "image.bit_depth" in problem:
+        depth = _DEEP if _DEEP in problem else "8 bits a pixel, unlike others of its view"
+        return f"picture {name} has {depth}; export all slices alike"
+    if page.number is None and "manifest" in problem and "page" in problem:
+        return f'picture {name} holds several; say [image] slices = "pages" where they are slices of a view'
+    return problem
 
 
 def content_of(seen: Seen, roi: Roi) -> bytes:

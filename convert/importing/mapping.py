@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -112,14 +113,7 @@ def read_mapping(path: Path | None) -> Mapping:
 
 
 def _problems(mapping: Mapping) -> list[tuple[str, str]]:
-    found = list[tuple[str, str]]()
-    for table, labels in (("labels", mapping.labels), ("defects", mapping.defects)):
-        for label, name in labels.items():
-            if not _CLASS.fullmatch(name):
-                found.append((f'[{table}] "{label}"', f"{name!r} is no class; use letters, digits, '.', '_' and '-'"))
-    for call, name in mapping.defects.items():
-        if name.casefold() in NORMAL_NAMES:
-            found.append((f'[defects] "{call}"', f"{name!r} is no defect; name the kind of defect"))
+    found = [*_wrong_classes(mapping), *_wrong_names(mapping.source.names)]
     window = mapping.image.window
     if window is not None and window[0] >= window[1]:
         found.append(("[image] window", "low must be below high; give [low, high]"))
@@ -127,7 +121,36 @@ def _problems(mapping: Mapping) -> list[tuple[str, str]]:
         found.append(("[image] pixel_um", "missing; boxes in millimetres need the side of a pixel in micrometres"))
     if mapping.source.tiles != (1, 1) and mapping.boxes.units != "pixels":
         found.append(("[source] tiles", "need boxes in pixels; export those, or pictures of one board each"))
-    return [*found, *_wrong_names(mapping.source.names)]
+    return found
+
+
+def _wrong_classes(mapping: Mapping) -> Iterator[tuple[str, str]]:
+    """What is wrong with labels, or with the classes that they stand for."""
+    for table, labels in (("labels", mapping.labels), ("defects", mapping.defects)):
+        for label, name in labels.items():
+            key, plain = f'[{table}] "{label}"', name.casefold().replace("_", "-")
+            if not _CLASS.fullmatch(name):
+                yield key, f"{name!r} is no class; use letters, digits, '.', '_' and '-'"
+            elif table == "defects" and (plain == LEFT_OUT or plain in NORMAL_NAMES):
+                yield key, f"{name!r} is no defect; name the kind of defect"
+            elif plain == LEFT_OUT != name:
+                yield key, f"{name!r}: write {LEFT_OUT!r}"
+        for label in _twice(labels):
+            yield f'[{table}] "{label}"', "stands there in two spellings; keep one"
+    for name in _twice(dict.fromkeys([*mapping.labels.values(), *mapping.defects.values()])):
+        yield "[labels], [defects]", f"class {name!r} stands there in two spellings; keep one"
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    """Those that another is, but for case and space round it."""
+    seen = set[str]()
+    found = list[str]()
+    for name in names:
+        plain = name.strip().casefold()
+        if plain in seen:
+            found.append(name)
+        seen.add(plain)
+    return found
 
 
 def _wrong_names(pattern: str) -> list[tuple[str, str]]:

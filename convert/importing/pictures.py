@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from convert.importing.found import Corners, Page, Problem
 from convert.importing.mapping import Mapping
-from edge.core.job import MAX_SLICES
+from edge.core.job import printable
 from edge.jobs.vendors import slice_of
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
@@ -23,17 +25,44 @@ def is_picture(path: Path) -> bool:
 
 def slices_at(path: Path, where: str, mapping: Mapping) -> tuple[Page, ...] | Problem:
     """The slices of the view that a picture stands for, from the first up, or what is wrong with them."""
-    try:
-        if not path.is_file():
-            return Problem(where, f"picture {path} is missing; export it, or correct the name or [source] images")
-    except (OSError, ValueError) as error:  # a name that no file can have
-        return Problem(where, f"picture {path.name[:80]!r} cannot be a file ({error}); correct the name")
+    if not is_there(path):
+        shown = printable(str(path))[-200:]
+        return Problem(where, f"picture {shown} is missing; export it, or correct the name or [source] images")
     match mapping.image.slices:
         case "named":
             return _named(path, where)
         case "pages":
             return _pages(path, where)
     return (Page(path),)
+
+
+def is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def gapless(indices: Sequence[int], view: str) -> str:
+    """What is wrong with the numbers of a view's slices; empty where nothing is."""
+    if sorted(indices) != list(range(len(indices))):
+        return f"slices {sorted(indices)} of view {view}: number them from 00 up, without a gap"
+    return ""
+
+
+def files_with(source: Path, ending: str) -> list[Path]:
+    """Every file with an ending, however it is written, in a folder or below it, links followed; or the file itself."""
+    if source.is_file():
+        return [source]
+    found, seen = list[Path](), set[str]()
+    for folder, below, names in os.walk(source, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # links that run in circles
+            below.clear()
+            continue
+        seen.add(real)
+        found += [Path(folder) / name for name in names if name.lower().endswith(ending) and name[0] != "."]
+    return sorted(path for path in found if is_there(path))
 
 
 def _named(path: Path, where: str) -> tuple[Page, ...] | Problem:
@@ -45,10 +74,9 @@ def _named(path: Path, where: str) -> tuple[Page, ...] | Problem:
     for number, other in _beside(path.parent).get(found[0], ()):
         if numbered.setdefault(number, other) != other:
             return Problem(where, f"{numbered[number].name} and {other.name} are the same slice; keep one of them")
-    if sorted(numbered) != list(range(len(numbered))):
-        return Problem(where, f"slices {sorted(numbered)} of view {found[0]}: number them from 00 up, without a gap")
-    if len(numbered) > MAX_SLICES:
-        return Problem(where, f"view {found[0]} has {len(numbered)} slices; {MAX_SLICES} are the most")
+    gap = gapless(list(numbered), found[0])
+    if gap:
+        return Problem(where, gap)
     return tuple(Page(numbered[number]) for number in sorted(numbered))
 
 
@@ -69,8 +97,6 @@ def _pages(path: Path, where: str) -> tuple[Page, ...] | Problem:
             count = int(getattr(picture, "n_frames", 1))
     except (OSError, SyntaxError, ValueError, TypeError, LookupError) as error:
         return Problem(where, f"{path.name} is no TIFF whose pages could be counted ({error}); export it again")
-    if count > MAX_SLICES:
-        return Problem(where, f"{path.name} has {count} pages; {MAX_SLICES} slices are the most")
     return tuple(Page(path, number if count > 1 else None) for number in range(count))
 
 
@@ -95,10 +121,15 @@ def _size_of(path: Path) -> tuple[int, int]:
         return 1, 1
 
 
-def said_by(path: Path, source: Path, mapping: Mapping) -> dict[str, str]:
-    """What a picture's path says by the mapping's ``names``: of board type, serial, view, joint and time."""
+def said_by(path: Path, source: Path, where: str, mapping: Mapping) -> dict[str, str] | Problem:
+    """What a picture's path says by the mapping's ``names``: of board type, serial, view, joint and time. Nothing where
+    nobody asked; a path that they do not fit would be a board of its own.
+    """
     if not mapping.source.names:
         return {}
     relative = path.relative_to(source) if path.is_relative_to(source) else Path(path.name)
-    found = re.search(mapping.source.names, relative.with_suffix("").as_posix())
-    return {part: text for part, text in found.groupdict().items() if text} if found else {}
+    name = relative.with_suffix("").as_posix()
+    found = re.search(mapping.source.names, name)
+    if found is None:
+        return Problem(where, f"{printable(name)} does not fit [source] names; correct the expression, or the name")
+    return {part: text for part, text in found.groupdict().items() if text}

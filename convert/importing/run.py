@@ -20,8 +20,8 @@ from convert.importing.found import Problem
 from convert.importing.kinds import KINDS, kind_of
 from convert.importing.looking import Seen, box_in_sample, content_of, sample_of, see
 from convert.importing.mapping import Kind, Mapping
-from convert.importing.writing import write_board
-from convert.lots.truth import TruthRow, truth_writer
+from convert.importing.writing import as_job, write_job
+from convert.lots.truth import TruthRow, read_truth, truth_writer
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Roi
 
@@ -57,7 +57,9 @@ class Sample(NamedTuple):
 
 @dataclass
 class Imported:
-    """What an import found. ``samples``: pictures of some joints of each class, with what they are called."""
+    """What an import found. ``samples``: pictures of some joints of each class, with what they are called;
+    ``written``: as a lot.
+    """
 
     source: Path
     kind: Kind
@@ -66,6 +68,7 @@ class Imported:
     outside: dict[Outside, int] = field(default_factory=dict)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     boards: int = 0
+    written: bool = False
 
     @property
     def classes(self) -> Counter[str]:
@@ -94,6 +97,8 @@ def import_lot(
     that is no export or a folder that is there already, OSError where ``out`` cannot be written.
     """
     kind = kind_of(source, mapping.source.kind)
+    if out:
+        require_new(source, out)
     classes = Classes(kind, mapping)
     found = gather(KINDS[kind].reader(source, mapping), classes)
     done = Imported(source, kind, problems=list(found.problems), outside=found.outside)
@@ -103,16 +108,30 @@ def import_lot(
         if out and part and rows and _may_write(done, leave_out=leave_out):
             with truth_writer(part) as write:
                 write(rows)
+            require_whole(part, rows)
             part.rename(out)
+            done.written = True
     finally:
         if part:
             shutil.rmtree(part, ignore_errors=True)
     return done
 
 
-def _begin(out: Path) -> Path:
+def require_new(source: Path, out: Path) -> None:
+    """Raises UsageError for a folder that is there, or lies within what is imported."""
     if out.exists():
         raise UsageError(f"{out}: exists already; name a new folder")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise UsageError(f"{out}: lies within {source}, and would be imported the next time; name a folder elsewhere")
+
+
+def require_whole(lot: Path, rows: Sequence[TruthRow]) -> None:
+    """Raises UsageError where a lot that was just written does not say what it should."""
+    if list(read_truth(lot).values()) != list(rows):
+        raise UsageError(f"{lot}: what was written does not read the same; keep the export for the maintainers")
+
+
+def _begin(out: Path) -> Path:
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -120,8 +139,8 @@ def _begin(out: Path) -> Path:
 
 
 def _may_write(done: Imported, *, leave_out: bool) -> bool:
-    """Labels without a class are never left out silently: they may be defects."""
-    return not done.problems or (leave_out and Outside.UNKNOWN not in done.outside)
+    """What is grave is never left out silently: a label without a class may be the defects."""
+    return not done.problems or (leave_out and not any(problem.grave for problem in done.problems))
 
 
 def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: Imported, tick: Tick) -> list[TruthRow]:
@@ -129,22 +148,24 @@ def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: 
     for number, board in enumerate(boards):
         seen = _views(board, mapping, done)
         good = list(_placed(board, seen, mapping, done))
-        if good:
-            done.boards += 1
+        try:
+            written = as_job(board, next(iter(seen.values())).image, good) if good else None
+        except JobRefused as error:
+            done.problems.append(Problem(board.joints[0].found.where, str(error)))
+            written = None
+        if written is not None:
             for view, slices in seen.items():
-                lying.add(
-                    slices.slices[0], [roi for joint, roi in good if joint.found.view == view and joint.found.box]
-                )
+                boxes = [roi for joint, roi in good if joint.found.view == view and joint.found.box]
+                lying.add(slices.slices[0], boxes)
             _look(board, good, seen, done)
+            done.boards += 1
+            rows += written.rows
             if part:
-                try:
-                    rows += write_board(part, number, board, next(iter(seen.values())).image, good)
-                except JobRefused as error:
-                    done.problems.append(Problem(board.joints[0].found.where, str(error)))
+                write_job(part, number, written)
         tick(number + 1, len(boards))
     doubt = "" if mapping.boxes.origin else lying.doubt()
     if doubt:
-        done.problems.append(Problem(str(done.source), doubt))
+        done.problems.append(Problem(str(done.source), doubt, grave=True))
     return rows
 
 

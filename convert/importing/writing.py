@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from convert.importing.boards import Board, Joint
 from convert.importing.found import Page
@@ -19,22 +20,33 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST = 100
 
 
-def write_board(
-    out: Path, number: int, board: Board, image: ImageFormat, placed: Sequence[tuple[Joint, Roi]]
-) -> list[TruthRow]:
-    """One job folder, its pictures copied; the truth of its joints. Raises JobRefused for what no manifest can say."""
+class Written(NamedTuple):
+    """A board as it is going to be written. ``files``: its pictures, and what each is called in the job's folder."""
+
+    job: str
+    manifest: bytes
+    files: Mapping[Path, str]
+    rows: tuple[TruthRow, ...]
+
+
+def as_job(board: Board, image: ImageFormat, placed: Sequence[tuple[Joint, Roi]]) -> Written:
+    """A board as a job folder, and the truth of its joints. Raises JobRefused for what no manifest can say."""
     kept = {joint.found.view for joint, _ in placed}
     views = {view: pages for view, pages in board.views.items() if view in kept}
     files = _names(views)
-    job = _job(board, image, placed, views, files)
-    manifest = encode_manifest(job)
+    manifest = encode_manifest(_job(board, image, placed, views, files))
     parse_manifest(manifest, source=board.job)
-    folder = out / f"{number:06d}-{_ODD.sub('-', board.job)[:_LONGEST]}"
+    rows = tuple(_truth(board, joint, len(views[joint.found.view])) for joint, _ in placed)
+    return Written(board.job, manifest, files, rows)
+
+
+def write_job(out: Path, number: int, written: Written) -> None:
+    """Its folder, pictures copied."""
+    folder = out / f"{number:06d}-{_ODD.sub('-', written.job)[:_LONGEST]}"
     folder.mkdir()
-    for path, name in files.items():
+    for path, name in written.files.items():
         shutil.copyfile(path, folder / name)
-    (folder / "manifest.json").write_bytes(manifest)
-    return [_truth(board, joint, len(views[joint.found.view])) for joint, _ in placed]
+    (folder / "manifest.json").write_bytes(written.manifest)
 
 
 def _names(views: Mapping[str, Sequence[Page]]) -> dict[Path, str]:
@@ -83,4 +95,6 @@ def _job(
 
 def _truth(board: Board, joint: Joint, slices: int) -> TruthRow:
     label = int(joint.name != NORMAL)
-    return TruthRow(board.job, joint.found.joint, board.board_type, joint.name, label, slices=slices)
+    found = joint.found
+    row = TruthRow(board.job, found.joint, board.board_type, joint.name, label, slices=slices)
+    return row._replace(serial=board.serial, joint_type=found.joint_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from convert.lots.patches import Patches, PatchFiles, Positions
 from convert.lots.truth import TruthRow
 from edge.core.errors import UsageError
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Labels = NDArray[np.int64]
 Row = TruthRow | GradedRow
 """The truth of one joint: of an X-ray lot, or of an optical one."""
@@ -34,7 +36,7 @@ def completed(row: S, slices: int, serial: str = "", day: str = "", joint_type: 
     return row._replace(
         slices=row.slices or slices,
         serial=row.serial or serial or row.job_id,
-        day=row.day or day,
+        day=row.day or (day if _DAY.fullmatch(day) else ""),
         joint_type=row.joint_type or joint_type,
     )
 

@@ -20,7 +20,7 @@ from convert.reports.style import INK, write_png
 from edge.core.card import NORMAL
 
 _MOST_ROWS = 200
-_COLUMNS = 10
+_COLUMNS, _LONGEST = 10, 40
 _UNNAMED = "(none)"
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -33,10 +33,12 @@ def counts_of(done: Imported) -> list[Table]:
 def write_import(done: Imported, lot: Path | None, out: Path) -> list[Path]:
     """Write ``import.md``, ``import.html`` and a sheet of joints for each class into ``out``; the pages' paths."""
     out.mkdir(parents=True, exist_ok=True)
-    pictures = tuple(_sheet(name, samples, out) for name, samples in sorted(done.samples.items()))
+    pictures = tuple(
+        _sheet(number, name, samples, out) for number, (name, samples) in enumerate(sorted(done.samples.items()))
+    )
     wrong = [_problems(done.problems)] if done.problems else []
     tables = (*wrong, *counts_of(done))
-    page = Page(f"Import of {done.source.name}", verdict(done, lot), tuple(_facts(done)), pictures, tables)
+    page = Page(f"Import of {done.source.name}", verdict(done, lot), tuple(facts_of(done)), pictures, tables)
     return write_page(page, out, "import")
 
 
@@ -47,12 +49,12 @@ def verdict(done: Imported, lot: Path | None) -> str:
     wrong = f"{len(done.problems)} problem{'s' * (len(done.problems) != 1)}"
     if lot is None:
         return f"Read, not written: {found}; {wrong}."
-    if lot.exists():
+    if done.written:
         return f"Written to {lot.name}: {found}{'; ' + wrong + ', left out' if done.problems else ''}."
     return f"Nothing was written: {wrong}." if done.problems else "Nothing was written: no joint has a class."
 
 
-def _facts(done: Imported) -> Iterator[str]:
+def facts_of(done: Imported) -> Iterator[str]:
     yield f"source: {done.source.name}, read as {KINDS[done.kind].words}"
     types = Counter(looked.board.board_type for looked in done.joints)
     if done.joints and "" in types:
@@ -132,7 +134,7 @@ def _listed(group: Sequence[Looked]) -> str:
     return ", ".join(shown) + (f" and {len(group) - 4} more" if len(group) > 4 else "")
 
 
-def _sheet(name: str, samples: Sequence[Sample], out: Path) -> Picture:
+def _sheet(number: int, name: str, samples: Sequence[Sample], out: Path) -> Picture:
     """Joints of one class with their boxes."""
     rows = -(-len(samples) // _COLUMNS)
     figure, grid = plt.subplots(rows, _COLUMNS, figsize=(1.35 * _COLUMNS, 1.5 * rows), squeeze=False)
@@ -146,6 +148,6 @@ def _sheet(name: str, samples: Sequence[Sample], out: Path) -> Picture:
         axes.add_patch(box)
         axes.set_title(sample.name if len(sample.name) < 24 else sample.name[:22] + "...", fontsize=5)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.92, wspace=0.08, hspace=0.25)
-    file = f"joints-{_ODD.sub('-', name)}.png"
+    file = f"joints-{number}-{_ODD.sub('-', name)[:_LONGEST]}.png"
     write_png(figure, out / file, dpi=110)
     return Picture(file, f"{name}: {len(samples)} joints, each in its box; do the boxes sit on joints of that class?")

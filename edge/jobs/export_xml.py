@@ -6,7 +6,7 @@ Names of elements and attributes follow public programs that read such exports.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import unescape
 from xml.parsers import expat
 
@@ -29,12 +29,12 @@ class _FormatError(ValueError):
 
 class Indictment:
     """What an ``IndictmentXML`` says of one component's pin. ``board``: the number of the board it stands in;
-    ``repair``: the attributes of the pin's own ``PinXML``, where that says, else of the last ``RepairActionXML``.
+    ``repairs``: the attributes of each ``PinXML`` of it that says what became of it, else of each ``RepairActionXML``.
     """
 
     def __init__(self, board: int, component: Mapping[str, str], indicted: Mapping[str, str]) -> None:
         self.board = board
-        self.repair: Mapping[str, str] = {}
+        self.repairs: Sequence[Mapping[str, str]] = ()
         self.refdes, self.pin = component.get("designator", ""), component.get("pin", "")
         self.kind, self.call = indicted.get("jointtype", ""), indicted.get("indictmenttype", "")
 
@@ -66,7 +66,8 @@ class Export:
         self._indicted: dict[str, str] = {}
         self._defects = 0
         self._named = True
-        self._first, self._repair = 0, dict[str, str]()
+        self._first, self._repairs = 0, list[dict[str, str]]()
+        self._of_pin = dict[int, list[dict[str, str]]]()
         self._nameless = self._stray = 0
         self._whole = False
 
@@ -176,8 +177,8 @@ class Export:
 
     def _indict(self, element: str, attributes: dict[str, str]) -> None:
         match element:
-            case "repairactionxml":
-                self._repair = attributes
+            case "repairactionxml" if attributes.get("repairstatus"):
+                self._repairs.append(attributes)
             case "indictmentxml":
                 self._begin_indictment(attributes)
             case "componentxml":
@@ -187,7 +188,7 @@ class Export:
 
     def _begin_indictment(self, attributes: dict[str, str]) -> None:
         self._indicted, self._named = attributes, False
-        self._first, self._repair = len(self.indictments), {}
+        self._first, self._repairs, self._of_pin = len(self.indictments), [], {}
         self._defects += 1
 
     def _add_component(self, attributes: dict[str, str]) -> None:
@@ -200,14 +201,14 @@ class Export:
     def _add_pin(self, attributes: dict[str, str]) -> None:
         """What became of one pin counts for it more than what became of all that was indicted."""
         if self._within(_INDICTMENT) and len(self.indictments) > self._first and attributes.get("repairstatus"):
-            self.indictments[-1].repair = attributes
+            self._of_pin.setdefault(id(self.indictments[-1]), []).append(attributes)
 
     def _end(self, _: str) -> None:
         element = self._open.pop().rpartition(":")[2].casefold()
         if element == _INDICTMENT:
             self._nameless += not self._named
             for one in self.indictments[self._first :]:
-                one.repair = one.repair or self._repair
+                one.repairs = tuple(self._of_pin.get(id(one), [])) or tuple(self._repairs)
         if element == _ROOT:
             self._whole = True
 

@@ -14,12 +14,15 @@ from edge.jobs.vendors import JobDefaults, Joints
 
 
 class Repair(NamedTuple):
-    """``status``: as it is written, "Repaired" or "False Call"; empty where nobody has looked at it."""
+    """``status``: as it is written, "Repaired" or "False Call"; empty where nobody has looked at it. ``call``: what the
+    machine indicted.
+    """
 
     joint: str
     status: str
     operator: str
     time: str
+    call: str = ""
 
 
 class Repairs(NamedTuple):
@@ -34,11 +37,15 @@ class Repairs(NamedTuple):
 
 
 def read_repairs(xml: bytes) -> Repairs:
-    """One for each indictment: a joint may have several."""
+    """One for each word on each indictment: a joint may have several."""
     export, problem = export_of(xml)
     problems = [problem] if problem else export.wrong()
     joints = Joints(JobDefaults())
-    repairs = [_repair(joint["id"], indictment.repair) for indictment, joint, _ in named(export, joints)]
+    repairs = [
+        _repair(joint["id"], said, indictment.call)
+        for indictment, joint, _ in named(export, joints)
+        for said in indictment.repairs or ({},)
+    ]
     unread = problem or export.unread(len(joints.by_id))
     if unread and unread not in problems:
         problems.append(unread)
@@ -46,5 +53,6 @@ def read_repairs(xml: bytes) -> Repairs:
     return Repairs(export.job_id, export.serial, export.created, station, repairs, problems)
 
 
-def _repair(joint: str, said: Mapping[str, str]) -> Repair:
-    return Repair(joint, said.get("repairstatus", ""), said.get("repairoperator", ""), said.get("repairtime", ""))
+def _repair(joint: str, said: Mapping[str, str], call: str) -> Repair:
+    status, operator, time = (said.get(key, "") for key in ("repairstatus", "repairoperator", "repairtime"))
+    return Repair(joint, status, operator, time, call)

@@ -173,7 +173,7 @@ def test_a_runtime_that_hangs_or_crashes_costs_an_attempt_and_not_the_daemon(
         read_truth(lots / "evaluate")
     )
     assert all(verdict["reason"] in {None, "unfamiliar"} for verdict in verdicts(subscriber))
-    codes = {payload["code"] for payload in subscriber.payloads("/alarm")}
+    codes = {payload["code"] for payload in subscriber.payloads("/alarm")} - {"unfamiliar_board"}  # a poor network's
     assert codes == ({"runtime_hung"} if blow is signal.SIGSTOP else set()), "a death at rest costs nothing"
     assert device.command("audit").returncode == 0
     subscriber.close()

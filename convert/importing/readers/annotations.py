@@ -5,6 +5,7 @@ Both name a picture, boxes in it and a class for each. Of which board a picture 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import msgspec
 
 from convert.importing.found import Corners, Finding, Found, Problem
 from convert.importing.mapping import Mapping
-from convert.importing.pictures import said_by, slices_at
+from convert.importing.pictures import files_with, is_there, said_by, slices_at, tile_of
 from edge.files import as_utf8, read_plain
 
 _MOST_BYTES = 1024 * 1024 * 1024
@@ -28,36 +29,43 @@ class _Box(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where pictures are looked for: below the source's folder, in [source] images, or in a folder named so."""
+    """Where pictures lie: beside the annotation, in [source] images, or in a folder that labelling tools call so."""
 
-    folder: Path
+    source: Path
+    beside: Path
     mapping: Mapping
 
     def picture(self, file: str) -> Path:
         name = Path(file.replace("\\", "/"))
-        roots = [self.folder / self.mapping.source.images, self.folder / "images", self.folder / "JPEGImages"]
-        roots += [self.folder.parent / "images", self.folder.parent / "JPEGImages"]
-        places = [root / part for root in roots for part in (name, Path(name.name))]
-        return next((place for place in places if place.is_file()), places[0])
+        asked = self.mapping.source.images
+        roots = [self.source / asked] if asked else [self.beside, self.source]
+        roots += [root / below for root in (self.source, self.source.parent) for below in ("images", "JPEGImages")]
+        places = [root / name for root in roots]
+        return next((place for place in places if is_there(place)), places[0])
 
     def joints(self, file: str, where: str, boxes: list[_Box]) -> Iterator[Finding]:
         path = self.picture(file)
         slices = slices_at(path, where, self.mapping)
-        if isinstance(slices, Problem):
-            yield slices
+        said = slices if isinstance(slices, Problem) else said_by(path, self.source, where, self.mapping)
+        if isinstance(slices, Problem) or isinstance(said, Problem):
+            yield said  # type: ignore[misc]  # the problem
             return
-        said = said_by(path, self.folder, self.mapping)
+        if "joint" in said and len(boxes) > 1:
+            remedy = "leave it out of [source] names, or give each box an attribute joint"
+            yield Problem(where, f"{len(boxes)} boxes, but its name says one joint; {remedy}")
+            return
         name = Path(file.replace("\\", "/")).with_suffix("").as_posix()
         for box in boxes:
+            serial = f"{said.get('serial', name)}{tile_of(path, box.box, self.mapping)}"
             yield Found(
                 where=box.where,
-                job="_".join(filter(None, (said.get("serial", name), said.get("time", "")))),
-                serial=said.get("serial", name),
+                job="_".join(filter(None, (serial, said.get("time", "")))),
+                serial=serial,
                 board_type=said.get("board_type", self.mapping.source.board_type),
                 time=said.get("time", ""),
                 view=said.get("view", name),
                 slices=slices,
-                joint=box.name,
+                joint=said.get("joint", box.name),
                 joint_type=self.mapping.source.joint_type,
                 box=box.box,
                 label=box.label,
@@ -66,8 +74,7 @@ class _Place(NamedTuple):
 
 def read_coco(source: Path, mapping: Mapping) -> Iterator[Finding]:
     """One JSON with images, annotations and categories, or a folder with such files."""
-    files = [source] if source.is_file() else sorted(source.rglob("*.json"))
-    for path in files:
+    for path in files_with(source, ".json"):
         try:
             document = msgspec.json.decode(as_utf8(read_plain(path, _MOST_BYTES)), type=_Coco)
         except (OSError, ValueError, RecursionError) as error:
@@ -101,6 +108,11 @@ class _Coco(msgspec.Struct):
 
 
 def _of_coco(document: _Coco, path: Path, mapping: Mapping) -> Iterator[Finding]:
+    for what, ids in (("images", document.images), ("categories", document.categories)):
+        twice = next((one for one, count in Counter(each.id for each in ids).items() if count > 1), None)
+        if twice is not None:
+            yield Problem(path.name, f"{what}: id {twice} stands there twice; export each set of annotations by itself")
+            return
     files = {image.id: image.file_name for image in document.images}
     names = {category.id: category.name for category in document.categories}
     boxes = dict[int, list[_Box]]()
@@ -109,29 +121,33 @@ def _of_coco(document: _Coco, path: Path, mapping: Mapping) -> Iterator[Finding]
         if note.image_id not in files or note.category_id not in names:
             what = "image" if note.image_id not in files else "category"
             yield Problem(where, f"names {what} {getattr(note, what + '_id')}, which is not listed; export it whole")
-            continue
-        x, y, width, height = note.bbox
-        name = note.attributes.get("joint")
-        box = _Box(where, str(name or note.id), names[note.category_id], Corners(x, y, x + width, y + height))
-        boxes.setdefault(note.image_id, []).append(box)
-    place = _Place(path.parent if path.parent.name != "annotations" else path.parent.parent, mapping)
+        elif note.attributes.get("rotation"):
+            yield Problem(where, "is a turned box; draw it upright")
+        else:
+            x, y, width, height = note.bbox
+            name = note.attributes.get("joint")
+            box = _Box(where, str(name or note.id), names[note.category_id], Corners(x, y, x + width, y + height))
+            boxes.setdefault(note.image_id, []).append(box)
+    folder = path.parent
+    place = _Place(folder.parent if folder.name == "annotations" else folder, folder, mapping)
     for image, found in boxes.items():
         yield from place.joints(files[image], f"{path.name}: image {image}", found)
 
 
 def read_voc(source: Path, mapping: Mapping) -> Iterator[Finding]:
     """An XML a picture, in one folder or in folders below it."""
-    files = [source] if source.is_file() else sorted(source.rglob("*.xml"))
     root = source.parent if source.is_file() else source
-    for path in files:
+    for path in files_with(source, ".xml"):
+        where = path.relative_to(root).as_posix()
         try:
             read = _Voc(read_plain(path, _MOST_BYTES))
         except (OSError, expat.ExpatError, ValueError) as error:
-            yield Problem(path.name, f"no Pascal VOC annotation ({error}); export it again")
+            remedy = "export Pascal VOC, or move other files away"
+            yield Problem(where, f"no Pascal VOC annotation ({error}); {remedy}")
             continue
-        boxes, problems = _boxes(read, path)
+        boxes, problems = _boxes(read, path, where)
         yield from problems
-        yield from _Place(root, mapping).joints(read.file or f"{path.stem}.png", path.name, boxes)
+        yield from _Place(root, path.parent, mapping).joints(read.file or f"{path.stem}.png", where, boxes)
 
 
 class _Voc:
@@ -166,15 +182,17 @@ class _Voc:
         if within == ["annotation"] and name == "filename":
             self.file = text
         elif within in (["annotation", "object"], ["annotation", "object", "bndbox"]):
+            if name in self.objects[-1]:
+                raise ValueError(f"an object with two {name}")
             self.objects[-1][name] = text
         self._open.pop()
         self._text = ""
 
 
-def _boxes(read: _Voc, path: Path) -> tuple[list[_Box], list[Problem]]:
+def _boxes(read: _Voc, path: Path, within: str) -> tuple[list[_Box], list[Problem]]:
     boxes, problems = list[_Box](), list[Problem]()
     for number, said in enumerate(read.objects, 1):
-        where = f"{path.name}: object {number}"
+        where = f"{within}: object {number}"
         try:
             corners = Corners(*(float(said[corner]) for corner in Corners._fields))
         except (KeyError, ValueError):

@@ -7,15 +7,22 @@ from pathlib import Path
 
 from convert.importing.found import Finding, Found, Problem
 from convert.importing.mapping import Mapping
-from convert.importing.pictures import is_picture, said_by, slices_at
+from convert.importing.pictures import ENDINGS, files_with, is_picture, said_by, slices_at
+
+_UNREAD = (".webp", ".gif", ".dcm", ".jp2")
 
 
 def read_folders(source: Path, mapping: Mapping) -> Iterator[Finding]:
     """``source``/<label>/.../<picture>; what a name says of its board is read by [source] names."""
+    for path in sorted(source.iterdir()):
+        if is_picture(path) and path.is_file():
+            yield Problem(path.name, "a picture outside the classes' folders; move it into one, or away")
     for folder in class_folders(source):
-        pictures = sorted(path for path in folder.rglob("*") if is_picture(path))
+        pictures = sorted({path for ending in ENDINGS for path in files_with(folder, ending)})
         if not pictures:
             yield Problem(folder.name, "a class without a picture; remove the folder, or export what belongs into it")
+        for path in (other for ending in _UNREAD for other in files_with(folder, ending)):
+            yield Problem(path.relative_to(source).as_posix(), "no PNG, JPEG, TIFF or BMP; export it as one of them")
         seen = set[Path]()
         for path in pictures:
             if path not in seen:
@@ -34,7 +41,9 @@ def _joint(path: Path, label: str, source: Path, mapping: Mapping) -> Finding:
     slices = slices_at(path, relative.as_posix(), mapping)
     if isinstance(slices, Problem):
         return slices
-    said = said_by(path, source, mapping)
+    said = said_by(path, source, relative.as_posix(), mapping)
+    if isinstance(said, Problem):
+        return said
     name = relative.with_suffix("").as_posix()
     serial = said.get("serial", name)
     return Found(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from convert.importing.found import Corners, Finding, Found, Page, Problem
 from convert.importing.mapping import Mapping
+from convert.importing.pictures import gapless
 from convert.lots.truth import TruthRow, read_truth
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Job
@@ -29,34 +30,37 @@ def read_lot(source: Path, mapping: Mapping) -> Iterator[Finding]:
         except (JobRefused, OSError) as error:
             yield Problem(folder.name, str(error))
             continue
-        rows = {joint.id: truth[job.job_id, joint.id] for joint in job.joints if (job.job_id, joint.id) in truth}
-        used |= {(job.job_id, joint) for joint in rows}
-        yield from _joints(job, folder, rows, mapping)
+        used |= {(job.job_id, joint.id) for joint in job.joints}
+        yield from _joints(job, folder, truth, mapping)
     for job_id, joint in truth:
         if (job_id, joint) not in used:
             yield Problem(f"truth.csv: joint {joint} of {job_id}", "no job folder has it; export it, or remove the row")
 
 
-def _joints(job: Job, folder: Path, rows: dict[str, TruthRow], mapping: Mapping) -> Iterator[Found]:
-    views = {
-        view.id: tuple(Page(folder / part.file, part.page) for part in sorted(view.slices, key=lambda part: part.index))
-        for view in job.views
-    }
+def _joints(job: Job, folder: Path, truth: dict[tuple[str, str], TruthRow], mapping: Mapping) -> Iterator[Finding]:
+    """Every joint of a job; those without truth are said to be known to nobody."""
+    views = dict[str, tuple[Page, ...]]()
+    for view in job.views:
+        parts = sorted(view.slices, key=lambda part: part.index)
+        gap = gapless([part.index for part in parts], view.id)
+        if gap:
+            yield Problem(folder.name, gap)
+            return
+        views[view.id] = tuple(Page(folder / part.file, part.page) for part in parts)
     for joint in job.joints:
-        row = rows.get(joint.id)
-        if row is not None:
-            yield Found(
-                where=f"{folder.name}: joint {joint.id}",
-                job=job.job_id,
-                serial=job.board.serial,
-                board_type=row.board_type or mapping.source.board_type,
-                time=job.created,
-                view=joint.view,
-                slices=views[joint.view],
-                joint=joint.id,
-                joint_type=joint.type,
-                box=Corners(*joint.roi),
-                label=row.truth,
-                call=joint.machine_call.name if joint.machine_call else "",
-                image=job.image,
-            )
+        row = truth.get((job.job_id, joint.id))
+        yield Found(
+            where=f"{folder.name}: joint {joint.id}",
+            job=job.job_id,
+            serial=(row.serial if row else "") or job.board.serial,
+            board_type=(row.board_type if row else "") or job.board.type or mapping.source.board_type,
+            time=job.created,
+            view=joint.view,
+            slices=views[joint.view],
+            joint=joint.id,
+            joint_type=(row.joint_type if row else "") or joint.type,
+            box=Corners(*joint.roi),
+            label=row.truth if row else "",
+            call=joint.machine_call.name if joint.machine_call else "",
+            image=job.image,
+        )

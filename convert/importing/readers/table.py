@@ -6,6 +6,7 @@ import difflib
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Mapping_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ _MOST_BYTES = 512 * 1024 * 1024
 _SEPARATORS = ",;\t"
 FORMS = (("xmin", "ymin", "xmax", "ymax"), ("x", "y", "width", "height"), ("cx", "cy", "width", "height"))
 """Corners; a corner and the size; the middle and the size."""
+_OF_BOXES = ("xmin", "ymin", "xmax", "ymax", "x", "y", "cx", "cy", "width", "height")
 _ROLES = ColumnsSection.__struct_fields__
 
 
@@ -49,7 +51,7 @@ def read_table(source: Path, mapping: Mapping) -> Iterator[Finding]:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".csv", ".tsv", ".txt"})
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".csv", ".tsv"} and path.is_file())
 
 
 def _only_table(folder: Path) -> Path | None:
@@ -83,7 +85,10 @@ def _columns(columns: Sequence[str], mapping: Mapping) -> _Columns | str:
     for role in ("image", "label"):
         if role not in at and not (role == "image" and mapping.source.image):
             return f'no column {role!r}{_nearest(role, columns)}; name it in the mapping: [columns] {role} = "..."'
-    form = next((form for form in FORMS if all(role in at for role in form)), ())
+    form = _form(at, mapping)
+    unused = [role for role in _OF_BOXES if getattr(mapping.columns, role) and role not in form]
+    if unused:
+        return f"[columns] {unused[0]}: is not used beside {', '.join(form) or 'so few others'}; name one form of box"
     if not form and not mapping.boxes.whole:
         ways = "xmin, ymin, xmax, ymax; or x, y, width, height; or cx, cy, width, height"
         return (
@@ -91,6 +96,15 @@ def _columns(columns: Sequence[str], mapping: Mapping) -> _Columns | str:
             "[columns], or say [boxes] whole = true where each picture is a joint"
         )
     return _Columns(at, () if mapping.boxes.whole else form)
+
+
+def _form(at: Mapping_[str, str], mapping: Mapping) -> tuple[str, ...]:
+    """The roles that say the box: those that the mapping names, else the first that are all there."""
+    whole = [form for form in FORMS if all(role in at for role in form)]
+    named = [form for form in whole if any(getattr(mapping.columns, role) for role in form)]
+    return max(
+        named, key=lambda form: sum(bool(getattr(mapping.columns, role)) for role in form), default=(*whole, ())[0]
+    )
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
@@ -123,7 +137,9 @@ class _Rows:
         slices = slices_at(path, where, self._mapping)
         if isinstance(slices, Problem):
             return slices
-        said = said_by(path, self._folder, self._mapping)
+        said = said_by(path, self._folder, where, self._mapping)
+        if isinstance(said, Problem):
+            return said
         named = {part: cells.get(part) or said.get(part, "") for part in ("board_type", "serial", "time", "joint")}
         view = said.get("view") or Path(cells["image"]).with_suffix("").as_posix()
         serial = f"{named['serial'] or view}{tile_of(path, box, self._mapping)}"

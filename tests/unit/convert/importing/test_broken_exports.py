@@ -69,6 +69,7 @@ def empty_class(source: Path) -> None:
     (source / "joints.csv").unlink()
     (source / "good").mkdir()
     (source / "a.png").rename(source / "good" / "a.png")
+    (source / "b.png").rename(source / "good" / "b.png")
     (source / "void").mkdir()
 
 

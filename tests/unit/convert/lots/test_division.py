@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,20 +26,19 @@ joints = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 1), st.integers(0
 
 
 @given(joints, st.integers(0, 99))
-def test_no_group_and_no_picture_is_on_two_sides(found: list[tuple[int, int, int]], seed: int) -> None:
-    groups = [str(group) for group, _, _ in found]
-    pictures = [bytes([picture]) for _, _, picture in found]
+def test_no_tie_is_on_two_sides_and_each_side_has_both_classes(found: list[tuple[int, int, int]], seed: int) -> None:
+    ties = [(("group", group), ("picture", picture)) for group, _, picture in found]
     labels = np.array([label for _, label, _ in found])
     try:
-        sides = divided(groups, labels, pictures, SHARES, seed)
+        sides = divided(ties, labels, SHARES, seed)
     except UsageError:
         assume(False)
         return
-    for keys in (groups, pictures):
-        by_key: dict[object, set[int]] = {}
-        for key, side in zip(keys, sides.tolist(), strict=True):
-            by_key.setdefault(key, set()).add(side)
-        assert all(len(held) == 1 for held in by_key.values())
+    by_tie: dict[object, set[int]] = {}
+    for own, side in zip(ties, sides.tolist(), strict=True):
+        for tie in own:
+            by_tie.setdefault(tie, set()).add(side)
+    assert all(len(held) == 1 for held in by_tie.values())
     assert {(side, label) for side, label in zip(sides.tolist(), labels.tolist(), strict=True)} == {
         (side, label) for side in range(3) for label in (0, 1)
     }
@@ -47,19 +47,42 @@ def test_no_group_and_no_picture_is_on_two_sides(found: list[tuple[int, int, int
 @given(st.integers(12, 40), st.integers(0, 99))
 def test_sides_get_their_shares_of_both_classes(boards: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    groups = [str(board) for board in range(boards) for _ in range(20)]
-    labels = (rng.random(len(groups)) < 0.15).astype(np.int64)
-    sides = divided(groups, labels, [str(i).encode() for i in range(len(groups))], SHARES, seed)
+    ties = [(board,) for board in range(boards) for _ in range(20)]
+    labels = (rng.random(len(ties)) < 0.15).astype(np.int64)
+    sides = divided(ties, labels, SHARES, seed)
     for side, share in enumerate(SHARES):
         assert abs(np.mean(sides == side) - share) < 0.1
         assert abs(np.mean(sides[labels == 1] == side) - share) < 0.2
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=7), st.integers(0, 9))
+def test_where_a_division_is_possible_one_is_found(parts: list[tuple[int, int]], seed: int) -> None:
+    ties, labels = [], []
+    for number, (normals, defects) in enumerate(parts):
+        ties += [(number,)] * (normals + defects)
+        labels += [0] * normals + [1] * defects
+    possible = any(
+        all(
+            any(where == side and parts[number][label] for number, where in enumerate(sides))
+            for side in range(3)
+            for label in (0, 1)
+        )
+        for sides in product(range(3), repeat=len(parts))
+    )
+    assume(possible)
+    divided(ties, np.array(labels), (1.0, 1.0, 1.0), seed)
+
+
+def test_many_joints_are_divided_in_no_time() -> None:
+    ties = [(("group", number % 20), ("look", number)) for number in range(50_000)]
+    assert len(divided(ties, np.arange(50_000) % 2, SHARES, 0)) == 50_000
+
+
 def test_too_few_boards_are_refused() -> None:
     with pytest.raises(UsageError, match="bring more board types or boards"):
-        divided(["a", "b"] * 4, np.array([0, 1] * 4), [bytes([i]) for i in range(8)], SHARES, 0)
+        divided([("a",), ("b",)] * 4, np.array([0, 1] * 4), SHARES, 0)
     with pytest.raises(UsageError, match="no defect, or no normal"):
-        divided(["a", "b", "c"], np.array([0, 1, 1]), [b"1", b"2", b"3"], SHARES, 0)
+        divided([("a",), ("b",), ("c",)], np.array([0, 1, 1]), SHARES, 0)
 
 
 @pytest.fixture(scope="module")
@@ -110,5 +133,8 @@ def test_parts_of_a_lot_hold_all_of_it_once(by: str | None, lot: Path, tmp_path:
     parts = [load_lot(tmp_path / "parts" / name, PreprocessSpec()) for name in ("training", "validation", "held-out")]
     held = [(row.job_id, row.joint, row.truth) for one in parts for row in one.rows]
     assert sorted(held) == sorted((row.job_id, row.joint, row.truth) for row in opened.rows)
+    for one, name in zip(parts, ("training", "validation", "held-out"), strict=True):
+        folders = [path for path in (tmp_path / "parts" / name).iterdir() if path.is_dir()]
+        assert len(folders) == len({row.job_id for row in one.rows}), "only its own jobs"
     serials = [{row.serial for row in one.defect_rows} for one in parts]
     assert sum(map(len, serials)) == len(set().union(*serials))
