@@ -71,7 +71,7 @@ def _named(path: Path, where: str) -> tuple[Page, ...] | Problem:
         remedy = 'rename it, or say [image] slices = "one"'
         return Problem(where, f"picture {path.name} is not called <view><two digits>; {remedy}")
     numbered = dict[int, Path]()
-    for number, other in _beside(path.parent).get(found[0], ()):
+    for number, other in _beside(path.parent, path.parent.stat().st_mtime_ns).get(found[0], ()):
         if numbered.setdefault(number, other) != other:
             return Problem(where, f"{numbered[number].name} and {other.name} are the same slice; keep one of them")
     gap = gapless(list(numbered), found[0])
@@ -81,8 +81,8 @@ def _named(path: Path, where: str) -> tuple[Page, ...] | Problem:
 
 
 @lru_cache(maxsize=64)
-def _beside(folder: Path) -> dict[str, tuple[tuple[int, Path], ...]]:
-    """By view, the slices in a folder."""
+def _beside(folder: Path, _: int) -> dict[str, tuple[tuple[int, Path], ...]]:
+    """By view, the slices in a folder, as it is at that time."""
     found = dict[str, list[tuple[int, Path]]]()
     for path in sorted(folder.iterdir()):
         named = slice_of(path.name)
@@ -105,14 +105,14 @@ def tile_of(path: Path, box: Corners | None, mapping: Mapping) -> str:
     columns, rows = mapping.source.tiles
     if box is None or columns == rows == 1:
         return ""
-    wide, high = _size_of(path)
+    wide, high = _size_of(path, path.stat().st_mtime_ns if is_there(path) else 0)
     column = min(columns - 1, max(0, int((box.xmin + box.xmax) / 2 * columns / wide)))
     row = min(rows - 1, max(0, int((box.ymin + box.ymax) / 2 * rows / high)))
     return f"-{row + 1}.{column + 1}"
 
 
 @lru_cache(maxsize=64)
-def _size_of(path: Path) -> tuple[int, int]:
+def _size_of(path: Path, _: int) -> tuple[int, int]:
     """Width and height; (1, 1) of what is no picture, which is said when it is looked at."""
     try:
         with Image.open(path) as picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from convert.lots.division import divided
 from convert.lots.parting import part
 from convert.lots.reading import load_lot
 from convert.lots.splits import says_less, split_apart
-from convert.lots.truth import read_truth
+from convert.lots.truth import read_truth, truth_writer
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
 
 SHARES = (0.6, 0.2, 0.2)
+SHARES_OF = ("training", "validation", "held-out")
 joints = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 1), st.integers(0, 40)), min_size=6, max_size=80)
 
 
@@ -138,3 +140,38 @@ def test_parts_of_a_lot_hold_all_of_it_once(by: str | None, lot: Path, tmp_path:
         assert len(folders) == len({row.job_id for row in one.rows}), "only its own jobs"
     serials = [{row.serial for row in one.defect_rows} for one in parts]
     assert sum(map(len, serials)) == len(set().union(*serials))
+
+
+def test_a_job_of_two_board_types_ties_them(lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(lot, tmp_path / "lot")
+    rows = list(read_truth(lot).values())
+    jobs = sorted({row.job_id for row in rows})
+    types = {job: "ABCDEFGH"[number] for number, job in enumerate(jobs)}
+    first = next(row.joint for row in rows if row.job_id == jobs[0])
+    with truth_writer(tmp_path / "lot") as write:
+        write(
+            row._replace(board_type="B" if (row.job_id, row.joint) == (jobs[0], first) else types[row.job_id])
+            for row in rows
+        )
+    part(tmp_path / "lot", load_lot(tmp_path / "lot", PreprocessSpec()), tmp_path / "parts", 0)
+    side_of = {row.job_id: name for name in SHARES_OF for row in read_truth(tmp_path / "parts" / name).values()}
+    assert side_of[jobs[0]] == side_of[jobs[1]]
+
+
+def test_jobs_that_share_a_picture_stay_together(lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(lot, tmp_path / "lot")
+    folders = sorted(path for path in (tmp_path / "lot").iterdir() if any(path.glob("*.png")))
+    first, second = (min(folder.glob("*.png")) for folder in folders[:2])
+    shutil.copy(first, second)
+    part(tmp_path / "lot", apart(load_lot(tmp_path / "lot", PreprocessSpec()), "serial"), tmp_path / "parts", 0)
+    where = {path.name: path.parent.name for path in (tmp_path / "parts").glob("*/*") if path.is_dir()}
+    assert where[folders[0].name] == where[folders[1].name]
+
+
+@pytest.mark.parametrize("shares", [(0.6, 0.2, 0.0), (float("nan"),) * 3, (float("inf"), 1.0, 1.0)])
+def test_shares_are_numbers_above_nothing(shares: tuple[float, ...], lot: Path, tmp_path: Path) -> None:
+    opened = apart(load_lot(lot, PreprocessSpec()), "serial")
+    with pytest.raises(UsageError, match="give numbers above 0"):
+        part(lot, opened, tmp_path / "parts", 0, dict(zip(("a", "b", "c"), shares, strict=True)))
+    with pytest.raises(UsageError, match="lies within the lot"):
+        part(lot, opened, lot / "parts", 0)
