@@ -16,6 +16,8 @@ import pytest
 import convert.cli
 import edge.cli
 from convert.conversion.recipe import Recipe
+from convert.importing.kinds import KINDS
+from convert.importing.mapping import Mapping, read_mapping
 from edge.core import schemas
 from edge.core.job import parse_manifest
 from edge.core.payloads import PAYLOADS
@@ -99,6 +101,25 @@ def test_every_payload_has_an_example_that_its_own_reader_takes(payload: type[ms
         assert json.loads(text).keys() <= again.keys()
     assert f"../schemas/{name.replace('/', '-')}.json" in INTEGRATE
     assert name.replace("/", "-") in schemas.json_schemas()
+
+
+def test_every_key_of_a_mapping_is_explained() -> None:
+    guide = (GUIDES / "import.md").read_text("utf-8")
+    for section in msgspec.structs.fields(Mapping):
+        assert f"**`[{section.name}]`**" in guide
+        kind = section.type if isinstance(section.type, type) else None
+        for field in msgspec.structs.fields(kind) if kind else ():
+            assert re.search(rf"[`, ]{field.name}[`,]", guide), f"[{section.name}] {field.name}"
+    for kind in KINDS:
+        assert f"| `{kind}` |" in guide
+
+
+def test_every_mapping_that_is_shown_is_one(tmp_path: Path) -> None:
+    shown = re.findall(r"```toml\n(.*?)```", (GUIDES / "import.md").read_text("utf-8"), re.DOTALL)
+    assert len(shown) >= 5
+    for text in shown:
+        (tmp_path / "mapping.toml").write_text(text, "utf-8")
+        read_mapping(tmp_path / "mapping.toml")
 
 
 def test_every_key_of_a_recipe_is_explained_with_its_default() -> None:
