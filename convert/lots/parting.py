@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from convert.lots.division import divided
@@ -14,6 +14,7 @@ from convert.lots.lot import LabelledLot
 from convert.lots.shards import LOT
 from convert.lots.truth import TruthRow, read_truth, truth_writer
 from edge.core.errors import UsageError
+from edge.core.preprocess import Crop, crop_of
 from edge.files import digest_file
 from edge.jobs.folder import open_folder, read_job
 
@@ -25,17 +26,18 @@ def part(
 ) -> dict[str, list[TruthRow]]:
     """Write a lot for each of ``shares`` into the new folder ``out``; the rows of each.
 
-    ``lot``: the joints in ``source``, kept apart by what the parts must not share; nor do they share a job, a picture
-    or a joint that looks the same. Raises UsageError where they cannot be parted, or for a lot of patches.
+    ``lot``: the joints in ``source``, kept apart by what the parts must not share; nor do they share a job, a joint
+    that looks the same, or what a picture shows at one place. Raises UsageError where they cannot be parted, or for a
+    lot of patches.
     """
     _require_parts(source, out, shares)
     folders = _folders(source)
-    pictures = {job: _pictures(folder) for job, folder in folders.items()}
+    shared = _shared(folders)
     looks = [hashlib.sha256(patch.tobytes()).digest() for batch in lot.batches(256) for patch in batch]
     jobs = [row.job_id for row in lot.rows]
     ties = [
-        (("job", job), ("group", group), look, *pictures[job])
-        for job, group, look in zip(jobs, lot.groups.tolist(), looks, strict=True)
+        (("job", row.job_id), ("group", group), look, *shared.get((row.job_id, row.joint), ()))
+        for row, group, look in zip(lot.rows, lot.groups.tolist(), looks, strict=True)
     ]
     names = list(shares)
     sides = divided(ties, lot.labels, list(shares.values()), seed)
@@ -71,10 +73,45 @@ def _folders(source: Path) -> dict[str, Path]:
     return {read_job(open_folder(folder)).job.job_id: folder for folder in folders}
 
 
-def _pictures(folder: Path) -> list[str]:
-    """What tells the files of a job from others, but for its documents."""
-    documents = {".json", ".xml", ".csv"}
-    return [digest_file(path) for path in folder.iterdir() if path.suffix.lower() not in documents and path.is_file()]
+_Name = tuple[str, str]
+"""job_id and joint."""
+
+
+def _shared(folders: Mapping[str, Path]) -> dict[_Name, list[frozenset[_Name]]]:
+    """Of joints that several jobs show in one picture file, the pairs whose surroundings overlap there: one of them
+    would be seen in training, the other measured on.
+    """
+    on = dict[str, list[tuple[_Name, Crop]]]()
+    for job_id, folder in folders.items():
+        job = read_job(open_folder(folder)).job
+        for view in job.views:
+            for digest in {_digest(folder / part.file) for part in view.slices}:
+                on.setdefault(digest, []).extend(((job_id, one.id), crop_of(one.roi)) for one in job.joints_of(view))
+    pairs = dict[_Name, list[frozenset[_Name]]]()
+    for joints in on.values():
+        if len({name[0] for name, _ in joints}) > 1:
+            for one, other in _overlapping(joints):
+                for name in (one, other):
+                    pairs.setdefault(name, []).append(frozenset((one, other)))
+    return pairs
+
+
+def _digest(path: Path) -> str:
+    """Of a file; a missing one, which reading the lot refuses, is like no other."""
+    return digest_file(path) if path.is_file() else str(path)
+
+
+def _overlapping(joints: Sequence[tuple[_Name, Crop]]) -> Iterator[tuple[_Name, _Name]]:
+    """Joints of different jobs."""
+    ordered = sorted(joints, key=lambda one: one[1].x)
+    for place, (name, crop) in enumerate(ordered):
+        for other, beside in ordered[place + 1 :]:
+            if beside.x >= crop.x + crop.side:
+                break
+            if name[0] != other[0] and abs(beside.y + beside.side / 2 - crop.y - crop.side / 2) < (
+                (beside.side + crop.side) / 2
+            ):
+                yield name, other
 
 
 def _write(folders: Iterable[Path], out: Path, rows: Sequence[TruthRow]) -> None:
