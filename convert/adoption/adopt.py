@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +60,13 @@ def adopt(order: Order, tell: Tell) -> Adopted:
     order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out) + "\n")
     built, refused = _built(order, tell)
     learnt = _learnt(order, training, held_out, tell)
-    words = (*says_less(lot), *meaning(learnt), *_lacking(built, held_out))
+    words = (
+        *says_less(lot),
+        *_sizes(training, validation, held_out),
+        *_found(built, order),
+        *meaning(learnt),
+        *_lacking(built, held_out, order),
+    )
     report = write_adoption(order.out / f"{order.name}-{order.version}.report", words, learnt, str(refused or ""))
     tell(f"adoption report: {report}")
     if built is None:
@@ -126,8 +132,30 @@ def _learnt(order: Order, training: LabelledLot, held_out: LabelledLot, tell: Te
     return found
 
 
-def _lacking(built: Build | None, held_out: LabelledLot) -> Sequence[str]:
+def _sizes(*lots: LabelledLot) -> Iterator[str]:
+    for name, lot in zip(SHARES, lots, strict=True):
+        yield f"{name}: {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects"
+
+
+def _found(built: Build | None, order: Order) -> Iterator[str]:
+    """What the int8 bundle came to on the held-out lot, within which budgets."""
+    budget = [line for line in order.recipe.read_text().splitlines() if line.startswith("max_")]
+    yield f"budgets, fitted to the number of held-out joints: {', '.join(budget)}"
+    if built is not None:
+        point = built.decided.points[0]
+        called = point.false_positive_rate
+        yield (
+            f"held-out joints by the bundle, {point.name}, threshold {point.threshold:.4f}: recall "
+            f"{point.recall.value:.4f} ({point.recall.hits} of {point.recall.total}), false positive rate "
+            f"{called.value:.4f} ({called.hits} of {called.total})"
+        )
+        yield "next: take it to a device, where each board type earns its release by reviews (docs/guides/device.md)"
+
+
+def _lacking(built: Build | None, held_out: LabelledLot, order: Order) -> Sequence[str]:
     if built is None:
         return ()
     recall = built.decided.points[0].recall
-    return (lacking(int(held_out.labels.sum()), recall.total - recall.hits),)
+    share = order.shares[-1] / sum(order.shares)
+    said = lacking(int(held_out.labels.sum()), recall.total - recall.hits)
+    return (f"{said} (held out is {100 * share:.0f} % of the lot)",)

@@ -60,7 +60,7 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
 
     sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
     spec = common_spec(sources)
-    spec = replace(spec, colours=True) if arguments.colours else spec
+    spec = msgspec.structs.replace(spec, colours=True) if arguments.colours else spec
     test = apart(load_lot(arguments.data, spec), arguments.by)
     if arguments.validation:
         validation = apart(load_lot(arguments.validation, spec), arguments.by)

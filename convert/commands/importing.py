@@ -47,7 +47,8 @@ def _import(arguments: argparse.Namespace) -> int:
     if report is not None:
         plainly(f"report: {write_import(done, out, report)[1]}")
     if not done.joints or (done.problems and not done.written):
-        more = f"; {len(done.problems) - _SAID} more are in the report" if len(done.problems) > _SAID else ""
+        where = "are in the report" if report else "are shown by --report DIR"
+        more = f" {len(done.problems) - _SAID} more {where}." if len(done.problems) > _SAID else ""
         raise UsageError(f"{verdict(done, out)}{more}")
     print(verdict(done, out))
     return 0

@@ -17,8 +17,8 @@ from convert.reports.tasks import part_about
 from edge.core.card import Quantisation
 
 DISCLAIMER = (
-    "Lots made by axi-convert simulate are simulated. Times and memory are of this build on this machine; compare them "
-    "with nothing but each other (make bench measures side by side)."
+    "Joints of lots that axi-convert simulate made are simulated. Times and memory are of this build on this machine; "
+    "compare them with nothing but each other (make bench measures side by side)."
 )
 
 

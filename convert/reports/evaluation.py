@@ -33,7 +33,9 @@ def write_report(evaluation: Evaluation, out: Path) -> list[Path]:
         _FIGURES, (draw_roc, draw_recall_by_class, draw_by_board_type, draw_calibration), strict=True
     ):
         draw(out / figure.file, evaluation)
-    page = Page(TITLE, DISCLAIMER, tuple(lots(evaluation)), _FIGURES, tuple(all_tables(evaluation)))
+    apart = evaluation.test.apart
+    title = TITLE if apart == "board type" else f"Evaluation on a lot that was kept apart by {apart}"
+    page = Page(title, DISCLAIMER, tuple(lots(evaluation)), _FIGURES, tuple(all_tables(evaluation)))
     pages = write_page(page, out, "evaluation")
     figures = out / "evaluation.json"
     figures.write_bytes(as_json(evaluation) + b"\n")

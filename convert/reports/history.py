@@ -21,7 +21,7 @@ def draw_history(path: Path, history: Sequence[Epoch]) -> None:
     left.set(xlabel="epoch", ylabel="cross-entropy")
     left.legend(frameon=False)
     right.plot(epochs, [epoch.validation_auroc for epoch in history], "o-", color=INK[2])
-    right.set(xlabel="epoch", ylabel="AUROC, unseen board types")
+    right.set(xlabel="epoch", ylabel="AUROC on the validation side")
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.xaxis.get_major_locator().set_params(integer=True)

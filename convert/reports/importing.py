@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,9 @@ from convert.reports.pages import Page, Picture, Table, write_page
 from convert.reports.style import INK, write_png
 from edge.core.card import NORMAL
 
-_MOST_ROWS = 200
+_MOST_ROWS, _LEAST_BOARDS = 200, 3
+_KNOWN = (NORMAL, "insufficient", "missing", "short", "voided")
+"""Classes that the shipped network tells apart."""
 _COLUMNS, _LONGEST = 10, 40
 _UNNAMED = "(none)"
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -64,6 +67,19 @@ def facts_of(done: Imported) -> Iterator[str]:
         )
     elif len(types) == 1:
         yield "one board type only: figures will say nothing about other types"
+    boards = len({looked.board.serial for looked in done.joints})
+    if 0 < boards < _LEAST_BOARDS:
+        yield (
+            f"{boards} board{'s' * (boards != 1)}: adopt and split need {_LEAST_BOARDS} that share nothing; of a "
+            "picture of several boards say [source] tiles"
+        )
+    kinds = sorted({looked.joint.found.joint_type for looked in done.joints})
+    if kinds:
+        yield f"joint types: {', '.join(kinds)}; where the export says none, [source] joint_type does"
+    for name in sorted({*done.classes} - {*_KNOWN}):
+        near = difflib.get_close_matches(name.casefold(), _KNOWN, n=1, cutoff=0.7)
+        if near:
+            yield f"class {name!r} is a new one; is it {near[0]!r}, which the shipped network knows?"
     for why, count in done.outside.items():
         yield f"{count} joints are not in it: {why.value}"
     contents = done.alike

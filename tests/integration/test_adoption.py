@@ -53,6 +53,10 @@ def test_one_call_makes_a_signed_bundle_of_the_lots_own_classes(adopted: Path) -
 def test_the_report_says_what_is_proved(adopted: Path) -> None:
     report = adopted / "own-1.0.0.report"
     assert re.search(r"\d+ of \d+ held-out defects escape: at most", (report / "adoption.md").read_text())
+    page = (report / "adoption.md").read_text()
+    assert re.search(r"held-out: \d+ joints, \d+ of them defects", page)
+    assert re.search(r"max_flipped = 0\.\d+", page)
+    assert re.search(r"recall-0\.98, threshold \d\.\d+: recall \d\.\d+ \(\d+ of \d+\)", page)
     assert (report / "report.html").exists()
 
 
@@ -106,7 +110,7 @@ def test_a_lot_that_nobody_typed_trains_evaluates_and_says_less(
 def optical(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Optical joints in colours, of which somebody only said good or defect."""
     lot = tmp_path_factory.mktemp("optical") / "lot"
-    list(simulate_optical_lot(lot, LotPlan(boards=6, joints=120, seed=12, types=3, prefix="O"), workers=2))
+    list(simulate_optical_lot(lot, LotPlan(boards=6, joints=120, seed=12, types=3, prefix="O")))
     rows = [f"{job},{joint},{row.board_type},{row.label}" for (job, joint), row in read_graded_truth(lot).items()]
     (lot / "truth.csv").write_text("\n".join(["job_id,joint,board_type,label", *rows]) + "\n")
     return lot

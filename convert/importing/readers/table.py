@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from convert.importing.found import Corners, Finding, Found, Problem
 from convert.importing.mapping import ColumnsSection, Mapping
-from convert.importing.pictures import said_by, slices_at, tile_of
+from convert.importing.pictures import is_picture, said_by, slices_at, tile_of
 from edge.files import encoding_of, read_plain
 from edge.jobs import tables
 from edge.jobs.vendors import joined
@@ -41,7 +41,7 @@ def read_table(source: Path, mapping: Mapping) -> Iterator[Finding]:
     if table.doubt:
         yield Problem(path.name, table.doubt)
         return
-    columns = _columns(table.columns, mapping)
+    columns = _columns(table.columns, mapping, _only_picture(path.parent))
     if isinstance(columns, str):
         yield Problem(path.name, columns)
         return
@@ -59,6 +59,12 @@ def _only_table(folder: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
+def _only_picture(folder: Path) -> str:
+    """The name of the one picture in a folder; empty where there are none, or several."""
+    found = [path.name for path in folder.iterdir() if is_picture(path)]
+    return found[0] if len(found) == 1 else ""
+
+
 def _separator(raw: bytes) -> str:
     """What the first row has most of."""
     head = raw[:65_536]
@@ -73,7 +79,7 @@ class _Columns(NamedTuple):
     form: tuple[str, ...]
 
 
-def _columns(columns: Sequence[str], mapping: Mapping) -> _Columns | str:
+def _columns(columns: Sequence[str], mapping: Mapping, only_picture: str) -> _Columns | str:
     """Where each thing stands, or which is missing, with the column that may be meant."""
     at = dict[str, str]()
     for role in _ROLES:
@@ -84,7 +90,9 @@ def _columns(columns: Sequence[str], mapping: Mapping) -> _Columns | str:
             at[role] = asked or role
     for role in ("image", "label"):
         if role not in at and not (role == "image" and mapping.source.image):
-            return f'no column {role!r}{_nearest(role, columns)}; name it in the mapping: [columns] {role} = "..."'
+            said = f'no column {role!r}{_nearest(role, columns)}; name it in the mapping: [columns] {role} = "..."'
+            only = f", or of one picture [source] image = {only_picture!r}" if role == "image" and only_picture else ""
+            return f"{said}{only}"
     form = _form(at, mapping)
     unused = [role for role in _OF_BOXES if getattr(mapping.columns, role) and role not in form]
     if unused:
@@ -108,7 +116,7 @@ def _form(at: Mapping_[str, str], mapping: Mapping) -> tuple[str, ...]:
 
 
 def _nearest(name: str, columns: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)
     return f"; the nearest is {near[0]!r}" if near else f"; it has {', '.join(columns)}"
 
 

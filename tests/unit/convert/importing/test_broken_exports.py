@@ -212,6 +212,13 @@ def test_a_wrong_mapping_is_named_by_key(mapping: str, said: str, tmp_path: Path
     assert str(path) in str(raised.value)
 
 
+def test_one_picture_without_a_column_for_it_is_proposed(tmp_path: Path) -> None:
+    write(tmp_path / "export", head=HEAD.replace("image", "name"))
+    (tmp_path / "export" / "b.png").unlink()
+    (problem,) = imported(tmp_path).problems
+    assert "[source] image = 'a.png'" in problem.text
+
+
 def test_a_folder_that_is_there_is_not_written_to(tmp_path: Path) -> None:
     write(tmp_path / "export")
     (tmp_path / "lot").mkdir()

@@ -75,6 +75,7 @@ def test_a_time_that_is_none_is_refused(time: str, tmp_path: Path) -> None:
         ('[labels]\n"Void" = "voided"\n"void" = "normal"', "two spellings"),
         ('[labels]\n"x" = "Left-Out"', "write 'left-out'"),
         ('[labels]\n"x" = "left_out"', "write 'left-out'"),
+        ('[labels]\n"x" = "leftout"', "write 'left-out'"),
         ('[labels]\n"x" = "voided"\n"y" = "Voided"', "two spellings"),
         ('[defects]\n"x" = "left-out"', "is no defect"),
     ],
