@@ -172,9 +172,10 @@ def _halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
     """Joints of every other board type to learn from, and of the others; of a single type of every other board, and of
     a single board all of them are both.
     """
-    lot = lot.kept_apart("serial") if len(set(lot.groups.tolist())) == 1 else lot
-    types = sorted(set(lot.groups.tolist()))
-    chosen = np.isin(lot.groups, types[::2])
+    single = len(set(lot.groups.tolist())) == 1
+    groups = lot.kept_apart("serial").groups if single else lot.groups
+    types = sorted(set(groups.tolist()))
+    chosen = np.isin(groups, types[::2])
     if len(types) == 1:
         return lot, lot
     return lot.subset(np.flatnonzero(chosen), lot.name), lot.subset(np.flatnonzero(~chosen), lot.name)
