@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,8 +43,8 @@ def _require_text(value: Any, path: Path, where: str = "") -> None:
         _require_text(each, path, f"{where}.{key}".strip("."))
 
 
-def toml_text(document: Mapping[str, Mapping[str, str | float | bool]]) -> str:
-    """A TOML file of these tables: text, numbers and truth values, as ``load_toml`` reads them."""
+def toml_text(document: Mapping[str, Mapping[str, str | float | bool | Sequence[str | float]]]) -> str:
+    """A TOML file of these tables: text, numbers, truth values and lists, as ``load_toml`` reads them."""
     tables = (
         [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
         for name, table in document.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.adoption.curve import learning_curve, sizes_of
-from convert.adoption.order import Order, recipe_of
+from convert.adoption.order import Order, budget_of, recipe_of
 from convert.building import Build, build
 from convert.conversion.task import Tell
 from convert.evaluation.learning import Learnt, lacking, meaning
@@ -17,12 +17,10 @@ from convert.lots.lot import LabelledLot
 from convert.lots.parting import SHARES, part
 from convert.lots.reading import load_lot
 from convert.lots.splits import says_less
-from convert.networks.scoring import load_model
 from convert.reports.adoption import write_adoption
 from convert.reports.history import draw_history
-from convert.shipped.paths import SHIPPED
 from convert.training.defects import Epoch, Sides, sides, train
-from convert.training.fine_tuning import begun
+from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
 from edge.core.errors import GateRefused, UsageError
 
@@ -44,7 +42,7 @@ def adopt(order: Order, tell: Tell) -> Adopted:
 
     Raises UsageError where the lot cannot be divided, or what would be written is there already.
     """
-    for path in (order.parts, order.model, order.recipe, order.out / f"{order.name}-{order.version}"):
+    for path in (order.parts, order.model, order.recipe, order.bundle):
         if path.exists():
             raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
     order.out.mkdir(parents=True, exist_ok=True)
@@ -57,17 +55,17 @@ def adopt(order: Order, tell: Tell) -> Adopted:
         replace(load_lot(order.parts / name, order.spec), apart=lot.apart) for name in SHARES
     )
     classes = _fine_tuned(order, training, validation, tell)
-    order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out) + "\n")
+    order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out))
     built, refused = _built(order, tell)
     learnt = _learnt(order, training, held_out, tell)
     words = (
         *says_less(lot),
         *_sizes(training, validation, held_out),
-        *_found(built, order),
+        *_found(built, held_out),
         *meaning(learnt),
         *_lacking(built, held_out, order),
     )
-    report = write_adoption(order.out / f"{order.name}-{order.version}.report", words, learnt, str(refused or ""))
+    report = write_adoption(order.report, words, learnt, str(refused or ""))
     tell(f"adoption report: {report}")
     if built is None:
         assert refused is not None  # noqa: S101 - one of the two
@@ -77,11 +75,13 @@ def adopt(order: Order, tell: Tell) -> Adopted:
 
 def of_type(lot: LabelledLot, joint_type: str) -> LabelledLot:
     """Its joints of a type; all of them where none is named. Raises UsageError where there are none."""
-    chosen = [place for place, row in enumerate(lot.defect_rows) if joint_type in {"", row.joint_type}]
+    if not joint_type:
+        return lot
+    chosen = [place for place, row in enumerate(lot.defect_rows) if row.joint_type == joint_type]
     if not chosen:
         types = ", ".join(types_of(lot))
         raise UsageError(f"{lot.name}: no joint of type {joint_type!r}; it holds {types}")
-    return lot.subset(np.array(chosen), lot.name) if joint_type else lot
+    return lot.subset(np.array(chosen), lot.name)
 
 
 def types_of(lot: LabelledLot) -> list[str]:
@@ -107,7 +107,7 @@ def _fine_tuned(order: Order, training: LabelledLot, validation: LabelledLot, te
     def on_epoch(epoch: Epoch) -> None:
         tell(f"epoch {epoch.epoch}: validation AUROC {epoch.validation_auroc:.4f}, {epoch.seconds:.0f} s")
 
-    start = begun(load_model(SHIPPED["slicenet"]), data.training, data.classes, plan)
+    start = from_reference(data.training, data.classes, plan)
     history = train("slicenet", data, order.model, plan, report=on_epoch, start=start)
     draw_history(order.model.with_suffix(".png"), history)
     return data.classes
@@ -137,10 +137,10 @@ def _sizes(*lots: LabelledLot) -> Iterator[str]:
         yield f"{name}: {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects"
 
 
-def _found(built: Build | None, order: Order) -> Iterator[str]:
+def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
     """What the int8 bundle came to on the held-out lot, within which budgets."""
-    budget = [line for line in order.recipe.read_text().splitlines() if line.startswith("max_")]
-    yield f"budgets, fitted to the number of held-out joints: {', '.join(budget)}"
+    budgets = ", ".join(f"{key} = {value}" for key, value in budget_of(held_out).items())
+    yield f"budgets, fitted to the number of held-out joints: {budgets}"
     if built is not None:
         point = built.decided.points[0]
         called = point.false_positive_rate

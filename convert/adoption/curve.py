@@ -15,9 +15,8 @@ from convert.lots.patches import Positions
 from convert.lots.splits import balanced
 from convert.metrics.defects import auroc, outcome_at, threshold_for_recall
 from convert.networks.scoring import load_model, score
-from convert.shipped.paths import SHIPPED
-from convert.training.defects import Sides, train, untrained
-from convert.training.fine_tuning import begun
+from convert.training.defects import Sides, train
+from convert.training.fine_tuning import from_reference
 from convert.training.plan import SLICENET, TrainingPlan, fine_tuning
 
 SIZES = (10, 30, 100, 300)
@@ -54,13 +53,11 @@ def _drawn(lot: LabelledLot, size: int, seed: int) -> Positions:
 def _learnt(start: Start, some: LabelledLot, held_out: LabelledLot, seed: int) -> Learnt:
     plan = _short(fine_tuning(len(some.rows)) if start == "reference" else SLICENET, len(some.rows), seed)
     data = Sides(balanced(some, plan.balance, seed), None)
-    model = untrained("slicenet", plan, data.classes)
-    if start == "reference":
-        model = begun(load_model(SHIPPED["slicenet"]), data.training, data.classes, plan)
+    model = from_reference(data.training, data.classes, plan) if start == "reference" else None
     with tempfile.TemporaryDirectory(prefix="axi-curve-") as work:
         path = Path(work) / "model.keras"
         train("slicenet", data, path, plan, start=model)
-        scores = np.concatenate([score(load_model(path), patches) for patches in held_out.batches(256)])
+        scores = score(load_model(path), held_out)
     labels = held_out.labels
     at = threshold_for_recall(scores, labels, RECALL)
     rates = outcome_at(scores, labels, at)

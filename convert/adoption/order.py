@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.lots.lot import Apart, LabelledLot
 from edge.core.preprocess import PreprocessSpec
+from edge.toml import toml_text
 
 _RECALLS = (0.98, 0.90, 0.95, 0.99)
 _FEW_FLIPS, _FEW_DEFECTS = 3, 50
@@ -35,37 +35,51 @@ class Order:
     spec: PreprocessSpec = field(default_factory=PreprocessSpec)
 
     @property
+    def bundle(self) -> Path:
+        return self.out / f"{self.name}-{self.version}"
+
+    @property
+    def report(self) -> Path:
+        """Where a build's report goes, too."""
+        return self._beside("report")
+
+    @property
     def parts(self) -> Path:
-        return self.out / f"{self.name}-{self.version}.lots"
+        return self._beside("lots")
 
     @property
     def model(self) -> Path:
-        return self.out / f"{self.name}-{self.version}.keras"
+        return self._beside("keras")
 
     @property
     def recipe(self) -> Path:
-        return self.out / f"{self.name}-{self.version}.toml"
+        return self._beside("toml")
+
+    def _beside(self, ending: str) -> Path:
+        return self.bundle.with_name(f"{self.bundle.name}.{ending}")
 
 
-def recipe_of(order: Order, classes: Sequence[str], joint_types: Sequence[str], held_out: LabelledLot) -> str:
-    """The recipe, as text. Budgets are shares: of few joints each allows as many as chance would flip."""
+def budget_of(held_out: LabelledLot) -> dict[str, float]:
+    """Budgets are shares: of few joints each allows as many as chance would flip."""
     joints, defects = len(held_out.rows), int(held_out.labels.sum())
-    budget: dict[str, object] = {
+    return {
         "max_auroc_drop": 0.005 if defects >= _FEW_DEFECTS else 0.02,
         "max_recall_drop": max(0.02, round(1.01 / defects, 4)),
         "max_flipped": max(0.01, round((_FEW_FLIPS + 0.01) / joints, 4)),
     }
-    tables: dict[str, dict[str, object]] = {
-        "bundle": {"name": order.name, "version": order.version, "joint_types": list(joint_types)},
-        "source": {"model": order.model.name, "classes": list(classes), "seed": order.seed},
-        "calibration": {"lot": f"{order.parts.name}/training"},
-        "validation": {"lot": f"{order.parts.name}/validation", "recalls": list(_RECALLS)},
-        "evaluation": {"lot": f"{order.parts.name}/held-out"},
-        "preprocess": {"colours": order.spec.colours},
-        "budget": budget,
-        "signing": {"key": str(order.key.resolve())},
-    }
-    return "\n\n".join(
-        "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())])
-        for name, table in tables.items()
+
+
+def recipe_of(order: Order, classes: Sequence[str], joint_types: Sequence[str], held_out: LabelledLot) -> str:
+    """The recipe, as text."""
+    return toml_text(
+        {
+            "bundle": {"name": order.name, "version": order.version, "joint_types": joint_types},
+            "source": {"model": order.model.name, "classes": classes, "seed": order.seed},
+            "calibration": {"lot": f"{order.parts.name}/training"},
+            "validation": {"lot": f"{order.parts.name}/validation", "recalls": _RECALLS},
+            "evaluation": {"lot": f"{order.parts.name}/held-out"},
+            "preprocess": {"colours": order.spec.colours},
+            "budget": budget_of(held_out),
+            "signing": {"key": str(order.key.resolve())},
+        }
     )

@@ -140,14 +140,15 @@ def _start(arguments: argparse.Namespace, data: Sides, plan: TrainingPlan) -> An
     """
     from convert.networks.scoring import load_model
     from convert.training.defects import family_of
-    from convert.training.fine_tuning import begun, tells
+    from convert.training.fine_tuning import begun
 
     if arguments.start is None:
         return None
-    start = load_model(SHIPPED["slicenet"] if _is_reference(arguments) else arguments.start)
+    reference = _is_reference(arguments)
+    start = load_model(SHIPPED["slicenet"] if reference else arguments.start)
     if family_of(start) != arguments.network:
         raise UsageError(f"--start {arguments.start}: is no {arguments.network}; name one, or train what it is")
-    if _is_reference(arguments) or (arguments.network == "slicenet" and tells(start) != len(data.classes)):
+    if reference or (arguments.network == "slicenet" and _values(start) != len(data.classes)):
         return begun(start, data.training, data.classes, plan)
     return start
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from convert.conversion.gate import defects_to_prove, upper_bound
+from convert.conversion.gate import upper_bound
 
 Start = Literal["reference", "scratch"]
 BOUND = 0.05
@@ -65,9 +65,6 @@ def lacking(defects: int, escaped: int, bound: float = BOUND) -> str:
     said = f"{escaped} of {defects} held-out defects escape: at most {100 * now:.1f} % do, at 95 % confidence"
     if now <= bound:
         return f"{said}; {100 * bound:.0f} % are proved"
-    if escaped == 0:
-        more = defects_to_prove(bound) - defects
-        return f"{said}; proving {100 * bound:.0f} % takes {more} defects more, none of them escaping"
     needed = defects
     while upper_bound(escaped, needed) > bound:
         needed += 1

@@ -52,6 +52,11 @@ class Found(NamedTuple):
     again: bool = False
 
 
+def job_named(serial: str, time: str) -> str:
+    """What a board's inspection is called: by its time, too, where that is known."""
+    return f"{serial}_{time}" if time else serial
+
+
 class Problem(NamedTuple):
     """``text``: what is wrong and what to do; ``where``: in which file and row. ``grave``: it says so much against all
     others that nobody can go on without what it is about.

@@ -8,12 +8,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from convert.lots.division import divided
 from convert.lots.lot import LabelledLot
 from convert.lots.shards import LOT
 from convert.lots.truth import TruthRow, read_truth, truth_writer
 from edge.core.errors import UsageError
+from edge.core.job import Job
 from edge.core.preprocess import Crop, crop_of
 from edge.files import digest_file
 from edge.jobs.folder import open_folder, read_job
@@ -32,7 +34,7 @@ def part(
     """
     _require_parts(source, out, shares)
     folders = _folders(source)
-    shared = _shared(folders)
+    shared = _shared(folders.values())
     looks = [hashlib.sha256(patch.tobytes()).digest() for batch in lot.batches(256) for patch in batch]
     jobs = [row.job_id for row in lot.rows]
     ties = [
@@ -49,7 +51,7 @@ def part(
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         for name in names:
-            _write([folders[job] for job, side in side_of.items() if side == name], unfinished / name, rows[name])
+            _write([folders[job].path for job, side in side_of.items() if side == name], unfinished / name, rows[name])
         unfinished.rename(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -67,30 +69,36 @@ def _require_parts(source: Path, out: Path, shares: Mapping[str, float]) -> None
         raise UsageError(f"--shares {' '.join(map(str, shares.values()))}: give numbers above 0")
 
 
-def _folders(source: Path) -> dict[str, Path]:
+class _Folder(NamedTuple):
+    path: Path
+    job: Job
+
+
+def _folders(source: Path) -> dict[str, _Folder]:
     """By job."""
-    folders = sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != ".")
-    return {read_job(open_folder(folder)).job.job_id: folder for folder in folders}
+    paths = sorted(path for path in source.iterdir() if path.is_dir() and path.name[0] != ".")
+    folders = [_Folder(path, read_job(open_folder(path)).job) for path in paths]
+    return {folder.job.job_id: folder for folder in folders}
 
 
 _Name = tuple[str, str]
 """job_id and joint."""
 
 
-def _shared(folders: Mapping[str, Path]) -> dict[_Name, list[frozenset[_Name]]]:
+def _shared(folders: Iterable[_Folder]) -> dict[_Name, list[frozenset[_Name]]]:
     """Of joints that several jobs show in one picture file, the pairs whose surroundings overlap there: one of them
     would be seen in training, the other measured on.
     """
     on = dict[str, list[tuple[_Name, Crop]]]()
-    for job_id, folder in folders.items():
-        job = read_job(open_folder(folder)).job
+    for path, job in folders:
         for view in job.views:
-            for digest in {_digest(folder / part.file) for part in view.slices}:
-                on.setdefault(digest, []).extend(((job_id, one.id), crop_of(one.roi)) for one in job.joints_of(view))
+            joints = [((job.job_id, one.id), crop_of(one.roi)) for one in job.joints_of(view)]
+            for digest in {_digest(path / part.file) for part in view.slices}:
+                on.setdefault(digest, []).extend(joints)
     pairs = dict[_Name, list[frozenset[_Name]]]()
-    for joints in on.values():
-        if len({name[0] for name, _ in joints}) > 1:
-            for one, other in _overlapping(joints):
+    for shown in on.values():
+        if len({name[0] for name, _ in shown}) > 1:
+            for one, other in _overlapping(shown):
                 for name in (one, other):
                     pairs.setdefault(name, []).append(frozenset((one, other)))
     return pairs

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from convert.lots.lot import LabelledLot
-from convert.networks.handing import first_output
-from convert.networks.scoring import as_input, computing
+from convert.networks.scoring import as_input, computing, load_model
 from convert.networks.slicenet import FEATURES, PROBABILITIES
+from convert.shipped.paths import SHIPPED
 from convert.training.augmentation import augmented
 from convert.training.plan import TrainingPlan
 from edge.core.card import NORMAL
@@ -52,9 +52,9 @@ def begun(start: Any, data: LabelledLot, classes: Sequence[str], plan: TrainingP
     return model
 
 
-def tells(model: Any) -> int:
-    """How many classes a model tells apart."""
-    return int(first_output(model.output_shape)[-1])
+def from_reference(data: LabelledLot, classes: Sequence[str], plan: TrainingPlan) -> Any:
+    """The shipped SliceNet, begun on a lot."""
+    return begun(load_model(SHIPPED["slicenet"]), data, classes, plan)
 
 
 def _features(model: Any, data: LabelledLot, looks: int, plan: TrainingPlan) -> _Floats:

@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 import msgspec
 
-from convert.importing.found import Corners, Finding, Found, Problem
+from convert.importing.found import Corners, Finding, Found, Problem, job_named
 from convert.importing.mapping import Mapping
 from convert.importing.pictures import files_with, is_there, said_by, slices_at, tile_of
 from edge.files import as_utf8, read_plain
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
             serial = f"{said.get('serial', name)}{tile_of(path, box.box, self.mapping)}"
             yield Found(
                 where=box.where,
-                job="_".join(filter(None, (serial, said.get("time", "")))),
+                job=job_named(serial, said.get("time", "")),
                 serial=serial,
                 board_type=said.get("board_type", self.mapping.source.board_type),
                 time=said.get("time", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from convert.importing.found import Finding, Found, Problem
+from convert.importing.found import Finding, Found, Problem, job_named
 from convert.importing.mapping import Mapping
 from convert.importing.pictures import ENDINGS, files_with, is_picture, said_by, slices_at
 
@@ -48,7 +48,7 @@ def _joint(path: Path, label: str, source: Path, mapping: Mapping) -> Finding:
     serial = said.get("serial", name)
     return Found(
         where=relative.as_posix(),
-        job="_".join(filter(None, (serial, said.get("time", "")))),
+        job=job_named(serial, said.get("time", "")),
         serial=serial,
         board_type=said.get("board_type", mapping.source.board_type),
         time=said.get("time", ""),

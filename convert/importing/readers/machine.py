@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from convert.importing.found import Corners, Finding, Found, Page, Problem
+from convert.importing.found import Corners, Finding, Found, Page, Problem, job_named
 from convert.importing.mapping import Mapping
 from convert.importing.pictures import files_with, gapless
 from edge.files import as_utf8, read_plain
@@ -130,7 +130,7 @@ def _of_unit(
             said.append(_Word(known[refdes, pin]["id"], state, call))
     names = [entry.name for entry in pictures.iterdir()]
     board = {"serial": serial, "type": ""}
-    read = document(f"{serial}_{time}" if time else serial, time, board, joints, names, _defaults(mapping))
+    read = document(job_named(serial, time), time, board, joints, names, _defaults(mapping))
     if joints.problems:
         yield Problem(f"{where}: unit {serial}", f"{joints.problems[0]}{_all_of(said)}")
         return

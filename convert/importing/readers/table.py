@@ -10,7 +10,7 @@ from collections.abc import Mapping as Mapping_
 from pathlib import Path
 from typing import NamedTuple
 
-from convert.importing.found import Corners, Finding, Found, Problem
+from convert.importing.found import Corners, Finding, Found, Problem, job_named
 from convert.importing.mapping import ColumnsSection, Mapping
 from convert.importing.pictures import is_picture, said_by, slices_at, tile_of
 from edge.files import encoding_of, read_plain
@@ -153,7 +153,7 @@ class _Rows:
         serial = f"{named['serial'] or view}{tile_of(path, box, self._mapping)}"
         return Found(
             where=where,
-            job="_".join(filter(None, (serial, named["time"]))),
+            job=job_named(serial, named["time"]),
             serial=serial,
             board_type=named["board_type"] or self._mapping.source.board_type,
             time=named["time"],
