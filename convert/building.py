@@ -22,6 +22,7 @@ from convert.conversion.runtimes import run_on, thread_count
 from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
+from convert.lots.marks import Marks, load_taught
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
@@ -108,6 +109,7 @@ def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[F
     yield (found := replace(found, lots=tuple(_in_words(task, lots))))
     tell("checking that no joint is in two of the lots")
     require_apart(lots.named)
+    _require_untaught(order, lots)
     task.require_lots(lots)
     source = read(recipe, task, order.model, lots, tell)
     yield (found := replace(found, source=source))
@@ -174,6 +176,17 @@ def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
     return asked or held or order.task.joint_types
 
 
+def _require_untaught(order: _Order, lots: Lots) -> None:
+    """Raises ConfigError where the model is known to have learnt from joints that it would be measured on."""
+    taught = load_taught(order.source)
+    known = taught.among(lots.evaluation) if taught else 0
+    if known:
+        raise ConfigError(
+            f"[evaluation] lot: {known} of the {len(lots.evaluation.rows)} joints of {lots.evaluation.name} taught the "
+            "model, or chose its best epoch; what it says of them proves nothing: name a lot of other joints"
+        )
+
+
 def _in_words(task: Task, lots: Lots) -> Iterator[str]:
     """What each lot was used for."""
     uses = {"calibration": task.calibration_use, "validation": "thresholds chosen", "evaluation": "measured"}
@@ -228,4 +241,12 @@ def _lineage(order: _Order, lots: Lots) -> Lineage:
         seed=order.recipe.source.seed,
         tools=tools,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        taught=_taught(source, lots),
     )
+
+
+def _taught(source: Path, lots: Lots) -> str:
+    """Marks of joints that the model, its ranges or its thresholds come from."""
+    marks = Marks.of(*(lot for name, lot in lots.named.items() if name != "evaluation"))
+    before = load_taught(source)
+    return (marks | before if before else marks).as_text

@@ -20,7 +20,8 @@ from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
 
 _EXIT_CODES = (
-    "exit codes: 0 done, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 6 gate refused, 70 internal"
+    "exit codes: 0 done, 1 an export with faults, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, "
+    "6 gate refused, 70 internal"
 )
 
 

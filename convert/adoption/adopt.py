@@ -14,12 +14,13 @@ from convert.building import Build, build
 from convert.conversion.task import Tell
 from convert.evaluation.learning import Learnt, lacking, meaning
 from convert.lots.lot import LabelledLot
+from convert.lots.marks import save_taught
 from convert.lots.parting import SHARES, part
 from convert.lots.reading import load_lot
 from convert.lots.splits import says_less
 from convert.reports.adoption import write_adoption
 from convert.reports.history import draw_history
-from convert.training.defects import Epoch, Sides, sides, train
+from convert.training.defects import Epoch, Sides, kept_in_words, sides, train
 from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
 from edge.core.errors import GateRefused, UsageError
@@ -110,6 +111,8 @@ def _fine_tuned(order: Order, training: LabelledLot, validation: LabelledLot, te
     start = from_reference(data.training, data.classes, plan)
     history = train("slicenet", data, order.model, plan, report=on_epoch, start=start)
     draw_history(order.model.with_suffix(".png"), history)
+    save_taught(order.model, data)
+    tell(kept_in_words(history))
     return data.classes
 
 

@@ -54,7 +54,7 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
     from convert.evaluation.defects import evaluate
     from convert.lots.reading import load_lot
     from convert.lots.splits import has_both_classes, says_less, split_apart
-    from convert.reports.defect_tables import all_tables, lots
+    from convert.reports.defect_tables import all_tables, caution, lots
     from convert.reports.evaluation import as_json, write_report
     from convert.scorers.defects import common_spec, shipped_for, source
 
@@ -84,7 +84,8 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
         models.append(each.scored(validation, test))
     evaluation = evaluate(validation, test, models)
     written = write_report(evaluation, arguments.out) if arguments.out else []
-    _finish(arguments, written, as_json(evaluation), lots(evaluation), all_tables(evaluation))
+    lines = (*lots(evaluation), caution(evaluation))
+    _finish(arguments, written, as_json(evaluation), lines, all_tables(evaluation))
     return 0
 
 

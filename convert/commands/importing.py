@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from convert.commands import Commands
-from edge.core.errors import UsageError
+from edge.core.errors import ExportRefused, UsageError
 
 _SAID = 20
-"""Problems that are said on the terminal."""
+"""Kinds of problems that are said on the terminal."""
 
 
 def add_import(commands: Commands) -> None:
@@ -28,6 +28,7 @@ def add_import(commands: Commands) -> None:
 def _import(arguments: argparse.Namespace) -> int:
     if arguments.check == (arguments.out is not None):
         raise UsageError("name --out LOT to write to, or --check to write nothing; one of the two")
+    from convert.importing.folding import folded
     from convert.importing.mapping import read_mapping
     from convert.importing.run import import_lot
     from convert.reports.importing import counts_of, facts_of, verdict, write_import
@@ -39,17 +40,18 @@ def _import(arguments: argparse.Namespace) -> int:
     _require_report(report, out, arguments.source)
     with bar("importing", 1) as progress:
         done = import_lot(arguments.source, mapping, out, leave_out=arguments.leave_out, tick=progress.reach)
-    for problem in done.problems[:_SAID]:
-        plainly(str(problem))
+    faults = folded(done.problems)
+    for fault in faults[:_SAID]:
+        plainly(str(fault))
     show(counts_of(done))
     for fact in facts_of(done):
         plainly(fact)
     if report is not None:
-        plainly(f"report: {write_import(done, out, report)[1]}")
+        plainly(f"report: {write_import(done, out, report, mapping.source.tiles)[1]}")
     if not done.joints or (done.problems and not done.written):
         where = "are in the report" if report else "are shown by --report DIR"
-        more = f" {len(done.problems) - _SAID} more {where}." if len(done.problems) > _SAID else ""
-        raise UsageError(f"{verdict(done, out)}{more}")
+        more = f" {len(faults) - _SAID} kinds of them more {where}." if len(faults) > _SAID else ""
+        raise ExportRefused(f"{verdict(done, out)}{more}")
     print(verdict(done, out))
     return 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from convert.commands import Commands
 from convert.commands.apart import add_apart, add_colours, apart
-from convert.reports.terminal import bar, console, show, tell_each
+from convert.reports.terminal import bar, console, plainly, show, tell_each
 from convert.shipped.paths import SHIPPED
 from convert.training.plan import NEUROFUZZY, RECIPES, TrainingPlan, fine_tuning
 from edge.core.errors import UsageError
@@ -86,9 +86,9 @@ def _train(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
+    from convert.lots.marks import save_taught
     from convert.lots.reading import load_lot
     from convert.lots.splits import says_less
-    from convert.networks.scoring import load_model
     from convert.reports.history import draw_history
     from convert.training import defects as train
 
@@ -101,12 +101,7 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = replace(RECIPES[arguments.recipe] if arguments.recipe else usual, **given)
     data = train.sides(lot, plan, validation)
     start = _start(arguments, data, plan)
-    teacher = load_model(arguments.teacher) if arguments.teacher else None
-    if teacher is not None and _values(teacher) != len(data.classes):
-        raise UsageError(
-            f"--teacher {arguments.teacher}: tells {_values(teacher)} classes apart, but the lot has "
-            f"{len(data.classes)} ({', '.join(data.classes)}); name one that was trained on the same"
-        )
+    teacher = _teacher(arguments.teacher, data) if arguments.teacher else None
     with bar(f"training {arguments.network}", train.steps_per_epoch(data, plan) * plan.epochs) as progress:
 
         def on_step(loss: float) -> None:
@@ -122,7 +117,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
         history = train.train(arguments.network, data, arguments.out, plan, on_step, on_epoch, start, teacher)
     draw_history(arguments.out.with_suffix(".png"), history)
-    console.print(f"saved {arguments.out}, {arguments.out.with_suffix('.csv')}, {arguments.out.with_suffix('.png')}")
+    before = None if arguments.start is None or _is_reference(arguments) else arguments.start
+    save_taught(arguments.out, data, before)
+    plainly(train.kept_in_words(history))
+    plainly(f"saved {arguments.out}; beside it .csv and .png (its epochs), .taught.json (which joints taught it)")
     return 0
 
 
@@ -151,6 +149,19 @@ def _start(arguments: argparse.Namespace, data: Sides, plan: TrainingPlan) -> An
     if reference or (arguments.network == "slicenet" and _values(start) != len(data.classes)):
         return begun(start, data.training, data.classes, plan)
     return start
+
+
+def _teacher(path: Path, data: Sides) -> Any:
+    """Raises UsageError for one that tells other classes apart than the lot has."""
+    from convert.networks.scoring import load_model
+
+    teacher = load_model(path)
+    if _values(teacher) != len(data.classes):
+        raise UsageError(
+            f"--teacher {path}: tells {_values(teacher)} classes apart, but the lot has {len(data.classes)} "
+            f"({', '.join(data.classes)}); name one that was trained on the same"
+        )
+    return teacher
 
 
 def _train_neurofuzzy(arguments: argparse.Namespace, given: dict[str, Any]) -> int:

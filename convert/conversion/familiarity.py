@@ -8,10 +8,10 @@ was learnt. A Gaussian of features, and nearest neighbours, were measured first 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -23,7 +23,8 @@ from convert.conversion.hidden_layer import told_apart
 from convert.conversion.recipe import BudgetSection
 from convert.conversion.runtimes import run_on, thread_count
 from convert.conversion.task import Lots
-from convert.lots.lot import LabelledLot
+from convert.lots.lot import Apart, LabelledLot
+from convert.lots.truth import TruthRow
 from convert.metrics.defects import rate
 from convert.simulator.wrong.pictures import EXTENTS, PICTURES, drawn, fitted
 from convert.simulator.wrong.stacks import STACKS, cut_off, spoilt, varied
@@ -64,14 +65,14 @@ class Kind(NamedTuple):
 @dataclass(frozen=True)
 class Acquaintance:
     """``learnt_from`` and ``limited_by``: right joints that it learnt from, and that its limit was set on; ``apart``:
-    they have no board type in common.
+    what the two have not in common; empty: nothing.
     """
 
     familiarity: Familiarity
     kinds: tuple[Kind, ...]
     learnt_from: int
     limited_by: int
-    apart: bool
+    apart: Apart | Literal[""]
 
     def checks(self, budget: BudgetSection) -> tuple[Check, ...]:
         """The gate's lines."""
@@ -144,7 +145,7 @@ def acquaint(
     if model.quantisation.features is None or lots.validation is None:
         return None
     rng = np.random.default_rng(seed)
-    learning, limiting = _halves(lots.validation)
+    learning, limiting = halves(lots.validation)
     right = _right(lots.calibration, learning, joints, seed)
     whole = told_apart(model.features(_held(right, rng)), model.features(_strange(right, rng)), seed)
     familiarity = Familiarity(
@@ -154,8 +155,7 @@ def acquaint(
     beyond = sum(not familiarity.strangeness(row) <= limit for row in seen)
     familiarity = replace(familiarity, limit=limit, unfamiliar=rate(beyond, len(seen)))
     kinds = tuple(_kinds(model, familiarity, _wrong(lots.evaluation, joints, beside, rng, seed)))
-    learnt = {*lots.calibration.groups.tolist(), *learning.groups.tolist()}
-    apart = learnt.isdisjoint(limiting.groups.tolist())
+    apart = kept_apart_by((lots.calibration, learning), limiting)
     return Acquaintance(familiarity, kinds, len(right), len(limiting.rows), apart)
 
 
@@ -168,7 +168,22 @@ def _limit(strangeness: list[float]) -> int:
     return int(np.ceil(limit))
 
 
-def _halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
+def kept_apart_by(learning: Sequence[LabelledLot], limiting: LabelledLot) -> Apart | Literal[""]:
+    """What the lot that sets the limit shares with none of those that were learnt from: board types, else boards."""
+    for apart, of in _GROUPS.items():
+        there = {of(row) for row in limiting.defect_rows}
+        if "" not in there and there.isdisjoint(of(row) for lot in learning for row in lot.defect_rows):
+            return apart
+    return ""
+
+
+_GROUPS: dict[Apart, Callable[[TruthRow], str]] = {
+    "board type": lambda row: row.board_type,
+    "serial": lambda row: row.serial,
+}
+
+
+def halves(lot: LabelledLot) -> tuple[LabelledLot, LabelledLot]:
     """Joints of every other board type to learn from, and of the others; of a single type of every other board, and of
     a single board all of them are both.
     """

@@ -36,16 +36,23 @@ _LEAST_OF_A_TYPE = 20
 
 @dataclass(frozen=True)
 class Scored:
-    """One model's p_defect on both lots, float64 (n,) each. ``note`` says how they came about."""
+    """One model's p_defect on both lots, float64 (n,) each.
+
+    ``note`` says how they came about; ``taught``: joints of the test lot that it is known to have learnt from; None
+    where nobody knows.
+    """
 
     name: str
     note: str
     validation: Scores
     test: Scores
+    taught: int | None = None
 
 
 class Side(msgspec.Struct, frozen=True):
-    """What a lot is: its name, digest, population, and what keeps it apart from others."""
+    """What a lot is: its name, digest, population, and what keeps it apart from others. ``simulated``: its truth knows
+    what only a simulator does.
+    """
 
     name: str
     digest: str
@@ -53,6 +60,7 @@ class Side(msgspec.Struct, frozen=True):
     defects: int
     board_types: tuple[str, ...]
     apart: Apart = "board type"
+    simulated: bool = False
 
 
 class AtThreshold(msgspec.Struct, frozen=True):
@@ -123,7 +131,8 @@ class Group(msgspec.Struct, frozen=True):
 class ModelFigures(msgspec.Struct, frozen=True):
     """Everything measured of one model. ``fpr_at_recall``: at the exact recall on the test lot itself (Table VIII).
 
-    ``clear``: the same without disputed joints, where the truth tells them.
+    ``clear``: the same without disputed joints, where the truth tells them. ``taught``: joints of the test lot that the
+    model is known to have learnt from; None where nobody knows.
     """
 
     name: str
@@ -139,6 +148,7 @@ class ModelFigures(msgspec.Struct, frozen=True):
     roc: tuple[RocPoint, ...]
     spread: tuple[Spread, ...]
     clear: Clear | None
+    taught: int | None = None
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -162,7 +172,10 @@ def evaluate(validation: LabelledLot, test: LabelledLot, models: Sequence[Scored
 
 def _side(lot: LabelledLot) -> Side:
     types = sorted({*lot.board_types} - {""}, key=lambda name: (len(name), name))
-    return Side(lot.name, lot.digest, len(lot.rows), int(lot.labels.sum()), tuple(map(str, types)), lot.apart)
+    simulated = all(row.fill is not None for row in lot.defect_rows)
+    return Side(
+        lot.name, lot.digest, len(lot.rows), int(lot.labels.sum()), tuple(map(str, types)), lot.apart, simulated
+    )
 
 
 def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> ModelFigures:
@@ -192,6 +205,7 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
         roc=tuple(roc(model.test, test.labels)),
         spread=tuple(_spread(model.test, test, line) for line in chosen),
         clear=_clear(model.test, test),
+        taught=model.taught,
     )
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from convert.importing.found import Corners
 from convert.importing.mapping import Mapping
-from edge.core.job import COORDINATE_LIMIT_PX, Roi
+from edge.core.job import COORDINATE_LIMIT_PX, Polarity, Roi
 from edge.core.preprocess import Grey
 
 _SMALL_PX = 4
 _ENOUGH = 20
 """Boxes that tell whether they lie on something."""
 _PLAINLY = 1.5
+_NEARLY_ALL = 0.9
 
 
 def placed(box: Corners | None, height: int, width: int, mapping: Mapping) -> Roi | str:
@@ -80,14 +81,28 @@ class OnSomething:
 
     def __init__(self) -> None:
         self._boxes, self._there, self._mirrored = 0, 0.0, 0.0
+        self._darker, self._brighter = 0, 0
 
-    def add(self, grey: Grey, rois: Sequence[Roi]) -> None:
+    def add(self, grey: Grey, rois: Sequence[Roi], polarity: Polarity) -> None:
         """Boxes on one picture (height, width)."""
         height = grey.shape[0]
         for roi in rois:
             self._boxes += 1
-            self._there += _contrast(grey, roi)
-            self._mirrored += _contrast(grey, roi._replace(ymin=height - roi.ymax, ymax=height - roi.ymin))
+            contrast = _contrast(grey, roi)
+            self._there += abs(contrast)
+            self._mirrored += abs(_contrast(grey, roi._replace(ymin=height - roi.ymax, ymax=height - roi.ymin)))
+            darker = contrast < 0 if polarity == "solder_dark" else contrast > 0
+            self._darker += darker
+            self._brighter += bool(contrast) and not darker
+
+    def wrong_way_round(self) -> str:
+        """A sentence where nearly all solder would be brighter than what is round it; else empty."""
+        if self._darker + self._brighter < _ENOUGH or self._brighter < _NEARLY_ALL * (self._darker + self._brighter):
+            return ""
+        return (
+            f"by [image] polarity solder is the darker, but {self._brighter} of {self._darker + self._brighter} boxes "
+            "are brighter than what is round them: look at the pictures, and say the other polarity if it is wrong"
+        )
 
     def doubt(self) -> str:
         """Empty where there is none."""
@@ -100,7 +115,7 @@ class OnSomething:
 
 
 def _contrast(grey: Grey, roi: Roi) -> float:
-    """Between the middle of a box and a frame as wide as half of it."""
+    """The middle of a box less a frame as wide as half of it."""
     wide, high = roi.xmax - roi.xmin, roi.ymax - roi.ymin
     middle = grey[roi.ymin + high // 4 : roi.ymax - high // 4, roi.xmin + wide // 4 : roi.xmax - wide // 4]
     top, left = max(0, roi.ymin - high // 4), max(0, roi.xmin - wide // 4)
@@ -109,4 +124,4 @@ def _contrast(grey: Grey, roi: Roi) -> float:
     rest = whole.size - inside.size
     if not middle.size or rest <= 0:
         return 0.0
-    return abs(float(middle.mean()) - float(whole.sum() - inside.sum()) / rest)
+    return float(middle.mean()) - float(whole.sum() - inside.sum()) / rest

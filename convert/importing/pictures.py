@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -100,15 +101,24 @@ def _pages(path: Path, where: str) -> tuple[Page, ...] | Problem:
     return tuple(Page(path, number if count > 1 else None) for number in range(count))
 
 
-def tile_of(path: Path, box: Corners | None, mapping: Mapping) -> str:
+def tile_of(path: Path, box: Corners | None, where: str, mapping: Mapping) -> str | Problem:
     """Which of the boards that a picture shows side by side a box lies on, as an ending of its serial."""
     columns, rows = mapping.source.tiles
     if box is None or columns == rows == 1:
         return ""
     wide, high = _size_of(path, path.stat().st_mtime_ns if is_there(path) else 0)
-    column = min(columns - 1, max(0, int((box.xmin + box.xmax) / 2 * columns / wide)))
-    row = min(rows - 1, max(0, int((box.ymin + box.ymax) / 2 * rows / high)))
-    return f"-{row + 1}.{column + 1}"
+    column, row = _tile(box.xmin, box.xmax, columns / wide), _tile(box.ymin, box.ymax, rows / high)
+    if column is None or row is None:
+        said = f"box ({', '.join(f'{value:g}' for value in box)}) lies across the line between two boards"
+        return Problem(where, f"{said} of [source] tiles = [{columns}, {rows}]; correct columns and rows")
+    return f"-{min(rows, row + 1)}.{min(columns, column + 1)}"
+
+
+def _tile(low: float, high: float, per_pixel: float) -> int | None:
+    """The one that holds all of the span but its last quarters; None where it lies on two."""
+    quarter = (high - low) / 4
+    first, last = (max(0, math.floor(edge * per_pixel)) for edge in (low + quarter, high - quarter))
+    return first if first == last else None
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,7 @@ from convert.importing.boards import Board, Joint, gather
 from convert.importing.boxes import OnSomething, placed
 from convert.importing.classes import Classes, Outside
 from convert.importing.found import Problem
+from convert.importing.frames import Frame, Frames
 from convert.importing.kinds import KINDS, kind_of
 from convert.importing.looking import Seen, box_in_sample, content_of, sample_of, see
 from convert.importing.mapping import Kind, Mapping
@@ -44,13 +45,14 @@ class Looked:
 
 
 class Sample(NamedTuple):
-    """A joint for people to see, (pixels, pixels). ``number``: no two have the same; ``box``: width and height of its
-    box, as shares of the picture's.
+    """A joint for people to see, (pixels, pixels). ``number``: no two have the same; ``joint`` of the board ``serial``;
+    ``box``: width and height of its box, as shares of the picture's.
     """
 
     content: Content
     number: int
-    name: str
+    joint: str
+    serial: str
     picture: NDArray[np.uint8]
     box: tuple[float, float]
 
@@ -58,7 +60,7 @@ class Sample(NamedTuple):
 @dataclass
 class Imported:
     """What an import found. ``samples``: pictures of some joints of each class, with what they are called;
-    ``written``: as a lot.
+    ``written``: as a lot; ``frames``: some whole pictures with all boxes; ``doubts``: sentences of what may be wrong.
     """
 
     source: Path
@@ -69,6 +71,8 @@ class Imported:
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     boards: int = 0
     written: bool = False
+    frames: list[Frame] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def classes(self) -> Counter[str]:
@@ -144,7 +148,7 @@ def _may_write(done: Imported, *, leave_out: bool) -> bool:
 
 
 def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: Imported, tick: Tick) -> list[TruthRow]:
-    rows, lying = list[TruthRow](), OnSomething()
+    rows, lying, frames = list[TruthRow](), OnSomething(), Frames()
     for number, board in enumerate(boards):
         seen = _views(board, mapping, done)
         good = list(_placed(board, seen, mapping, done))
@@ -155,18 +159,31 @@ def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: 
             written = None
         if written is not None:
             for view, slices in seen.items():
-                boxes = [roi for joint, roi in good if joint.found.view == view and joint.found.box]
-                lying.add(slices.slices[0], boxes)
+                boxed = [(joint, roi) for joint, roi in good if joint.found.view == view and joint.found.box]
+                lying.add(slices.slices[0], [roi for _, roi in boxed], slices.image.polarity)
+                frames.add(board, slices, boxed)
             _look(board, good, seen, done)
             done.boards += 1
             rows += written.rows
             if part:
                 write_job(part, number, written)
         tick(number + 1, len(boards))
+    done.frames = frames.shown
+    done.doubts = _doubts(mapping, lying, frames.shown)
     doubt = "" if mapping.boxes.origin else lying.doubt()
     if doubt:
         done.problems.append(Problem(str(done.source), doubt, grave=True))
     return rows
+
+
+def _doubts(mapping: Mapping, lying: OnSomething, frames: Sequence[Frame]) -> list[str]:
+    found = [] if mapping.image.colours else [lying.wrong_way_round()]
+    if not frames and mapping.boxes.cutout == 1:
+        found.append(
+            "each whole picture is taken for its joint's box: where pictures show more than the joint, say by how much "
+            "with [boxes] cutout"
+        )
+    return [doubt for doubt in found if doubt]
 
 
 def _views(board: Board, mapping: Mapping, done: Imported) -> dict[str, Seen]:
@@ -208,6 +225,6 @@ def _look(board: Board, good: Sequence[tuple[Joint, Roi]], seen: dict[str, Seen]
         samples = done.samples.setdefault(joint.name, [])
         # Which joints are shown is as good as drawn, and the same each time: those of the greatest digests.
         if len(samples) < SAMPLES or content > samples[0].content:
-            name = f"{joint.found.joint} of {board.serial}"
-            shown = Sample(content, len(done.joints), name, sample_of(view, roi), box_in_sample(roi))
+            named = joint.found.joint, board.serial
+            shown = Sample(content, len(done.joints), *named, sample_of(view, roi), box_in_sample(roi))
             (heapq.heappush if len(samples) < SAMPLES else heapq.heapreplace)(samples, shown)

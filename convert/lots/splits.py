@@ -83,12 +83,12 @@ def require_unseen(lot: Kept, other: Kept) -> None:
     common = sorted(set(lot.groups) & set(other.groups))
     if common:
         raise UsageError(
-            f"{lot.name} and {other.name} share {lot.apart} {common[0]}; keep {_MANY[lot.apart]} apart "
+            f"{lot.name} and {other.name} share {lot.apart} {common[0]}; keep {MANY[lot.apart]} apart "
             "(axi-convert split does; of simulated lots, --first-type)"
         )
 
 
-_MANY: dict[Apart, str] = {"board type": "board types", "serial": "boards", "day": "days"}
+MANY: dict[Apart, str] = {"board type": "board types", "serial": "boards", "day": "days"}
 
 
 def balanced(lot: LabelledLot, balance: Balance, seed: int) -> LabelledLot:

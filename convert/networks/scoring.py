@@ -78,7 +78,13 @@ def compiled(model: Any, *, plain: bool = False) -> Any:
     def forward(patches: Any) -> Any:
         return first_output(compute(as_input(model, patches), training=False))
 
-    return forward
+    return _traced(forward)
+
+
+def _traced(function: Any) -> Any:
+    """Traced once and for all: else TensorFlow warns of functions that it takes for one, traced again and again."""
+    concrete = function.get_concrete_function()
+    return lambda values: concrete(tf.constant(values))
 
 
 def _compiled_handed(handed: Handed) -> Any:
@@ -86,9 +92,9 @@ def _compiled_handed(handed: Handed) -> Any:
     def forward(inputs: Any) -> Any:
         return handed.p_defect(inputs)[:, tf.newaxis]
 
-    traced = forward.get_concrete_function()  # or TensorFlow warns of functions that are traced again and again
+    traced = _traced(forward)
     # Scaled by numpy as everywhere else: a graph multiplies by 1 / 255, and a deep network shows the difference.
-    return lambda patches: traced(tf.constant(scaled(patches)))
+    return lambda patches: traced(scaled(patches))
 
 
 def computing(model: Any, *, rounded: bool = False) -> Any:

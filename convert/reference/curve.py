@@ -52,6 +52,7 @@ def _of_types(lot: LabelledLot, types: int) -> LabelledLot:
 
 def _measured(lots: Lots, path: Path) -> CurvePoint:
     model = load_model(path)
-    scored = Scored(path.stem, "", *(score(model, lot) for lot in lots.judged))
+    validation, test = (score(model, lot) for lot in lots.judged)
+    scored = Scored(path.stem, "", validation, test)
     (figures,) = evaluate(*lots.judged, [scored]).models
     return point(lots.training, figures)

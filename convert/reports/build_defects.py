@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,12 @@ from edge.core.logistic import logit, logits
 
 def _accuracy(measured: Measured) -> Table:
     rows = tuple((side, interval(value)) for side, value in aurocs(measured).items())
-    return Table("AUROC on the evaluation lot", "With DeLong's 95 % interval.", ("side", "AUROC"), rows)
+    return Table(
+        "AUROC on the evaluation lot",
+        "With its 95 % interval: DeLong's, or Clopper's and Pearson's where no two joints are out of order.",
+        ("side", "AUROC"),
+        rows,
+    )
 
 
 def aurocs(measured: Measured) -> dict[str, Interval]:
@@ -75,6 +81,8 @@ def flips_at(measured: Measured, threshold: float) -> NDArray[np.int64]:
 
 
 _MOST_PICTURES = 60
+_LINES = ("--", ":", "-.", (0, (6, 1)))
+"""Of operating points, whose thresholds may lie too near to each other for names beside them."""
 _END = 1e-5
 """Nearer than this to 0 or 1 the converted score stops at the end of its scale."""
 
@@ -87,19 +95,19 @@ def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> No
     for label, colour, name in ((0, INK[0], "normal"), (1, INK[1], "defect")):
         chosen = measured.lot.labels == label
         left.plot(keras[chosen], ours[chosen], ".", color=colour, ms=3, alpha=0.6, label=name)
+    named = dict[float, list[str]]()
     for point in points:
-        at = logit(point.threshold) if 0 < point.threshold < 1 else 0.0
-        left.axhline(at, color="#9aa5ab", lw=0.8, ls="--")
-        left.axvline(at, color="#9aa5ab", lw=0.8, ls="--")
-        left.annotate(
-            point.name, (at, 0.98), (3, 0), ("data", "axes fraction"), "offset points", rotation=90, va="top", size=7
-        )
+        named.setdefault(point.threshold, []).append(point.name)
+    for (threshold, names), style in zip(named.items(), cycle(_LINES)):
+        at = logit(threshold) if 0 < threshold < 1 else 0.0
+        left.axhline(at, color=INK[5], lw=0.9, ls=style)
+        left.axvline(at, color=INK[5], lw=0.9, ls=style, label="\n".join(names))
     left.set(xlabel="defect logit, Keras", ylabel="defect logit, converted")
-    left.legend(frameon=False)
+    left.legend(frameon=True, fontsize=8, loc="upper left")
     right.hist(apart, bins=60, color=INK[5])
     right.set(xlabel="defect logit, converted less Keras", ylabel="joints")
     beyond = len(keras) - len(apart)
-    right.set_title(f"standard deviation {np.std(apart):.3f}; {beyond} joints beyond the scale left out", fontsize=9)
+    right.set_title(f"standard deviation {np.std(apart):.3f}; left out, beyond the scale: {beyond}", fontsize=9)
     for axes in (left, right):
         axes.grid(alpha=0.25)
     save(figure, path)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from convert.conversion.familiarity import Acquaintance
+from convert.lots.splits import MANY
 from convert.reports.pages import Table, share
 from convert.reports.style import INK, save
 
@@ -32,7 +33,10 @@ def familiarity_table(found: Acquaintance) -> Table:
 
 
 def _whose(found: Acquaintance) -> str:
-    return " of board types that nothing was learnt from" if found.apart else ", some of the same board types"
+    if not found.apart:
+        return ", some of boards that it learnt from"
+    less = "" if found.apart == "board type" else "; of new board types this says less"
+    return f" of {MANY[found.apart]} that nothing was learnt from{less}"
 
 
 def draw_familiarity(path: Path, found: Acquaintance) -> None:
@@ -47,5 +51,5 @@ def draw_familiarity(path: Path, found: Acquaintance) -> None:
     axes.set_yticks(places, [kind.name for kind in kinds], fontsize=8)
     axes.set(xlim=(0, 1), ylim=(-0.6, len(kinds) - 0.4), xlabel="share of the pictures")
     axes.grid(axis="x", alpha=0.25)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     save(figure, path)

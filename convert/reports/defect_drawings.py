@@ -25,8 +25,8 @@ def draw_roc(path: Path, evaluation: Evaluation) -> None:
     axes.axhline(0.9, color="#9aa5ab", lw=0.8, ls="--")
     axes.set(xlabel="false positive rate", ylabel="recall", xlim=(0, 1), ylim=(0, 1.005))
     side = evaluation.test
-    of = f"{len(side.board_types)} unseen board types" if side.apart == "board type" else f"a lot apart by {side.apart}"
-    axes.set_title(f"{side.joints} joints of {of}", fontsize=10)
+    of = f" of {len(side.board_types)} board types" if side.board_types else ""
+    axes.set_title(f"{side.joints} joints{of}, apart by {side.apart} from those thresholds come from", fontsize=10)
     axes.legend(frameon=False, loc="lower right")
     axes.grid(alpha=0.25)
     save(figure, path)

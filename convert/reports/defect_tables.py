@@ -9,7 +9,7 @@ import numpy as np
 
 from convert.evaluation.defects import TARGET_RECALLS, Chosen, Evaluation, Group, ModelFigures, Side
 from convert.evaluation.paper import CAPTION, PaperModel, paper_model
-from convert.reports.pages import Table, interval, share
+from convert.reports.pages import Table, interval, share, trimmed
 
 PAPER_COLUMN = f"paper ({CAPTION})"
 _MOST_LISTED = 12
@@ -18,14 +18,29 @@ _MOST_LISTED = 12
 
 def all_tables(evaluation: Evaluation) -> list[Table]:
     """In the order of the paper, then what the paper lacks."""
-    return [
+    tables = [
         _summary(evaluation),
         *(_by_threshold(model) for model in evaluation.models),
         _chosen(evaluation),
-        *([_spread(evaluation)] if any(line.types for model in evaluation.models for line in model.spread) else []),
+        *([_spread(evaluation)] if has_spread(evaluation) else []),
         *(_groups(evaluation, kind) for kind in _kinds(evaluation)),
         *(_calibration(model) for model in evaluation.models),
     ]
+    return [trimmed(table) for table in tables]
+
+
+def has_spread(evaluation: Evaluation) -> bool:
+    """Are there board types with enough joints to say something of each?"""
+    return any(line.types for model in evaluation.models for line in model.spread)
+
+
+def _named(of_paper: bool, table: str) -> str:  # noqa: FBT001
+    return f" (the paper's {table})" if of_paper else ""
+
+
+def _is_of_the_paper(evaluation: Evaluation) -> bool:
+    """Is one of the paper's own networks among the models?"""
+    return any(paper_model(model.name) for model in evaluation.models)
 
 
 def _summary(evaluation: Evaluation) -> Table:
@@ -44,11 +59,14 @@ def _summary(evaluation: Evaluation) -> Table:
                 model.note,
             )
         )
+    of_paper = _is_of_the_paper(evaluation)
+    contradiction = "The paper's figures for its LSTM contradict its own Table VI. " if of_paper else ""
     return Table(
-        "Overall performance (the paper's Table VIII)",
-        "AUROC with DeLong's 95 % interval; FPR where the test lot itself has the recall named, its interval for that "
-        "threshold. The paper's figures for its LSTM contradict its own Table VI. All intervals take joints as "
-        "independent; joints of one view share its exposure and boxes, so the truth is somewhat wider.",
+        "Overall performance" + _named(of_paper, "Table VIII"),
+        "AUROC with its 95 % interval, DeLong's, or Clopper's and Pearson's where no two joints are out of order; FPR "
+        f"where the test lot itself has the recall named, its interval for that threshold. {contradiction}All "
+        "intervals take joints as independent; joints of one view share its exposure and boxes, so the truth is "
+        "somewhat wider.",
         (
             "model",
             "AUROC, validation",
@@ -115,10 +133,11 @@ def _chosen(evaluation: Evaluation) -> Table:
         for model in evaluation.models
         for line in model.chosen
     )
+    of_paper = _is_of_the_paper(evaluation)
+    counted = "; the paper's 0.6651 counts normal joints only (1 - FPR at 90 % recall)." if of_paper else "."
     return Table(
-        "Threshold chosen on validation, applied to the test lot (the paper's Table VII)",
-        "Work saved: flagged joints released without a specialist, escapes (defects among them) included; the paper's "
-        "0.6651 counts normal joints only (1 - FPR at 90 % recall).",
+        "Threshold chosen on validation, applied to the test lot" + _named(of_paper, "Table VII"),
+        f"Work saved: flagged joints released without a specialist, escapes (defects among them) included{counted}",
         (
             "model",
             "target recall",
@@ -238,6 +257,25 @@ def lots(evaluation: Evaluation) -> Iterator[str]:
             f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, {_listed(side.board_types)}"
             f"{_less(side)} ({side.digest})."
         )
+
+
+def caution(evaluation: Evaluation) -> str:
+    """What these figures do not say: of models that knew the joints, of simulated ones, of a line's own."""
+    test = evaluation.test
+    seen = [f"{model.taught} taught {model.name}" for model in evaluation.models if model.taught]
+    if seen:
+        return (
+            f"Of the {test.joints} joints of {test.name} at least {', at least '.join(seen)}, or chose its thresholds: "
+            "figures on joints that a model knew before prove nothing. Measure on a lot that it never saw."
+        )
+    return SIMULATED if evaluation.test.simulated else REAL
+
+
+SIMULATED = (
+    "Simulated joints: their scores say how models compare with each other, not how any of them would do on a real "
+    "line, and they are not comparable to the paper's."
+)
+REAL = "Figures hold for joints like these, of these machines and board types; of others they say little."
 
 
 def _less(side: Side) -> str:

@@ -6,24 +6,27 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
 from matplotlib import pyplot as plt
+from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 
+from convert.importing.folding import folded
 from convert.importing.found import Problem
+from convert.importing.frames import Frame
 from convert.importing.kinds import KINDS
 from convert.importing.run import Imported, Looked, Sample
 from convert.reports.pages import Page, Picture, Table, write_page
-from convert.reports.style import INK, write_png
+from convert.reports.style import INK, save, write_png
 from edge.core.card import NORMAL
 
-_MOST_ROWS, _LEAST_BOARDS = 200, 3
+_MOST_ROWS, _MOST_PLACES, _LEAST_BOARDS = 200, 20, 3
 _KNOWN = (NORMAL, "insufficient", "missing", "short", "voided")
 """Classes that the shipped network tells apart."""
-_COLUMNS, _LONGEST = 10, 40
+_COLUMNS, _LONGEST, _MOST_LETTERS = 10, 40, 24
 _UNNAMED = "(none)"
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -33,12 +36,15 @@ def counts_of(done: Imported) -> list[Table]:
     return [table for table in (*_counts(done), *_twice(done)) if table.rows]
 
 
-def write_import(done: Imported, lot: Path | None, out: Path) -> list[Path]:
-    """Write ``import.md``, ``import.html`` and a sheet of joints for each class into ``out``; the pages' paths."""
+def write_import(done: Imported, lot: Path | None, out: Path, tiles: tuple[int, int] = (1, 1)) -> list[Path]:
+    """Write ``import.md``, ``import.html``, some whole pictures and a sheet of joints for each class into ``out``; the
+    pages' paths. ``tiles``: boards that a picture shows side by side, columns and rows.
+    """
     out.mkdir(parents=True, exist_ok=True)
     pictures = tuple(
         _sheet(number, name, samples, out) for number, (name, samples) in enumerate(sorted(done.samples.items()))
     )
+    pictures = (*(_frame(number, frame, tiles, out) for number, frame in enumerate(done.frames)), *pictures)
     wrong = [_problems(done.problems)] if done.problems else []
     tables = (*wrong, *counts_of(done))
     page = Page(f"Import of {done.source.name}", verdict(done, lot), tuple(facts_of(done)), pictures, tables)
@@ -80,6 +86,7 @@ def facts_of(done: Imported) -> Iterator[str]:
         near = difflib.get_close_matches(name.casefold(), _KNOWN, n=1, cutoff=0.7)
         if near:
             yield f"class {name!r} is a new one; is it {near[0]!r}, which the shipped network knows?"
+    yield from done.doubts
     for why, count in done.outside.items():
         yield f"{count} joints are not in it: {why.value}"
     contents = done.alike
@@ -88,9 +95,18 @@ def facts_of(done: Imported) -> Iterator[str]:
 
 
 def _problems(problems: Sequence[Problem]) -> Table:
-    rows = [(problem.where, problem.text) for problem in problems[:_MOST_ROWS]]
-    more = f"The first {_MOST_ROWS} of {len(problems)}." if len(problems) > _MOST_ROWS else ""
-    return Table("What is wrong", more, ("where", "what, and what to do"), tuple(rows))
+    faults = folded(problems)
+    more = f"The first {_MOST_ROWS} of {len(faults)}." if len(faults) > _MOST_ROWS else ""
+    rows = tuple(
+        (fault.first.where, fault.first.text, str(1 + len(fault.others)), _some(fault.others))
+        for fault in faults[:_MOST_ROWS]
+    )
+    return Table("What is wrong", more, ("where", "what, and what to do", "how often", "where else"), rows)
+
+
+def _some(places: Sequence[str]) -> str:
+    more = f" and {len(places) - _MOST_PLACES} more" if len(places) > _MOST_PLACES else ""
+    return ", ".join(places[:_MOST_PLACES]) + more
 
 
 def _counts(done: Imported) -> Iterator[Table]:
@@ -150,20 +166,48 @@ def _listed(group: Sequence[Looked]) -> str:
     return ", ".join(shown) + (f" and {len(group) - 4} more" if len(group) > 4 else "")
 
 
+def _end_of(name: str) -> str:
+    """Names tell each other apart at their ends."""
+    return name if len(name) <= _MOST_LETTERS else f"...{name[-_MOST_LETTERS:]}"
+
+
+def _frame(number: int, frame: Frame, tiles: tuple[int, int], out: Path) -> Picture:
+    """A whole picture with all boxes, a colour for each class, and lines between boards."""
+    height, width = frame.picture.shape
+    figure, axes = plt.subplots(figsize=(11, 11 * height / width + 0.4))
+    axes.imshow(frame.picture, cmap="gray", vmin=0, vmax=255)
+    names = sorted({boxed.name for boxed in frame.boxes}, key=lambda name: (name != NORMAL, name))
+    for colour, name in zip(cycle(INK), names, strict=False):
+        inside = [boxed.box for boxed in frame.boxes if boxed.name == name]
+        shapes = [Rectangle((x - 0.5, y - 0.5), right - x, below - y) for x, y, right, below in inside]
+        axes.add_collection(PatchCollection(shapes, facecolor="none", edgecolor=colour, linewidth=1.2))
+        axes.plot([], [], "s", mfc="none", mec=colour, label=f"{name}: {len(inside)}")
+    for at in range(1, tiles[0]):
+        axes.axvline(at * width / tiles[0] - 0.5, color=INK[4], lw=1.4, ls="--")
+    for at in range(1, tiles[1]):
+        axes.axhline(at * height / tiles[1] - 0.5, color=INK[4], lw=1.4, ls="--")
+    axes.set_axis_off()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, fontsize=9)
+    save(figure, out / (file := f"frame-{number}.png"))
+    lines = "; between the lines, a board each" if tiles != (1, 1) else ""
+    caption = f"{frame.name}, as the network sees it, solder dark: does each box hold its joint{lines}?"
+    return Picture(file, caption)
+
+
 def _sheet(number: int, name: str, samples: Sequence[Sample], out: Path) -> Picture:
     """Joints of one class with their boxes."""
     rows = -(-len(samples) // _COLUMNS)
-    figure, grid = plt.subplots(rows, _COLUMNS, figsize=(1.35 * _COLUMNS, 1.5 * rows), squeeze=False)
+    figure, grid = plt.subplots(rows, _COLUMNS, figsize=(1.35 * _COLUMNS, 1.6 * rows), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, sample in zip(grid.flat, sorted(samples, key=lambda one: one.name), strict=False):
+    for axes, sample in zip(grid.flat, sorted(samples, key=lambda one: (one.serial, one.joint)), strict=False):
         side = sample.picture.shape[0]
         axes.imshow(sample.picture, cmap="gray", vmin=0, vmax=255)
         wide, high = (side * share for share in sample.box)
         box = Rectangle(((side - wide) / 2, (side - high) / 2), wide, high, fill=False, edgecolor=INK[4], linewidth=1)
         axes.add_patch(box)
-        axes.set_title(sample.name if len(sample.name) < 24 else sample.name[:22] + "...", fontsize=5)
-    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.92, wspace=0.08, hspace=0.25)
+        axes.set_title(f"{_end_of(sample.joint)}\n{_end_of(sample.serial)}", fontsize=6)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.27 / (1.6 * rows), wspace=0.08, hspace=0.28)
     file = f"joints-{number}-{_ODD.sub('-', name)[:_LONGEST]}.png"
     write_png(figure, out / file, dpi=110)
     return Picture(file, f"{name}: {len(samples)} joints, each in its box; do the boxes sit on joints of that class?")

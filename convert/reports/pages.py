@@ -20,6 +20,21 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
+NOTHING = frozenset({"", "-"})
+"""Cells that say nothing."""
+
+
+def trimmed(table: Table) -> Table:
+    """Without the columns that say nothing in any row."""
+    kept = [
+        at
+        for at in range(len(table.heading))
+        if at == 0 or not table.rows or any(row[at] not in NOTHING for row in table.rows)
+    ]
+    rows = tuple(tuple(row[at] for at in kept) for row in table.rows)
+    return table._replace(heading=tuple(table.heading[at] for at in kept), rows=rows)
+
+
 class Picture(NamedTuple):
     """A PNG beside the page."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -15,9 +17,13 @@ console = Console(stderr=True, markup=False, emoji=False)
 """Progress and reports; results meant for a pipe go to stdout. Names of users may hold brackets and colons: as text."""
 
 
+_WIDEST = 100_000
+
+
 def wide_results() -> Console:
-    """Stdout for results: wide enough for the widest table, into a pipe too."""
-    return Console(width=max(console.width, 200), markup=False, emoji=False, highlight=False)
+    """Stdout for results: as wide as the terminal, and wide enough for the widest table into a pipe."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 class Bar:
@@ -69,9 +75,22 @@ def plainly(text: str) -> None:
 
 
 def show(tables: Iterable[pages.Table], to: Console = console) -> None:
-    """The same tables that pages have."""
+    """The same tables that pages have; a column a row where they fit no other way."""
+    anywhere = to.options.update_width(_WIDEST)
     for table in tables:
-        shown = Table(*table.heading, title=table.title, caption=table.note or None, title_justify="left")
-        for row in table.rows:
-            shown.add_row(*row)
-        to.print(shown)
+        as_it_is, turned = _drawn(table), _drawn(_turned(table))
+        widths = [Measurement.get(to, anywhere, shown).maximum for shown in (as_it_is, turned)]
+        to.print(turned if widths[1] < widths[0] and widths[0] > to.width else as_it_is)
+
+
+def _drawn(table: pages.Table) -> Table:
+    shown = Table(*table.heading, title=table.title, caption=table.note or None, title_justify="left")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
+
+
+def _turned(table: pages.Table) -> pages.Table:
+    """Its columns as rows."""
+    first, *others = zip(table.heading, *table.rows, strict=True)
+    return table._replace(heading=first, rows=tuple(others))

@@ -14,6 +14,7 @@ from convert.conversion.runtimes import supported
 from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
 from convert.lots.lot import LabelledLot
+from convert.lots.marks import Marks, load_taught
 from convert.lowering.read import read_network
 from convert.metrics.defects import Scores
 from convert.networks.handing import normal_first, of_keras, of_volumes
@@ -22,7 +23,7 @@ from convert.shipped.paths import SHIPPED
 from convert.training import grey_baseline as baseline
 from edge.bundle.format import open_bundle
 from edge.bundle.shipped import WORD, bundle_folder
-from edge.core.errors import UsageError
+from edge.core.errors import ConfigError, UsageError
 from edge.core.preprocess import PreprocessSpec
 
 _CHUNK = 512
@@ -42,17 +43,19 @@ def shipped_for(validation: LabelledLot, test: LabelledLot) -> tuple[list[str], 
 @dataclass(frozen=True)
 class Source:
     """A model at hand. ``note`` says how its scores come about; ``spec`` how it wants joints cut out; ``score`` gives
-    p_defect of a lot, float64 (n,).
+    p_defect of a lot, float64 (n,). ``taught``: the joints it learnt from, where that is known.
     """
 
     name: str
     note: str
     spec: PreprocessSpec
     score: Callable[[LabelledLot], Scores]
+    taught: Marks | None = None
 
     def scored(self, validation: LabelledLot, test: LabelledLot) -> Scored:
         """Both lots' scores. Raises UsageError where they were recorded and are of other lots."""
-        return Scored(self.name, self.note, self.score(validation), self.score(test))
+        known = self.taught.among(test) if self.taught else None
+        return Scored(self.name, self.note, self.score(validation), self.score(test), known)
 
 
 def source(word: str) -> Source:
@@ -62,7 +65,18 @@ def source(word: str) -> Source:
     """
     path = SHIPPED.get(word) or bundle_folder(word)
     name = word if word in {*SHIPPED, WORD} else path.stem if path.suffix == ".keras" else path.name
-    return Source(name, *_scorer(word, path))
+    return Source(name, *_scorer(word, path), _taught(path))
+
+
+def _taught(path: Path) -> Marks | None:
+    """Which joints a model learnt from, where it says so. Raises ConfigError for what no build wrote."""
+    if not (path / "card.json").exists():
+        return load_taught(path) if path.suffix == ".keras" else None
+    text = open_bundle(path).card.lineage.taught
+    try:
+        return Marks.from_text(text) if text else None
+    except ValueError as error:
+        raise ConfigError(f"{path / 'card.json'}: lineage.taught: no marks ({error}); build the bundle anew") from error
 
 
 def common_spec(sources: Sequence[Source]) -> PreprocessSpec:

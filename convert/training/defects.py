@@ -182,6 +182,18 @@ def _is_best(history: list[Epoch]) -> bool:
     )
 
 
+def kept_in_words(history: Sequence[Epoch]) -> str:
+    """Which epoch was saved, and by what it was chosen."""
+    if np.isnan([epoch.validation_auroc for epoch in history]).all():
+        return f"kept epoch {history[-1].epoch}, the last: nothing was held back to choose by"
+    best = max(history, key=_worth)
+    as_it_came = " (the model as it began: training made it no better)" if best.epoch == 0 else ""
+    return (
+        f"kept epoch {best.epoch} of {history[-1].epoch}{as_it_came}: validation AUROC {best.validation_auroc:.4f}, "
+        f"loss {best.validation_loss:.4f}"
+    )
+
+
 def _worth(epoch: Epoch) -> tuple[float, float]:
     """AUROC, which small lots soon have all of; then the loss."""
     return float(np.nan_to_num(epoch.validation_auroc, nan=-1.0)), -epoch.validation_loss

@@ -89,7 +89,10 @@ class Accuracy(Struct, frozen=True, kw_only=True):
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """Where the model came from: digests of the source model and data, the seed, the tools' versions."""
+    """Where the model came from: digests of the source model and data, the seed, the tools' versions.
+
+    ``taught``: marks of joints that it learnt from or that its thresholds were chosen on, for who measures it.
+    """
 
     source_model: str
     source_digest: Digest
@@ -97,6 +100,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     seed: int
     tools: dict[str, str]
     created: str
+    taught: str = ""
 
 
 class ModelCard(Struct, frozen=True, kw_only=True):

@@ -51,6 +51,12 @@ class JobRefused(AxiError):
     exit_code = 5
 
 
+class ExportRefused(AxiError):
+    """A line's export has faults: read, and not written as a lot."""
+
+    exit_code = 1
+
+
 class GateRefused(AxiError):
     """A converted model exceeded a budget of its recipe."""
 

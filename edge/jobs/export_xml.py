@@ -14,6 +14,7 @@ from edge.files import encoding_of
 from edge.jobs.vendors import several_boards
 
 _ROOT, _BOARD, _INDICTMENT = "boardtestxmlexport", "boardxml", "indictmentxml"
+_SAYING = frozenset({"repairactionxml", "pinxml"})
 _DEEPEST = 64
 # Possessive, and no value reaches over the next element: the time they take grows as the text does.
 _TAG = re.compile(r"<(?P<end>/?+)(?P<name>[\w.:-]++)(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>")
@@ -61,6 +62,8 @@ class Export:
         self.station: dict[str, str] = {}
         self.data_folder = ""
         self.indictments: list[Indictment] = []
+        self.events: list[dict[str, str]] = []
+        self.outcomes: list[str] = []
         self._counts: dict[str, dict[str, int | None]] = {_ROOT: {}, _BOARD: {}}
         self._open: list[str] = []
         self._indicted: dict[str, str] = {}
@@ -176,9 +179,13 @@ class Export:
                 self._indict(element, attributes)
 
     def _indict(self, element: str, attributes: dict[str, str]) -> None:
+        if element in _SAYING and attributes.get("repairstatus"):
+            self.outcomes.append(attributes["repairstatus"])
         match element:
             case "repairactionxml" if attributes.get("repairstatus"):
                 self._repairs.append(attributes)
+            case "repaireventxml":
+                self.events.append(attributes)
             case "indictmentxml":
                 self._begin_indictment(attributes)
             case "componentxml":

@@ -69,6 +69,28 @@ def test_lots_of_another_joint_type_are_refused(adopted: Path, capsys: pytest.Ca
     recipe.unlink()
 
 
+def test_a_model_is_not_measured_on_what_taught_it_without_a_word(
+    adopted: Path, lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the lots are called: the whole lot holds the joints of its parts."""
+    parts, bundle = adopted / "own-1.0.0.lots", str(adopted / "own-1.0.0")
+    words = ["--validation", str(parts / "validation")]
+    for name, known in (("training", True), ("held-out", False)):
+        assert main(["evaluate", bundle, "--data", str(parts / name), *words, "--out", str(tmp_path / name)]) == 0
+        page = (tmp_path / name / "evaluation.md").read_text()
+        assert ("taught own-1.0.0, or chose its thresholds" in page) == known
+        assert ("Simulated joints" in page) != known
+    taught = len(load_lot(parts / "training", PreprocessSpec()).rows)
+    recipe, text = adopted / "other.toml", (adopted / "own-1.0.0.toml").read_text()
+    for path, name in (("calibration", "validation"), ("validation", "held-out"), ("evaluation", "training")):
+        section = f'[{path}]\nlot = "own-1.0.0.lots/'
+        text = re.sub(rf"\[{path}\]\nlot = \"own-1\.0\.0\.lots/[a-z-]+", f"{section}{name}", text)
+    recipe.write_text(text.replace('"1.0.0"', '"1.0.1"'))
+    assert main(["build", str(recipe), "--out", str(tmp_path / "refused")]) == 3
+    assert f"[evaluation] lot: {taught} of the {taught} joints of training taught" in capsys.readouterr().err
+    recipe.unlink()
+
+
 def test_nothing_is_written_over(adopted: Path, lot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(adopted.rglob("*"))
     assert main(["adopt", str(lot), "--out", str(adopted), "--name", "own"]) == 2
@@ -76,10 +98,13 @@ def test_nothing_is_written_over(adopted: Path, lot: Path, capsys: pytest.Captur
     assert sorted(adopted.rglob("*")) == before
 
 
-def test_the_reference_goes_on_and_ends_no_worse_than_its_end_began(lot: Path, tmp_path: Path) -> None:
+def test_the_reference_goes_on_and_ends_no_worse_than_its_end_began(
+    lot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "own.keras"
     words = ["train", "slicenet", "--data", str(lot), "--out", str(out), "--start", "reference", "--epochs", "2"]
     assert main(words) == 0
+    assert re.search(r"kept epoch \d of 2.*: validation AUROC", capsys.readouterr().err)
     history = [line.split(",") for line in (tmp_path / "own.csv").read_text().splitlines()[1:]]
     assert [row[0] for row in history] == ["0", "1", "2"]
     opened = load_lot(lot, PreprocessSpec())

@@ -34,7 +34,7 @@ def test_a_bundle_and_shipped_models_stand_in_one_report(
     assert not set(first["test"]["board_types"]) & set(first["validation"]["board_types"])
     text = (tmp_path / "report" / "evaluation.md").read_text()
     assert "their real data, not comparable" in text
-    assert "simulated" in text
+    assert "Simulated joints" in text
     assert json.loads(evaluate(capsys, *words, "--json")) == first, "the same figures to the last digit"
 
 

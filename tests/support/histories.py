@@ -206,8 +206,10 @@ _DEFECTS = f"[defects]\n{CLASSES}"
 def as_results(joints: list[Known], out: Path) -> str:
     for folder, of_job in _machines(joints, out):
         job = of_job[0].job
+        good = sum(one.name == "normal" for one in of_job)
+        event = f'<RepairEventXML numberOfFalseCalled="{good}" numberOfRepaired="{len(of_job) - good}">'
         tests = [
-            f'<TestXML><IndictmentXML indictmentType="{one.name}" jointType="PTH"><RepairEventXML>'
+            f'<TestXML><IndictmentXML indictmentType="{one.name}" jointType="PTH">{event}'
             f'<RepairActionXML repairStatus="{"False Call" if one.name == "normal" else "Repaired"}" '
             'repairOperator="op1" repairTime="2026-01-06T10:00:00Z"/></RepairEventXML>'
             f'<ComponentXML designator="{one.joint.refdes}" pin="{one.joint.pin}"/></IndictmentXML></TestXML>'

@@ -56,7 +56,11 @@ class _Place(NamedTuple):
             return
         name = Path(file.replace("\\", "/")).with_suffix("").as_posix()
         for box in boxes:
-            serial = f"{said.get('serial', name)}{tile_of(path, box.box, self.mapping)}"
+            tile = tile_of(path, box.box, box.where, self.mapping)
+            if isinstance(tile, Problem):
+                yield tile
+                continue
+            serial = f"{said.get('serial', name)}{tile}"
             yield Found(
                 where=box.where,
                 job=job_named(serial, said.get("time", "")),

@@ -42,10 +42,13 @@ def _of_result(path: Path, where: str, root: Path, mapping: Mapping) -> Iterator
     folder = _pictures(path.parent, export.data_folder, root, mapping)
     names = [entry.name for entry in folder.iterdir()]
     reading = read_result_xml(raw, _rois(path.parent, folder), names, _defaults(mapping))
-    said = [_Word(repair.joint, repair.status, repair.call) for repair in read_repairs(raw).repairs]
+    repairs = read_repairs(raw)
+    said = [_Word(repair.joint, repair.status, repair.call) for repair in repairs.repairs]
     if reading.problem:
         yield Problem(where, f"{reading.problem}{_all_of(said)}")
         return
+    if repairs.miscounted:
+        yield Problem(where, repairs.miscounted)
     yield from _joints(reading.document, where, folder, said, mapping)
 
 

@@ -139,8 +139,9 @@ class _Rows:
         if empty:
             return Problem(where, f"{self._columns.at.get(empty, empty)}: empty; every joint needs it")
         box = self._box(cells)
-        if isinstance(box, str):
-            return Problem(where, box)
+        return Problem(where, box) if isinstance(box, str) else self._found(where, cells, box, row.line)
+
+    def _found(self, where: str, cells: dict[str, str], box: Corners | None, line: int) -> Finding:
         path = self._folder / cells["image"].replace("\\", "/")
         slices = slices_at(path, where, self._mapping)
         if isinstance(slices, Problem):
@@ -150,7 +151,10 @@ class _Rows:
             return said
         named = {part: cells.get(part) or said.get(part, "") for part in ("board_type", "serial", "time", "joint")}
         view = said.get("view") or Path(cells["image"]).with_suffix("").as_posix()
-        serial = f"{named['serial'] or view}{tile_of(path, box, self._mapping)}"
+        tile = tile_of(path, box, where, self._mapping)
+        if isinstance(tile, Problem):
+            return tile
+        serial = f"{named['serial'] or view}{tile}"
         return Found(
             where=where,
             job=job_named(serial, named["time"]),
@@ -159,7 +163,7 @@ class _Rows:
             time=named["time"],
             view=view,
             slices=slices,
-            joint=named["joint"] or joined(cells.get("component", ""), cells.get("pin", "")) or f"row {row.line}",
+            joint=named["joint"] or joined(cells.get("component", ""), cells.get("pin", "")) or f"row {line}",
             joint_type=cells.get("joint_type") or self._mapping.source.joint_type,
             box=box,
             label=cells["label"],

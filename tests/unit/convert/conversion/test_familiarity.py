@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.conversion.familiarity import pictures_of_no_joint, unknown
+from convert.conversion.familiarity import halves, kept_apart_by, pictures_of_no_joint, unknown
 from convert.conversion.hidden_layer import told_apart
 from convert.conversion.recipe import BudgetSection
+from convert.lots.lot import LabelledLot
+from convert.lots.patches import PatchFiles
+from convert.lots.truth import TruthRow
 from convert.lowering.features import with_features
 from convert.lowering.program import Channels, Conv2d, MatMul, Program, Reduce, Stack, Step
 from convert.lowering.running import outputs, run, trace
@@ -160,3 +163,40 @@ def test_of_slices_that_go_one_by_one_the_mean_counts() -> None:
     reach = rows.max(axis=0)
     wanted = 3 * (rows[:5] + rows[5:]) / 2 / np.maximum(reach, 0.05 * reach.max())
     assert np.allclose(features[:, -4:], wanted, atol=1e-4)
+
+
+def lot_of(boards: dict[str, str]) -> LabelledLot:
+    """Two joints of each board; by serial, the boards' types."""
+    rows = tuple(
+        TruthRow(serial, f"J1.{pin}", board_type, "normal", 0, serial=serial, slices=1)
+        for serial, board_type in boards.items()
+        for pin in range(2)
+    )
+    patches = np.zeros((len(rows), 2, 2, 6), np.uint8)
+    lot = LabelledLot("lot", "", PatchFiles([lambda: patches], [len(rows)]), np.arange(len(rows)), rows)
+    return lot if lot.names_types else lot.kept_apart("serial")
+
+
+@pytest.mark.parametrize(
+    ("boards", "apart"),
+    [
+        ({"S1": "MB-1", "S2": "MB-1", "S3": "MB-2", "S4": "MB-3"}, "board type"),
+        ({"S1": "MB-1", "S2": "MB-1", "S3": "MB-1"}, "serial"),
+        ({"S1": "", "S2": "", "S3": ""}, "serial"),
+        ({"S1": "MB-1"}, ""),
+    ],
+)
+def test_what_sets_the_limit_shares_as_little_as_the_lot_lets_it(boards: dict[str, str], apart: str) -> None:
+    lot = lot_of(boards)
+    learning, limiting = halves(lot)
+    assert kept_apart_by((learning,), limiting) == apart
+    assert {*learning.rows, *limiting.rows} == {*lot.rows}
+    if apart:
+        assert len(learning.rows) + len(limiting.rows) == len(lot.rows)
+        assert not {row.serial for row in learning.defect_rows} & {row.serial for row in limiting.defect_rows}
+
+
+def test_boards_that_it_calibrated_on_are_not_called_new() -> None:
+    lot = lot_of({"S1": "MB-1", "S2": "MB-2"})
+    learning, limiting = halves(lot)
+    assert kept_apart_by((lot, learning), limiting) == ""

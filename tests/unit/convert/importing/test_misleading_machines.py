@@ -47,6 +47,26 @@ def test_an_outcome_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "lot").exists()
 
 
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ('numberOfFalseCalled="1" numberOfRepaired="1" numberOfActive="1"', ""),
+        ('Repaired="2"', "Repaired 2, but 1 are named"),
+        ('numberOfRepaired="1" numberOfRepairLater="1"', "numberofrepairlater 1, but 0 are named"),
+        ('numberOfActive="2"', "numberofactive 2, but 1 are named"),
+        ('numberOfRepaired="some" repairedBy="op1"', ""),
+    ],
+)
+def test_a_station_that_counts_more_than_it_names_is_said(counts: str, wrong: str, tmp_path: Path) -> None:
+    board(tmp_path / "export")
+    event = f"<RepairEventXML {counts}/>"
+    result(tmp_path / "export", indicted(0, "Repaired"), indicted(1, "False Call"), indicted(2, "Active") + event)
+    said = [problem.text.casefold() for problem in imported(tmp_path, DEFECTS).problems]
+    assert len(said) == bool(wrong)
+    assert all(wrong.casefold() in text for text in said)
+    assert truth(tmp_path) == {"J1.0": "voided", "J1.1": "normal"}
+
+
 def test_two_boards_in_a_folder_are_refused(tmp_path: Path) -> None:
     board(tmp_path / "export")
     result(tmp_path / "export", indicted(0, "Repaired"))

@@ -40,3 +40,19 @@ def test_a_page_keeps_a_row_of_two_cells_whatever_is_in_them(name: str, tmp_path
     (row,) = [line for line in (tmp_path / "page.md").read_text().splitlines() if line.endswith("| 1 |")]
     assert row.replace("\\|", "").count("|") == 3
     assert "<b>" not in (tmp_path / "page.html").read_text()
+
+
+def test_a_table_that_is_too_wide_stands_on_its_side() -> None:
+    wide = pages.Table("t", "", tuple(f"figure {n}" for n in range(9)), (tuple(f"0.99 ({n})" for n in range(9)),))
+    for width, upright in ((40, False), (200, True)):
+        shown = io.StringIO()
+        terminal.show([wide], Console(file=shown, width=width))
+        lines = shown.getvalue().splitlines()
+        assert (len(lines) < 9) == upright
+        assert all(f"figure {n}" in shown.getvalue() and f"0.99 ({n})" in shown.getvalue() for n in range(9))
+
+
+def test_columns_that_say_nothing_are_left_out() -> None:
+    table = pages.Table("t", "", ("a", "b", "c", "d"), (("", "1", "-", ""), ("", "-", "-", "-")))
+    assert pages.trimmed(table) == table._replace(heading=("a", "b"), rows=(("", "1"), ("", "-")))
+    assert pages.trimmed(table._replace(rows=())).heading == table.heading
