@@ -172,10 +172,8 @@ def evaluate(validation: LabelledLot, test: LabelledLot, models: Sequence[Scored
 
 def _side(lot: LabelledLot) -> Side:
     types = sorted({*lot.board_types} - {""}, key=lambda name: (len(name), name))
-    simulated = all(row.fill is not None for row in lot.defect_rows)
-    return Side(
-        lot.name, lot.digest, len(lot.rows), int(lot.labels.sum()), tuple(map(str, types)), lot.apart, simulated
-    )
+    defects, named = int(lot.labels.sum()), tuple(map(str, types))
+    return Side(lot.name, lot.digest, len(lot.rows), defects, named, lot.apart, lot.simulated)
 
 
 def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> ModelFigures:

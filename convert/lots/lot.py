@@ -85,6 +85,12 @@ class LabelledLot:
         """Does it say of every joint what board type it is on?"""
         return all(row.board_type for row in self.rows)
 
+    @property
+    def simulated(self) -> bool:
+        """Does its truth know of every joint what only a simulator does?"""
+        known = (row.solder if isinstance(row, GradedRow) else row.fill for row in self.rows)
+        return all(amount is not None for amount in known)
+
     def kept_apart(self, by: Apart) -> Self:
         """The same joints. Raises UsageError where a joint does not say what it would be kept apart by."""
         if by == "board type" and not self.names_types:

@@ -16,9 +16,9 @@ from convert.reports.pages import Page, Picture, Table, write_page
 from convert.reports.tasks import part_about
 from edge.core.card import Quantisation
 
-DISCLAIMER = (
-    "Joints of lots that axi-convert simulate made are simulated. Times and memory are of this build on this machine; "
-    "compare them with nothing but each other (make bench measures side by side)."
+_OF_THIS_MACHINE = (
+    "Times and memory are of this build on this machine; compare them with nothing but each other (make bench measures "
+    "side by side)."
 )
 
 
@@ -29,13 +29,18 @@ def write_findings(found: Findings, out: Path) -> Path:
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(_as_data(found)), indent=1) + b"\n")
     page = Page(
         f"Build of {found.bundle}: {'refused' if found.refused else 'passed'}",
-        found.refused or DISCLAIMER,
+        found.refused or _caution(found),
         tuple(_facts(found)),
         tuple(_pictures(found, folder)),
         tuple(_tables(found)),
     )
     write_page(page, folder, "report")
     return folder
+
+
+def _caution(found: Findings) -> str:
+    simulated = found.comparison is not None and found.comparison.measured.lot.simulated
+    return f"Simulated joints. {_OF_THIS_MACHINE}" if simulated else _OF_THIS_MACHINE
 
 
 def _facts(found: Findings) -> Iterator[str]:

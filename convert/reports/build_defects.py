@@ -146,7 +146,9 @@ def tables(found: Comparison) -> Iterator[Table]:
     """What was found on the evaluation lot."""
     yield _accuracy(found.measured)
     yield _points(found.decided)
-    yield _flip_list(found.measured, found.decided.compared)
+    flips = _flip_list(found.measured, found.decided.compared)
+    if flips.rows:
+        yield flips
 
 
 def pictures(found: Comparison, folder: Path) -> Iterator[Picture]:
