@@ -63,7 +63,7 @@ def adopt(order: Order, tell: Tell) -> Adopted:
         *says_less(lot),
         *_sizes(training, validation, held_out),
         *_found(built, held_out),
-        *meaning(learnt),
+        *meaning(learnt, int(held_out.labels.sum())),
         *_lacking(built, held_out, order),
     )
     report = write_adoption(order.report, words, learnt, str(refused or ""))
@@ -152,7 +152,21 @@ def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
             f"{point.recall.value:.4f} ({point.recall.hits} of {point.recall.total}), false positive rate "
             f"{called.value:.4f} ({called.hits} of {called.total})"
         )
+        yield from _alike(built)
         yield "next: take it to a device, where each board type earns its release by reviews (docs/guides/device.md)"
+
+
+def _alike(built: Build) -> Iterator[str]:
+    """Operating points that so few validation defects cannot tell apart."""
+    by_threshold = dict[float, list[str]]()
+    for point in built.decided.points:
+        by_threshold.setdefault(point.threshold, []).append(point.name)
+    for threshold, names in by_threshold.items():
+        if len(names) > 1:
+            yield (
+                f"{', '.join(sorted(names))} have one threshold, {threshold:.4f}: the validation lot has too few "
+                "defects to tell them apart"
+            )
 
 
 def _lacking(built: Build | None, held_out: LabelledLot, order: Order) -> Sequence[str]:

@@ -48,11 +48,12 @@ def _import(arguments: argparse.Namespace) -> int:
         plainly(fact)
     if report is not None:
         plainly(f"report: {write_import(done, out, report, mapping.source.tiles)[1]}")
-    if not done.joints or (done.problems and not done.written):
+    goes_on = arguments.check and arguments.leave_out and not any(problem.grave for problem in done.problems)
+    if not done.joints or (done.problems and not done.written and not goes_on):
         where = "are in the report" if report else "are shown by --report DIR"
         more = f" {len(faults) - _SAID} kinds of them more {where}." if len(faults) > _SAID else ""
         raise ExportRefused(f"{verdict(done, out)}{more}")
-    print(verdict(done, out))
+    print(verdict(done, out) + (" --leave-out goes on without those." if goes_on and done.problems else ""))
     return 0
 
 

@@ -59,5 +59,6 @@ class Findings:
         (worst,) = most_costly(self.measurement.layers, 1)
         return (
             f"{worst.name} costs most, moving the reading by {worst.logit:.3f} by itself: "
-            f'[quantisation] float = ["{worst.name}"] keeps it in float'
+            f'[quantisation] float = ["{worst.name}"] keeps it in float; float kernels of runtimes '
+            "differ a little, which [quantisation] tolerance and reason must then allow"
         )

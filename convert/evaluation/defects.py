@@ -39,7 +39,7 @@ class Scored:
     """One model's p_defect on both lots, float64 (n,) each.
 
     ``note`` says how they came about; ``taught``: joints of the test lot that it is known to have learnt from; None
-    where nobody knows.
+    where nobody knows; ``gated``: its gate was tried on the test lot.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Scored:
     validation: Scores
     test: Scores
     taught: int | None = None
+    gated: bool = False
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -132,7 +133,7 @@ class ModelFigures(msgspec.Struct, frozen=True):
     """Everything measured of one model. ``fpr_at_recall``: at the exact recall on the test lot itself (Table VIII).
 
     ``clear``: the same without disputed joints, where the truth tells them. ``taught``: joints of the test lot that the
-    model is known to have learnt from; None where nobody knows.
+    model is known to have learnt from; None where nobody knows. ``gated``: its gate was tried on the test lot.
     """
 
     name: str
@@ -149,6 +150,7 @@ class ModelFigures(msgspec.Struct, frozen=True):
     spread: tuple[Spread, ...]
     clear: Clear | None
     taught: int | None = None
+    gated: bool = False
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -204,6 +206,7 @@ def _figures(model: Scored, validation: LabelledLot, test: LabelledLot) -> Model
         spread=tuple(_spread(model.test, test, line) for line in chosen),
         clear=_clear(model.test, test),
         taught=model.taught,
+        gated=model.gated,
     )
 
 

@@ -13,7 +13,7 @@ from convert.conversion.gate import upper_bound
 Start = Literal["reference", "scratch"]
 BOUND = 0.05
 """The share of escapes that a plant usually asks a proof for."""
-_FLAT = 0.005
+_FLAT, _TELLING = 0.005, 30
 
 
 class Learnt(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ def mean_of(learnt: Sequence[Learnt], start: Start) -> dict[int, tuple[float, fl
     return found
 
 
-def meaning(learnt: Sequence[Learnt]) -> Iterator[str]:
-    """The curve in words; nothing where there is none."""
+def meaning(learnt: Sequence[Learnt], held_out: int) -> Iterator[str]:
+    """The curve in words; nothing where there is none. ``held_out``: defects that it was measured on."""
     ours, scratch = mean_of(learnt, "reference"), mean_of(learnt, "scratch")
     if not ours:
         return
@@ -51,11 +51,14 @@ def meaning(learnt: Sequence[Learnt]) -> Iterator[str]:
         f"false positive rate at 95 % recall {ours[most][1]:.4f}"
     )
     if scratch:
-        yield f"from scratch with the same {max(scratch)} joints: AUROC {scratch[max(scratch)][0]:.4f}"
+        few = f"{scratch[min(scratch)][0]:.4f} with {min(scratch)} joints, " if len(scratch) > 1 else ""
+        yield f"from scratch: AUROC {few}{scratch[max(scratch)][0]:.4f} with {max(scratch)}"
     sizes = sorted(ours)
     if len(sizes) > 1:
         gain = ours[sizes[-1]][0] - ours[sizes[-2]][0]
         more = "more joints of the same kind will change little" if gain < _FLAT else "more joints will still help"
+        if held_out < _TELLING:
+            more = f"measured on {held_out} held-out defects, which are too few to say whether more joints help"
         yield f"from {sizes[-2]} to {sizes[-1]} joints AUROC changed by {gain:+.4f}: {more}"
 
 

@@ -29,7 +29,8 @@ def folded(problems: Sequence[Problem]) -> list[Folded]:
     """Each fault once, in the order they were found, those that nobody can go on with first."""
     groups = dict[tuple[bool, str], list[Problem]]()
     for problem in problems:
-        groups.setdefault((not problem.grave, _CHANGES.sub("#", problem.text)), []).append(problem)
+        like = problem.text if problem.grave else _CHANGES.sub("#", problem.text)
+        groups.setdefault((not problem.grave, like), []).append(problem)
     return [
         Folded(group[0], tuple(one.where for one in group[1:]))
         for _, group in sorted(groups.items(), key=lambda item: item[0][0])

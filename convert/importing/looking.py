@@ -13,7 +13,7 @@ from convert.importing.found import Page, Problem
 from convert.importing.mapping import Mapping
 from edge.core.errors import SliceError
 from edge.core.job import ImageFormat, Roi, SliceFile, printable
-from edge.core.preprocess import Grey, PreprocessSpec
+from edge.core.preprocess import Grey, PreprocessSpec, to_polarity
 from edge.judging.slices import read_slice
 
 _SAMPLE = 96
@@ -85,7 +85,7 @@ def content_of(seen: Seen, roi: Roi) -> bytes:
     """Equal for joints that show the same pixels, whatever they are called."""
     digest = blake2b(digest_size=16)
     for grey in seen.slices:
-        cut = np.ascontiguousarray(grey[roi.ymin : roi.ymax, roi.xmin : roi.xmax])
+        cut = np.ascontiguousarray(grey[max(0, roi.ymin) : roi.ymax, max(0, roi.xmin) : roi.xmax])
         digest.update(repr(cut.shape).encode())
         digest.update(cut.tobytes())
     return digest.digest()
@@ -98,6 +98,7 @@ def box_in_sample(roi: Roi) -> tuple[float, float]:
 
 
 def sample_of(seen: Seen, roi: Roi) -> NDArray[np.uint8]:
-    """A joint in the middle slice with what is round it, for people: (pixels, pixels)."""
-    spec = PreprocessSpec(size=_SAMPLE, channels=1, margin=_SHOWN, polarity=seen.image.polarity)
-    return spec.prepared({0: seen.slices[len(seen.slices) // 2]}, roi).patch[..., 0]
+    """A joint in the middle slice with what is round it, as the network sees it, solder dark: (pixels, pixels)."""
+    spec = PreprocessSpec(size=_SAMPLE, channels=1, margin=_SHOWN)
+    grey = to_polarity(seen.slices[len(seen.slices) // 2], seen.image.polarity, spec.polarity)
+    return spec.prepared({0: grey}, roi).patch[..., 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -90,6 +90,17 @@ def _beside(folder: Path, _: int) -> dict[str, tuple[tuple[int, Path], ...]]:
         if named is not None:
             found.setdefault(named[0], []).append((named[1], path))
     return {view: tuple(slices) for view, slices in found.items()}
+
+
+def named_beside(used: Collection[Path]) -> int:
+    """Pictures that no row names, beside those that are named, and called like further slices of their views."""
+    found = set[Path]()
+    for path in used:
+        named = slice_of(path.name)
+        if named is not None and is_there(path):
+            beside = _beside(path.parent, path.parent.stat().st_mtime_ns).get(named[0], ())
+            found |= {other for _, other in beside}
+    return len(found - set(used))
 
 
 def _pages(path: Path, where: str) -> tuple[Page, ...] | Problem:

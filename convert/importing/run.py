@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.importing.boards import Board, Joint, gather
-from convert.importing.boxes import OnSomething, placed
+from convert.importing.boxes import placed
 from convert.importing.classes import Classes, Outside
 from convert.importing.found import Problem
 from convert.importing.frames import Frame, Frames
 from convert.importing.kinds import KINDS, kind_of
 from convert.importing.looking import Seen, box_in_sample, content_of, sample_of, see
+from convert.importing.lying import OnSomething
 from convert.importing.mapping import Kind, Mapping
+from convert.importing.pictures import named_beside
 from convert.importing.writing import as_job, write_job
 from convert.lots.truth import TruthRow, read_truth, truth_writer
 from edge.core.errors import JobRefused, UsageError
@@ -160,8 +162,11 @@ def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: 
         if written is not None:
             for view, slices in seen.items():
                 boxed = [(joint, roi) for joint, roi in good if joint.found.view == view and joint.found.box]
-                lying.add(slices.slices[0], [roi for _, roi in boxed], slices.image.polarity)
+                lying.add(slices.slices[len(slices.slices) // 2], [roi for _, roi in boxed], slices.image.polarity)
                 frames.add(board, slices, boxed)
+                for joint, roi in good:
+                    if joint.found.view == view and not joint.found.box:
+                        lying.add_whole(slices.slices[len(slices.slices) // 2], roi, slices.image.polarity)
             _look(board, good, seen, done)
             done.boards += 1
             rows += written.rows
@@ -169,21 +174,40 @@ def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: 
                 write_job(part, number, written)
         tick(number + 1, len(boards))
     done.frames = frames.shown
-    done.doubts = _doubts(mapping, lying, frames.shown)
-    doubt = "" if mapping.boxes.origin else lying.doubt()
-    if doubt:
-        done.problems.append(Problem(str(done.source), doubt, grave=True))
+    doubt = lying.doubt(asserted=bool(mapping.boxes.origin))
+    if doubt and doubt.grave:
+        done.problems.append(Problem(str(done.source), doubt.text, grave=True))
+    done.doubts = [] if doubt and doubt.grave else [doubt.text] if doubt else list(_doubts(mapping, lying, done))
     return rows
 
 
-def _doubts(mapping: Mapping, lying: OnSomething, frames: Sequence[Frame]) -> list[str]:
-    found = [] if mapping.image.colours else [lying.wrong_way_round()]
-    if not frames and mapping.boxes.cutout == 1:
-        found.append(
-            "each whole picture is taken for its joint's box: where pictures show more than the joint, say by how much "
-            "with [boxes] cutout"
+_OF_PICTURES: frozenset[Kind] = frozenset({"table", "coco", "voc"})
+"""Kinds of export whose rows name a picture each."""
+
+
+def _doubts(mapping: Mapping, lying: OnSomething, done: Imported) -> Iterator[str]:
+    """What may be wrong, of boxes that lie right."""
+    said = "" if mapping.image.colours else lying.wrong_way_round(mapping.image.polarity)
+    if said:
+        yield said
+    whole = sum(looked.joint.found.box is None for looked in done.joints)
+    if whole and mapping.boxes.cutout == 1:
+        yield (
+            f"{whole} whole pictures are taken for their joints' boxes: where they show more than the joint, say by "
+            "how much with [boxes] cutout"
         )
-    return [doubt for doubt in found if doubt]
+    if whole > 1 and len({looked.board.serial for looked in done.joints}) == whole and not mapping.source.names:
+        yield "each picture counts as a board of its own: where names say which it is of, read that by [source] names"
+    used = {page.path for looked in done.joints for page in looked.joint.found.slices}
+    beside = named_beside(used) if mapping.image.slices == "one" and done.kind in _OF_PICTURES else 0
+    if beside:
+        yield (
+            f"{beside} pictures that nothing names are called like further slices of the views that are read: if they "
+            'are, say [image] slices = "named"'
+        )
+    if mapping.source.tiles != (1, 1):
+        tiles = list(mapping.source.tiles)
+        yield f"boards are told by [source] tiles = {tiles}: look whether the lines lie between them"
 
 
 def _views(board: Board, mapping: Mapping, done: Imported) -> dict[str, Seen]:
@@ -209,7 +233,7 @@ def _placed(board: Board, seen: dict[str, Seen], mapping: Mapping, done: Importe
     for joint in board.joints:
         if joint.found.view in seen:
             height, width = seen[joint.found.view].size
-            roi = placed(joint.found.box, height, width, mapping)
+            roi = placed(joint.found.box, height, width, mapping, ours=joint.found.image is not None)
             if isinstance(roi, str):
                 done.problems.append(Problem(joint.found.where, roi))
             else:

@@ -248,7 +248,7 @@ def _calibration(model: ModelFigures) -> Table:
 
 
 def lots(evaluation: Evaluation) -> Iterator[str]:
-    """One sentence a lot."""
+    """One sentence a lot, and one for each model that passed its gate on it."""
     for use, side in (
         ("Thresholds are chosen on", evaluation.validation),
         ("Figures are measured on", evaluation.test),
@@ -257,6 +257,9 @@ def lots(evaluation: Evaluation) -> Iterator[str]:
             f"{use} {side.name}: {side.joints} joints, {side.defects} of them defects, {_listed(side.board_types)}"
             f"{_less(side)} ({side.digest})."
         )
+    for model in evaluation.models:
+        if model.gated:
+            yield f"The gate of {model.name} was tried on this lot; figures for the world need one that no gate saw."
 
 
 def caution(evaluation: Evaluation) -> str:

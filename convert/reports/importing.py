@@ -210,4 +210,6 @@ def _sheet(number: int, name: str, samples: Sequence[Sample], out: Path) -> Pict
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.27 / (1.6 * rows), wspace=0.08, hspace=0.28)
     file = f"joints-{number}-{_ODD.sub('-', name)[:_LONGEST]}.png"
     write_png(figure, out / file, dpi=110)
-    return Picture(file, f"{name}: {len(samples)} joints, each in its box; do the boxes sit on joints of that class?")
+    return Picture(
+        file, f"{name}: {len(samples)} joints, each in its box, solder dark; do the boxes sit on joints of that class?"
+    )

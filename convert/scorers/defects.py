@@ -43,7 +43,8 @@ def shipped_for(validation: LabelledLot, test: LabelledLot) -> tuple[list[str], 
 @dataclass(frozen=True)
 class Source:
     """A model at hand. ``note`` says how its scores come about; ``spec`` how it wants joints cut out; ``score`` gives
-    p_defect of a lot, float64 (n,). ``taught``: the joints it learnt from, where that is known.
+    p_defect of a lot, float64 (n,). ``taught``: the joints it learnt from, where that is known;
+    ``gated``: digest of the lot that its gate was tried on.
     """
 
     name: str
@@ -51,11 +52,13 @@ class Source:
     spec: PreprocessSpec
     score: Callable[[LabelledLot], Scores]
     taught: Marks | None = None
+    gated: str = ""
 
     def scored(self, validation: LabelledLot, test: LabelledLot) -> Scored:
         """Both lots' scores. Raises UsageError where they were recorded and are of other lots."""
         known = self.taught.among(test) if self.taught else None
-        return Scored(self.name, self.note, self.score(validation), self.score(test), known)
+        tried = bool(self.gated) and self.gated == test.digest
+        return Scored(self.name, self.note, self.score(validation), self.score(test), known, tried)
 
 
 def source(word: str) -> Source:
@@ -65,7 +68,13 @@ def source(word: str) -> Source:
     """
     path = SHIPPED.get(word) or bundle_folder(word)
     name = word if word in {*SHIPPED, WORD} else path.stem if path.suffix == ".keras" else path.name
-    return Source(name, *_scorer(word, path), _taught(path))
+    return Source(name, *_scorer(word, path), _taught(path), _gated(path))
+
+
+def _gated(path: Path) -> str:
+    if not (path / "card.json").exists():
+        return ""
+    return open_bundle(path).card.lineage.data.get("evaluation", "").rpartition(" ")[2]
 
 
 def _taught(path: Path) -> Marks | None:

@@ -100,7 +100,7 @@ def _wrong_text(cells: Iterable[str], *, damaged: bool) -> str:
     if any("\0" in cell for cell in cells):
         return "a zero byte, as in UTF-16 text; export it as UTF-8"
     if damaged and any(_NO_CHARACTER in cell for cell in cells):
-        return "not UTF-8 text; export it as UTF-8"
+        return "not UTF-8 text; export it as UTF-8 (in Excel: save as CSV UTF-8)"
     return ""
 
 

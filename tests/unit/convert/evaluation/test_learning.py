@@ -44,10 +44,12 @@ def test_59_defects_none_escaping_prove_five_percent() -> None:
 
 def test_a_curve_is_told_in_words() -> None:
     assert mean_of(CURVE, "reference")[100] == (0.99, 1 - 0.99)
-    first, second, third = meaning(CURVE)
+    first, second, third = meaning(CURVE, 40)
     assert first.startswith("from the reference: AUROC 0.8500 with 10 joints, 0.9900 with 100")
-    assert second == "from scratch with the same 100 joints: AUROC 0.6500"
+    assert second == "from scratch: AUROC 0.6500 with 100"
     assert third == "from 10 to 100 joints AUROC changed by +0.1400: more joints will still help"
-    assert list(meaning([])) == []
-    (_, flat) = meaning([*learnt("reference", 100, 0.99), *learnt("reference", 300, 0.991)])
+    assert list(meaning([], 40)) == []
+    (_, flat) = meaning([*learnt("reference", 100, 0.99), *learnt("reference", 300, 0.991)], 40)
     assert flat.endswith("will change little")
+    (*_, few) = meaning(CURVE, 4)
+    assert few.endswith("measured on 4 held-out defects, which are too few to say whether more joints help")
