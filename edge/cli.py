@@ -17,6 +17,7 @@ from edge.commands.inspect import add_inspect
 from edge.commands.licence import add_licence
 from edge.commands.review import add_review
 from edge.commands.run import add_run
+from edge.commands.station import add_station
 from edge.commands.status import add_status
 from edge.commands.tail import add_tail
 from edge.commands.view import add_view
@@ -83,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         add_licence,
         add_view,
         add_bundle,
+        add_station,
     ):
         add(commands)
     return program

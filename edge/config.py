@@ -162,6 +162,28 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True):
     max_unfamiliar_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 
+class StationSettings(Struct, frozen=True, kw_only=True):
+    """The review station, ``axi-edge station``. ``name``: as reviews have it; ``path``: its own database. ``cert_file``
+    and ``key_file``: serve over TLS; ``behind_tls``: a proxy does. ``classes``: of defects, by the keys 1 to 9.
+    ``claim_s``: for how long a joint stays a page's own that no longer asks for it; ``undo_s``: for how long a decision
+    can be taken back, unless another follows.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")] = "station1"
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8440
+    path: Annotated[str, Meta(min_length=1)] = "/var/lib/axi-station/station.db"
+    cert_file: str = ""
+    key_file: str = ""
+    behind_tls: bool = False
+    classes: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(min_length=1, max_length=9)
+    ] = ("insufficient", "missing", "short", "voided", "other")
+    claim_s: Seconds = 300.0
+    undo_s: Annotated[float, Meta(ge=0, le=3_600)] = 20.0
+    session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     device: DeviceSettings
     model: ModelSettings
@@ -171,6 +193,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     inference: InferenceSettings = InferenceSettings()
     release: ReleaseSettings = ReleaseSettings()
     health: HealthSettings = HealthSettings()
+    station: StationSettings = StationSettings()
 
 
 def load_settings(path: Path) -> Settings:

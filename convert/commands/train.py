@@ -101,8 +101,8 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = replace(RECIPES[arguments.recipe] if arguments.recipe else usual, **given)
     data = train.sides(lot, plan, validation)
     if validation is None and data.validation is not None:
-        held = f"{len(data.validation.rows)} of {len(lot.rows)} joints, by {lot.apart}"
-        tell_each([f"held back to choose the best epoch by: {held}; --validation names a lot instead"])
+        held = f"{len(data.validation.rows)} of {len(lot.rows)} joints"
+        plainly(f"held back to choose the best epoch by: {held}; --validation names a lot instead")
     start = _start(arguments, data, plan)
     teacher = _teacher(arguments.teacher, data) if arguments.teacher else None
     with bar(f"training {arguments.network}", train.steps_per_epoch(data, plan) * plan.epochs) as progress:
@@ -122,8 +122,7 @@ def _train(arguments: argparse.Namespace) -> int:
     draw_history(arguments.out.with_suffix(".png"), history)
     before = None if arguments.start is None or _is_reference(arguments) else arguments.start
     save_taught(arguments.out, data, before)
-    plainly(train.kept_in_words(history))
-    plainly(f"classes, as a recipe has them: {list(data.classes)}")
+    plainly(f"{train.kept_in_words(history)}; classes, as a recipe has them: {list(data.classes)}")
     plainly(f"saved {arguments.out}; beside it .csv and .png (its epochs), .taught.json (which joints taught it)")
     return 0
 

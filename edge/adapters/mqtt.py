@@ -62,7 +62,7 @@ def _properties(producer: str, expiry_s: int | None, correlation: bytes | None) 
 class MqttSession:
     """One connection to one broker."""
 
-    def __init__(self, settings: BrokerSettings, will: Message, commands: CommandTopics | None = None) -> None:
+    def __init__(self, settings: BrokerSettings, will: Message | None, commands: CommandTopics | None = None) -> None:
         """Connect and wait for the broker's word. Raises BrokerUnavailable saying what it said."""
         self._settings, self._commands = settings, commands
         self._where = f"broker {settings.host}:{settings.port}"
@@ -155,11 +155,12 @@ class MqttSession:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _new_client(self, will: Message) -> paho.Client:
+    def _new_client(self, will: Message | None) -> paho.Client:
         client = plain_client(self._settings, reconnect=False)
         client.max_inflight_messages_set(0)  # unlimited here: publish() itself keeps to what the broker takes
         client.max_queued_messages_set(0)
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_socket_open = lambda _client, _data, connection: _set(connection, socket.TCP_NODELAY)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect

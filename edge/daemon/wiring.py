@@ -15,7 +15,7 @@ from edge.adapters.arrivals import Arrivals
 from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
-from edge.adapters.mqtt_reviews import MqttReviews
+from edge.adapters.mqtt_lasting import MqttLasting, reviews_of
 from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
@@ -287,9 +287,10 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
 def _feedback(
     shared: _Shared, books: Books, dropped: SpoolReviews, licences: Licences, broker: BrokerSettings
 ) -> FeedbackLoop:
-    settings, topics = shared.settings, shared.reloader.serving.encoder.topics
+    settings = shared.settings
     alarms, reviewed = shared.alarms, shared.signals.reviewed.set
-    post = MqttReviews(broker, topics.review, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
+    wanted = reviews_of(settings.mqtt.base_topic)
+    post = MqttLasting(broker, wanted, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, books.reviews, post, utc_now, alarms)
     weighed = Told(licences.step, alarms.set, "licences_stuck")
     learning = Learning(books.sights, lambda: shared.reloader.release().rules, utc_now)

@@ -12,12 +12,14 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.adapters.mqtt_client import BrokerSettings
-from edge.adapters.mqtt_reviews import UNHEARD, MqttReviews
+from edge.adapters.mqtt_lasting import MqttLasting, reviews_of
 from edge.feedback.ports import Heard
 from tests.support.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.broker
 TOPIC = "acme/line3/axi1/review"
+WANTED = reviews_of(TOPIC.removesuffix("/review"))
+UNHEARD = WANTED.unheard
 
 
 class Ear:
@@ -27,7 +29,7 @@ class Ear:
         self._arrived = threading.Event()
         self.troubles: list[tuple[str, bool]] = []
         settings = BrokerSettings("127.0.0.1", port, "axi-edge-axi1", version, 30, 5.0)
-        self.reviews = MqttReviews(settings, TOPIC, self._arrived.set, self._note)
+        self.reviews = MqttLasting(settings, WANTED, self._arrived.set, self._note)
         self.reviews.listen()
         self.heard: list[Heard] = []
 
@@ -128,7 +130,7 @@ def test_a_broker_that_does_not_let_us_in_is_told_of_and_so_is_the_end_of_that(m
 def test_what_cannot_be_used_to_reach_a_broker_is_an_alarm_and_nothing_worse(change: dict[str, object]) -> None:
     troubles: list[tuple[str, bool]] = []
     settings = BrokerSettings("127.0.0.1", 1, "axi1", "5", 30, 1.0)._replace(**change)  # type: ignore[arg-type]
-    reviews = MqttReviews(settings, TOPIC, lambda: None, lambda code, text, *, on: troubles.append((code, on)))
+    reviews = MqttLasting(settings, WANTED, lambda: None, lambda code, text, *, on: troubles.append((code, on)))
     for _ in range(2):
         reviews.listen()
     assert troubles == [(UNHEARD, True)] * 2

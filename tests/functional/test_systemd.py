@@ -15,6 +15,7 @@ from tests.support.nspawn import ThrowAwayMachine, why_not_here
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd" / "axi-edge.service"
+STATION = ROOT / "systemd" / "axi-station.service"
 
 pytestmark = pytest.mark.systemd
 
@@ -26,12 +27,22 @@ ip link set lo up 2>/dev/null
 systemctl start axi-edge || { systemctl status axi-edge; journalctl -u axi-edge --no-pager; cat /run/axi.log; exit 11; }
 echo "active: $(systemctl is-active axi-edge)"
 /opt/axi-edge/bin/axi-edge status || exit 12
+systemd-sysusers /etc/sysusers.d/axi-station.conf || exit 13
+systemctl start axi-station || { systemctl status axi-station; journalctl -u axi-station --no-pager; exit 14; }
+for i in $(seq 100); do
+  echo "correct horse battery" | runuser -u axi-station -- /opt/axi-edge/bin/axi-edge station user add anna && break
+  sleep 0.1
+done
 cp -r /lot/. /var/spool/axi-edge/incoming/ && chown -R axi-edge:axi-edge /var/spool/axi-edge/incoming
 for i in $(seq 300); do
   [ "$(ls /var/spool/axi-edge/done | wc -l)" = 4 ] && break
   sleep 0.1
 done
 ls /var/spool/axi-edge/done
+/opt/axi-edge/bin/python /see-a-joint || { journalctl -u axi-station --no-pager; exit 15; }
+pid=$(systemctl show -p MainPID --value axi-station)
+echo "station: $(systemctl is-active axi-station) $(stat -c %U /proc/$pid)"
+systemctl stop axi-station
 before=$(systemctl show -p MainPID --value axi-edge)
 kill -STOP $before
 for i in $(seq 300); do
@@ -102,15 +113,42 @@ while pathlib.Path("/proc", pid).exists():
 """
 
 
-def test_the_unit_is_valid_and_hardened(tmp_path: Path) -> None:
+# Logs in, waits for a joint, and looks at one of its pictures.
+SEE_A_JOINT = """
+import http.cookiejar, json, re, time, urllib.error, urllib.parse, urllib.request
+BASE = "http://127.0.0.1:8440"
+browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+def token():
+    return re.search(r'name="token" content="([^"]+)"', browser.open(BASE + "/login").read().decode())[1]
+for _ in range(200):
+    try:
+        said = {"name": "anna", "password": "correct horse battery", "token": token()}
+        browser.open(BASE + "/login", urllib.parse.urlencode(said).encode())
+        break
+    except OSError:
+        time.sleep(0.1)
+for _ in range(300):
+    asked = urllib.request.Request(BASE + "/api/claim", b"{}", {"x-token": token()})
+    joints = json.load(browser.open(asked))["joints"]
+    if joints and joints[0]["slices"]:
+        break
+    time.sleep(0.1)
+print(joints[0]["problem"])
+picture = browser.open(BASE + joints[0]["slices"][0])
+print("picture:", picture.headers["content-type"], picture.read(8)[1:4])
+"""
+
+
+@pytest.mark.parametrize("unit", [UNIT, STATION], ids=["device", "station"])
+def test_the_unit_is_valid_and_hardened(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed here")
     # Verification looks for the program on this machine; the installed path is the device's.
-    here = tmp_path / UNIT.name
-    here.write_text(UNIT.read_text().replace("/opt/axi-edge/bin/axi-edge", "/bin/true"))
+    here = tmp_path / unit.name
+    here.write_text(unit.read_text().replace("/opt/axi-edge/bin/axi-edge", "/bin/true"))
     verified = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
-    security = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNIT)]
+    security = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)]
     scored = subprocess.run(security, capture_output=True, text=True, check=False)
     assert scored.returncode == 0, scored.stdout.splitlines()[-1]
 
@@ -122,12 +160,14 @@ def test_verdicts_arrive_from_under_a_real_systemd(bundle: Path, lots: Path, mos
     subscriber = Subscriber(mosquitto.port)
     with ThrowAwayMachine() as machine:
         _install(machine, bundle, lots / "evaluate", mosquitto.port)
-        done = machine.boot([machine.root / "units" / UNIT.name], SCRIPT)
+        done = machine.boot([machine.root / "units" / UNIT.name, STATION], SCRIPT)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "active: active" in done.stdout
     assert "user: axi-edge" in done.stdout
     assert "NoNewPrivs:\t1" in done.stdout
     assert "Seccomp:\t2" in done.stdout
+    assert "picture: image/png b'PNG'" in done.stdout, done.stdout
+    assert "station: active axi-station" in done.stdout, done.stdout
     assert "watchdog: success 1" in done.stdout, done.stdout
     assert "locked: 1 /var/spool/axi-edge/done/again" in done.stdout, done.stdout
     assert "hung loop: 2" in done.stdout, done.stdout
@@ -156,12 +196,14 @@ def _install(machine: ThrowAwayMachine, bundle: Path, lot: Path, port: int) -> N
     shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(".venv", ".git", "*.egg-info", ".*_cache", "build"))
     machine.run("/usr/bin/python3", "-m", "venv", "/opt/axi-edge")
     install = ["/opt/axi-edge/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-    machine.run(*install, "-c", "/src/axi-edge/constraints.txt", "/src/axi-edge")
+    machine.run(*install, "-c", "/src/axi-edge/constraints.txt", "/src/axi-edge[station]")
     config = (sources / "firmware_cfg/devices/x86-64-box.toml").read_text()
     config = config.replace("/var/lib/axi-edge/bundles/current", f"/var/lib/axi-edge/bundles/{bundle.name}")
     config = config.replace("port = 1883", f"port = {port}").replace("stall_s = 20.0", "stall_s = 2.0")
     for path, text in (
         ("hang-loops", HANG_LOOPS),
+        ("see-a-joint", SEE_A_JOINT),
+        ("etc/sysusers.d/axi-station.conf", (sources / "systemd/axi-station.sysusers.conf").read_text()),
         ("etc/axi-edge/axi-edge.toml", config),
         ("etc/sysusers.d/axi-edge.conf", (sources / "systemd/axi-edge.sysusers.conf").read_text()),
         ("etc/tmpfiles.d/axi-edge.conf", (sources / "systemd/axi-edge.tmpfiles.conf").read_text()),

@@ -1,4 +1,4 @@
-"""Reviews from the broker: a lasting session of their own, and no message acknowledged before it is on disk."""
+"""Messages of which none may be lost: a lasting session of their own, and none acknowledged before it is on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
@@ -23,10 +23,27 @@ log = logging.getLogger(__name__)
 _KEPT_S = 30 * 24 * 3600
 """For so long the broker keeps what comes while the device is off (MQTT 5; before that, for ever)."""
 _LONGEST_WAIT_S = 30
-UNHEARD = "reviews_unheard"
 
 
-class MqttReviews:
+class Subscription(NamedTuple):
+    """``name``: of the session, behind the client's; ``topics`` that are asked for, of ``what``. ``unheard``: the alarm
+    where the broker does not let them through; ``unwanted``: how somebody does without them.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    what: str
+    unheard: str
+    unwanted: str = ""
+
+
+def reviews_of(base_topic: str) -> Subscription:
+    """What specialists say, from wherever."""
+    unwanted = ", or set [mqtt] reviews = false"
+    return Subscription("reviews", (f"{base_topic}/review",), "reviews", "reviews_unheard", unwanted)
+
+
+class MqttLasting:
     """Connects again and again. ``arrived`` is called for each message, from any thread; ``trouble`` sets an alarm
     where the broker does not let us listen, or ends it.
     """
@@ -34,12 +51,12 @@ class MqttReviews:
     def __init__(
         self,
         settings: BrokerSettings,
-        topic: str,
+        subscription: Subscription,
         arrived: Callable[[], None],
         trouble: Trouble,
     ) -> None:
-        self._settings = settings._replace(client_id=f"{settings.client_id}-reviews")
-        self._topic, self._arrived, self._trouble = topic, arrived, trouble
+        self._settings = settings._replace(client_id=f"{settings.client_id}-{subscription.name}")
+        self._wanted, self._arrived, self._trouble = subscription, arrived, trouble
         self._lock = threading.Lock()
         self._session = 0
         self._heard: list[Heard] = []
@@ -103,24 +120,31 @@ class MqttReviews:
         if code.is_failure:
             self._unheard(str(code), "check [mqtt]")
         else:
-            client.subscribe(self._topic, **self._asked())
+            client.subscribe(self._asked())
 
     def _on_subscribe(self, _client: object, _data: object, _mid: int, codes: list[ReasonCode], _props: object) -> None:
         if any(code.is_failure for code in codes):
-            self._unheard(str(codes[0]), f"give the device the right to read {self._topic}")
+            refused = next(code for code in codes if code.is_failure)
+            self._unheard(str(refused), f"give {self._settings.client_id} the right to read {self._topics}")
         else:
-            self._trouble(UNHEARD, f"reviews are heard on {self._topic}", on=False)
+            self._trouble(self._wanted.unheard, f"{self._wanted.what} are heard on {self._topics}", on=False)
 
-    def _asked(self) -> dict[str, Any]:
+    @property
+    def _topics(self) -> str:
+        return ", ".join(self._wanted.topics)
+
+    def _asked(self) -> list[tuple[str, Any]]:
         """A retained message would come again at every connection."""
         if self._settings.version != "5":
-            return {"qos": 1}
-        return {"options": SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)}
+            return [(topic, 1) for topic in self._wanted.topics]
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        return [(topic, options) for topic in self._wanted.topics]
 
     def _unheard(self, said: str, remedy: str) -> None:
-        log.warning("no reviews from the broker", extra={"topic": self._topic, "problem": said})
-        text = f"the broker lets no reviews through ({said}); {remedy}, or set [mqtt] reviews = false"
-        self._trouble(UNHEARD, text, on=True)
+        what = self._wanted.what
+        log.warning(f"no {what} from the broker", extra={"topic": self._topics, "problem": said})
+        text = f"the broker lets no {what} through ({said}); {remedy}{self._wanted.unwanted}"
+        self._trouble(self._wanted.unheard, text, on=True)
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         number = message.mid if message.qos else 0  # at QoS 0 nobody waits for an acknowledgement

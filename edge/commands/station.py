@@ -1,0 +1,113 @@
+"""``axi-edge station``: the review station, and its users."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from edge.commands import Commands, add_config
+from edge.config import Settings, load_settings
+from edge.core.errors import ConfigError, UsageError
+
+_ROLES = ("viewer", "specialist", "engineer")
+
+
+def add_station(commands: Commands) -> None:
+    station = commands.add_parser("station", help="the review station, where specialists say what joints really are")
+    add_config(station)
+    station.set_defaults(action=_serve)
+    deeper = station.add_subparsers(metavar="COMMAND")
+    user = deeper.add_parser("user", help="who may use it").add_subparsers(required=True, metavar="COMMAND")
+    for name, words, action in (
+        ("add", "an account; asks for its password, or reads it from a pipe", _add),
+        ("change", "another role, or another password, which ends all sessions", _change),
+        ("remove", "an account; its reviews stay", _remove),
+        ("list", "who there is", _list),
+    ):
+        command = user.add_parser(name, help=words)
+        if name != "list":
+            command.add_argument("name", metavar="NAME")
+        if name == "add":
+            command.add_argument("--role", choices=_ROLES, default="specialist", help="default: specialist")
+        if name == "change":
+            command.add_argument("--role", choices=_ROLES)
+            command.add_argument("--password", action="store_true", help="ask for a new one")
+        add_config(command)
+        command.set_defaults(action=action)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from edge.station.serving import serve
+
+    serve(settings, lambda address: print(f"station: {address}", flush=True))
+    return 0
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from edge.station.accounts import Accounts
+    from edge.station.people import People
+    from edge.station.serving import open_database
+
+    Accounts(People(open_database(settings))).add(arguments.name, arguments.role, _password())
+    print(f"{arguments.name}: {arguments.role}")
+    return 0
+
+
+def _change(arguments: argparse.Namespace) -> int:
+    if not (arguments.role or arguments.password):
+        raise UsageError("name --role, --password, or both")
+    settings = _settings(arguments)
+    from edge.station.accounts import Accounts
+    from edge.station.people import People
+    from edge.station.serving import open_database
+
+    password = _password() if arguments.password else None
+    Accounts(People(open_database(settings))).change(arguments.name, arguments.role, password)
+    print(f"{arguments.name}: changed")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from edge.station.people import People
+    from edge.station.serving import open_database
+
+    if not People(open_database(settings)).remove(arguments.name):
+        raise UsageError(f"user {arguments.name}: is not there; axi-edge station user list names those who are")
+    print(f"{arguments.name}: removed")
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from edge.station.people import People
+    from edge.station.serving import open_database
+
+    for user in People(open_database(settings)).everybody():
+        print(f"{user.name}\t{user.role}\tsince {user.created}")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """Raises ConfigError where the station's libraries are not installed, too."""
+    settings = load_settings(arguments.config)
+    try:
+        import argon2  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"the review station needs {error.name}; install axi-edge[station]") from error
+    return settings
+
+
+def _password() -> str:
+    """Typed twice, or one line of a pipe."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("password: ")
+    if getpass.getpass("once more: ") != password:
+        raise UsageError("the two are not alike; try again")
+    return password

@@ -1,0 +1,177 @@
+"""The station's two ways to the broker: verdicts and reviews come in, its own reviews go out, and none is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from edge.adapters.mqtt import MqttSession
+from edge.adapters.mqtt_client import BrokerSettings
+from edge.adapters.mqtt_lasting import MqttLasting, Subscription
+from edge.core.errors import BrokerUnavailable
+from edge.core.review import Review, ReviewError, read_payload
+from edge.core.wire import Message
+from edge.feedback.ports import Heard
+from edge.reporting.ports import Outcome
+from edge.station.joints import Joint, NotAVerdict, joint_of
+from edge.station.store import JointStore
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE, _LOOK_S, _LONGEST_WAIT_S = 50, 1.0, 30.0
+
+
+class News(NamedTuple):
+    """What one heap of messages said."""
+
+    joints: Sequence[Joint]
+    reviews: Sequence[Review]
+
+
+def news_in(payloads: Sequence[bytes]) -> News:
+    """Joints and reviews; what is neither is passed over with a word in the log: it would come again for ever."""
+    joints, reviews = list[Joint](), list[Review]()
+    for payload in payloads:
+        try:
+            if _schema_of(payload) == "axi-review/1":
+                reviews.append(read_payload(payload))
+            elif (joint := joint_of(payload)) is not None:
+                joints.append(joint)
+        except (NotAVerdict, ReviewError) as error:
+            log.warning("a message passed over", extra={"problem": str(error)})
+    return News(joints, reviews)
+
+
+class _Named(msgspec.Struct):
+    schema: str = ""
+
+
+def _schema_of(payload: bytes) -> str:
+    try:
+        return msgspec.json.decode(payload, type=_Named).schema
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ""
+
+
+class Ears:
+    """Hears of joints and reviews for as long as it runs; acknowledges none before the store has it."""
+
+    def __init__(self, settings: BrokerSettings, base_topic: str, store: JointStore, changed: Callable[[], None]):
+        self._arrived, self._stop = threading.Event(), threading.Event()
+        self._store, self._changed = store, changed
+        self.trouble = ""
+        topics = f"{base_topic}/verdict/+", f"{base_topic}/review"
+        wanted = Subscription("joints", topics, "verdicts", "verdicts_unheard")
+        self._post = MqttLasting(settings, wanted, self._arrived.set, self._note)
+        self._thread = threading.Thread(target=self._run, name="ears")
+
+    def start(self) -> None:
+        self._post.listen()
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._arrived.set()
+        self._thread.join()
+        self._post.close()
+
+    def _note(self, code: str, text: str, *, on: bool) -> None:
+        self.trouble = text if on else ""
+        (log.warning if on else log.info)("verdicts", extra={"code": code, "text": text})
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._arrived.wait()
+            self._arrived.clear()
+            heard = self._post.take()
+            if heard:
+                self._keep(heard)
+
+    def _keep(self, heard: Sequence[Heard]) -> None:
+        news = news_in([message.payload for message in heard])
+        try:
+            self._store.hear(news.joints, news.reviews)
+        except Exception:  # whatever it is, the broker keeps them until they are on disk
+            log.exception("joints not kept", extra={"messages": len(heard)})
+            self._post.put_back(heard)
+            self._stop.wait(_LOOK_S)
+            self._arrived.set()
+            return
+        self._post.acknowledge(heard)
+        self._changed()
+
+
+class Mouth:
+    """Sends what was decided until the broker has acknowledged it."""
+
+    def __init__(
+        self, settings: BrokerSettings, topic: str, store: JointStore, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings._replace(client_id=f"{settings.client_id}-says")
+        self._topic, self._store, self._clock = topic, store, clock
+        self._stop, self._woken = threading.Event(), threading.Event()
+        self._session: MqttSession | None = None
+        self.trouble = ""
+        self._thread = threading.Thread(target=self._run, name="mouth")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._woken.set()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            self._woken.clear()
+            try:
+                failures = 0 if self._sent_all() else failures + 1
+            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens: decisions wait in the store
+                log.log(logging.WARNING if isinstance(error, BrokerUnavailable) else logging.ERROR, "reviews not sent")
+                self.trouble, failures = str(error), failures + 1
+                self._drop()
+            self._woken.wait(_LOOK_S if not failures else min(_LONGEST_WAIT_S, 2.0 ** min(failures, 5)))
+        self._drop()
+
+    def _sent_all(self) -> bool:
+        """False where the broker took some of them only, or none."""
+        while due := self._store.to_send(self._clock(), _AT_ONCE):
+            session = self._connected()
+            outcomes = session.publish([Message(self._topic, payload) for _, payload in due])
+            pairs = zip(due, outcomes, strict=True)
+            self._store.sent([number for (number, _), outcome in pairs if outcome is Outcome.ACKNOWLEDGED])
+            if Outcome.ACKNOWLEDGED not in outcomes:
+                self.trouble = f"the broker takes no reviews ({session.refusal or session.ended}): let this station "
+                self.trouble += f"write {self._topic}"
+                log.warning("reviews refused", extra={"problem": self.trouble})
+                return False
+        self.trouble = ""
+        return True
+
+    def _connected(self) -> MqttSession:
+        if self._session is not None and not self._session.alive:
+            self._drop()
+        if self._session is None:
+            self._session = MqttSession(self._settings, None)
+        return self._session
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+def broker_for(settings: BrokerSettings, station: str) -> BrokerSettings:
+    """The device's broker, as the station's own client."""
+    return settings._replace(client_id=f"axi-station-{station}", producer=settings.producer.replace("edge", "station"))

@@ -1,0 +1,88 @@
+"""Joints that wait for a specialist, and what may be said of them before and after the decision."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from edge.core.errors import AxiError
+from edge.core.payloads import VerdictPayload
+from edge.core.verdict import Reason, Route
+
+PICTURES_DOUBTED = frozenset(
+    {
+        *(reason for reason in Reason if reason.value.startswith("slice_")),
+        *(Reason.VIEW_UNFAMILIAR, Reason.UNFAMILIAR, Reason.TOO_MANY_SLICES, Reason.ROI_OUTSIDE, Reason.JOB_REFUSED),
+    }
+)
+"""Reasons that are about the pictures, which a reviewer sees anyway; no other may be known before the decision."""
+
+
+class NotAVerdict(AxiError):
+    """A message that is no verdict of ours."""
+
+
+class Joint(NamedTuple):
+    """A joint that goes to a specialist.
+
+    ``verdict``, ``reason``, ``p_defect`` and ``kind`` are what the network says: never shown before the decision, or
+    a joint that is drawn for the audit could be told from another.
+    """
+
+    event_id: str
+    job_id: str
+    serial: str
+    board_type: str
+    joint: str
+    machine_call: str
+    time: str
+    verdict: str
+    reason: str
+    p_defect: float | None
+    kind: str
+
+    @property
+    def pictures_doubted(self) -> bool:
+        return self.reason in PICTURES_DOUBTED
+
+    @property
+    def before(self) -> dict[str, object]:
+        """What a reviewer may know before deciding."""
+        return {
+            "event_id": self.event_id,
+            "serial": self.serial,
+            "board_type": self.board_type,
+            "joint": self.joint,
+            "machine_call": self.machine_call,
+            "time": self.time,
+        }
+
+    @property
+    def after(self) -> dict[str, object]:
+        """What the network said, for who has decided."""
+        return {"verdict": self.verdict, "reason": self.reason, "p_defect": self.p_defect, "kind": self.kind}
+
+
+def joint_of(payload: bytes) -> Joint | None:
+    """The joint that a verdict sends to a specialist; None where it was released. Raises NotAVerdict."""
+    try:
+        said = msgspec.json.decode(payload, type=VerdictPayload)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise NotAVerdict(f"no axi-verdict/1: {error}") from error
+    if said.route is not Route.SPECIALIST:
+        return None
+    kind = said.defect_class
+    return Joint(
+        event_id=said.event_id,
+        job_id=said.job_id,
+        serial=said.board.serial,
+        board_type=said.board.type,
+        joint=said.joint,
+        machine_call=said.machine_call.name if said.machine_call else "",
+        time=said.time,
+        verdict=said.verdict.value,
+        reason=said.reason.value if said.reason else "",
+        p_defect=said.p_defect,
+        kind="" if kind is msgspec.UNSET else kind.name,
+    )

@@ -1,0 +1,138 @@
+"""Wiring: the store, the two ways to the broker, and the pages, served until somebody ends it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from edge.config import Settings
+from edge.core.errors import ConfigError
+from edge.daemon.broker import broker_settings
+from edge.files import read_plain
+from edge.jobs.vendors import JobDefaults
+from edge.station.accounts import Accounts, Attempts
+from edge.station.broker import Ears, Mouth, broker_for
+from edge.station.claims import Claims
+from edge.station.database import Database
+from edge.station.people import People
+from edge.station.pictures import Pictures
+from edge.station.store import JointStore
+from edge.station.web.app import Parts, application
+from edge.station.web.live import Changes
+
+_SECRET_BYTES = 32
+_GRACE_S = 5
+
+
+def open_database(settings: Settings) -> Database:
+    """The station's own. Raises ConfigError where it cannot be used."""
+    return Database(Path(settings.station.path))
+
+
+def serve(settings: Settings, told: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT. ``told`` hears where the pages are. Raises ConfigError."""
+    section = settings.station
+    if bool(section.cert_file) != bool(section.key_file):
+        raise ConfigError("[station] cert_file and key_file: one is missing; name both for TLS")
+    database, changes = open_database(settings), Changes()
+    store, people = JointStore(database, section.name), People(database)
+    broker = broker_for(broker_settings(settings), section.name)
+    base = settings.mqtt.base_topic
+    ears, mouth = Ears(broker, base, store, changes.changed), Mouth(broker, f"{base}/review", store)
+
+    def wake() -> None:
+        changes.changed()
+        mouth.wake()
+
+    defaults = JobDefaults(settings.spool.joint_type, settings.spool.polarity)
+    parts = Parts(
+        station=section.name,
+        classes=section.classes,
+        undo_s=section.undo_s,
+        session_s=round(section.session_hours * 3600),
+        store=store,
+        people=people,
+        accounts=Accounts(people),
+        attempts=Attempts(time.monotonic),
+        claims=Claims(section.claim_s, time.monotonic),
+        pictures=Pictures(Path(settings.spool.path), defaults),
+        changes=changes,
+        troubles=lambda: (ears.trouble, mouth.trouble),
+        wake=wake,
+    )
+    secure = bool(section.cert_file) or section.behind_tls
+    app = application(parts, _secret(Path(section.path)), secure=secure)
+    try:
+        ears.start()
+        mouth.start()
+        _serve(app, settings, changes, told)
+    finally:
+        mouth.close()
+        ears.close()
+        database.close()
+
+
+def _serve(app: ASGIApp, settings: Settings, changes: Changes, told: Callable[[str], None]) -> None:
+    section = settings.station
+    tls = {"ssl_certfile": section.cert_file, "ssl_keyfile": section.key_file} if section.cert_file else {}
+    config = uvicorn.Config(
+        app,
+        host=section.host,
+        port=section.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=section.behind_tls,
+        timeout_graceful_shutdown=_GRACE_S,
+        lifespan="off",
+        **tls,  # type: ignore[arg-type]
+    )
+    server = _Server(config, changes, lambda: told(f"{'https' if tls else 'http'}://{section.host}:{section.port}/"))
+    try:
+        server.run()
+    except SystemExit as error:  # uvicorn's way to say that it cannot listen
+        raise ConfigError(
+            f"[station] host and port: cannot listen on {section.host}:{section.port}; name another, or end what does"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and lets pages that wait for news go when it ends."""
+
+    def __init__(self, config: uvicorn.Config, changes: Changes, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._changes, self._listening = changes, listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._changes.begin()
+            self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._changes.end()
+        await super().shutdown(sockets)
+
+
+def _secret(beside: Path) -> str:
+    """What signs cookies, made once; readable for the station alone. Raises ConfigError."""
+    path = beside.with_name(f"{beside.name}.secret")
+    try:
+        if not path.exists():
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                suppress(FileExistsError),
+                os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new,
+            ):
+                new.write(secrets.token_urlsafe(_SECRET_BYTES))
+        return read_plain(path).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; let this user write beside [station] path") from error

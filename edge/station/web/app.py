@@ -1,0 +1,76 @@
+"""The application: which address is answered by what, and who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from edge.station.accounts import Accounts, Attempts, Role
+from edge.station.claims import Claims
+from edge.station.people import People
+from edge.station.pictures import Pictures
+from edge.station.store import JointStore
+from edge.station.web import live, pages, reviewing
+from edge.station.web.guard import Hardened, needs, refusals
+
+
+class Parts(NamedTuple):
+    """What the pages work on.
+
+    ``station``: its name; ``classes`` of defects, by the keys 1 to 9; ``undo_s``: for how long a decision can be taken
+    back; ``session_s``: until one must log in anew; ``troubles``: what keeps the station from the broker, in words;
+    ``wake``: there is something to send.
+    """
+
+    station: str
+    classes: Sequence[str]
+    undo_s: float
+    session_s: int
+    store: JointStore
+    people: People
+    accounts: Accounts
+    attempts: Attempts
+    claims: Claims
+    pictures: Pictures
+    changes: live.Changes
+    troubles: Callable[[], Sequence[str]]
+    wake: Callable[[], None]
+
+
+def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
+    """``secret`` signs cookies; ``secure``: those go over TLS only."""
+    looks, reviews = Role.VIEWER, Role.SPECIALIST
+    routes = [
+        Route("/", needs(looks, pages.queue)),
+        Route("/login", pages.login_page),
+        Route("/login", pages.log_in, methods=["POST"]),
+        Route("/logout", needs(looks, pages.log_out), methods=["POST"]),
+        Route("/review", needs(reviews, pages.review)),
+        Route("/slice/{event_id}/{index:int}", needs(looks, reviewing.slice_picture)),
+        Route("/api/events", needs(looks, live.events)),
+        Route("/api/claim", needs(reviews, reviewing.claim), methods=["POST"]),
+        Route("/api/decide", needs(reviews, reviewing.decide), methods=["POST"]),
+        Route("/api/undo", needs(reviews, reviewing.undo), methods=["POST"]),
+        Route("/api/release", needs(reviews, reviewing.release), methods=["POST"]),
+        Mount("/static", StaticFiles(directory=str(pages.HERE / "static"))),
+    ]
+    cookies = Middleware(
+        SessionMiddleware,
+        secret_key=secret,
+        session_cookie="axi-station",
+        max_age=parts.session_s,
+        same_site="strict",
+        https_only=secure,
+    )
+    app = Starlette(routes=routes, middleware=[cookies])
+    for name, part in parts._asdict().items():
+        setattr(app.state, name, part)
+    refusals(app, pages.refusal)
+    return Hardened(app)

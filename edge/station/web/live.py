@@ -1,0 +1,79 @@
+"""What is live: pages hear of changes as they come, over server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+_SILENT_S = 20.0
+"""After so long without news a line says that the station is still there."""
+
+
+class Changes:
+    """Told by any thread that something has changed; wakes the pages that listen."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = set[asyncio.Event]()
+        self._ended = False
+
+    def begin(self) -> None:
+        """From the thread of the loop that serves."""
+        self._loop = asyncio.get_running_loop()
+
+    def changed(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake)
+
+    def end(self) -> None:
+        """No page is kept waiting for news any more."""
+        self._ended = True
+        self.changed()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    def _wake(self) -> None:
+        for event in self._listening:
+            event.set()
+
+    async def each(self) -> AsyncIterator[bool]:
+        """True at once and whenever something has changed, False when nothing has for a while."""
+        event = asyncio.Event()
+        self._listening.add(event)
+        try:
+            yield True
+            while not self._ended:
+                try:
+                    await asyncio.wait_for(event.wait(), _SILENT_S)
+                except TimeoutError:
+                    yield False
+                    continue
+                event.clear()
+                yield True
+        finally:
+            self._listening.discard(event)
+
+
+async def events(request: Request) -> Response:
+    """How many joints wait, and since when: now, and at every change."""
+    store, changes = request.app.state.store, request.app.state.changes
+
+    async def lines() -> AsyncIterator[bytes]:
+        last = b""
+        async for changed in changes.each():
+            waiting, since = store.counts()
+            said = msgspec.json.encode({"waiting": waiting, "since": since})
+            if changed and said != last:
+                last = said
+                yield b"data: " + said + b"\n\n"
+            elif not changed:
+                yield b": here\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream")

@@ -1,0 +1,128 @@
+"""The pages: log in, the queue, a joint after the other."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from edge.station.accounts import Accounts, Attempts
+from edge.station.store import JointStore, Wanted
+from edge.station.web.guard import begin_session, require_token, text_in, token_of
+
+HERE = files("edge.station.web")
+_templates = Environment(
+    loader=FileSystemLoader(str(HERE / "templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(request: Request, template: str, status: int = 200, **what: Any) -> HTMLResponse:
+    """A template, with who is logged in."""
+    shown = {
+        "user": getattr(request.state, "user", ""),
+        "role": getattr(request.state, "role", None),
+        "token": token_of(request) if "session" in request.scope else "",
+        "station": request.app.state.station,
+    }
+    return HTMLResponse(_templates.get_template(template).render(**shown, **what), status)
+
+
+def refusal(request: Request, status: int, text: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"problem": text}, status)
+    return page(request, "refused.html", status, text=text)
+
+
+async def login_page(request: Request) -> Response:
+    return page(request, "login.html", problem="", name="")
+
+
+async def log_in(request: Request) -> Response:
+    """Wrong names and wrong passwords look alike, and after some of them one must wait."""
+    await require_token(request)
+    accounts: Accounts = request.app.state.accounts
+    attempts: Attempts = request.app.state.attempts
+    form = await request.form()
+    name, password = text_in(form, "name").strip(), text_in(form, "password")
+    keys = f"name {name[:64]}", f"address {request.client.host if request.client else ''}"
+    wait = attempts.must_wait(*keys)
+    if wait > 0:
+        said = page(request, "login.html", 429, problem=f"Too many attempts: wait {wait:.0f} seconds.", name=name)
+        said.headers["retry-after"] = f"{wait:.0f}"
+        return said
+    if not accounts.is_right(name, password):
+        attempts.failed(*keys)
+        return page(request, "login.html", 401, problem="Name or password is wrong.", name=name)
+    attempts.succeeded(*keys)
+    now = time.time()
+    session = begin_session(request.session)
+    request.app.state.people.begin_session(session, name, now, now + request.app.state.session_s)
+    return RedirectResponse("/", 303)
+
+
+async def log_out(request: Request) -> Response:
+    request.app.state.claims.release(request.session["id"])
+    request.app.state.people.end_session(request.session["id"])
+    request.session.clear()
+    return RedirectResponse("/login", 303)
+
+
+async def queue(request: Request) -> Response:
+    """What waits, by board, in the order in which boards came."""
+    store: JointStore = request.app.state.store
+    wanted = wanted_by(request)
+    types, calls = store.choices()
+    boards = store.boards(wanted)
+    now = datetime.now(UTC)
+    return page(
+        request,
+        "queue.html",
+        boards=[(board, age(board.since, now)) for board in boards],
+        joints=sum(board.joints for board in boards),
+        types=types,
+        calls=calls,
+        wanted=wanted,
+        query=request.url.query,
+        doubted={None: "", True: "yes", False: "no"}[wanted.doubted],
+        troubles=[trouble for trouble in request.app.state.troubles() if trouble],
+    )
+
+
+async def review(request: Request) -> Response:
+    return page(request, "review.html", classes=request.app.state.classes, query=request.url.query)
+
+
+def wanted_by(request: Request) -> Wanted:
+    """What the address asks for. Raises HTTPException for what it cannot mean."""
+    asked = request.query_params
+    doubted = {"": None, "yes": True, "no": False}
+    if asked.get("doubted", "") not in doubted:
+        raise HTTPException(400, "doubted: yes, no, or nothing.")
+    return Wanted(
+        board_type=asked.get("board_type", "")[:256],
+        machine_call=asked.get("machine_call", "")[:256],
+        doubted=doubted[asked.get("doubted", "")],
+        serial=asked.get("serial", "")[:256],
+    )
+
+
+def age(since: str, now: datetime) -> str:
+    """In words; empty where nobody knows."""
+    try:
+        seconds = (now - datetime.fromisoformat(since)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    for most, unit, each in ((90, "seconds", 1), (5400, "minutes", 60), (129_600, "hours", 3600)):
+        if seconds < most:
+            return f"{max(0, round(seconds / each))} {unit}"
+    return f"{round(seconds / 86_400)} days"

@@ -1,0 +1,213 @@
+// A joint after the other, by keys alone. The next ones are loaded before they are asked for.
+
+import { ask, listen } from "./common.js";
+import { Look, draw, emptyFigure, forget, load } from "./view.js";
+
+const $ = (id) => document.getElementById(id);
+const query = document.querySelector("main").dataset.query;
+const look = new Look();
+const HEARTBEAT_MS = 60_000, LOOP_MS = 180;
+
+let joints = [];       // the first one is looked at
+let drawn = null;      // the joint whose pictures are on the screen: only on that one can be decided
+let shown = 0;         // which of its slices is large
+let since = 0;         // when it was first seen
+let looping = null;
+let saving = Promise.resolve();
+let filling = null;
+
+function problem(text) {
+  $("problem").textContent = text;
+  $("problem").hidden = !text;
+}
+
+// Joints
+
+async function prepared(joint) {
+  joint.pictures = await Promise.all(joint.slices.map(load));
+  for (const one of joint.good) one.pictures = await Promise.all(one.slices.map(load));
+  return joint;
+}
+
+function fill() {
+  filling ??= saving.then(claimed).finally(() => { filling = null; });
+  return filling;
+}
+
+async function claimed() {
+  try {
+    const said = await ask(`/api/claim?${query}`, { have: joints.map((joint) => joint.event_id) });
+    count(said);
+    const empty = joints.length === 0;
+    for (const joint of said.joints) joint.ready = prepared(joint);
+    joints.push(...said.joints);
+    if (empty) await show();
+  } catch (error) {
+    problem(`The station does not answer: ${error.message}. It is asked again in a moment.`);
+    setTimeout(fill, 3000);
+  }
+}
+
+function count({ waiting }) {
+  $("count").textContent = `${waiting} wait`;
+}
+
+function labelled(name, value) {
+  const span = document.createElement("span"), bold = document.createElement("b");
+  bold.textContent = value;
+  span.append(`${name} `, bold);
+  return span;
+}
+
+async function show() {
+  const [joint] = joints;
+  stop();
+  drawn = null;
+  $("joint").hidden = !joint;
+  $("nothing").hidden = Boolean(joint);
+  $("about").replaceChildren();
+  if (!joint) return;
+  await joint.ready;
+  if (joint !== joints[0]) return;
+  problem(joint.problem && `No picture: ${joint.problem}.`);
+  $("about").append(
+    labelled("board", joint.serial), labelled("type", joint.board_type || "unknown"), labelled("joint", joint.joint),
+    labelled("machine says", joint.machine_call || "nothing"),
+  );
+  if (joint.second_look) $("about").append(labelled("", "second look"));
+  $("slices").replaceChildren(...joint.slices.map(() => emptyFigure(280)));
+  $("good").replaceChildren(...joint.good.flatMap((one) => (one.roi ? one.pictures.slice(0, 2) : []).map(() => emptyFigure(160))));
+  $("good-title").hidden = !$("good").children.length;
+  shown = Math.floor(joint.slices.length / 2);
+  since = performance.now();
+  drawn = joint;
+  redraw();
+  document.body.dataset.shown = String(Number(document.body.dataset.shown ?? 0) + 1);
+  forget(new Set(joints.flatMap((one) => [...one.slices, ...one.good.flatMap((good) => good.slices)])));
+}
+
+function redraw() {
+  const joint = drawn;
+  if (!joint?.roi) return;
+  const figures = [...$("slices").children];
+  figures.forEach((figure, index) => {
+    draw(figure, joint.pictures[index], joint.roi, look, `slice ${index + 1}`);
+    figure.classList.toggle("shown", index === shown);
+  });
+  const of = `slice ${shown + 1} of ${joint.slices.length}`;
+  draw($("large"), joint.pictures[shown], joint.roi, look, joint.pictures[shown] ? of : `${of}: not readable`);
+  let place = 0;
+  for (const one of joint.good) {
+    if (!one.roi) continue;
+    for (const picture of one.pictures.slice(0, 2)) draw($("good").children[place++], picture, one.roi, look, one.serial);
+  }
+}
+
+// Slices, as a loop through depth or one by one
+
+function step(by) {
+  const slices = drawn?.slices.length ?? 0;
+  if (slices) shown = (shown + by + slices) % slices;
+  redraw();
+}
+
+function stop() {
+  clearInterval(looping);
+  looping = null;
+}
+
+function loop() {
+  if (looping) stop();
+  else looping = setInterval(() => step(1), LOOP_MS);
+}
+
+// Decisions
+
+function decide(decision, defect_class) {
+  const joint = drawn;
+  if (!joint) return;
+  const pressed = performance.now();
+  const said = { event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000 };
+  joints.shift();
+  saving = saving.then(() => save(joint, said));
+  show().then(() => { document.body.dataset.ms = String(Math.round(performance.now() - pressed)); });
+  fill();
+}
+
+async function save(joint, said) {
+  try {
+    const known = await ask("/api/decide", said);
+    $("last").textContent = `${known.serial} ${known.joint}: you said ${words(said)}; ${network(known)}.`;
+    document.body.dataset.saved = String(Number(document.body.dataset.saved ?? 0) + 1);
+  } catch (error) {
+    if (error.status === 409) {
+      problem(`${joint.serial} ${joint.joint}: ${error.message}`);
+      return;
+    }
+    joints.unshift(joint);
+    await show();
+    problem(`Not saved: ${error.message}. Decide on this joint once more.`);
+  }
+}
+
+function words({ decision, defect_class }) {
+  return { false_call: "false call", unsure: "unsure", defect: defect_class }[decision];
+}
+
+function network({ verdict, reason, p_defect, kind }) {
+  const score = p_defect === null ? "" : `, p(defect) ${p_defect.toFixed(3)}`;
+  return `the network said ${verdict}${reason ? ` (${reason.replaceAll("_", " ")})` : ""}${kind ? `, ${kind}` : ""}${score}`;
+}
+
+async function undo() {
+  await saving;
+  try {
+    const { joint } = await ask("/api/undo");
+    joint.ready = prepared(joint);
+    joints.unshift(joint);
+    $("last").textContent = "Taken back.";
+    await show();
+  } catch (error) {
+    problem(error.message);
+  }
+}
+
+// Keys
+
+const keys = {
+  ArrowLeft: () => { stop(); step(-1); },
+  ArrowRight: () => { stop(); step(1); },
+  l: loop,
+  "+": () => look.wider(1 / 1.25),
+  "-": () => look.wider(1.25),
+  "[": () => look.harder(1 / 1.2),
+  "]": () => look.harder(1.2),
+  ",": () => look.brighter(1 / 1.12),
+  ".": () => look.brighter(1.12),
+  i: () => { look.inverted = !look.inverted; },
+  0: () => look.reset(),
+  z: undo,
+  Backspace: undo,
+  Escape: () => location.assign("/"),
+};
+
+for (const button of document.querySelectorAll("[data-decision]")) {
+  const { key, decision } = button.dataset;
+  keys[key] = () => decide(decision, button.dataset.class);
+  button.addEventListener("click", () => { keys[key](); button.blur(); });
+}
+$("undo").addEventListener("click", () => { undo(); $("undo").blur(); });
+
+addEventListener("keydown", (event) => {
+  const action = keys[event.key];
+  if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  if (event.repeat && !event.key.startsWith("Arrow")) return;  // a key that is held down decides once
+  action();
+  if (!["z", "Backspace", " "].includes(event.key)) redraw();
+});
+
+addEventListener("pagehide", () => { ask("/api/release", {}, { keepalive: true }).catch(() => {}); });
+listen((said) => { count(said); if (joints.length < 2) fill(); });
+setInterval(fill, HEARTBEAT_MS);
+fill();

@@ -1,0 +1,178 @@
+"""The station and a real broker: no joint goes unheard and no review unsaid, whoever is away meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.adapters.mqtt_client import BrokerSettings
+from edge.core.payloads import BoardRef, VerdictPayload
+from edge.core.review import Review
+from edge.core.verdict import Call, Reason, Route
+from edge.station.broker import Ears, Mouth
+from edge.station.joints import Joint
+from edge.station.store import JointStore
+from tests.support.mosquitto import Mosquitto, Subscriber
+from tests.support.queues import decided, joint, store_at
+
+pytestmark = pytest.mark.broker
+BASE = "acme/line3/axi1"
+
+
+def settings(mosquitto: Mosquitto, version: str = "5") -> BrokerSettings:
+    return BrokerSettings("127.0.0.1", mosquitto.port, "axi-station-review1", version, 30, 5.0)
+
+
+def verdict_on(number: int, *, released: bool = False) -> bytes:
+    one = joint(number)
+    return msgspec.json.encode(
+        VerdictPayload(
+            event_id=one.event_id,
+            device="axi1",
+            time=one.time,
+            job_id=one.job_id,
+            board=BoardRef(serial=one.serial, type=one.board_type),
+            joint=one.joint,
+            refdes="J1",
+            pin="1",
+            machine_call=None,
+            verdict=Call.NORMAL if released else Call.UNJUDGED,
+            route=Route.RELEASE if released else Route.SPECIALIST,
+            p_defect=0.1,
+            threshold=0.5,
+            operating_point="recall-0.98",
+            reason=None if released else Reason.LEARNING,
+            slices=4,
+            model=None,
+            latency_ms=3.0,
+        )
+    )
+
+
+class Listening:
+    """Ears on a store; waits for what a test expects."""
+
+    def __init__(self, mosquitto: Mosquitto, store: JointStore, version: str = "5") -> None:
+        self._changed, self.store = threading.Event(), store
+        self.ears = Ears(settings(mosquitto, version), BASE, store, self._changed.set)
+        self.ears.start()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(60):
+            if condition():
+                return
+            self._changed.wait(1)
+            self._changed.clear()
+        raise AssertionError("not in time")
+
+    def waits(self, *numbers: int) -> None:
+        wanted = {joint(number).event_id for number in numbers}
+        self.until(lambda: {number for number in wanted if self.store.joint(number)} == wanted)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_joints_come_in_whether_the_station_is_on_or_off(mosquitto: Mosquitto, tmp_path: Path, version: str) -> None:
+    store, line = store_at(tmp_path), Subscriber(mosquitto.port)
+    first = Listening(mosquitto, store, version)
+    first.until(lambda: not first.ears.trouble)
+    line.publish(f"{BASE}/verdict/SN000", b"{}")
+    first.until(lambda: True)
+    for _ in range(200):  # until the subscription is there
+        line.publish(f"{BASE}/verdict/SN000", verdict_on(0))
+        if store.joint(joint(0).event_id):
+            break
+    first.waits(0)
+    first.ears.close()
+    for payload in (
+        verdict_on(1),
+        verdict_on(2, released=True),
+        verdict_on(3),
+        b"no JSON",
+        b'{"schema":"axi-verdict/1"}',
+    ):
+        line.publish(f"{BASE}/verdict/SN000", payload)
+    second = Listening(mosquitto, store, version)
+    second.waits(1, 3)
+    assert store.joint(joint(2).event_id) is None, "a joint that was released waits for nobody"
+    second.ears.close()
+    line.close()
+
+
+class Full(JointStore):
+    """A disk that is full for a while."""
+
+    def __init__(self, store: JointStore) -> None:
+        self.__dict__.update(store.__dict__)
+        self.refusals = 2
+
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review]) -> None:
+        if joints and self.refusals:
+            self.refusals -= 1
+            raise OSError(28, "No space left on device")
+        super().hear(joints, reviews)
+
+
+def test_what_could_not_be_kept_is_not_acknowledged_and_kept_later(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    store, line = Full(store_at(tmp_path)), Subscriber(mosquitto.port)
+    listening = Listening(mosquitto, store)
+    for number in range(200):
+        line.publish(f"{BASE}/verdict/SN000", verdict_on(number))
+        if not store.refusals:
+            break
+    listening.waits(number)
+    assert not store.refusals
+    listening.ears.close()
+    line.close()
+
+
+def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    store.hear([joint(n) for n in range(30)], [])
+    mosquitto.stop()
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", store)
+    mouth.start()
+    ids = [store.decide(decided(joint(n)), 0) for n in range(10)]
+    mouth.wake()
+    mosquitto.start()
+    line = Subscriber(mosquitto.port, f"{BASE}/review")
+    mouth.wake()
+    ids += [store.decide(decided(joint(n)), 0) for n in range(10, 30)]
+    mouth.wake()
+    line.wait_for(lambda one: len({said["review_id"] for said in one.payloads("/review")}) == 30)
+    assert {said["review_id"] for said in line.payloads("/review")} == set(ids)
+    mouth.close()
+    assert store.unsent() == 0
+    assert mouth.trouble == ""
+    line.close()
+
+
+def test_a_broker_that_takes_no_reviews_is_told_of_and_loses_none(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic read {BASE}/#\n")
+    rules.chmod(0o644)
+    mosquitto.change(f"acl_file {rules}\n")
+    store = store_at(tmp_path)
+    store.hear([joint(0)], [])
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", store)
+    mouth.start()
+    store.decide(decided(joint(0)), 0)
+    told = threading.Event()
+    for _ in range(300):
+        mouth.wake()
+        if "takes no reviews" in mouth.trouble:
+            break
+        told.wait(0.1)
+    assert f"let this station write {BASE}/review" in mouth.trouble
+    assert store.unsent() == 1
+    mosquitto.change("")
+    for _ in range(300):
+        mouth.wake()
+        if not store.unsent():
+            break
+        told.wait(0.1)
+    assert store.unsent() == 0
+    mouth.close()

@@ -1,0 +1,95 @@
+"""The station's application with a store and a spool, without a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from edge.jobs.vendors import JobDefaults
+from edge.station.accounts import Accounts, Attempts
+from edge.station.claims import Claims
+from edge.station.database import Database
+from edge.station.people import People
+from edge.station.pictures import Pictures
+from edge.station.store import JointStore
+from edge.station.web.app import Parts, application
+from edge.station.web.live import Changes
+
+PASSWORD = "correct horse battery"  # noqa: S105 - of a test
+CLASSES = ("insufficient", "missing", "voided")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Station:
+    """``woken``: how often there was something to send."""
+
+    def __init__(self, folder: Path, *, undo_s: float = 20.0) -> None:
+        database = Database(folder / "station.db")
+        self.store, self.people, self.clock, self.woken = JointStore(database, "review1"), People(database), Clock(), 0
+        self.accounts, self.troubles = Accounts(self.people), list[str]()
+        self.app = application(
+            Parts(
+                station="review1",
+                classes=CLASSES,
+                undo_s=undo_s,
+                session_s=3600,
+                store=self.store,
+                people=self.people,
+                accounts=self.accounts,
+                attempts=Attempts(self.clock),
+                claims=Claims(300, self.clock),
+                pictures=Pictures(folder / "spool", JobDefaults()),
+                changes=Changes(),
+                troubles=lambda: self.troubles,
+                wake=self._wake,
+            ),
+            "a secret of this test",
+            secure=False,
+        )
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def visitor(self) -> Visitor:
+        return Visitor(TestClient(self.app, raise_server_exceptions=False, follow_redirects=False))
+
+    def logged_in(self, name: str, role: str = "specialist") -> Visitor:
+        if self.people.user(name) is None:
+            self.accounts.add(name, role, PASSWORD)
+        visitor = self.visitor()
+        assert visitor.log_in(name).status_code == 303
+        return visitor
+
+
+class Visitor:
+    """A browser with its cookies."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def token(self, page: str = "/login") -> str:
+        found = re.search(r'name="token" (?:content|value)="([^"]+)"', self.client.get(page).text)
+        return found[1] if found else ""
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Any:
+        return self.client.post("/login", data={"name": name, "password": password, "token": self.token()})
+
+    def ask(self, address: str, said: object = None, *, token: str | None = None) -> Any:
+        sent = {"x-token": self.token("/") if token is None else token}
+        return self.client.post(address, json={} if said is None else said, headers=sent)
+
+    def claimed(self, query: str = "", have: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        return list(self.ask(f"/api/claim?{query}", {"have": list(have)}).json()["joints"])
+
+    def decide(self, event_id: str, decision: str = "false_call", defect_class: str | None = None) -> Any:
+        said = {"event_id": event_id, "decision": decision, "defect_class": defect_class, "seconds": 2.0}
+        return self.ask("/api/decide", said)
