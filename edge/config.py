@@ -166,7 +166,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     """The review station, ``axi-edge station``. ``name``: as reviews have it; ``path``: its own database. ``cert_file``
     and ``key_file``: serve over TLS; ``behind_tls``: a proxy does. ``classes``: of defects, by the keys 1 to 9.
     ``claim_s``: for how long a joint stays a page's own that no longer asks for it; ``undo_s``: for how long a decision
-    can be taken back, unless another follows.
+    can be taken back, unless another follows. ``shortest_s``: sooner after the one before no decision is taken.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")] = "station1"
@@ -181,6 +181,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     ] = ("insufficient", "missing", "short", "voided", "other")
     claim_s: Seconds = 300.0
     undo_s: Annotated[float, Meta(ge=0, le=3_600)] = 20.0
+    shortest_s: Annotated[float, Meta(ge=0, le=60)] = 0.4
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
 
 

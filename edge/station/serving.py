@@ -22,6 +22,7 @@ from edge.station.accounts import Accounts, Attempts
 from edge.station.broker import Ears, Mouth, broker_for
 from edge.station.claims import Claims
 from edge.station.database import Database
+from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
 from edge.station.store import JointStore
@@ -57,6 +58,7 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
         station=section.name,
         classes=section.classes,
         undo_s=section.undo_s,
+        pace=Pace(section.shortest_s, time.monotonic),
         session_s=round(section.session_hours * 3600),
         store=store,
         people=people,

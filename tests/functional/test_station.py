@@ -42,7 +42,7 @@ class Line:
         self.device = DaemonProcess(work, bundle_folder(WORD), mosquitto.port)
         text = self.device.config.read_text().replace('policy = "card"', 'policy = "advise"')
         self.device.config.write_text(text)
-        self.station = StationProcess(self.device.config, extra="undo_s = 0.0")
+        self.station = StationProcess(self.device.config, extra="undo_s = 0.0\nshortest_s = 0.0")
         for name in ("anna", "ben"):
             self.station.add_user(name)
         self.station.start()

@@ -12,6 +12,7 @@ from edge.jobs.vendors import JobDefaults
 from edge.station.accounts import Accounts, Attempts
 from edge.station.claims import Claims
 from edge.station.database import Database
+from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
 from edge.station.store import JointStore
@@ -32,7 +33,7 @@ class Clock:
 class Station:
     """``woken``: how often there was something to send."""
 
-    def __init__(self, folder: Path, *, undo_s: float = 20.0) -> None:
+    def __init__(self, folder: Path, *, undo_s: float = 20.0, shortest_s: float = 0.0) -> None:
         database = Database(folder / "station.db")
         self.store, self.people, self.clock, self.woken = JointStore(database, "review1"), People(database), Clock(), 0
         self.accounts, self.troubles = Accounts(self.people), list[str]()
@@ -41,6 +42,7 @@ class Station:
                 station="review1",
                 classes=CLASSES,
                 undo_s=undo_s,
+                pace=Pace(shortest_s, self.clock),
                 session_s=3600,
                 store=self.store,
                 people=self.people,

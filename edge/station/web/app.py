@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from edge.station.accounts import Accounts, Attempts, Role
 from edge.station.claims import Claims
+from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
 from edge.station.store import JointStore
@@ -25,13 +26,14 @@ class Parts(NamedTuple):
     """What the pages work on.
 
     ``station``: its name; ``classes`` of defects, by the keys 1 to 9; ``undo_s``: for how long a decision can be taken
-    back; ``session_s``: until one must log in anew; ``troubles``: what keeps the station from the broker, in words;
-    ``wake``: there is something to send.
+    back; ``pace``: how quickly one may decide; ``session_s``: until one must log in anew; ``troubles``: what keeps the
+    station from the broker, in words; ``wake``: there is something to send.
     """
 
     station: str
     classes: Sequence[str]
     undo_s: float
+    pace: Pace
     session_s: int
     store: JointStore
     people: People

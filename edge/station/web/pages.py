@@ -99,7 +99,10 @@ async def queue(request: Request) -> Response:
 
 
 async def review(request: Request) -> Response:
-    return page(request, "review.html", classes=request.app.state.classes, query=request.url.query)
+    state = request.app.state
+    return page(
+        request, "review.html", classes=state.classes, query=request.url.query, shortest_ms=1000 * state.pace.shortest_s
+    )
 
 
 def wanted_by(request: Request) -> Wanted:

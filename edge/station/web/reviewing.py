@@ -97,6 +97,8 @@ async def decide(request: Request) -> Response:
     joint = request.app.state.store.joint(said.event_id)
     if joint is None:
         raise HTTPException(404, "No such joint.")
+    if not request.app.state.pace.takes(request.session["id"]):
+        raise HTTPException(429, "That was too quick to have looked.")
     decided = Decided(
         said.event_id,
         said.decision,

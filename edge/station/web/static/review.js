@@ -4,7 +4,7 @@ import { ask, listen } from "./common.js";
 import { Look, draw, emptyFigure, forget, load } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const query = document.querySelector("main").dataset.query;
+const { query, shortest } = document.querySelector("main").dataset;
 const look = new Look();
 const HEARTBEAT_MS = 60_000, LOOP_MS = 180;
 
@@ -127,6 +127,7 @@ function decide(decision, defect_class) {
   const joint = drawn;
   if (!joint) return;
   const pressed = performance.now();
+  if (pressed - since < Number(shortest)) return;  // nobody has looked yet
   const said = { event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000 };
   joints.shift();
   saving = saving.then(() => save(joint, said));

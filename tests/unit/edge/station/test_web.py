@@ -126,3 +126,17 @@ def test_joints_without_pictures_say_so(anna: Visitor) -> None:
 def test_a_second_look_is_said_to_be_one(station: Station, anna: Visitor) -> None:
     station.store.hear([], [Review("r", "t", Said.UNSURE, "eve", event_id=joint(0).event_id)])
     assert [one["second_look"] for one in anna.claimed()] == [True, False, False]
+
+
+def test_nobody_drums_on_one_key(tmp_path: Path) -> None:
+    station = Station(tmp_path, shortest_s=0.4)
+    station.store.hear([joint(n) for n in range(12)], [])
+    anna, ben = station.logged_in("anna"), station.logged_in("ben")
+    first, second, _ = (one["event_id"] for one in anna.claimed())
+    other = ben.claimed()[0]["event_id"]
+    assert anna.decide(first).status_code == 200
+    assert anna.decide(second).status_code == 429
+    assert ben.decide(other).status_code == 200
+    station.clock.now += 0.41
+    assert anna.decide(second).status_code == 200
+    assert station.store.unsent() == 3
