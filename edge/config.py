@@ -167,6 +167,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     and ``key_file``: serve over TLS; ``behind_tls``: a proxy does. ``classes``: of defects, by the keys 1 to 9.
     ``claim_s``: for how long a joint stays a page's own that no longer asks for it; ``undo_s``: for how long a decision
     can be taken back, unless another follows. ``shortest_s``: sooner after the one before no decision is taken.
+    ``metrics``: figures at ``/metrics`` for Prometheus, without logging in.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")] = "station1"
@@ -183,6 +184,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     undo_s: Annotated[float, Meta(ge=0, le=3_600)] = 20.0
     shortest_s: Annotated[float, Meta(ge=0, le=60)] = 0.4
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
+    metrics: bool = True
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.adapters.mqtt_live import MqttLive
 from edge.config import Settings
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
@@ -22,6 +23,7 @@ from edge.station.accounts import Accounts, Attempts
 from edge.station.broker import Ears, Mouth, broker_for
 from edge.station.claims import Claims
 from edge.station.database import Database
+from edge.station.figures import Device, Figures, topics_of
 from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
@@ -38,23 +40,59 @@ def open_database(settings: Settings) -> Database:
     return Database(Path(settings.station.path))
 
 
+class _Broker:
+    """All that the station has to do with the broker."""
+
+    def __init__(self, settings: Settings, store: JointStore, changes: Changes) -> None:
+        base, name = settings.mqtt.base_topic, settings.station.name
+        broker = broker_for(broker_settings(settings), name)
+        self._changes, self.device = changes, Device()
+        self._ears, self._mouth = Ears(broker, base, store, changes.changed), Mouth(broker, f"{base}/review", store)
+        self._seen = MqttLive(broker, topics_of(base), self.device.hear)
+
+    def start(self) -> None:
+        self._ears.start()
+        self._mouth.start()
+        self._seen.listen()
+
+    def close(self) -> None:
+        self._seen.close()
+        self._mouth.close()
+        self._ears.close()
+
+    def troubles(self) -> list[str]:
+        return [trouble for trouble in (self._ears.trouble, self._mouth.trouble) if trouble]
+
+    def wake(self) -> None:
+        """Something was decided."""
+        self._changes.changed()
+        self._mouth.wake()
+
+
 def serve(settings: Settings, told: Callable[[str], None]) -> None:
     """Until SIGTERM or SIGINT. ``told`` hears where the pages are. Raises ConfigError."""
     section = settings.station
     if bool(section.cert_file) != bool(section.key_file):
         raise ConfigError("[station] cert_file and key_file: one is missing; name both for TLS")
     database, changes = open_database(settings), Changes()
-    store, people = JointStore(database, section.name), People(database)
-    broker = broker_for(broker_settings(settings), section.name)
-    base = settings.mqtt.base_topic
-    ears, mouth = Ears(broker, base, store, changes.changed), Mouth(broker, f"{base}/review", store)
+    broker = _Broker(settings, JointStore(database, section.name), changes)
+    parts = _parts(settings, database, broker, changes)
+    secure = bool(section.cert_file) or section.behind_tls
+    app = application(parts, _secret(Path(section.path)), secure=secure)
+    broker.start()
+    try:
+        _serve(app, settings, changes, told)
+    finally:
+        broker.close()
+        database.close()
 
-    def wake() -> None:
-        changes.changed()
-        mouth.wake()
 
+def _parts(settings: Settings, database: Database, broker: _Broker, changes: Changes) -> Parts:
+    section, people = settings.station, People(database)
+    store = JointStore(database, section.name)
     defaults = JobDefaults(settings.spool.joint_type, settings.spool.polarity)
-    parts = Parts(
+    figures = Figures(store, broker.device, lambda: len(broker.troubles()), time.time)
+    return Parts(
         station=section.name,
         classes=section.classes,
         undo_s=section.undo_s,
@@ -67,19 +105,10 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
         claims=Claims(section.claim_s, time.monotonic),
         pictures=Pictures(Path(settings.spool.path), defaults),
         changes=changes,
-        troubles=lambda: (ears.trouble, mouth.trouble),
-        wake=wake,
+        figures=figures if section.metrics else None,
+        troubles=broker.troubles,
+        wake=broker.wake,
     )
-    secure = bool(section.cert_file) or section.behind_tls
-    app = application(parts, _secret(Path(section.path)), secure=secure)
-    try:
-        ears.start()
-        mouth.start()
-        _serve(app, settings, changes, told)
-    finally:
-        mouth.close()
-        ears.close()
-        database.close()
 
 
 def _serve(app: ASGIApp, settings: Settings, changes: Changes, told: Callable[[str], None]) -> None:

@@ -114,6 +114,10 @@ class JointStore:
         )
         return int(count), str(since)
 
+    def said_so_far(self) -> dict[str, int]:
+        """How often each decision was taken, here and elsewhere."""
+        return dict(self._database.rows("SELECT decision, COUNT(*) FROM reviews GROUP BY decision"))
+
     def joint(self, event_id: str) -> Joint | None:
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM joints WHERE event_id = ?", (event_id,))  # noqa: S608
         return Joint(*rows[0]) if rows else None

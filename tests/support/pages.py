@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edge.jobs.vendors import JobDefaults
 from edge.station.accounts import Accounts, Attempts
 from edge.station.claims import Claims
 from edge.station.database import Database
+from edge.station.figures import Device, Figures
 from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
@@ -20,6 +22,7 @@ from edge.station.web.app import Parts, application
 from edge.station.web.live import Changes
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
+_NOW = datetime(2026, 11, 29, 9, tzinfo=UTC).timestamp()
 CLASSES = ("insufficient", "missing", "voided")
 
 
@@ -33,9 +36,10 @@ class Clock:
 class Station:
     """``woken``: how often there was something to send."""
 
-    def __init__(self, folder: Path, *, undo_s: float = 20.0, shortest_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, undo_s: float = 20.0, shortest_s: float = 0.0, figures: bool = True) -> None:
         database = Database(folder / "station.db")
         self.store, self.people, self.clock, self.woken = JointStore(database, "review1"), People(database), Clock(), 0
+        self.device = Device(lambda: _NOW)
         self.accounts, self.troubles = Accounts(self.people), list[str]()
         self.app = application(
             Parts(
@@ -51,6 +55,7 @@ class Station:
                 claims=Claims(300, self.clock),
                 pictures=Pictures(folder / "spool", JobDefaults()),
                 changes=Changes(),
+                figures=Figures(self.store, self.device, lambda: len(self.troubles), lambda: _NOW) if figures else None,
                 troubles=lambda: self.troubles,
                 wake=self._wake,
             ),

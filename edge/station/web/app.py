@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from edge.station.accounts import Accounts, Attempts, Role
 from edge.station.claims import Claims
+from edge.station.figures import Figures
 from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
@@ -26,8 +27,9 @@ class Parts(NamedTuple):
     """What the pages work on.
 
     ``station``: its name; ``classes`` of defects, by the keys 1 to 9; ``undo_s``: for how long a decision can be taken
-    back; ``pace``: how quickly one may decide; ``session_s``: until one must log in anew; ``troubles``: what keeps the
-    station from the broker, in words; ``wake``: there is something to send.
+    back; ``pace``: how quickly one may decide; ``session_s``: until one must log in anew; ``figures``: for Prometheus,
+    None: for nobody; ``troubles``: what keeps the station from the broker, in words; ``wake``: there is something to
+    send.
     """
 
     station: str
@@ -42,6 +44,7 @@ class Parts(NamedTuple):
     claims: Claims
     pictures: Pictures
     changes: live.Changes
+    figures: Figures | None
     troubles: Callable[[], Sequence[str]]
     wake: Callable[[], None]
 
@@ -61,6 +64,7 @@ def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
         Route("/api/decide", needs(reviews, reviewing.decide), methods=["POST"]),
         Route("/api/undo", needs(reviews, reviewing.undo), methods=["POST"]),
         Route("/api/release", needs(reviews, reviewing.release), methods=["POST"]),
+        Route("/metrics", live.metrics),
         Mount("/static", StaticFiles(directory=str(pages.HERE / "static"))),
     ]
     cookies = Middleware(

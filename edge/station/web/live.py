@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -59,6 +61,14 @@ class Changes:
                 yield True
         finally:
             self._listening.discard(event)
+
+
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus: numbers and names of board types, for whoever can reach the station."""
+    figures = request.app.state.figures
+    if figures is None:
+        raise HTTPException(404, "[station] metrics is off.")
+    return Response(await run_in_threadpool(lambda: figures.text), media_type="text/plain; version=0.0.4")
 
 
 async def events(request: Request) -> Response:

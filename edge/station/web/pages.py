@@ -94,7 +94,7 @@ async def queue(request: Request) -> Response:
         wanted=wanted,
         query=request.url.query,
         doubted={None: "", True: "yes", False: "no"}[wanted.doubted],
-        troubles=[trouble for trouble in request.app.state.troubles() if trouble],
+        troubles=request.app.state.troubles(),
     )
 
 
