@@ -31,6 +31,8 @@ export function draw(figure, picture, roi, look, caption) {
     left: share(x, roi[0]), top: share(y, roi[1]), width: share(roi[0], roi[2]), height: share(roi[1], roi[3]),
   });
   figure.querySelector("figcaption").textContent = caption;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", caption);
 }
 
 export function emptyFigure(size) {
