@@ -33,7 +33,8 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
 
 class SpoolSettings(Struct, frozen=True, kw_only=True):
     """A finished job is kept, with what the journal holds of it, until every verdict on it was acknowledged; then
-    until it is older than ``keep_days`` or, the oldest first, finished jobs take more than ``keep_gb``. ``settle_s``:
+    until it is older than ``keep_days`` or, the oldest first, finished jobs take more than ``keep_gb``; until
+    ``keep_waiting_days`` where reviews come at all and one of its joints still waits for its own. ``settle_s``:
     for machines that write in place instead of renaming, how long nothing in a folder must have changed before it is
     claimed. ``joint_type`` and ``polarity``: of jobs that come as a result XML or a table, which do not say.
     ``unchecked``: what becomes of slices of which nothing proves the pixels, neither the file's own check sums (PNG)
@@ -44,6 +45,7 @@ class SpoolSettings(Struct, frozen=True, kw_only=True):
     path: str = "/var/spool/axi-edge"
     poll_s: Seconds = 0.2
     keep_days: Annotated[float, Meta(gt=0, le=3_650)] = 7.0
+    keep_waiting_days: Annotated[float, Meta(gt=0, le=3_650)] = 30.0
     keep_gb: Annotated[float, Meta(gt=0)] = 20.0
     settle_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
     joint_type: Annotated[str, Meta(max_length=256)] = ""

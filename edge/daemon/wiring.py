@@ -274,7 +274,10 @@ def _health(shared: _Shared, books: Books) -> Health:
 def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
     retention = Retention(
-        shared.spool, books.keeper, utc_now, Keep(spool.keep_days, spool.keep_gb, spool.repeated_days)
+        shared.spool,
+        books.keeper,
+        utc_now,
+        Keep(spool.keep_days, spool.keep_gb, spool.repeated_days, spool.keep_waiting_days),
     )
     duties = (
         Duty("reload", shared.reloader.step),

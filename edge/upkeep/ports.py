@@ -51,6 +51,9 @@ class Settled(Protocol):
     def settled(self, content: str) -> bool:
         """Is the job closed, and every verdict on it acknowledged by the broker? A job not known here is not."""
 
+    def waits(self, content: str) -> bool:
+        """Does a joint of the job wait for its review? Never where no review ever came: there nobody reviews."""
+
     def settled_before(self, moment: datetime) -> list[str]:
         """Contents of the settled jobs that were closed before ``moment``."""
 

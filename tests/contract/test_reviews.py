@@ -15,7 +15,7 @@ from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.store import Journal
 from edge.core.payloads import BoardRef
 from edge.core.review import Review, Said
-from edge.core.verdict import Reason
+from edge.core.verdict import Reason, Route
 from tests.support.builders import make_verdict
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
@@ -29,12 +29,12 @@ def path(tmp_path: Path) -> Iterator[Path]:
     return path
 
 
-def decide(path: Path, job_id: str, serial: str, joints: list[str]) -> None:
+def decide(path: Path, job_id: str, serial: str, joints: list[str], **changes: object) -> None:
     journal = Journal(path)
     entry = journal.open_job(f"sha256:{job_id}", job_id, len(joints), NOW)
     said = [make_verdict(joint, job_id) for joint in joints]
     board = BoardRef(serial=serial, type="MB-7")
-    named = [one._replace(payload=replaced(one.payload, board=board), joint_type="PTH") for one in said]
+    named = [one._replace(payload=replaced(one.payload, board=board, **changes), joint_type="PTH") for one in said]
     journal.record(entry, named)
     journal.close_job(entry, [], refused=False, now=NOW)
     journal.close()
@@ -61,6 +61,25 @@ def test_a_review_counts_once_whatever_is_sent_again(path: Path) -> None:
         book.close()
         assert (entered.new, entered.again) == ((2, 1) if turn == 0 else (0, 3))
     assert kept(path, "joint", "source") == [("J1", "a.csv"), ("J2", "a.csv")]
+
+
+def test_a_job_waits_until_somebody_was_sure_of_each_joint_but_not_where_nobody_reviews(path: Path) -> None:
+    for job in ("L8", "L9"):
+        decide(path, job, job, ["J1", "J2"], route=Route.SPECIALIST)
+    journal, book = Journal(path), JournalReviews(path)
+
+    def waiting() -> list[str]:
+        return [job for job in ("L7", "L8", "L9", "L10") if journal.waits(f"sha256:{job}")]
+
+    assert waiting() == []
+    book.enter([review(1, job_id="L8")], "mqtt", NOW)
+    assert waiting() == ["L8", "L9"], "what was released waits for nobody"
+    book.enter([review(2, job_id="L8", joint="J2", decision=Said.UNSURE)], "mqtt", NOW)
+    assert waiting() == ["L8", "L9"]
+    book.enter([review(3, job_id="L8", joint="J2", decision=Said.FALSE_CALL, reviewer="r18")], "mqtt", NOW)
+    assert waiting() == ["L9"]
+    book.close()
+    journal.close()
 
 
 def test_what_the_joint_was_is_kept_with_the_review_when_its_verdict_is_forgotten(path: Path) -> None:

@@ -203,6 +203,17 @@ class Journal:
             found = self._db.execute(f"SELECT {_SETTLED} FROM job WHERE content = ?", (content,)).fetchone()  # noqa: S608
         return bool(found and found[0])
 
+    def waits(self, content: str) -> bool:
+        """Does a joint of the job wait for its review? Never where no review ever came: there nobody reviews."""
+        with self._reading():
+            (found,) = self._db.execute(
+                "SELECT EXISTS (SELECT 1 FROM review WHERE event_id IS NOT NULL) AND EXISTS (SELECT 1 FROM job "
+                "JOIN verdict ON verdict.job = job.row WHERE content = ? AND route = 'specialist' AND NOT EXISTS "
+                "(SELECT 1 FROM review WHERE review.event_id = verdict.event_id AND decision <> 'unsure'))",
+                (content,),
+            ).fetchone()
+        return bool(found)
+
     def forget(self, contents: Sequence[str]) -> None:
         """Drop the verdicts on settled jobs; any other stays. That there was such a job is remembered: its id must not
         be used for another, whose verdicts would be taken for repetitions.

@@ -29,6 +29,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.jobs: list[FinishedJob] = []
         self.unsettled: set[str] = set()
+        self.unreviewed: set[str] = set()
         self.forgotten: list[str] = []
         self.old: list[str] = []
         self.backlog = Backlog(0, None)
@@ -49,6 +50,9 @@ class FakeStore:
 
     def settled(self, content: str) -> bool:
         return content not in self.unsettled
+
+    def waits(self, content: str) -> bool:
+        return content in self.unreviewed
 
     def settled_before(self, moment: datetime) -> list[str]:
         assert moment == NOW - timedelta(days=14)
@@ -72,7 +76,7 @@ class FakeStore:
 
 
 def retention(store: FakeStore) -> Retention:
-    return Retention(store, store, lambda: NOW, Keep(days=7, gb=1, pictures_days=7))
+    return Retention(store, store, lambda: NOW, Keep(days=7, gb=1, pictures_days=7, waiting_days=30))
 
 
 def test_finished_jobs_go_by_age() -> None:
@@ -89,6 +93,24 @@ def test_finished_jobs_go_by_size_the_oldest_first_and_no_more_than_needed() -> 
         store.add(name, days, size=400_000_000)
     retention(store).step()
     assert (store.names, store.forgotten) == (["b", "c"], ["a"])
+
+
+def test_what_waits_for_its_review_stays_longer_but_not_for_ever() -> None:
+    store = FakeStore()
+    for name, days in (("forgotten", 31), ("waits", 29), ("reviewed", 20), ("young", 6)):
+        store.add(name, days)
+    store.unreviewed = {"forgotten", "waits", "young"}
+    retention(store).step()
+    assert store.names == ["waits", "young"]
+
+
+def test_what_waits_for_its_review_goes_after_what_is_old_and_before_what_is_young() -> None:
+    store = FakeStore()
+    for name, days in (("waits", 20), ("waits less long", 19), ("old", 8), ("young", 6)):
+        store.add(name, days, size=400_000_000)
+    store.unreviewed = {"waits", "waits less long"}
+    retention(store).step()
+    assert store.names == ["waits less long", "young"]
 
 
 def test_a_job_with_a_verdict_that_was_not_acknowledged_never_goes() -> None:
