@@ -85,6 +85,10 @@ class MqttLasting:
         client.loop_start()
         return client
 
+    @property
+    def connected(self) -> bool:
+        return self._client is not None and self._client.is_connected()
+
     def take(self) -> list[Heard]:
         """What has come since this was asked last."""
         with self._lock:

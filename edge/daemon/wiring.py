@@ -290,10 +290,9 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
 def _feedback(
     shared: _Shared, books: Books, dropped: SpoolReviews, licences: Licences, broker: BrokerSettings
 ) -> FeedbackLoop:
-    settings = shared.settings
-    alarms, reviewed = shared.alarms, shared.signals.reviewed.set
-    wanted = reviews_of(settings.mqtt.base_topic)
-    post = MqttLasting(broker, wanted, reviewed, alarms.set) if settings.mqtt.reviews else NoPost()
+    settings, alarms, reviewed = shared.settings, shared.alarms, shared.signals.reviewed.set
+    asked = broker, reviews_of(settings.mqtt.base_topic), reviewed, alarms.set
+    post = MqttLasting(*asked) if settings.mqtt.reviews else NoPost()
     intake = Intake(dropped, books.reviews, post, utc_now, alarms)
     weighed = Told(licences.step, alarms.set, "licences_stuck")
     learning = Learning(books.sights, lambda: shared.reloader.release().rules, utc_now)

@@ -23,7 +23,7 @@ from edge.station.store import JointStore
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE, _LOOK_S, _LONGEST_WAIT_S = 50, 1.0, 30.0
+_AT_ONCE, _LOOK_S, _LONGEST_WAIT_S, _ECHO_S = 50, 1.0, 30.0, 10.0
 
 
 class News(NamedTuple):
@@ -44,6 +44,8 @@ def news_in(payloads: Sequence[bytes]) -> News:
                 joints.append(joint)
         except (NotAVerdict, ReviewError) as error:
             log.warning("a message passed over", extra={"problem": str(error)})
+        except Exception:  # whatever somebody wrote must not keep other messages from being heard
+            log.exception("a message that nobody understands passed over")
     return News(joints, reviews)
 
 
@@ -64,7 +66,7 @@ class Ears:
     def __init__(self, settings: BrokerSettings, base_topic: str, store: JointStore, changed: Callable[[], None]):
         self._arrived, self._stop = threading.Event(), threading.Event()
         self._store, self._changed = store, changed
-        self.trouble = ""
+        self._told = ""
         topics = f"{base_topic}/verdict/+", f"{base_topic}/review"
         wanted = Subscription("joints", topics, "verdicts", "verdicts_unheard")
         self._post = MqttLasting(settings, wanted, self._arrived.set, self._note)
@@ -74,6 +76,12 @@ class Ears:
         self._post.listen()
         self._thread.start()
 
+    @property
+    def trouble(self) -> str:
+        """What keeps joints from coming in; empty where nothing does."""
+        away = "" if self._post.connected else "the broker does not answer: joints do not come in, and reviews wait"
+        return self._told or away
+
     def close(self) -> None:
         self._stop.set()
         self._arrived.set()
@@ -81,7 +89,7 @@ class Ears:
         self._post.close()
 
     def _note(self, code: str, text: str, *, on: bool) -> None:
-        self.trouble = text if on else ""
+        self._told = text if on else ""
         (log.warning if on else log.info)("verdicts", extra={"code": code, "text": text})
 
     def _run(self) -> None:
@@ -138,7 +146,11 @@ class Mouth:
             try:
                 failures = 0 if self._sent_all() else failures + 1
             except Exception as error:  # noqa: BLE001 - the thread must outlive whatever happens: decisions wait in the store
-                log.log(logging.WARNING if isinstance(error, BrokerUnavailable) else logging.ERROR, "reviews not sent")
+                log.log(
+                    logging.WARNING if isinstance(error, BrokerUnavailable) else logging.ERROR,
+                    "reviews not sent",
+                    extra={"problem": str(error)},
+                )
                 self.trouble, failures = str(error), failures + 1
                 self._drop()
             self._woken.wait(_LOOK_S if not failures else min(_LONGEST_WAIT_S, 2.0 ** min(failures, 5)))
@@ -150,7 +162,11 @@ class Mouth:
             session = self._connected()
             outcomes = session.publish([Message(self._topic, payload) for _, payload in due])
             pairs = zip(due, outcomes, strict=True)
-            self._store.sent([number for (number, _), outcome in pairs if outcome is Outcome.ACKNOWLEDGED])
+            taken = [number for (number, _), outcome in pairs if outcome is Outcome.ACKNOWLEDGED]
+            if self._settings.version == "5":
+                self._store.sent(taken)
+            else:  # a broker of that age acknowledges what it throws away, too: its echo is what counts
+                self._store.put_off(taken, self._clock() + _ECHO_S)
             if Outcome.ACKNOWLEDGED not in outcomes:
                 self.trouble = f"the broker takes no reviews ({session.refusal or session.ended}): let this station "
                 self.trouble += f"write {self._topic}"

@@ -46,6 +46,11 @@ class Claims:
             for event in mine if events is None else set(mine) & set(events):
                 del self._held[event]
 
+    def release_all(self, session: str) -> None:
+        """Those of every page of a session."""
+        with self._lock:
+            self._held = {one: claim for one, claim in self._held.items() if claim[0].partition(" ")[0] != session}
+
     def _forget(self) -> None:
         now = self._clock()
         self._held = {event: claim for event, claim in self._held.items() if claim[1] > now}

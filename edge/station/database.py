@@ -37,13 +37,16 @@ CREATE TABLE sessions (
 
 
 class Database:
-    """Use it from any thread. Raises ConfigError where the file cannot be used."""
+    """Use it from any thread. What only reads waits for nobody who writes. Raises ConfigError where the file cannot be
+    used.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.RLock()
+        self._path, self._lock, self._reading = path, threading.RLock(), threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._reads = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -76,9 +79,10 @@ class Database:
                     self._db.execute("ROLLBACK")
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        with self._reading:
+            return self._reads.execute(query, values).fetchall()
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading:
             self._db.close()
+            self._reads.close()

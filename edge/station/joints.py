@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -13,10 +14,15 @@ from edge.core.verdict import Reason, Route
 PICTURES_DOUBTED = frozenset(
     {
         *(reason for reason in Reason if reason.value.startswith("slice_")),
-        *(Reason.VIEW_UNFAMILIAR, Reason.UNFAMILIAR, Reason.TOO_MANY_SLICES, Reason.ROI_OUTSIDE, Reason.JOB_REFUSED),
+        *(Reason.VIEW_UNFAMILIAR, Reason.TOO_MANY_SLICES, Reason.ROI_OUTSIDE, Reason.JOB_REFUSED),
     }
 )
-"""Reasons that are about the pictures, which a reviewer sees anyway; no other may be known before the decision."""
+"""Reasons that are about the pictures, which a reviewer sees anyway; no other may be known before the decision, nor may
+that the network does not know such joints.
+"""
+
+
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class NotAVerdict(AxiError):
@@ -47,6 +53,11 @@ class Joint(NamedTuple):
         return self.reason in PICTURES_DOUBTED
 
     @property
+    def refused(self) -> bool:
+        """Was its job refused as a whole? Then its pictures lie where such jobs do."""
+        return self.reason == Reason.JOB_REFUSED
+
+    @property
     def before(self) -> dict[str, object]:
         """What a reviewer may know before deciding."""
         return {
@@ -72,9 +83,11 @@ def joint_of(payload: bytes) -> Joint | None:
         raise NotAVerdict(f"no axi-verdict/1: {error}") from error
     if said.route is not Route.SPECIALIST:
         return None
+    if not _UUID.fullmatch(said.event_id):
+        raise NotAVerdict(f"no axi-verdict/1: event_id {said.event_id[:80]!r} is no UUID")
     kind = said.defect_class
     return Joint(
-        event_id=said.event_id,
+        event_id=said.event_id.lower(),
         job_id=said.job_id,
         serial=said.board.serial,
         board_type=said.board.type,

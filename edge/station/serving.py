@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 
 from edge.adapters.mqtt_live import MqttLive
-from edge.config import Settings
+from edge.config import Settings, StationSettings
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain
@@ -33,6 +35,7 @@ from edge.station.web.live import Changes
 
 _SECRET_BYTES = 32
 _GRACE_S = 5
+_CREDENTIALS = "/run/credentials/"
 
 
 def open_database(settings: Settings) -> Database:
@@ -71,9 +74,9 @@ class _Broker:
 
 def serve(settings: Settings, told: Callable[[str], None]) -> None:
     """Until SIGTERM or SIGINT. ``told`` hears where the pages are. Raises ConfigError."""
+    settings = with_credentials(settings, os.environ.get("CREDENTIALS_DIRECTORY", ""))
     section = settings.station
-    if bool(section.cert_file) != bool(section.key_file):
-        raise ConfigError("[station] cert_file and key_file: one is missing; name both for TLS")
+    require_usable(section)
     database, changes = open_database(settings), Changes()
     broker = _Broker(settings, JointStore(database, section.name), changes)
     parts = _parts(settings, database, broker, changes)
@@ -151,6 +154,34 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._changes.end()
         await super().shutdown(sockets)
+
+
+def require_usable(section: StationSettings) -> None:
+    """Raises ConfigError naming the key for what no station can be served with."""
+    if bool(section.cert_file) != bool(section.key_file):
+        raise ConfigError("[station] cert_file and key_file: one is missing; name both for TLS")
+    twice = next((name for name in section.classes if section.classes.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"[station] classes: {twice!r} stands there twice; keep one")
+    if section.cert_file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(section.cert_file, section.key_file)
+        except (OSError, ssl.SSLError) as error:
+            files = f"{section.cert_file}, {section.key_file}"
+            raise ConfigError(f"[station] cert_file and key_file: {files}: {error}; name readable PEM files") from error
+
+
+def with_credentials(settings: Settings, folder: str) -> Settings:
+    """The broker's secrets as this unit has them: systemd hands each unit its own copies, in a folder of its own."""
+    if not folder:
+        return settings
+    names = ("password_file", "ca_file", "cert_file", "key_file")
+    own = {
+        name: str(Path(folder) / Path(path).name)
+        for name in names
+        if (path := getattr(settings.mqtt, name)).startswith(_CREDENTIALS)
+    }
+    return msgspec.structs.replace(settings, mqtt=msgspec.structs.replace(settings.mqtt, **own))
 
 
 def _secret(beside: Path) -> str:

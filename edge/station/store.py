@@ -16,6 +16,8 @@ from edge.core.review import Review, ReviewedBoard, ReviewPayload, Said
 from edge.station.database import Database
 from edge.station.joints import PICTURES_DOUBTED, Joint
 
+_LATEST_S = 3600.0
+"""No decision is held back for longer: one that is due later was made before the clock was set back."""
 _COLUMNS = ", ".join(Joint._fields)
 
 
@@ -28,6 +30,13 @@ class Decided(NamedTuple):
     reviewer: str
     time: str
     seconds: float
+
+
+class Standing(NamedTuple):
+    """``joints``: those of which the reviewer's decision can no longer be taken back."""
+
+    review_id: str
+    joints: list[Joint]
 
 
 class Wanted(NamedTuple):
@@ -68,6 +77,7 @@ class JointStore:
                 "INSERT OR IGNORE INTO reviews (review_id, event_id, decision, reviewer, sent) VALUES (?, ?, ?, ?, 1)",
                 [(one.review_id, one.event_id, one.decision.value, one.reviewer) for one in reviews],
             )
+            db.executemany("UPDATE reviews SET sent = 1 WHERE review_id = ?", [(one.review_id,) for one in reviews])
             events = {*(joint.event_id for joint in joints), *(one.event_id for one in reviews)}
             _settle(db, sorted(events))
 
@@ -141,9 +151,10 @@ class JointStore:
 
     # What is decided here.
 
-    def decide(self, decided: Decided, due: float) -> str | None:
-        """Write a review down, to be sent when it is ``due`` (seconds since the epoch); its id. None where this
-        reviewer has said something of that joint already, or nobody knows it: nothing is written.
+    def decide(self, decided: Decided, now: float, undo_s: float = 0.0) -> Standing | None:
+        """Write a review down, to be sent in ``undo_s`` or with the reviewer's next; which decisions stand by that.
+        ``now``: seconds since the epoch. None where this reviewer has said something of that joint already, or nobody
+        knows it: nothing is written.
         """
         joint = self.joint(decided.event_id)
         if joint is None:
@@ -151,16 +162,28 @@ class JointStore:
         review_id = str(uuid.uuid4())
         payload = _payload(review_id, joint, decided, self._station)
         with self._database.transaction() as db:
-            # Only the last decision of a reviewer can be undone: those before may be sent.
-            db.execute("UPDATE reviews SET due = 0 WHERE sent = 0 AND reviewer = ?", (decided.reviewer,))
             if any(reviewer == decided.reviewer for reviewer, _ in self.said_of(decided.event_id)):
                 return None
+            # Only the last decision of a reviewer can be undone: those before may be sent.
+            before = db.execute(
+                "UPDATE reviews SET due = 0 WHERE sent = 0 AND due > 0 AND reviewer = ? RETURNING event_id",
+                (decided.reviewer,),
+            ).fetchall()
             db.execute(
                 "INSERT INTO reviews (review_id, event_id, decision, reviewer, payload, due) VALUES (?, ?, ?, ?, ?, ?)",
-                (review_id, decided.event_id, decided.decision.value, decided.reviewer, payload, due),
+                (review_id, decided.event_id, decided.decision.value, decided.reviewer, payload, now + undo_s),
             )
             _settle(db, [decided.event_id])
-        return review_id
+        events = [event for (event,) in before] + ([decided.event_id] if not undo_s else [])
+        return Standing(review_id, [one for one in map(self.joint, events) if one is not None])
+
+    def undoable(self, reviewer: str, now: float) -> str | None:
+        """The joint of the reviewer's last decision, while that can be taken back."""
+        rows = self._database.rows(
+            "SELECT event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? ORDER BY number DESC LIMIT 1",
+            (reviewer, now),
+        )
+        return rows[0][0] if rows else None
 
     def undo(self, reviewer: str, now: float) -> str | None:
         """Take the reviewer's last decision back, unless it may have been sent already; the joint that waits again."""
@@ -180,10 +203,17 @@ class JointStore:
         """Reviews that are due, the oldest first, each with its number."""
         with self._database.transaction() as db:  # from here on none of them can be undone, whatever the clock does
             rows = db.execute(
-                "SELECT number, payload FROM reviews WHERE sent = 0 AND due <= ? ORDER BY number LIMIT ?", (now, most)
+                "SELECT number, payload FROM reviews WHERE sent = 0 AND (due BETWEEN 0 AND ? OR due > ? OR due "
+                "BETWEEN ? AND -1) ORDER BY number LIMIT ?",
+                (now, now + _LATEST_S, -now, most),
             ).fetchall()
             db.executemany("UPDATE reviews SET due = 0 WHERE number = ?", [(number,) for number, _ in rows])
         return [(int(number), bytes(payload)) for number, payload in rows]
+
+    def put_off(self, numbers: Sequence[int], until: float) -> None:
+        """They went out, and whether the broker took them is to be heard; else they are sent again after ``until``."""
+        with self._database.transaction() as db:
+            db.executemany("UPDATE reviews SET due = ? WHERE number = ?", [(-until, number) for number in numbers])
 
     def sent(self, numbers: Sequence[int]) -> None:
         """The broker has them."""

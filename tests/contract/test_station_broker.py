@@ -53,6 +53,12 @@ def verdict_on(number: int, *, released: bool = False) -> bytes:
     )
 
 
+def review_of(store: JointStore, number: int) -> str:
+    standing = store.decide(decided(joint(number)), 0)
+    assert standing is not None
+    return standing.review_id
+
+
 class Listening:
     """Ears on a store; waits for what a test expects."""
 
@@ -135,12 +141,12 @@ def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, t
     mosquitto.stop()
     mouth = Mouth(settings(mosquitto), f"{BASE}/review", store)
     mouth.start()
-    ids = [store.decide(decided(joint(n)), 0) for n in range(10)]
+    ids = [review_of(store, n) for n in range(10)]
     mouth.wake()
     mosquitto.start()
     line = Subscriber(mosquitto.port, f"{BASE}/review")
     mouth.wake()
-    ids += [store.decide(decided(joint(n)), 0) for n in range(10, 30)]
+    ids += [review_of(store, n) for n in range(10, 30)]
     mouth.wake()
     line.wait_for(lambda one: len({said["review_id"] for said in one.payloads("/review")}) == 30)
     assert {said["review_id"] for said in line.payloads("/review")} == set(ids)
@@ -148,6 +154,33 @@ def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, t
     assert store.unsent() == 0
     assert mouth.trouble == ""
     line.close()
+
+
+def test_a_review_that_an_old_broker_throws_away_is_not_taken_for_sent(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic read {BASE}/#\n")
+    rules.chmod(0o644)
+    mosquitto.change(f"acl_file {rules}\n")
+    store, clock = store_at(tmp_path), [1000.0]
+    store.hear([joint(0)], [])
+    listening = Listening(mosquitto, store, "3.1.1")
+    mouth = Mouth(settings(mosquitto, "3.1.1"), f"{BASE}/review", store, lambda: clock[0])
+    mouth.start()
+    review_of(store, 0)
+    mouth.wake()
+    listening.until(lambda: not store.to_send(clock[0], 10))  # it went out, and was acknowledged
+    assert store.unsent() == 1
+    mosquitto.change("")
+    clock[0] += 60
+    for _ in range(60):
+        mouth.wake()
+        if not store.unsent():
+            break
+        listening.until(lambda: True)
+        threading.Event().wait(0.5)
+    assert store.unsent() == 0
+    mouth.close()
+    listening.ears.close()
 
 
 def test_a_broker_that_takes_no_reviews_is_told_of_and_loses_none(mosquitto: Mosquitto, tmp_path: Path) -> None:

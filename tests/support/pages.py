@@ -66,8 +66,9 @@ class Station:
     def _wake(self) -> None:
         self.woken += 1
 
-    def visitor(self) -> Visitor:
-        return Visitor(TestClient(self.app, raise_server_exceptions=False, follow_redirects=False))
+    def visitor(self, address: str = "10.0.0.1") -> Visitor:
+        client = TestClient(self.app, raise_server_exceptions=False, follow_redirects=False, client=(address, 50000))
+        return Visitor(client)
 
     def logged_in(self, name: str, role: str = "specialist") -> Visitor:
         if self.people.user(name) is None:
@@ -90,12 +91,12 @@ class Visitor:
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         return self.client.post("/login", data={"name": name, "password": password, "token": self.token()})
 
-    def ask(self, address: str, said: object = None, *, token: str | None = None) -> Any:
-        sent = {"x-token": self.token("/") if token is None else token}
+    def ask(self, address: str, said: object = None, *, token: str | None = None, page: str = "") -> Any:
+        sent = {"x-token": self.token("/") if token is None else token, "x-page": page}
         return self.client.post(address, json={} if said is None else said, headers=sent)
 
-    def claimed(self, query: str = "", have: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-        return list(self.ask(f"/api/claim?{query}", {"have": list(have)}).json()["joints"])
+    def claimed(self, query: str = "", have: tuple[str, ...] = (), page: str = "") -> list[dict[str, Any]]:
+        return list(self.ask(f"/api/claim?{query}", {"have": list(have)}, page=page).json()["joints"])
 
     def decide(self, event_id: str, decision: str = "false_call", defect_class: str | None = None) -> Any:
         said = {"event_id": event_id, "decision": decision, "defect_class": defect_class, "seconds": 2.0}

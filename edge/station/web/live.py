@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -78,6 +79,8 @@ async def events(request: Request) -> Response:
     async def lines() -> AsyncIterator[bytes]:
         last = b""
         async for changed in changes.each():
+            if request.app.state.accounts.logged_in(request.session["id"], time.time()) is None:
+                return
             waiting, since = store.counts()
             said = msgspec.json.encode({"waiting": waiting, "since": since})
             if changed and said != last:

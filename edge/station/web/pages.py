@@ -54,7 +54,8 @@ async def log_in(request: Request) -> Response:
     attempts: Attempts = request.app.state.attempts
     form = await request.form()
     name, password = text_in(form, "name").strip(), text_in(form, "password")
-    keys = f"name {name[:64]}", f"address {request.client.host if request.client else ''}"
+    address = request.client.host if request.client else ""
+    keys = f"{name[:64]} from {address}", f"from {address}"  # a name alone would let anybody lock somebody out
     wait = attempts.must_wait(*keys)
     if wait > 0:
         said = page(request, "login.html", 429, problem=f"Too many attempts: wait {wait:.0f} seconds.", name=name)
@@ -71,7 +72,7 @@ async def log_in(request: Request) -> Response:
 
 
 async def log_out(request: Request) -> Response:
-    request.app.state.claims.release(request.session["id"])
+    request.app.state.claims.release_all(request.session["id"])
     request.app.state.people.end_session(request.session["id"])
     request.session.clear()
     return RedirectResponse("/login", 303)

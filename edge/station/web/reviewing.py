@@ -24,14 +24,15 @@ from edge.station.web.pages import wanted_by
 
 AHEAD = 3
 """Joints that a page holds: the one that is looked at, and the next."""
-_REFERENCES = 3
+_REFERENCES, _LONGEST_PAGE = 3, 32
 _Event = Annotated[str, Meta(max_length=64)]
 
 
 class _Held(Struct):
-    """The joints that a page has, which stay its own."""
+    """The joints that a page has, which stay its own, and those that it is saving a decision of."""
 
     have: Annotated[list[_Event], Meta(max_length=20)] = []
+    saving: Annotated[list[_Event], Meta(max_length=20)] = []
 
 
 class _Decision(Struct):
@@ -46,20 +47,25 @@ class _Decision(Struct):
 async def claim(request: Request) -> Response:
     """More joints for a page, until it has as many as it shows ahead; what it has is held on to."""
     held = await _sent(request, _Held)
-    found = await run_in_threadpool(_claimed, request, held.have)
+    found = await run_in_threadpool(_claimed, request, held.have, held.saving)
     waiting, since = request.app.state.store.counts()
     return JSONResponse({"joints": found, "waiting": waiting, "since": since})
 
 
-def _claimed(request: Request, have: Sequence[str]) -> list[dict[str, Any]]:
+def holder_of(request: Request) -> str:
+    """Who holds joints: one page of one session."""
+    return f"{request.session['id']} {request.headers.get('x-page', '')[:_LONGEST_PAGE]}"
+
+
+def _claimed(request: Request, have: Sequence[str], saving: Sequence[str]) -> list[dict[str, Any]]:
     store: JointStore = request.app.state.store
     claims: Claims = request.app.state.claims
-    session = request.session["id"]
+    session = holder_of(request)
     claims.take(session, have)
     missing = AHEAD - len(have)
     if missing <= 0:
         return []
-    without = [*claims.held_by_others(session), *have]
+    without = [*claims.held_by_others(session), *have, *saving]
     offered = store.waiting(wanted_by(request), request.state.user, without, missing)
     got = set(claims.take(session, [joint.event_id for joint in offered]))
     return [_before(request, joint) for joint in offered if joint.event_id in got]
@@ -87,12 +93,14 @@ def _seen(pictures: Pictures, joint: Joint) -> dict[str, Any]:
 
 
 async def decide(request: Request) -> Response:
-    """Durable once this answers; then, and not before, the page hears what the network had said."""
+    """Durable once this answers. What the network said of a joint is told once the decision on it can no longer be
+    taken back: who knows it could else decide anew.
+    """
     said = await _sent(request, _Decision)
     if said.decision is Said.DEFECT and said.defect_class not in request.app.state.classes:
         raise HTTPException(400, f"defect_class: one of {', '.join(request.app.state.classes)}.")
     claims: Claims = request.app.state.claims
-    if claims.holder(said.event_id) not in {"", request.session["id"]}:
+    if claims.holder(said.event_id) not in {"", holder_of(request)}:
         raise HTTPException(409, "Somebody else has this joint open.")
     joint = request.app.state.store.joint(said.event_id)
     if joint is None:
@@ -107,29 +115,32 @@ async def decide(request: Request) -> Response:
         timestamp(datetime.now(UTC)),
         said.seconds,
     )
-    due = time.time() + request.app.state.undo_s
-    review_id = await run_in_threadpool(request.app.state.store.decide, decided, due)
-    if review_id is None:
+    standing = await run_in_threadpool(request.app.state.store.decide, decided, time.time(), request.app.state.undo_s)
+    if standing is None:
         raise HTTPException(409, "You have said something of this joint already.")
-    claims.release(request.session["id"], [said.event_id])
+    claims.release(holder_of(request), [said.event_id])
     request.app.state.wake()
-    return JSONResponse({"review_id": review_id, "joint": joint.joint, "serial": joint.serial, **joint.after})
+    told = [{"joint": one.joint, "serial": one.serial, **one.after} for one in standing.joints]
+    return JSONResponse({"review_id": standing.review_id, "standing": told})
 
 
 async def undo(request: Request) -> Response:
     """Take back what was decided last, and hold the joint again."""
     store: JointStore = request.app.state.store
-    event = await run_in_threadpool(store.undo, request.state.user, time.time())
-    joint = store.joint(event) if event else None
+    claims: Claims = request.app.state.claims
+    event = store.undoable(request.state.user, time.time())
+    if event and not claims.take(holder_of(request), [event]):
+        raise HTTPException(409, "Somebody else looks at that joint already; it cannot be taken back.")
+    undone = await run_in_threadpool(store.undo, request.state.user, time.time()) if event else None
+    joint = store.joint(undone) if undone and undone == event else None
     if joint is None:
         raise HTTPException(409, "The last decision has been sent; it cannot be taken back.")
-    request.app.state.claims.take(request.session["id"], [joint.event_id])
     return JSONResponse({"joint": await run_in_threadpool(_before, request, joint)})
 
 
 async def release(request: Request) -> Response:
     """The page is left: its joints are anybody's."""
-    request.app.state.claims.release(request.session["id"])
+    request.app.state.claims.release(holder_of(request))
     return Response(status_code=204)
 
 

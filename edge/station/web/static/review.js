@@ -1,12 +1,12 @@
 // A joint after the other, by keys alone. The next ones are loaded before they are asked for.
 
 import { ask, listen } from "./common.js";
-import { Look, draw, emptyFigure, forget, load } from "./view.js";
+import { Look, clear, draw, emptyFigure, forget, load } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const { query, shortest } = document.querySelector("main").dataset;
 const look = new Look();
-const HEARTBEAT_MS = 60_000, LOOP_MS = 180;
+const HEARTBEAT_MS = 60_000, LOOP_MS = 180, MOST_PENDING = 2;
 
 let joints = [];       // the first one is looked at
 let drawn = null;      // the joint whose pictures are on the screen: only on that one can be decided
@@ -14,6 +14,9 @@ let shown = 0;         // which of its slices is large
 let since = 0;         // when it was first seen
 let looping = null;
 let saving = Promise.resolve();
+let pending = [];      // joints whose decisions are on their way to the station
+let halted = false;    // something went wrong that must be read: Enter goes on
+let undoing = false;
 let filling = null;
 
 function problem(text) {
@@ -30,17 +33,20 @@ async function prepared(joint) {
 }
 
 function fill() {
-  filling ??= saving.then(claimed).finally(() => { filling = null; });
+  filling ??= claimed().finally(() => { filling = null; });
   return filling;
 }
 
+const ids = (some) => some.map((joint) => joint.event_id);
+
 async function claimed() {
   try {
-    const said = await ask(`/api/claim?${query}`, { have: joints.map((joint) => joint.event_id) });
+    const said = await ask(`/api/claim?${query}`, { have: ids(joints), saving: ids(pending) });
     count(said);
-    const empty = joints.length === 0;
-    for (const joint of said.joints) joint.ready = prepared(joint);
-    joints.push(...said.joints);
+    const empty = joints.length === 0, known = new Set(ids([...joints, ...pending]));
+    const fresh = said.joints.filter((joint) => !known.has(joint.event_id));
+    for (const joint of fresh) joint.ready = prepared(joint);
+    joints.push(...fresh);
     if (empty) await show();
   } catch (error) {
     problem(`The station does not answer: ${error.message}. It is asked again in a moment.`);
@@ -69,7 +75,8 @@ async function show() {
   if (!joint) return;
   await joint.ready;
   if (joint !== joints[0]) return;
-  problem(joint.problem && `No picture: ${joint.problem}.`);
+  const seen = joint.roi && joint.pictures.some(Boolean);
+  if (!halted) problem(seen ? "" : `No picture: ${joint.problem || "it cannot be loaded"}. Of this joint say "unsure" (u).`);
   $("about").append(
     labelled("board", joint.serial), labelled("type", joint.board_type || "unknown"), labelled("joint", joint.joint),
     labelled("machine says", joint.machine_call || "nothing"),
@@ -88,7 +95,10 @@ async function show() {
 
 function redraw() {
   const joint = drawn;
-  if (!joint?.roi) return;
+  if (!joint?.roi) {
+    clear($("large"), "no picture");
+    return;
+  }
   const figures = [...$("slices").children];
   figures.forEach((figure, index) => {
     draw(figure, joint.pictures[index], joint.roi, look, `slice ${index + 1}`);
@@ -125,34 +135,36 @@ function loop() {
 
 function decide(decision, defect_class) {
   const joint = drawn;
-  if (!joint) return;
+  if (!joint || halted || undoing || pending.length >= MOST_PENDING) return;
+  if (decision !== "unsure" && !(joint.roi && joint.pictures.some(Boolean))) return;
   const pressed = performance.now();
   if (pressed - since < Number(shortest)) return;  // nobody has looked yet
   const said = { event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000 };
   joints.shift();
-  saving = saving.then(() => save(joint, said));
+  pending.push(joint);
+  saving = saving.then(() => save(joint, said)).then(() => { pending = pending.filter((one) => one !== joint); });
   show().then(() => { document.body.dataset.ms = String(Math.round(performance.now() - pressed)); });
   fill();
 }
 
 async function save(joint, said) {
   try {
-    const known = await ask("/api/decide", said);
-    $("last").textContent = `${known.serial} ${known.joint}: you said ${words(said)}; ${network(known)}.`;
+    tell(await ask("/api/decide", said));
     document.body.dataset.saved = String(Number(document.body.dataset.saved ?? 0) + 1);
   } catch (error) {
     if (error.status === 409) {
-      problem(`${joint.serial} ${joint.joint}: ${error.message}`);
+      halt(`${joint.serial} ${joint.joint}: ${error.message}`);
       return;
     }
     joints.unshift(joint);
+    halt(`Not saved: ${joint.serial} ${joint.joint} (${error.message}). It is shown again: decide on it once more.`);
     await show();
-    problem(`Not saved: ${error.message}. Decide on this joint once more.`);
   }
 }
 
-function words({ decision, defect_class }) {
-  return { false_call: "false call", unsure: "unsure", defect: defect_class }[decision];
+// What the network said is told of decisions that stand.
+function tell({ standing }) {
+  for (const known of standing) $("last").textContent = `${known.serial} ${known.joint}: ${network(known)}.`;
 }
 
 function network({ verdict, reason, p_defect, kind }) {
@@ -160,13 +172,30 @@ function network({ verdict, reason, p_defect, kind }) {
   return `the network said ${verdict}${reason ? ` (${reason.replaceAll("_", " ")})` : ""}${kind ? `, ${kind}` : ""}${score}`;
 }
 
-async function undo() {
-  await saving;
+function halt(text) {
+  halted = true;
+  problem(`${text} Press Enter to go on.`);
+}
+
+function goOn() {
+  if (!halted) return;
+  halted = false;
+  problem("");
+  show();
+}
+
+function undo() {
+  if (undoing || halted) return;
+  undoing = true;
+  saving = saving.then(takeBack).finally(() => { undoing = false; });
+}
+
+async function takeBack() {
   try {
     const { joint } = await ask("/api/undo");
     joint.ready = prepared(joint);
     joints.unshift(joint);
-    $("last").textContent = "Taken back.";
+    $("last").textContent = `${joint.serial} ${joint.joint}: taken back.`;
     await show();
   } catch (error) {
     problem(error.message);
@@ -190,6 +219,7 @@ const keys = {
   z: undo,
   Backspace: undo,
   Escape: () => location.assign("/"),
+  Enter: goOn,
 };
 
 for (const button of document.querySelectorAll("[data-decision]")) {
@@ -200,15 +230,17 @@ for (const button of document.querySelectorAll("[data-decision]")) {
 $("undo").addEventListener("click", () => { undo(); $("undo").blur(); });
 
 addEventListener("keydown", (event) => {
-  const action = keys[event.key];
+  const action = keys[event.key] ?? keys[event.key.toLowerCase()];  // Caps Lock is no other key
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a")) return;  // its own key
   event.preventDefault();
   if (event.repeat && !event.key.startsWith("Arrow")) return;  // a key that is held down decides once
   action();
   if (!["z", "Backspace", " "].includes(event.key)) redraw();
 });
 
-addEventListener("pagehide", () => { ask("/api/release", {}, { keepalive: true }).catch(() => {}); });
+addEventListener("beforeunload", (event) => { if (pending.length) event.preventDefault(); });
+addEventListener("pagehide", () => { ask("/api/release").catch(() => {}); });
 listen((said) => { count(said); if (joints.length < 2) fill(); });
 setInterval(fill, HEARTBEAT_MS);
 fill();

@@ -35,6 +35,14 @@ export function draw(figure, picture, roi, look, caption) {
   canvas.setAttribute("aria-label", caption);
 }
 
+export function clear(figure, caption) {
+  const canvas = figure.querySelector("canvas");
+  canvas.getContext("2d", { alpha: false }).fillRect(0, 0, canvas.width, canvas.height);
+  Object.assign(figure.querySelector(".box").style, { width: "0", height: "0" });
+  figure.querySelector("figcaption").textContent = caption;
+  canvas.setAttribute("aria-label", caption);
+}
+
 export function emptyFigure(size) {
   const figure = document.createElement("figure"), canvas = document.createElement("canvas");
   figure.className = "view";
@@ -52,7 +60,8 @@ export function load(address) {
   if (!loading.has(address)) {
     const picture = new Image();
     picture.src = address;
-    loading.set(address, picture.decode().then(() => picture, () => null));
+    const failed = () => { loading.delete(address); return null; };  // and is tried again when it is asked for again
+    loading.set(address, picture.decode().then(() => picture, failed));
   }
   return loading.get(address);
 }

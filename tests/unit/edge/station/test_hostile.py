@@ -95,6 +95,13 @@ def test_passwords_are_not_found_by_trying(station: Station) -> None:
     assert visitor.log_in("anna").status_code == 303
 
 
+def test_nobody_locks_somebody_else_out(station: Station) -> None:
+    station.logged_in("anna")
+    thief = station.visitor("10.9.9.9")
+    assert [thief.log_in("anna", "wrong password").status_code for _ in range(7)][-1] == 429
+    assert station.visitor().log_in("anna").status_code == 303
+
+
 def test_wrong_names_and_wrong_passwords_look_alike(station: Station) -> None:
     station.logged_in("anna")
     said = [station.visitor().log_in(name, "wrong password") for name in ("anna", "nobody")]

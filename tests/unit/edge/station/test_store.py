@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from pathlib import Path
@@ -58,12 +59,13 @@ def test_the_queue_is_narrowed(store: JointStore) -> None:
 
 
 def test_a_decision_ends_the_waiting_and_becomes_a_review(store: JointStore) -> None:
-    review_id = store.decide(decided(joint(4), decision=Said.DEFECT, defect_class="voided"), due=5.0)
+    standing = store.decide(decided(joint(4), decision=Said.DEFECT, defect_class="voided"), 0.0, 5.0)
+    assert standing is not None
     assert joint(4).event_id not in waiting(store)
     assert store.to_send(4.9, 10) == []
     ((number, payload),) = store.to_send(5.0, 10)
     review = read_payload(payload)
-    assert (review.review_id, review.event_id, review.decision) == (review_id, joint(4).event_id, Said.DEFECT)
+    assert (review.review_id, review.event_id, review.decision) == (standing.review_id, joint(4).event_id, Said.DEFECT)
     assert (review.defect_class, review.reviewer, review.station, review.blind) == ("voided", "anna", "review1", True)
     assert store.unsent() == 1
     store.sent([number])
@@ -89,9 +91,9 @@ def test_what_somebody_is_not_sure_of_waits_for_somebody_else(store: JointStore)
 
 
 def test_only_the_last_decision_is_taken_back_and_only_before_it_may_be_sent(store: JointStore) -> None:
-    store.decide(decided(joint(1)), due=100.0)
-    store.decide(decided(joint(2)), due=101.0)
-    store.decide(decided(joint(3), "ben"), due=101.0)
+    store.decide(decided(joint(1)), 0.0, 100.0)
+    store.decide(decided(joint(2)), 0.0, 101.0)
+    store.decide(decided(joint(3), "ben"), 0.0, 101.0)
     assert [read_payload(payload).joint for _, payload in store.to_send(50.0, 10)] == ["J1.1"]
     assert store.undo("anna", 50.0) == joint(2).event_id
     assert joint(2).event_id in waiting(store)
@@ -101,7 +103,7 @@ def test_only_the_last_decision_is_taken_back_and_only_before_it_may_be_sent(sto
 
 
 def test_what_is_being_sent_is_not_taken_back_even_if_the_clock_is_set_back(store: JointStore) -> None:
-    store.decide(decided(joint(1)), due=100.0)
+    store.decide(decided(joint(1)), 0.0, 100.0)
     assert len(store.to_send(100.0, 10)) == 1
     assert store.undo("anna", 10.0) is None
 
@@ -162,7 +164,7 @@ def test_whatever_happens_each_decision_that_stands_is_sent_once(
         now += 1
         if step in {"decide", "unsure"}:
             said = Said.UNSURE if step == "unsure" else Said.FALSE_CALL
-            store.decide(decided(joint(number), decision=said), now + 2)
+            store.decide(decided(joint(number), decision=said), now, 2.0)
             standing.append(joint(number).event_id)
         elif step == "undo":
             taken = store.undo("anna", now)
@@ -176,3 +178,55 @@ def test_whatever_happens_each_decision_that_stands_is_sent_once(
             store = store_at(folder)
     sent += [read_payload(payload).event_id for _, payload in store.to_send(now + 100, 100)]
     assert sent == standing
+
+
+def test_what_the_network_said_is_known_once_the_decision_stands(store: JointStore) -> None:
+    """Else it could be taken back and made anew by who knows."""
+    first = store.decide(decided(joint(1), decision=Said.UNSURE), 0.0, 20.0)
+    second = store.decide(decided(joint(2)), 1.0, 20.0)
+    third = store.decide(decided(joint(3)), 30.0, 0.0)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert [[one.joint for one in standing.joints] for standing in (first, second, third)] == [
+        [],
+        ["J1.1"],
+        ["J1.2", "J1.3"],
+    ]
+
+
+def test_a_word_that_is_not_taken_makes_none_stand(store: JointStore) -> None:
+    store.decide(decided(joint(1)), 0.0, 20.0)
+    store.hear([], [Review("r1", "t", Said.UNSURE, "anna", event_id=joint(2).event_id)])
+    assert store.decide(decided(joint(2)), 1.0, 20.0) is None
+    assert store.undoable("anna", 2.0) == joint(1).event_id
+    assert store.undo("anna", 2.0) == joint(1).event_id
+
+
+def test_a_clock_that_is_set_back_holds_nothing_back(store: JointStore) -> None:
+    store.decide(decided(joint(1)), 1e9, 20.0)
+    assert len(store.to_send(1e9 - 86_400, 10)) == 1
+
+
+def test_what_went_out_unheard_is_sent_again_until_its_echo_is_heard(store: JointStore) -> None:
+    """A broker of MQTT 3.1.1 acknowledges what it throws away."""
+    standing = store.decide(decided(joint(1)), 0.0)
+    assert standing is not None
+    ((number, _),) = store.to_send(1.0, 10)
+    store.put_off([number], 11.0)
+    assert store.to_send(10.9, 10) == []
+    assert store.unsent() == 1
+    assert [again for again, _ in store.to_send(11.0, 10)] == [number]
+    store.put_off([number], 21.0)
+    store.hear([], [Review(standing.review_id, "t", Said.FALSE_CALL, "anna", event_id=joint(1).event_id)])
+    assert store.unsent() == 0
+    assert store.to_send(LATE, 10) == []
+
+
+def test_who_reads_waits_for_nobody_who_writes(store: JointStore, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "station.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert store.counts()[0] == 30
+    assert len(store.boards(ALL)) == 3
+    other.execute("ROLLBACK")
+    other.close()
