@@ -77,7 +77,7 @@ def _require(role: str, password: str | None) -> None:
 
 
 class Attempts:
-    """Wrong passwords lately, by name and by address: after some of them the next must wait, longer each time."""
+    """Wrong passwords lately, by whatever key they are counted: after some the next must wait, longer each time."""
 
     FREE, _FIRST_S, _MOST_S, _FORGET_S = 5, 2.0, 300.0, 900.0
     _MOST_KNOWN = 10_000

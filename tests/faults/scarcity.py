@@ -47,9 +47,13 @@ def on_small_disk(
                 mend()
                 rig.emptied("the line goes on by itself")
                 rig.audited(drained=True)
+            rig.device.signal(signal.SIGSTOP)  # or a quick device has no job left that the disk could keep from it
+            rig.submit(2)
             mend = break_it(disk)
+            rig.device.signal(signal.SIGCONT)
             rig.alarm(alarm)
             mend()
+            rig.emptied("the line goes on by itself")
             if not rig.device.alive:
                 raise Trouble(f"the device gave up: {rig.device.log[-2_000:]}")
             return rig.finish()
