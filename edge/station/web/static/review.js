@@ -82,7 +82,11 @@ async function show() {
     labelled("machine says", joint.machine_call || "nothing"),
   );
   if (joint.second_look) $("about").append(labelled("", "second look"));
-  $("slices").replaceChildren(...joint.slices.map(() => emptyFigure(280)));
+  $("slices").replaceChildren(...joint.slices.map((_, index) => {
+    const figure = emptyFigure(280);
+    figure.addEventListener("click", () => { stop(); shown = index; redraw(); });  // for who has no keys
+    return figure;
+  }));
   $("good").replaceChildren(...joint.good.flatMap((one) => (one.roi ? one.pictures.slice(0, 2) : []).map(() => emptyFigure(160))));
   $("good-title").hidden = !$("good").children.length;
   shown = Math.floor(joint.slices.length / 2);
