@@ -22,7 +22,7 @@ from convert.conversion.runtimes import run_on, thread_count
 from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
-from convert.lots.marks import Marks, load_taught
+from convert.lots.marks import load_taught, marks_of
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
@@ -241,12 +241,5 @@ def _lineage(order: _Order, lots: Lots) -> Lineage:
         seed=order.recipe.source.seed,
         tools=tools,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        taught=_taught(source, lots),
+        taught=marks_of((lot for name, lot in lots.named.items() if name != "evaluation"), source),
     )
-
-
-def _taught(source: Path, lots: Lots) -> str:
-    """Marks of joints that the model, its ranges or its thresholds come from."""
-    marks = Marks.of(*(lot for name, lot in lots.named.items() if name != "evaluation"))
-    before = load_taught(source)
-    return (marks | before if before else marks).as_text

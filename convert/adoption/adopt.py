@@ -11,7 +11,7 @@ import numpy as np
 from convert.adoption.curve import learning_curve, sizes_of
 from convert.adoption.order import Order, budget_of, recipe_of
 from convert.building import Build, build
-from convert.conversion.task import Tell
+from convert.conversion.task import Tell, by_threshold
 from convert.evaluation.learning import Learnt, lacking, meaning
 from convert.lots.lot import LabelledLot
 from convert.lots.marks import save_taught
@@ -158,10 +158,7 @@ def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
 
 def _alike(built: Build) -> Iterator[str]:
     """Operating points that so few validation defects cannot tell apart."""
-    by_threshold = dict[float, list[str]]()
-    for point in built.decided.points:
-        by_threshold.setdefault(point.threshold, []).append(point.name)
-    for threshold, names in by_threshold.items():
+    for threshold, names in by_threshold(built.decided.points).items():
         if len(names) > 1:
             yield (
                 f"{', '.join(sorted(names))} have one threshold, {threshold:.4f}: the validation lot has too few "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -33,6 +33,24 @@ class Lots:
         """By the recipe's section, those there are."""
         lots = {"calibration": self.calibration, "validation": self.validation, "evaluation": self.evaluation}
         return {name: lot for name, lot in lots.items() if lot is not None}
+
+
+class _Point(Protocol):
+    """An operating point, whatever else is known of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+
+def by_threshold(points: Iterable[_Point]) -> dict[float, list[str]]:
+    """The names of operating points by their threshold: few validation defects cannot tell them all apart."""
+    found = dict[float, list[str]]()
+    for point in points:
+        found.setdefault(point.threshold, []).append(point.name)
+    return found
 
 
 @dataclass(frozen=True)

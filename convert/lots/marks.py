@@ -76,11 +76,14 @@ class _Taught(msgspec.Struct, frozen=True, kw_only=True):
 def save_taught(model: Path, lots: Iterable[LabelledLot | None], start: Path | None = None) -> None:
     """Say beside a model which joints taught it: those of these lots, and those of the model it began as."""
     there = [lot for lot in lots if lot is not None]
-    marks, before = Marks.of(*there), load_taught(start) if start else None
-    taught = _Taught(
-        lots=tuple(f"{lot.name} {lot.digest}" for lot in there), marks=(marks | before if before else marks).as_text
-    )
+    taught = _Taught(lots=tuple(f"{lot.name} {lot.digest}" for lot in there), marks=marks_of(there, start))
     model.with_suffix(_ENDING).write_bytes(msgspec.json.format(msgspec.json.encode(taught), indent=1) + b"\n")
+
+
+def marks_of(lots: Iterable[LabelledLot], start: Path | None) -> str:
+    """Of the joints of these lots and those that taught the model ``start``, where somebody says; as text."""
+    marks, before = Marks.of(*lots), load_taught(start) if start else None
+    return (marks | before if before else marks).as_text
 
 
 def load_taught(model: Path) -> Marks | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convert.conversion.findings import Comparison
 from convert.conversion.parity import Measured
-from convert.conversion.task import AtPoint, Decided
+from convert.conversion.task import AtPoint, Decided, by_threshold
 from convert.metrics.defects import Interval, auroc_interval, flipped
 from convert.reports.pages import Picture, Table, interval, share
 from convert.reports.style import INK, JointRow, joint_rows, save, write_png
@@ -95,10 +95,7 @@ def draw_parity(path: Path, measured: Measured, points: Sequence[AtPoint]) -> No
     for label, colour, name in ((0, INK[0], "normal"), (1, INK[1], "defect")):
         chosen = measured.lot.labels == label
         left.plot(keras[chosen], ours[chosen], ".", color=colour, ms=3, alpha=0.6, label=name)
-    named = dict[float, list[str]]()
-    for point in points:
-        named.setdefault(point.threshold, []).append(point.name)
-    for (threshold, names), style in zip(named.items(), cycle(_LINES)):
+    for (threshold, names), style in zip(by_threshold(points).items(), cycle(_LINES)):
         at = logit(threshold) if 0 < threshold < 1 else 0.0
         left.axhline(at, color=INK[5], lw=0.9, ls=style)
         left.axvline(at, color=INK[5], lw=0.9, ls=style, label="\n".join(names))

@@ -21,8 +21,9 @@ from convert.networks.handing import normal_first, of_keras, of_volumes
 from convert.networks.scoring import load_model, score
 from convert.shipped.paths import SHIPPED
 from convert.training import grey_baseline as baseline
-from edge.bundle.format import open_bundle
+from edge.bundle.format import CARD, open_bundle
 from edge.bundle.shipped import WORD, bundle_folder
+from edge.core.card import Lineage
 from edge.core.errors import ConfigError, UsageError
 from edge.core.preprocess import PreprocessSpec
 
@@ -68,24 +69,20 @@ def source(word: str) -> Source:
     """
     path = SHIPPED.get(word) or bundle_folder(word)
     name = word if word in {*SHIPPED, WORD} else path.stem if path.suffix == ".keras" else path.name
-    return Source(name, *_scorer(word, path), _taught(path), _gated(path))
+    scorer = _scorer(word, path)
+    lineage = open_bundle(path).card.lineage if (path / CARD).exists() else None
+    gated = lineage.data.get("evaluation", "").rpartition(" ")[2] if lineage else ""
+    return Source(name, *scorer, _taught(path, lineage), gated)
 
 
-def _gated(path: Path) -> str:
-    if not (path / "card.json").exists():
-        return ""
-    return open_bundle(path).card.lineage.data.get("evaluation", "").rpartition(" ")[2]
-
-
-def _taught(path: Path) -> Marks | None:
+def _taught(path: Path, lineage: Lineage | None) -> Marks | None:
     """Which joints a model learnt from, where it says so. Raises ConfigError for what no build wrote."""
-    if not (path / "card.json").exists():
+    if lineage is None:
         return load_taught(path) if path.suffix == ".keras" else None
-    text = open_bundle(path).card.lineage.taught
     try:
-        return Marks.from_text(text) if text else None
+        return Marks.from_text(lineage.taught) if lineage.taught else None
     except ValueError as error:
-        raise ConfigError(f"{path / 'card.json'}: lineage.taught: no marks ({error}); build the bundle anew") from error
+        raise ConfigError(f"{path / CARD}: lineage.taught: no marks ({error}); build the bundle anew") from error
 
 
 def common_spec(sources: Sequence[Source]) -> PreprocessSpec:
@@ -104,7 +101,7 @@ def _shown(spec: PreprocessSpec) -> str:
 
 
 def _scorer(word: str, path: Path) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
-    if (path / "card.json").exists():
+    if (path / CARD).exists():
         return _bundle_scorer(path)
     if path.suffix == ".keras" and path.exists():
         return "Keras, float32", *_keras_scorer(path)

@@ -9,8 +9,7 @@ import sys
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError, UsageError
-
-_ROLES = ("viewer", "specialist", "engineer")
+from edge.station.people import ROLES, People
 
 
 def add_station(commands: Commands) -> None:
@@ -29,9 +28,9 @@ def add_station(commands: Commands) -> None:
         if name != "list":
             command.add_argument("name", metavar="NAME")
         if name == "add":
-            command.add_argument("--role", choices=_ROLES, default="specialist", help="default: specialist")
+            command.add_argument("--role", choices=list(ROLES), default="specialist", help="default: specialist")
         if name == "change":
-            command.add_argument("--role", choices=_ROLES)
+            command.add_argument("--role", choices=list(ROLES))
             command.add_argument("--password", action="store_true", help="ask for a new one")
         add_config(command)
         command.set_defaults(action=action)
@@ -46,12 +45,10 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    people = _people(arguments)
     from edge.station.accounts import Accounts
-    from edge.station.people import People
-    from edge.station.serving import open_database
 
-    Accounts(People(open_database(settings))).add(arguments.name, arguments.role, _password())
+    Accounts(people).add(arguments.name, arguments.role, _password())
     print(f"{arguments.name}: {arguments.role}")
     return 0
 
@@ -59,36 +56,32 @@ def _add(arguments: argparse.Namespace) -> int:
 def _change(arguments: argparse.Namespace) -> int:
     if not (arguments.role or arguments.password):
         raise UsageError("name --role, --password, or both")
-    settings = _settings(arguments)
+    people = _people(arguments)
     from edge.station.accounts import Accounts
-    from edge.station.people import People
-    from edge.station.serving import open_database
 
-    password = _password() if arguments.password else None
-    Accounts(People(open_database(settings))).change(arguments.name, arguments.role, password)
+    Accounts(people).change(arguments.name, arguments.role, _password() if arguments.password else None)
     print(f"{arguments.name}: changed")
     return 0
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
-    from edge.station.people import People
-    from edge.station.serving import open_database
-
-    if not People(open_database(settings)).remove(arguments.name):
+    if not _people(arguments).remove(arguments.name):
         raise UsageError(f"user {arguments.name}: is not there; axi-edge station user list names those who are")
     print(f"{arguments.name}: removed")
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
-    from edge.station.people import People
-    from edge.station.serving import open_database
-
-    for user in People(open_database(settings)).everybody():
+    for user in _people(arguments).everybody():
         print(f"{user.name}\t{user.role}\tsince {user.created}")
     return 0
+
+
+def _people(arguments: argparse.Namespace) -> People:
+    settings = _settings(arguments)
+    from edge.station.serving import open_database
+
+    return People(open_database(settings))
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -54,6 +54,18 @@ def encode(payload: Payload) -> bytes:
     return msgspec.json.encode(payload)
 
 
+class _Named(msgspec.Struct):
+    schema: str = ""
+
+
+def schema_of(payload: bytes) -> str:
+    """Which contract a message says it keeps; empty where it says none."""
+    try:
+        return msgspec.json.decode(payload, type=_Named).schema
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ""
+
+
 def timestamp(moment: datetime) -> str:
     """RFC 3339, UTC, milliseconds: ``2026-11-21T08:15:31.204Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from datetime import UTC, datetime
-from enum import IntEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,21 +12,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from edge.core.clocks import Monotonic
 from edge.core.errors import UsageError
 from edge.core.wire import timestamp
-from edge.station.people import People, User
+from edge.station.people import ROLES, People, Role, User
 
 LEAST_LETTERS, _MOST_LETTERS = 12, 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class Role(IntEnum):
-    """Each may what those before may. A viewer looks, a specialist reviews, an engineer sees who reviewed how."""
-
-    VIEWER = 1
-    SPECIALIST = 2
-    ENGINEER = 3
-
-
-ROLES = {role.name.lower(): role for role in Role}
 
 
 class Accounts:

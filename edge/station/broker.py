@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.adapters.mqtt_lasting import MqttLasting, Subscription
 from edge.core.errors import BrokerUnavailable
 from edge.core.review import Review, ReviewError, read_payload
-from edge.core.wire import Message
+from edge.core.wire import Message, schema_of
 from edge.feedback.ports import Heard
 from edge.reporting.ports import Outcome
 from edge.station.joints import Joint, NotAVerdict, joint_of
@@ -38,7 +36,7 @@ def news_in(payloads: Sequence[bytes]) -> News:
     joints, reviews = list[Joint](), list[Review]()
     for payload in payloads:
         try:
-            if _schema_of(payload) == "axi-review/1":
+            if schema_of(payload) == "axi-review/1":
                 reviews.append(read_payload(payload))
             elif (joint := joint_of(payload)) is not None:
                 joints.append(joint)
@@ -47,17 +45,6 @@ def news_in(payloads: Sequence[bytes]) -> News:
         except Exception:  # whatever somebody wrote must not keep other messages from being heard
             log.exception("a message that nobody understands passed over")
     return News(joints, reviews)
-
-
-class _Named(msgspec.Struct):
-    schema: str = ""
-
-
-def _schema_of(payload: bytes) -> str:
-    try:
-        return msgspec.json.decode(payload, type=_Named).schema
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return ""
 
 
 class Ears:

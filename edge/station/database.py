@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock, self._reading = path, threading.RLock(), threading.Lock()
+        self._path, self._lock, self._reading = path, threading.Lock(), threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)

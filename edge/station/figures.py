@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from edge.core.payloads import AlarmPayload, LicencePayload, MetricsPayload, StatusPayload
+from edge.core.wire import schema_of
 from edge.station.store import JointStore
 
 log = logging.getLogger(__name__)
@@ -35,10 +36,6 @@ def topics_of(base_topic: str) -> tuple[str, ...]:
     return tuple(f"{base_topic}/{name}" for name in ("status", "metrics", "alarm", "licence/#"))
 
 
-class _Named(msgspec.Struct):
-    schema: str = ""
-
-
 class Device:
     """The latest that was heard of a device. Whatever else comes on its topics is passed over."""
 
@@ -53,7 +50,7 @@ class Device:
 
     def hear(self, _: str, payload: bytes) -> None:
         try:
-            kind = _KINDS.get(msgspec.json.decode(payload, type=_Named).schema)
+            kind = _KINDS.get(schema_of(payload))
             said = msgspec.json.decode(payload, type=kind) if kind else None
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             log.debug("a message passed over", extra={"problem": str(error)})

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 from edge.station.database import Database
+
+
+class Role(IntEnum):
+    """Each may what those before may. A viewer looks, a specialist reviews, an engineer sees who reviewed how."""
+
+    VIEWER = 1
+    SPECIALIST = 2
+    ENGINEER = 3
+
+
+ROLES = {role.name.lower(): role for role in Role}
 
 
 class User(NamedTuple):

@@ -78,8 +78,9 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
     section = settings.station
     require_usable(section)
     database, changes = open_database(settings), Changes()
-    broker = _Broker(settings, JointStore(database, section.name), changes)
-    parts = _parts(settings, database, broker, changes)
+    store = JointStore(database, section.name)
+    broker = _Broker(settings, store, changes)
+    parts = _parts(settings, store, People(database), broker, changes)
     secure = bool(section.cert_file) or section.behind_tls
     app = application(parts, _secret(Path(section.path)), secure=secure)
     broker.start()
@@ -90,9 +91,8 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
         database.close()
 
 
-def _parts(settings: Settings, database: Database, broker: _Broker, changes: Changes) -> Parts:
-    section, people = settings.station, People(database)
-    store = JointStore(database, section.name)
+def _parts(settings: Settings, store: JointStore, people: People, broker: _Broker, changes: Changes) -> Parts:
+    section = settings.station
     defaults = JobDefaults(settings.spool.joint_type, settings.spool.polarity)
     figures = Figures(store, broker.device, lambda: len(broker.troubles()), time.time)
     return Parts(

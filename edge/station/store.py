@@ -18,6 +18,8 @@ from edge.station.joints import PICTURES_DOUBTED, Joint
 
 _LATEST_S = 3600.0
 """No decision is held back for longer: one that is due later was made before the clock was set back."""
+_LAST = "SELECT number, event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? ORDER BY number DESC LIMIT 1"
+"""A reviewer's last decision, while it can be taken back."""
 _COLUMNS = ", ".join(Joint._fields)
 
 
@@ -103,10 +105,7 @@ class JointStore:
             f"WHERE {where} GROUP BY job_id ORDER BY MIN(place)",
             values,
         )
-        return [
-            WaitingBoard(str(job), str(serial), str(kind), int(n), int(m), str(t), tuple(str(c or "").split(",")))
-            for job, serial, kind, n, m, t, c in rows
-        ]
+        return [WaitingBoard._make((*board, tuple((calls or "").split(",")))) for *board, calls in rows]
 
     def choices(self) -> tuple[list[str], list[str]]:
         """Board types and machine calls among what waits."""
@@ -114,7 +113,7 @@ class JointStore:
             self._database.rows(f"SELECT DISTINCT {column} FROM joints WHERE settled = 0 ORDER BY {column}")  # noqa: S608
             for column in ("board_type", "machine_call")
         )
-        types, calls = ([str(row[0]) for row in rows] for rows in found)
+        types, calls = ([name for (name,) in rows] for rows in found)
         return types, calls
 
     def counts(self) -> tuple[int, str]:
@@ -122,7 +121,7 @@ class JointStore:
         ((count, since),) = self._database.rows(
             "SELECT COUNT(*), COALESCE(MIN(time), '') FROM joints WHERE settled = 0"
         )
-        return int(count), str(since)
+        return count, since
 
     def said_so_far(self) -> dict[str, int]:
         """How often each decision was taken, here and elsewhere."""
@@ -144,10 +143,9 @@ class JointStore:
 
     def said_of(self, event_id: str) -> list[tuple[str, str]]:
         """Reviewers and what each said, in the order it was said."""
-        rows = self._database.rows(
+        return self._database.rows(
             "SELECT reviewer, decision FROM reviews WHERE event_id = ? ORDER BY number", (event_id,)
         )
-        return [(str(reviewer), str(decision)) for reviewer, decision in rows]
 
     # What is decided here.
 
@@ -179,25 +177,19 @@ class JointStore:
 
     def undoable(self, reviewer: str, now: float) -> str | None:
         """The joint of the reviewer's last decision, while that can be taken back."""
-        rows = self._database.rows(
-            "SELECT event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? ORDER BY number DESC LIMIT 1",
-            (reviewer, now),
-        )
-        return rows[0][0] if rows else None
+        rows = self._database.rows(_LAST, (reviewer, now))
+        return rows[0][1] if rows else None
 
     def undo(self, reviewer: str, now: float) -> str | None:
         """Take the reviewer's last decision back, unless it may have been sent already; the joint that waits again."""
         with self._database.transaction() as db:
-            row = db.execute(
-                "SELECT number, event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? "
-                "ORDER BY number DESC LIMIT 1",
-                (reviewer, now),
-            ).fetchone()
+            row = db.execute(_LAST, (reviewer, now)).fetchone()
             if row is None:
                 return None
-            db.execute("DELETE FROM reviews WHERE number = ?", (row[0],))
-            _settle(db, [row[1]])
-        return str(row[1])
+            number, event_id = row
+            db.execute("DELETE FROM reviews WHERE number = ?", (number,))
+            _settle(db, [event_id])
+        return str(event_id)
 
     def to_send(self, now: float, most: int) -> list[tuple[int, bytes]]:
         """Reviews that are due, the oldest first, each with its number."""
@@ -208,7 +200,7 @@ class JointStore:
                 (now, now + _LATEST_S, -now, most),
             ).fetchall()
             db.executemany("UPDATE reviews SET due = 0 WHERE number = ?", [(number,) for number, _ in rows])
-        return [(int(number), bytes(payload)) for number, payload in rows]
+        return rows
 
     def put_off(self, numbers: Sequence[int], until: float) -> None:
         """They went out, and whether the broker took them is to be heard; else they are sent again after ``until``."""
@@ -222,7 +214,7 @@ class JointStore:
 
     def unsent(self) -> int:
         ((count,),) = self._database.rows("SELECT COUNT(*) FROM reviews WHERE sent = 0")
-        return int(str(count))
+        return int(count)
 
 
 def _settle(db: sqlite3.Connection, events: Sequence[str]) -> None:

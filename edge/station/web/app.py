@@ -12,11 +12,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from edge.station.accounts import Accounts, Attempts, Role
+from edge.station.accounts import Accounts, Attempts
 from edge.station.claims import Claims
 from edge.station.figures import Figures
 from edge.station.pace import Pace
-from edge.station.people import People
+from edge.station.people import People, Role
 from edge.station.pictures import Pictures
 from edge.station.store import JointStore
 from edge.station.web import live, pages, reviewing

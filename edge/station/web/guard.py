@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.station.accounts import Role
+from edge.station.people import Role
 
 LARGEST_BODY = 64 * 1024
 _POLICY = (

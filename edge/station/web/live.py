@@ -38,10 +38,6 @@ class Changes:
         self._ended = True
         self.changed()
 
-    @property
-    def ended(self) -> bool:
-        return self._ended
-
     def _wake(self) -> None:
         for event in self._listening:
             event.set()

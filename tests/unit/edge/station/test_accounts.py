@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.core.errors import UsageError
-from edge.station.accounts import Accounts, Attempts, Role
+from edge.station.accounts import Accounts, Attempts
 from edge.station.database import Database
-from edge.station.people import People
+from edge.station.people import People, Role
 from tests.unit.edge.station.test_claims import Clock
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
