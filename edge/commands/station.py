@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from pathlib import Path
 
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
@@ -17,6 +18,12 @@ def add_station(commands: Commands) -> None:
     add_config(station)
     station.set_defaults(action=_serve)
     deeper = station.add_subparsers(metavar="COMMAND")
+    known = deeper.add_parser(
+        "known", help="joints whose truth you know: they are dealt among others, and measure reviewers"
+    )
+    known.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a table as of review import --settled")
+    add_config(known)
+    known.set_defaults(action=_known)
     user = deeper.add_parser("user", help="who may use it").add_subparsers(required=True, metavar="COMMAND")
     for name, words, action in (
         ("add", "an account; asks for its password, or reads it from a pipe", _add),
@@ -75,6 +82,25 @@ def _list(arguments: argparse.Namespace) -> int:
     for user in _people(arguments).everybody():
         print(f"{user.name}\t{user.role}\tsince {user.created}")
     return 0
+
+
+def _known(arguments: argparse.Namespace) -> int:
+    """1 where a line means no joint that can measure anybody."""
+    settings = _settings(arguments)
+    from edge.station.serving import open_database
+    from edge.station.truths import hand_over
+
+    wrong = 0
+    for path in arguments.files:
+        found = hand_over(path, open_database(settings), Path(settings.spool.path))
+        for problem in found.problems:
+            print(f"{path}: {problem}", file=sys.stderr)
+        wrong += len(found.problems)
+        words = f"{found.defects} defects and {found.good} good joints known from now on"
+        print(f"{path}: {words}" + (f"; handed to the device as {found.lies}" if found.lies else ""))
+    if not settings.station.known_share:
+        print("[station] known_share is 0: they are not shown to anybody", file=sys.stderr)
+    return int(wrong > 0)
 
 
 def _people(arguments: argparse.Namespace) -> People:

@@ -89,6 +89,19 @@ def released_by(points: Sequence[Rule], score: float) -> tuple[bool, ...]:
     return tuple(point.decision(score).call is Call.NORMAL for point in points)
 
 
+def needed(terms: Terms, misses: float, escapes: int, most: int = 100_000) -> int | None:
+    """How many reviewed defects prove the target at the first attempt, where so many of them would have escaped and
+    reviewers miss no larger share than ``misses``. None: more than ``most``.
+    """
+    low, high, limit, alpha = escapes, most, terms.observed(misses), terms.alpha(0)
+    if not shown_below(Count(escapes, high), limit, alpha):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if shown_below(Count(escapes, middle), limit, alpha) else (middle, high)
+    return high
+
+
 class Deed(StrEnum):
     """What changes a licence beside evidence. Each begins the evidence anew."""
 

@@ -16,8 +16,9 @@ from edge.core.review import Review, ReviewError, read_payload
 from edge.core.wire import Message, schema_of
 from edge.feedback.ports import Heard
 from edge.reporting.ports import Outcome
+from edge.station.alarms import Alarm, NotAnAlarm, alarm_of
 from edge.station.joints import Joint, NotAVerdict, joint_of
-from edge.station.store import JointStore
+from edge.station.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -27,34 +28,42 @@ _AT_ONCE, _LOOK_S, _LONGEST_WAIT_S, _ECHO_S = 50, 1.0, 30.0, 10.0
 class News(NamedTuple):
     """What one heap of messages said."""
 
-    joints: Sequence[Joint]
-    reviews: Sequence[Review]
+    joints: list[Joint]
+    reviews: list[Review]
+    alarms: list[Alarm]
 
 
 def news_in(payloads: Sequence[bytes]) -> News:
-    """Joints and reviews; what is neither is passed over with a word in the log: it would come again for ever."""
-    joints, reviews = list[Joint](), list[Review]()
+    """Joints, reviews and alarms; what is none is passed over with a word in the log: it would come again for ever."""
+    found = News([], [], [])
     for payload in payloads:
         try:
-            if schema_of(payload) == "axi-review/1":
-                reviews.append(read_payload(payload))
-            elif (joint := joint_of(payload)) is not None:
-                joints.append(joint)
-        except (NotAVerdict, ReviewError) as error:
+            _sort(payload, found)
+        except (NotAVerdict, NotAnAlarm, ReviewError) as error:
             log.warning("a message passed over", extra={"problem": str(error)})
         except Exception:  # whatever somebody wrote must not keep other messages from being heard
             log.exception("a message that nobody understands passed over")
-    return News(joints, reviews)
+    return found
+
+
+def _sort(payload: bytes, found: News) -> None:
+    match schema_of(payload):
+        case "axi-review/1":
+            found.reviews.append(read_payload(payload))
+        case "axi-alarm/1":
+            found.alarms.append(alarm_of(payload))
+        case _:
+            found.joints.append(joint_of(payload))
 
 
 class Ears:
-    """Hears of joints and reviews for as long as it runs; acknowledges none before the store has it."""
+    """Hears of joints, reviews and alarms for as long as it runs; acknowledges none before ``keep`` has it on disk."""
 
-    def __init__(self, settings: BrokerSettings, base_topic: str, store: JointStore, changed: Callable[[], None]):
+    def __init__(self, settings: BrokerSettings, base_topic: str, keep: Callable[[News], None]):
         self._arrived, self._stop = threading.Event(), threading.Event()
-        self._store, self._changed = store, changed
+        self._to_keep = keep
         self._told = ""
-        topics = f"{base_topic}/verdict/+", f"{base_topic}/review"
+        topics = f"{base_topic}/verdict/+", f"{base_topic}/review", f"{base_topic}/alarm"
         wanted = Subscription("joints", topics, "verdicts", "verdicts_unheard")
         self._post = MqttLasting(settings, wanted, self._arrived.set, self._note)
         self._thread = threading.Thread(target=self._run, name="ears")
@@ -90,7 +99,7 @@ class Ears:
     def _keep(self, heard: Sequence[Heard]) -> None:
         news = news_in([message.payload for message in heard])
         try:
-            self._store.hear(news.joints, news.reviews)
+            self._to_keep(news)
         except Exception:  # whatever it is, the broker keeps them until they are on disk
             log.exception("joints not kept", extra={"messages": len(heard)})
             self._post.put_back(heard)
@@ -98,17 +107,16 @@ class Ears:
             self._arrived.set()
             return
         self._post.acknowledge(heard)
-        self._changed()
 
 
 class Mouth:
     """Sends what was decided until the broker has acknowledged it."""
 
     def __init__(
-        self, settings: BrokerSettings, topic: str, store: JointStore, clock: Callable[[], float] = time.time
+        self, settings: BrokerSettings, topic: str, outbox: Outbox, clock: Callable[[], float] = time.time
     ) -> None:
         self._settings = settings._replace(client_id=f"{settings.client_id}-says")
-        self._topic, self._store, self._clock = topic, store, clock
+        self._topic, self._outbox, self._clock = topic, outbox, clock
         self._stop, self._woken = threading.Event(), threading.Event()
         self._session: MqttSession | None = None
         self.trouble = ""
@@ -145,15 +153,15 @@ class Mouth:
 
     def _sent_all(self) -> bool:
         """False where the broker took some of them only, or none."""
-        while due := self._store.to_send(self._clock(), _AT_ONCE):
+        while due := self._outbox.to_send(self._clock(), _AT_ONCE):
             session = self._connected()
             outcomes = session.publish([Message(self._topic, payload) for _, payload in due])
             pairs = zip(due, outcomes, strict=True)
             taken = [number for (number, _), outcome in pairs if outcome is Outcome.ACKNOWLEDGED]
             if self._settings.version == "5":
-                self._store.sent(taken)
+                self._outbox.sent(taken)
             else:  # a broker of that age acknowledges what it throws away, too: its echo is what counts
-                self._store.put_off(taken, self._clock() + _ECHO_S)
+                self._outbox.put_off(taken, self._clock() + _ECHO_S)
             if Outcome.ACKNOWLEDGED not in outcomes:
                 self.trouble = f"the broker takes no reviews ({session.refusal or session.ended}): let this station "
                 self.trouble += f"write {self._topic}"

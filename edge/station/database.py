@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edge.core.errors import ConfigError
 
-_VERSION = 1
-_SCHEMA = """
+_STEPS = (
+    """
 CREATE TABLE joints (
     place INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, serial TEXT NOT NULL,
     board_type TEXT NOT NULL, joint TEXT NOT NULL, machine_call TEXT NOT NULL, time TEXT NOT NULL,
@@ -33,6 +33,36 @@ CREATE TABLE users (
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY, name TEXT NOT NULL REFERENCES users ON DELETE CASCADE, until REAL NOT NULL
 )
+""",
+    """
+ALTER TABLE joints ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE joints ADD COLUMN latency_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE joints ADD COLUMN quality REAL;
+ALTER TABLE joints ADD COLUMN known TEXT NOT NULL DEFAULT '';
+ALTER TABLE joints ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE joints ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX of_board ON joints (serial, joint);
+DROP INDEX alike;
+CREATE INDEX alike ON joints (board_type, joint, released, settled);
+CREATE INDEX by_time ON joints (time);
+CREATE INDEX known_ones ON joints (known, job_id) WHERE known != '';
+ALTER TABLE reviews ADD COLUMN time TEXT NOT NULL DEFAULT '';
+ALTER TABLE reviews ADD COLUMN seconds REAL;
+CREATE TABLE tallies (
+    what TEXT NOT NULL, slot INTEGER NOT NULL, board_type TEXT NOT NULL, step INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (what, slot, board_type, step)
+) WITHOUT ROWID;
+CREATE TABLE alarms (
+    time TEXT NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (time, code)
+);
+CREATE TABLE hasty (reviewer TEXT PRIMARY KEY, count INTEGER NOT NULL)
+""",
+)
+"""What each version added to the one before.
+
+Of a joint: ``settled``, it waits for nobody; ``known``, what it is by a better source than a look, and then ``held``,
+not to be shown until it is dealt, and ``heard``, the number of the last review before it was. Of a review: ``due``,
+when it may be sent, and below 0 that it went out and when it is to be sent again.
 """
 
 
@@ -57,14 +87,14 @@ class Database:
     def _prepare(self) -> None:
         with self.transaction() as db:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
+            if version > len(_STEPS):
                 raise ConfigError(
-                    f"{self._path}: version {version}, this program knows {_VERSION}; install the newer axi-edge"
+                    f"{self._path}: version {version}, this program knows {len(_STEPS)}; install the newer axi-edge"
                 )
+            for step in _STEPS[version:]:
+                for statement in step.split(";"):
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {len(_STEPS)}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -78,7 +108,7 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
 
-    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         with self._reading:
             return self._reads.execute(query, values).fetchall()
 

@@ -16,11 +16,12 @@ from prometheus_client.registry import Collector
 
 from edge.core.payloads import AlarmPayload, LicencePayload, MetricsPayload, StatusPayload
 from edge.core.wire import schema_of
+from edge.station.alarms import MOMENTS, OVER
+from edge.station.outbox import Outbox
 from edge.station.store import JointStore
 
 log = logging.getLogger(__name__)
 
-_OVER = "_over"
 _MEGA = 1e6
 _Heard = StatusPayload | MetricsPayload | AlarmPayload | LicencePayload
 _KINDS: dict[str, type[_Heard]] = {
@@ -66,8 +67,9 @@ class Device:
                 self.metrics, self.heard = said, self._clock()
                 self.joints.update(said.joints)
             case AlarmPayload():
-                over = said.code.endswith(_OVER)
-                self.raised[said.code.removesuffix(_OVER)] = not over
+                subject, over = said.code.removesuffix(OVER), said.code.endswith(OVER)
+                if subject not in MOMENTS:
+                    self.raised[subject] = not over
                 self.alarms[said.code] += not over
             case LicencePayload():
                 self.licences[said.board_type, said.joint_type] = said
@@ -82,9 +84,10 @@ class Figures(Collector):
     """Gathered anew at each scrape."""
 
     def __init__(
-        self, store: JointStore, device: Device, troubles: Callable[[], int], now: Callable[[], float]
+        self, store: JointStore, outbox: Outbox, device: Device, troubles: Callable[[], int], now: Callable[[], float]
     ) -> None:
-        self._store, self._device, self._troubles, self._now = store, device, troubles, now
+        self._store, self._outbox, self._device = store, outbox, device
+        self._troubles, self._now = troubles, now
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -110,7 +113,7 @@ class Figures(Collector):
             reviews.add_metric([decision], count)
         yield reviews
         yield GaugeMetricFamily(
-            "axi_station_unsent_reviews", "Reviews that the broker has not yet", self._store.unsent()
+            "axi_station_unsent_reviews", "Reviews that the broker has not yet", self._outbox.unsent()
         )
         yield GaugeMetricFamily("axi_station_troubles", "What keeps the station from the broker", self._troubles())
 

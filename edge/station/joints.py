@@ -1,4 +1,4 @@
-"""Joints that wait for a specialist, and what may be said of them before and after the decision."""
+"""Joints that the device has judged, and what may be said of them before and after a specialist's decision."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class NotAVerdict(AxiError):
 
 
 class Joint(NamedTuple):
-    """A joint that goes to a specialist.
+    """A joint, as its verdict has it. ``released``: it goes on; any other goes to a specialist.
 
-    ``verdict``, ``reason``, ``p_defect`` and ``kind`` are what the network says: never shown before the decision, or
-    a joint that is drawn for the audit could be told from another.
+    ``verdict``, ``reason``, ``p_defect``, ``kind`` and ``quality`` are what the network says: never shown before the
+    decision, or a joint that is drawn for the audit could be told from another. ``latency_ms``: from the first byte
+    read of its view to the verdict.
     """
 
     event_id: str
@@ -47,6 +48,9 @@ class Joint(NamedTuple):
     reason: str
     p_defect: float | None
     kind: str
+    released: bool = False
+    latency_ms: float = 0.0
+    quality: float | None = None
 
     @property
     def pictures_doubted(self) -> bool:
@@ -75,14 +79,12 @@ class Joint(NamedTuple):
         return {"verdict": self.verdict, "reason": self.reason, "p_defect": self.p_defect, "kind": self.kind}
 
 
-def joint_of(payload: bytes) -> Joint | None:
-    """The joint that a verdict sends to a specialist; None where it was released. Raises NotAVerdict."""
+def joint_of(payload: bytes) -> Joint:
+    """The joint of a verdict. Raises NotAVerdict."""
     try:
         said = msgspec.json.decode(payload, type=VerdictPayload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise NotAVerdict(f"no axi-verdict/1: {error}") from error
-    if said.route is not Route.SPECIALIST:
-        return None
     if not _UUID.fullmatch(said.event_id):
         raise NotAVerdict(f"no axi-verdict/1: event_id {said.event_id[:80]!r} is no UUID")
     kind = said.defect_class
@@ -98,4 +100,7 @@ def joint_of(payload: bytes) -> Joint | None:
         reason=said.reason.value if said.reason else "",
         p_defect=said.p_defect,
         kind="" if kind is msgspec.UNSET else kind.name,
+        released=said.route is Route.RELEASE,
+        latency_ms=said.latency_ms,
+        quality=None if said.quality_index is msgspec.UNSET else said.quality_index,
     )

@@ -38,9 +38,13 @@ class _Found(NamedTuple):
     """A joint in its job's folder."""
 
     folder: Path
-    image: ImageFormat
+    job: Job
     view: View
     roi: Roi
+
+    @property
+    def image(self) -> ImageFormat:
+        return self.job.image
 
 
 class Pictures:
@@ -62,6 +66,11 @@ class Pictures:
             return Shown(problem="its job is no longer in the spool, or another has its name")
         view = found.view
         return Shown(found.roi, tuple(sorted(part.index for part in view.slices)))
+
+    def job_of(self, joint: Joint) -> Job | None:
+        """The joint's whole job; None where that is gone, or cannot be told from another."""
+        found = self._found(joint)
+        return found.job if found else None
 
     def slice(self, joint: Joint, index: int) -> bytes | None:
         """One slice of the joint's view, as PNG; None where it cannot be read."""
@@ -104,7 +113,7 @@ class Pictures:
         view = next((view for view in job.views if place and view.id == place.view), None) if job else None
         if job is None or place is None or view is None or job.job_id != joint.job_id:
             return None
-        return _Found(folder, job.image, view, place.roi)
+        return _Found(folder, job, view, place.roi)
 
     def _job(self, folder: Path) -> Job | None:
         if folder not in self._jobs:

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -22,19 +23,26 @@ from edge.daemon.broker import broker_settings
 from edge.files import read_plain
 from edge.jobs.vendors import JobDefaults
 from edge.station.accounts import Accounts, Attempts
-from edge.station.broker import Ears, Mouth, broker_for
+from edge.station.alarms import Alarms
+from edge.station.boardmap import Boards
+from edge.station.broker import Ears, Mouth, News, broker_for
 from edge.station.claims import Claims
+from edge.station.cleaning import Cleaning
 from edge.station.database import Database
 from edge.station.figures import Device, Figures, topics_of
+from edge.station.history import History
+from edge.station.known import KnownJoints
+from edge.station.outbox import Outbox
 from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
+from edge.station.records import Records
 from edge.station.store import JointStore
-from edge.station.web.app import Parts, application
+from edge.station.web.app import Parts, Rooms, application
 from edge.station.web.live import Changes
 
 _SECRET_BYTES = 32
-_GRACE_S = 5
+_GRACE_S, _DAY_S = 5, 86_400
 _CREDENTIALS = "/run/credentials/"
 
 
@@ -46,11 +54,11 @@ def open_database(settings: Settings) -> Database:
 class _Broker:
     """All that the station has to do with the broker."""
 
-    def __init__(self, settings: Settings, store: JointStore, changes: Changes) -> None:
+    def __init__(self, settings: Settings, keep: Callable[[News], None], outbox: Outbox, changes: Changes) -> None:
         base, name = settings.mqtt.base_topic, settings.station.name
         broker = broker_for(broker_settings(settings), name)
         self._changes, self.device = changes, Device()
-        self._ears, self._mouth = Ears(broker, base, store, changes.changed), Mouth(broker, f"{base}/review", store)
+        self._ears, self._mouth = Ears(broker, base, keep), Mouth(broker, f"{base}/review", outbox)
         self._seen = MqttLive(broker, topics_of(base), self.device.hear)
 
     def start(self) -> None:
@@ -78,9 +86,9 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
     section = settings.station
     require_usable(section)
     database, changes = open_database(settings), Changes()
-    store = JointStore(database, section.name)
-    broker = _Broker(settings, store, changes)
-    parts = _parts(settings, store, People(database), broker, changes)
+    rooms = rooms_of(database, settings)
+    broker = _Broker(settings, lambda news: _keep(rooms, news, changes), rooms.outbox, changes)
+    parts = _parts(settings, rooms, broker, changes)
     secure = bool(section.cert_file) or section.behind_tls
     app = application(parts, _secret(Path(section.path)), secure=secure)
     broker.start()
@@ -91,22 +99,53 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
         database.close()
 
 
-def _parts(settings: Settings, store: JointStore, people: People, broker: _Broker, changes: Changes) -> Parts:
+def rooms_of(database: Database, settings: Settings) -> Rooms:
+    """What the station keeps, and the pictures that it shows of it."""
     section = settings.station
-    defaults = JobDefaults(settings.spool.joint_type, settings.spool.polarity)
-    figures = Figures(store, broker.device, lambda: len(broker.troubles()), time.time)
+    pictures = Pictures(Path(settings.spool.path), JobDefaults(settings.spool.joint_type, settings.spool.polarity))
+    return Rooms(
+        store=JointStore(database, section.name),
+        outbox=Outbox(database),
+        people=People(database),
+        alarms=Alarms(database),
+        history=History(database, _wall_clock),
+        records=Records(database),
+        known=KnownJoints(database, section.known_share, lambda joint: not pictures.shown(joint).problem),
+        pictures=pictures,
+        boards=Boards(database, pictures),
+        cleaning=Cleaning(database, section.keep_days * _DAY_S),
+    )
+
+
+def _wall_clock() -> datetime:
+    """As a clock on the wall shows it here."""
+    return datetime.now(UTC).astimezone().replace(tzinfo=None)
+
+
+def _keep(rooms: Rooms, news: News, changes: Changes) -> None:
+    """On disk once this returns."""
+    now = time.time()
+    fresh = rooms.store.hear(news.joints, news.reviews, now)
+    rooms.alarms.hear(news.alarms)
+    rooms.known.deal(fresh, now)
+    rooms.cleaning.clean(now)
+    changes.changed()
+
+
+def _parts(settings: Settings, rooms: Rooms, broker: _Broker, changes: Changes) -> Parts:
+    section = settings.station
+    figures = Figures(rooms.store, rooms.outbox, broker.device, lambda: len(broker.troubles()), time.time)
     return Parts(
         station=section.name,
         classes=section.classes,
         undo_s=section.undo_s,
         pace=Pace(section.shortest_s, time.monotonic),
         session_s=round(section.session_hours * 3600),
-        store=store,
-        people=people,
-        accounts=Accounts(people),
+        rooms=rooms,
+        device=broker.device,
+        accounts=Accounts(rooms.people),
         attempts=Attempts(time.monotonic),
         claims=Claims(section.claim_s, time.monotonic),
-        pictures=Pictures(Path(settings.spool.path), defaults),
         changes=changes,
         figures=figures if section.metrics else None,
         troubles=broker.troubles,

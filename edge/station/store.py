@@ -1,7 +1,4 @@
-"""Joints that wait, and what was decided of them and is still to be sent.
-
-Whatever a reviewer decided is on disk before the page hears of it, and is sent until the broker has acknowledged it.
-"""
+"""Joints that wait, and what was decided of them: on disk before the page hears of it."""
 
 from __future__ import annotations
 
@@ -13,25 +10,26 @@ from typing import NamedTuple
 import msgspec
 
 from edge.core.review import Review, ReviewedBoard, ReviewPayload, Said
+from edge.station import tallies
 from edge.station.database import Database
 from edge.station.joints import PICTURES_DOUBTED, Joint
 
-_LATEST_S = 3600.0
-"""No decision is held back for longer: one that is due later was made before the clock was set back."""
 _LAST = "SELECT number, event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? ORDER BY number DESC LIMIT 1"
 """A reviewer's last decision, while it can be taken back."""
 _COLUMNS = ", ".join(Joint._fields)
+_SINCE = "reviews.event_id = joints.event_id AND reviews.number > joints.heard"
+"""Reviews of a joint since it waits, or was dealt again."""
 
 
 class Decided(NamedTuple):
-    """What a reviewer said of a joint. ``seconds``: how long it was looked at; ``time``: RFC 3339."""
+    """What a reviewer said of a joint. ``seconds``: how long it was looked at, if anybody says; ``time``: RFC 3339."""
 
     event_id: str
     decision: Said
     defect_class: str | None
     reviewer: str
     time: str
-    seconds: float
+    seconds: float | None
 
 
 class Standing(NamedTuple):
@@ -70,18 +68,18 @@ class JointStore:
 
     # Joints and reviews as they are heard of.
 
-    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review]) -> None:
-        """Joints that wait from now on, and what was said of joints elsewhere; each once, however often it comes."""
-        marks = ", ".join("?" * len(Joint._fields))
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> int:
+        """Joints that the device has judged, and what was said of joints elsewhere; each once, however often it comes.
+        How many joints are new and not released. ``now``: seconds since the epoch.
+        """
         with self._database.transaction() as db:
-            db.executemany(f"INSERT OR IGNORE INTO joints ({_COLUMNS}) VALUES ({marks})", joints)  # noqa: S608
-            db.executemany(
-                "INSERT OR IGNORE INTO reviews (review_id, event_id, decision, reviewer, sent) VALUES (?, ?, ?, ?, 1)",
-                [(one.review_id, one.event_id, one.decision.value, one.reviewer) for one in reviews],
-            )
-            db.executemany("UPDATE reviews SET sent = 1 WHERE review_id = ?", [(one.review_id,) for one in reviews])
+            fresh = [joint for joint in joints if _entered(db, joint)]
+            tallies.add(db, (tally for joint in fresh for tally in tallies.of_joint(joint, now)))
+            for review in reviews:
+                _hear_review(db, review, now)
             events = {*(joint.event_id for joint in joints), *(one.event_id for one in reviews)}
             _settle(db, sorted(events))
+        return sum(not joint.released for joint in fresh)
 
     # What waits.
 
@@ -100,12 +98,12 @@ class JointStore:
         """The queue, a line a board."""
         where, values = _conditions(wanted)
         rows = self._database.rows(
-            "SELECT job_id, serial, board_type, COUNT(*), SUM(EXISTS (SELECT 1 FROM reviews WHERE "  # noqa: S608
-            "reviews.event_id = joints.event_id)), MIN(time), GROUP_CONCAT(DISTINCT machine_call) FROM joints "
+            f"SELECT job_id, serial, board_type, COUNT(*), SUM(EXISTS (SELECT 1 FROM reviews WHERE {_SINCE})), "  # noqa: S608
+            "MIN(time), json_group_array(DISTINCT machine_call) FROM joints "
             f"WHERE {where} GROUP BY job_id ORDER BY MIN(place)",
             values,
         )
-        return [WaitingBoard._make((*board, tuple((calls or "").split(",")))) for *board, calls in rows]
+        return [WaitingBoard._make((*board, tuple(msgspec.json.decode(calls)))) for *board, calls in rows]
 
     def choices(self) -> tuple[list[str], list[str]]:
         """Board types and machine calls among what waits."""
@@ -124,8 +122,12 @@ class JointStore:
         return count, since
 
     def said_so_far(self) -> dict[str, int]:
-        """How often each decision was taken, here and elsewhere."""
-        return dict(self._database.rows("SELECT decision, COUNT(*) FROM reviews GROUP BY decision"))
+        """How often each decision was taken, here and elsewhere, of joints whose truth nobody knew."""
+        rows = self._database.rows(
+            "SELECT what, SUM(count) FROM tallies WHERE what IN (SELECT value FROM json_each(?)) GROUP BY what",
+            (msgspec.json.encode([said.value for said in Said]).decode(),),
+        )
+        return {what: int(count) for what, count in rows if count}
 
     def joint(self, event_id: str) -> Joint | None:
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM joints WHERE event_id = ?", (event_id,))  # noqa: S608
@@ -134,17 +136,19 @@ class JointStore:
     def good_ones(self, like: Joint, most: int) -> list[Joint]:
         """Joints of the same board type and name that a reviewer called good, the latest first."""
         rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM joints WHERE board_type = ? AND joint = ? AND settled = 1 "  # noqa: S608
-            "AND event_id != ? AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.event_id = joints.event_id "
-            "AND decision = 'defect') ORDER BY place DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM joints WHERE board_type = ? AND joint = ? AND released = 0 AND settled = 1 "  # noqa: S608
+            "AND known = '' AND event_id != ? AND NOT EXISTS (SELECT 1 FROM reviews WHERE "
+            "reviews.event_id = joints.event_id AND decision = 'defect') ORDER BY place DESC LIMIT ?",
             (like.board_type, like.joint, like.event_id, most),
         )
         return [Joint(*row) for row in rows]
 
     def said_of(self, event_id: str) -> list[tuple[str, str]]:
-        """Reviewers and what each said, in the order it was said."""
+        """Reviewers and what each said since the joint waits, in the order it was said."""
         return self._database.rows(
-            "SELECT reviewer, decision FROM reviews WHERE event_id = ? ORDER BY number", (event_id,)
+            f"SELECT reviewer, decision FROM reviews JOIN joints ON {_SINCE} WHERE joints.event_id = ? "  # noqa: S608
+            "ORDER BY number",
+            (event_id,),
         )
 
     # What is decided here.
@@ -160,16 +164,22 @@ class JointStore:
         review_id = str(uuid.uuid4())
         payload = _payload(review_id, joint, decided, self._station)
         with self._database.transaction() as db:
-            if any(reviewer == decided.reviewer for reviewer, _ in self.said_of(decided.event_id)):
+            mine = "SELECT 1 FROM reviews WHERE event_id = ? AND reviewer = ?"
+            if db.execute(mine, (decided.event_id, decided.reviewer)).fetchone():
                 return None
+            _count(db, decided.event_id, decided, now)
             # Only the last decision of a reviewer can be undone: those before may be sent.
             before = db.execute(
                 "UPDATE reviews SET due = 0 WHERE sent = 0 AND due > 0 AND reviewer = ? RETURNING event_id",
                 (decided.reviewer,),
             ).fetchall()
             db.execute(
-                "INSERT INTO reviews (review_id, event_id, decision, reviewer, payload, due) VALUES (?, ?, ?, ?, ?, ?)",
-                (review_id, decided.event_id, decided.decision.value, decided.reviewer, payload, now + undo_s),
+                "INSERT INTO reviews (review_id, event_id, decision, reviewer, payload, due, time, seconds) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(review_id, decided.event_id, decided.decision.value, decided.reviewer, payload),
+                    *(now + undo_s, decided.time, decided.seconds),
+                ),
             )
             _settle(db, [decided.event_id])
         events = [event for (event,) in before] + ([decided.event_id] if not undo_s else [])
@@ -187,43 +197,52 @@ class JointStore:
             if row is None:
                 return None
             number, event_id = row
-            db.execute("DELETE FROM reviews WHERE number = ?", (number,))
+            gone = "DELETE FROM reviews WHERE number = ? RETURNING decision, time, seconds"
+            ((decision, time, seconds),) = db.execute(gone, (number,)).fetchall()
+            _count(db, event_id, Decided(event_id, Said(decision), None, reviewer, time, seconds), now, by=-1)
             _settle(db, [event_id])
         return str(event_id)
-
-    def to_send(self, now: float, most: int) -> list[tuple[int, bytes]]:
-        """Reviews that are due, the oldest first, each with its number."""
-        with self._database.transaction() as db:  # from here on none of them can be undone, whatever the clock does
-            rows = db.execute(
-                "SELECT number, payload FROM reviews WHERE sent = 0 AND (due BETWEEN 0 AND ? OR due > ? OR due "
-                "BETWEEN ? AND -1) ORDER BY number LIMIT ?",
-                (now, now + _LATEST_S, -now, most),
-            ).fetchall()
-            db.executemany("UPDATE reviews SET due = 0 WHERE number = ?", [(number,) for number, _ in rows])
-        return rows
-
-    def put_off(self, numbers: Sequence[int], until: float) -> None:
-        """They went out, and whether the broker took them is to be heard; else they are sent again after ``until``."""
-        with self._database.transaction() as db:
-            db.executemany("UPDATE reviews SET due = ? WHERE number = ?", [(-until, number) for number in numbers])
-
-    def sent(self, numbers: Sequence[int]) -> None:
-        """The broker has them."""
-        with self._database.transaction() as db:
-            db.executemany("UPDATE reviews SET sent = 1 WHERE number = ?", [(number,) for number in numbers])
-
-    def unsent(self) -> int:
-        ((count,),) = self._database.rows("SELECT COUNT(*) FROM reviews WHERE sent = 0")
-        return int(count)
 
 
 def _settle(db: sqlite3.Connection, events: Sequence[str]) -> None:
     """A joint waits no longer once somebody was sure of it."""
     db.executemany(
-        "UPDATE joints SET settled = EXISTS (SELECT 1 FROM reviews WHERE reviews.event_id = joints.event_id "
+        f"UPDATE joints SET settled = released OR held OR EXISTS (SELECT 1 FROM reviews WHERE {_SINCE} "  # noqa: S608
         "AND decision != 'unsure') WHERE event_id = ?",
         [(event,) for event in events],
     )
+
+
+def _entered(db: sqlite3.Connection, joint: Joint) -> bool:
+    """Is it new?"""
+    marks = ", ".join("?" * (len(joint) + 1))
+    enter = f"INSERT OR IGNORE INTO joints ({_COLUMNS}, settled) VALUES ({marks})"  # noqa: S608
+    return db.execute(enter, (*joint, joint.released)).rowcount == 1
+
+
+def _hear_review(db: sqlite3.Connection, review: Review, now: float) -> None:
+    """Whoever said it, it was sent."""
+    if db.execute("UPDATE reviews SET sent = 1 WHERE review_id = ?", (review.review_id,)).rowcount:
+        return
+    said = Decided(review.event_id, review.decision, None, review.reviewer, review.time, review.seconds)
+    _count(db, review.event_id, said, now)
+    db.execute(
+        "INSERT INTO reviews (review_id, event_id, decision, reviewer, sent, time, seconds) "
+        "VALUES (?, ?, ?, ?, 1, ?, ?)",
+        (review.review_id, said.event_id, said.decision.value, said.reviewer, said.time, said.seconds),
+    )
+
+
+def _count(db: sqlite3.Connection, event_id: str, said: Decided, now: float, by: int = 1) -> None:
+    """Beside the other reviews of the joint. One whose truth was known tells nothing of the line."""
+    row = db.execute(f"SELECT known, {_COLUMNS} FROM joints WHERE event_id = ?", (event_id,)).fetchone()  # noqa: S608
+    if row is not None and row[0]:
+        return
+    joint = Joint(*row[1:]) if row else None
+    sure = "SELECT 1 FROM reviews WHERE event_id = ? AND decision != 'unsure'"
+    if joint is not None and db.execute(sure, (event_id,)).fetchone():
+        joint = joint._replace(reason="")  # it was counted as what it is by whoever was sure first
+    tallies.add(db, tallies.of_review(joint, said.decision, said.time, said.seconds, now), by)
 
 
 def _payload(review_id: str, joint: Joint, decided: Decided, station: str) -> bytes:
@@ -239,7 +258,7 @@ def _payload(review_id: str, joint: Joint, decided: Decided, station: str) -> by
             defect_class=decided.defect_class,
             reviewer=decided.reviewer,
             station=station,
-            seconds=round(decided.seconds, 2),
+            seconds=None if decided.seconds is None else round(decided.seconds, 2),
             blind=True,
         )
     )

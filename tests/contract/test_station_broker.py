@@ -13,11 +13,11 @@ from edge.adapters.mqtt_client import BrokerSettings
 from edge.core.payloads import BoardRef, VerdictPayload
 from edge.core.review import Review
 from edge.core.verdict import Call, Reason, Route
-from edge.station.broker import Ears, Mouth
+from edge.station.broker import Ears, Mouth, News
 from edge.station.joints import Joint
 from edge.station.store import JointStore
 from tests.support.mosquitto import Mosquitto, Subscriber
-from tests.support.queues import decided, joint, store_at
+from tests.support.queues import decided, joint, outbox_at, store_at
 
 pytestmark = pytest.mark.broker
 BASE = "acme/line3/axi1"
@@ -64,8 +64,12 @@ class Listening:
 
     def __init__(self, mosquitto: Mosquitto, store: JointStore, version: str = "5") -> None:
         self._changed, self.store = threading.Event(), store
-        self.ears = Ears(settings(mosquitto, version), BASE, store, self._changed.set)
+        self.ears = Ears(settings(mosquitto, version), BASE, self._keep)
         self.ears.start()
+
+    def _keep(self, news: News) -> None:
+        self.store.hear(news.joints, news.reviews, 0.0)
+        self._changed.set()
 
     def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(60):
@@ -102,8 +106,8 @@ def test_joints_come_in_whether_the_station_is_on_or_off(mosquitto: Mosquitto, t
     ):
         line.publish(f"{BASE}/verdict/SN000", payload)
     second = Listening(mosquitto, store, version)
-    second.waits(1, 3)
-    assert store.joint(joint(2).event_id) is None, "a joint that was released waits for nobody"
+    second.waits(1, 2, 3)
+    assert store.counts()[0] == 3, "a joint that was released waits for nobody"
     second.ears.close()
     line.close()
 
@@ -115,11 +119,11 @@ class Full(JointStore):
         self.__dict__.update(store.__dict__)
         self.refusals = 2
 
-    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review]) -> None:
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> int:
         if joints and self.refusals:
             self.refusals -= 1
             raise OSError(28, "No space left on device")
-        super().hear(joints, reviews)
+        return super().hear(joints, reviews, now)
 
 
 def test_what_could_not_be_kept_is_not_acknowledged_and_kept_later(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -136,10 +140,10 @@ def test_what_could_not_be_kept_is_not_acknowledged_and_kept_later(mosquitto: Mo
 
 
 def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    store = store_at(tmp_path)
-    store.hear([joint(n) for n in range(30)], [])
+    store, outbox = store_at(tmp_path), outbox_at(tmp_path)
+    store.hear([joint(n) for n in range(30)], [], 0.0)
     mosquitto.stop()
-    mouth = Mouth(settings(mosquitto), f"{BASE}/review", store)
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", outbox)
     mouth.start()
     ids = [review_of(store, n) for n in range(10)]
     mouth.wake()
@@ -151,7 +155,7 @@ def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, t
     line.wait_for(lambda one: len({said["review_id"] for said in one.payloads("/review")}) == 30)
     assert {said["review_id"] for said in line.payloads("/review")} == set(ids)
     mouth.close()
-    assert store.unsent() == 0
+    assert outbox.unsent() == 0
     assert mouth.trouble == ""
     line.close()
 
@@ -161,24 +165,24 @@ def test_a_review_that_an_old_broker_throws_away_is_not_taken_for_sent(mosquitto
     rules.write_text(f"topic read {BASE}/#\n")
     rules.chmod(0o644)
     mosquitto.change(f"acl_file {rules}\n")
-    store, clock = store_at(tmp_path), [1000.0]
-    store.hear([joint(0)], [])
+    store, outbox, clock = store_at(tmp_path), outbox_at(tmp_path), [1000.0]
+    store.hear([joint(0)], [], 0.0)
     listening = Listening(mosquitto, store, "3.1.1")
-    mouth = Mouth(settings(mosquitto, "3.1.1"), f"{BASE}/review", store, lambda: clock[0])
+    mouth = Mouth(settings(mosquitto, "3.1.1"), f"{BASE}/review", outbox, lambda: clock[0])
     mouth.start()
     review_of(store, 0)
     mouth.wake()
-    listening.until(lambda: not store.to_send(clock[0], 10))  # it went out, and was acknowledged
-    assert store.unsent() == 1
+    listening.until(lambda: not outbox.to_send(clock[0], 10))  # it went out, and was acknowledged
+    assert outbox.unsent() == 1
     mosquitto.change("")
     clock[0] += 60
     for _ in range(60):
         mouth.wake()
-        if not store.unsent():
+        if not outbox.unsent():
             break
         listening.until(lambda: True)
         threading.Event().wait(0.5)
-    assert store.unsent() == 0
+    assert outbox.unsent() == 0
     mouth.close()
     listening.ears.close()
 
@@ -188,9 +192,9 @@ def test_a_broker_that_takes_no_reviews_is_told_of_and_loses_none(mosquitto: Mos
     rules.write_text(f"topic read {BASE}/#\n")
     rules.chmod(0o644)
     mosquitto.change(f"acl_file {rules}\n")
-    store = store_at(tmp_path)
-    store.hear([joint(0)], [])
-    mouth = Mouth(settings(mosquitto), f"{BASE}/review", store)
+    store, outbox = store_at(tmp_path), outbox_at(tmp_path)
+    store.hear([joint(0)], [], 0.0)
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", outbox)
     mouth.start()
     store.decide(decided(joint(0)), 0)
     told = threading.Event()
@@ -200,12 +204,12 @@ def test_a_broker_that_takes_no_reviews_is_told_of_and_loses_none(mosquitto: Mos
             break
         told.wait(0.1)
     assert f"let this station write {BASE}/review" in mouth.trouble
-    assert store.unsent() == 1
+    assert outbox.unsent() == 1
     mosquitto.change("")
     for _ in range(300):
         mouth.wake()
-        if not store.unsent():
+        if not outbox.unsent():
             break
         told.wait(0.1)
-    assert store.unsent() == 0
+    assert outbox.unsent() == 0
     mouth.close()

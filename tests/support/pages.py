@@ -11,18 +11,26 @@ from starlette.testclient import TestClient
 
 from edge.jobs.vendors import JobDefaults
 from edge.station.accounts import Accounts, Attempts
+from edge.station.alarms import Alarms
+from edge.station.boardmap import Boards
 from edge.station.claims import Claims
+from edge.station.cleaning import Cleaning
 from edge.station.database import Database
 from edge.station.figures import Device, Figures
+from edge.station.history import History
+from edge.station.known import KnownJoints
+from edge.station.outbox import Outbox
 from edge.station.pace import Pace
 from edge.station.people import People
 from edge.station.pictures import Pictures
+from edge.station.records import Records
 from edge.station.store import JointStore
-from edge.station.web.app import Parts, application
+from edge.station.web.app import Parts, Rooms, application
 from edge.station.web.live import Changes
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a test
-_NOW = datetime(2026, 11, 29, 9, tzinfo=UTC).timestamp()
+NOW = datetime(2026, 11, 29, 9, tzinfo=UTC).timestamp()
+WALL = datetime.fromtimestamp(NOW, UTC).astimezone().replace(tzinfo=None)
 CLASSES = ("insufficient", "missing", "voided")
 
 
@@ -37,10 +45,24 @@ class Station:
     """``woken``: how often there was something to send."""
 
     def __init__(self, folder: Path, *, undo_s: float = 20.0, shortest_s: float = 0.0, figures: bool = True) -> None:
-        database = Database(folder / "station.db")
-        self.store, self.people, self.clock, self.woken = JointStore(database, "review1"), People(database), Clock(), 0
-        self.device = Device(lambda: _NOW)
+        database, pictures = Database(folder / "station.db"), Pictures(folder / "spool", JobDefaults())
+        self.rooms = Rooms(
+            store=JointStore(database, "review1"),
+            outbox=Outbox(database),
+            people=People(database),
+            alarms=Alarms(database),
+            history=History(database, lambda: WALL),
+            records=Records(database),
+            known=KnownJoints(database, 0.2, lambda _: True, lambda: 0.5),
+            pictures=pictures,
+            boards=Boards(database, pictures),
+            cleaning=Cleaning(database, 86_400),
+        )
+        self.store, self.outbox, self.people = self.rooms.store, self.rooms.outbox, self.rooms.people
+        self.clock, self.woken = Clock(), 0
+        self.device = Device(lambda: NOW)
         self.accounts, self.troubles = Accounts(self.people), list[str]()
+        waiting = Figures(self.store, self.outbox, self.device, lambda: len(self.troubles), lambda: NOW)
         self.app = application(
             Parts(
                 station="review1",
@@ -48,14 +70,13 @@ class Station:
                 undo_s=undo_s,
                 pace=Pace(shortest_s, self.clock),
                 session_s=3600,
-                store=self.store,
-                people=self.people,
+                rooms=self.rooms,
+                device=self.device,
                 accounts=self.accounts,
                 attempts=Attempts(self.clock),
                 claims=Claims(300, self.clock),
-                pictures=Pictures(folder / "spool", JobDefaults()),
                 changes=Changes(),
-                figures=Figures(self.store, self.device, lambda: len(self.troubles), lambda: _NOW) if figures else None,
+                figures=waiting if figures else None,
                 troubles=lambda: self.troubles,
                 wake=self._wake,
             ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge.core.review import Said
 from edge.station.database import Database
 from edge.station.joints import Joint
+from edge.station.outbox import Outbox
 from edge.station.store import Decided, JointStore
 
 
@@ -32,6 +33,10 @@ def joint(number: int, **other: object) -> Joint:
 
 def store_at(folder: Path) -> JointStore:
     return JointStore(Database(folder / "station.db"), "review1")
+
+
+def outbox_at(folder: Path) -> Outbox:
+    return Outbox(Database(folder / "station.db"))
 
 
 def decided(

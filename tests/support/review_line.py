@@ -50,10 +50,11 @@ class Line:
 
 
 def recorded(page: Any, heard: list[str]) -> None:
-    """Note what the station says to a page, but for pictures and how many joints wait."""
+    """Note what the station says to a page, but for pictures, code, and how many joints wait."""
 
     def passed_on(route: Any) -> None:
-        if route.request.url.endswith(("/0", "/1", "/2", "/3", "/4", "/5", "/api/events")):
+        address = route.request.url
+        if address.endswith(("/0", "/1", "/2", "/3", "/4", "/5", "/api/events")) or "/static/" in address:
             route.continue_()
             return
         answer = route.fetch(max_redirects=0)

@@ -13,14 +13,36 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from edge.station.accounts import Accounts, Attempts
+from edge.station.alarms import Alarms
+from edge.station.boardmap import Boards
 from edge.station.claims import Claims
-from edge.station.figures import Figures
+from edge.station.cleaning import Cleaning
+from edge.station.figures import Device, Figures
+from edge.station.history import History
+from edge.station.known import KnownJoints
+from edge.station.outbox import Outbox
 from edge.station.pace import Pace
 from edge.station.people import People, Role
 from edge.station.pictures import Pictures
+from edge.station.records import Records
 from edge.station.store import JointStore
-from edge.station.web import live, pages, reviewing
+from edge.station.web import line, live, pages, reviewing
 from edge.station.web.guard import Hardened, needs, refusals
+
+
+class Rooms(NamedTuple):
+    """What the station keeps, and the pictures that it shows of it."""
+
+    store: JointStore
+    outbox: Outbox
+    people: People
+    alarms: Alarms
+    history: History
+    records: Records
+    known: KnownJoints
+    pictures: Pictures
+    boards: Boards
+    cleaning: Cleaning
 
 
 class Parts(NamedTuple):
@@ -37,12 +59,11 @@ class Parts(NamedTuple):
     undo_s: float
     pace: Pace
     session_s: int
-    store: JointStore
-    people: People
+    rooms: Rooms
+    device: Device
     accounts: Accounts
     attempts: Attempts
     claims: Claims
-    pictures: Pictures
     changes: live.Changes
     figures: Figures | None
     troubles: Callable[[], Sequence[str]]
@@ -51,13 +72,16 @@ class Parts(NamedTuple):
 
 def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
     """``secret`` signs cookies; ``secure``: those go over TLS only."""
-    looks, reviews = Role.VIEWER, Role.SPECIALIST
+    looks, reviews, sees_people = Role.VIEWER, Role.SPECIALIST, Role.ENGINEER
     routes = [
         Route("/", needs(looks, pages.queue)),
         Route("/login", pages.login_page),
         Route("/login", pages.log_in, methods=["POST"]),
         Route("/logout", needs(looks, pages.log_out), methods=["POST"]),
         Route("/review", needs(reviews, pages.review)),
+        Route("/line", needs(looks, line.line_page)),
+        Route("/board", needs(looks, line.board_page)),
+        Route("/reviewers", needs(sees_people, line.reviewers_page)),
         Route("/slice/{event_id}/{index:int}", needs(looks, reviewing.slice_picture)),
         Route("/api/events", needs(looks, live.events)),
         Route("/api/claim", needs(reviews, reviewing.claim), methods=["POST"]),
@@ -76,7 +100,7 @@ def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
         https_only=secure,
     )
     app = Starlette(routes=routes, middleware=[cookies])
-    for name, part in parts._asdict().items():
+    for name, part in (parts._asdict() | parts.rooms._asdict()).items():
         setattr(app.state, name, part)
     refusals(app, pages.refusal)
     return Hardened(app)

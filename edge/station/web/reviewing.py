@@ -36,12 +36,13 @@ class _Held(Struct):
 
 
 class _Decision(Struct):
-    """What a key said."""
+    """What a key said; ``hasty``: how often one did before that, too soon to have looked."""
 
     event_id: _Event
     decision: Said
     defect_class: Annotated[str, Meta(max_length=64)] | None = None
     seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+    hasty: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
 async def claim(request: Request) -> Response:
@@ -105,7 +106,10 @@ async def decide(request: Request) -> Response:
     joint = request.app.state.store.joint(said.event_id)
     if joint is None:
         raise HTTPException(404, "No such joint.")
-    if not request.app.state.pace.takes(request.session["id"]):
+    quick = not request.app.state.pace.takes(request.session["id"])
+    if quick or said.hasty:
+        await run_in_threadpool(request.app.state.records.was_hasty, request.state.user, said.hasty + quick)
+    if quick:
         raise HTTPException(429, "That was too quick to have looked.")
     decided = Decided(
         said.event_id,
@@ -120,8 +124,15 @@ async def decide(request: Request) -> Response:
         raise HTTPException(409, "You have said something of this joint already.")
     claims.release(holder_of(request), [said.event_id])
     request.app.state.wake()
-    told = [{"joint": one.joint, "serial": one.serial, **one.after} for one in standing.joints]
+    told = [_told(request, one) for one in standing.joints]
     return JSONResponse({"review_id": standing.review_id, "standing": told})
+
+
+def _told(request: Request, joint: Joint) -> dict[str, Any]:
+    """What the network said, and what others did."""
+    said = request.app.state.store.said_of(joint.event_id)
+    others = [[name, word] for name, word in said if name != request.state.user]
+    return {"joint": joint.joint, "serial": joint.serial, **joint.after, "others": others}
 
 
 async def undo(request: Request) -> Response:

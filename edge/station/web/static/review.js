@@ -18,6 +18,7 @@ let pending = [];      // joints whose decisions are on their way to the station
 let halted = false;    // something went wrong that must be read: Enter goes on
 let undoing = false;
 let filling = null;
+let hasty = 0;         // keys that came before anybody can have looked
 
 function problem(text) {
   $("problem").textContent = text;
@@ -142,8 +143,11 @@ function decide(decision, defect_class) {
   if (!joint || halted || undoing || pending.length >= MOST_PENDING) return;
   if (decision !== "unsure" && !(joint.roi && joint.pictures.some(Boolean))) return;
   const pressed = performance.now();
-  if (pressed - since < Number(shortest)) return;  // nobody has looked yet
-  const said = { event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000 };
+  if (pressed - since < Number(shortest)) { hasty += 1; return; }  // nobody has looked yet
+  const said = {
+    event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000, hasty: Math.min(hasty, 1000),
+  };
+  hasty = 0;
   joints.shift();
   pending.push(joint);
   saving = saving.then(() => save(joint, said)).then(() => { pending = pending.filter((one) => one !== joint); });
@@ -171,9 +175,10 @@ function tell({ standing }) {
   for (const known of standing) $("last").textContent = `${known.serial} ${known.joint}: ${network(known)}.`;
 }
 
-function network({ verdict, reason, p_defect, kind }) {
+function network({ verdict, reason, p_defect, kind, others }) {
   const score = p_defect === null ? "" : `, p(defect) ${p_defect.toFixed(3)}`;
-  return `the network said ${verdict}${reason ? ` (${reason.replaceAll("_", " ")})` : ""}${kind ? `, ${kind}` : ""}${score}`;
+  const said = others.map(([name, word]) => `; ${name} said ${word.replaceAll("_", " ")}`).join("");
+  return `the network said ${verdict}${reason ? ` (${reason.replaceAll("_", " ")})` : ""}${kind ? `, ${kind}` : ""}${score}${said}`;
 }
 
 function halt(text) {

@@ -70,7 +70,7 @@ LICENCE = LicencePayload(
 @pytest.fixture
 def station(tmp_path: Path) -> Station:
     found = Station(tmp_path)
-    found.store.hear([joint(n) for n in range(12)], [])
+    found.store.hear([joint(n) for n in range(12)], [], 0.0)
     found.store.decide(decided(joint(0)), 0)
     found.store.decide(decided(joint(1), decision=Said.DEFECT, defect_class="voided"), 0)
     return found

@@ -18,7 +18,7 @@ CHANGING = ("/api/claim", "/api/decide", "/api/undo", "/api/release")
 @pytest.fixture
 def station(tmp_path: Path) -> Station:
     found = Station(tmp_path)
-    found.store.hear([joint(n) for n in range(12)], [])
+    found.store.hear([joint(n) for n in range(12)], [], 0.0)
     (tmp_path / "secret.txt").write_text("nobody may read this")
     return found
 
@@ -42,7 +42,7 @@ def test_a_request_that_no_page_of_the_session_made_is_refused(address: str, tok
     anna, ben = station.logged_in("anna"), station.logged_in("ben")
     sent = ben.token("/") if token == "another's" else token  # noqa: S105 - of a test
     assert anna.ask(address, {"event_id": EVENT, "decision": "unsure"}, token=sent).status_code == 403
-    assert station.store.unsent() == 0
+    assert station.outbox.unsent() == 0
     assert anna.client.get("/").status_code == 200
 
 
@@ -138,7 +138,7 @@ def test_no_address_leads_out(address: str, station: Station) -> None:
 @pytest.mark.parametrize(("name", "path"), [("serial", "../../secret.txt"), ("job_id", "/etc"), ("joint", "a\x00b")])
 def test_names_of_joints_lead_nowhere(name: str, path: str, station: Station) -> None:
     odd = joint(90, **{name: path})
-    station.store.hear([odd], [])
+    station.store.hear([odd], [], 0.0)
     anna = station.logged_in("anna")
     assert anna.client.get(f"/slice/{odd.event_id}/0").status_code == 404
     assert anna.client.get("/").status_code == 200

@@ -17,7 +17,7 @@ def station(tmp_path: Path) -> Station:
     found = Station(tmp_path)
     reasons = ("learning", "audit", "", "unfamiliar")
     joints = [joint(n, reason=reasons[n % 4], p_defect=0.123456 + n / 1000, kind="voided") for n in range(12)]
-    found.store.hear([one._replace(verdict="defect" if not one.reason else "unjudged") for one in joints], [])
+    found.store.hear([one._replace(verdict="defect" if not one.reason else "unjudged") for one in joints], [], 0.0)
     return found
 
 
@@ -63,7 +63,7 @@ def test_what_somebody_else_has_open_by_now_is_not_taken_back(station: Station, 
     answer = anna.ask("/api/undo")
     assert answer.status_code == 409
     assert "Somebody else" in answer.json()["problem"]
-    assert station.store.unsent() == 1
+    assert station.outbox.unsent() == 1
 
 
 def test_a_joint_that_is_odd_to_the_network_alone_is_not_among_the_doubted(anna: Visitor) -> None:
@@ -98,7 +98,7 @@ def test_a_decision_is_a_review_and_wakes_who_sends_it(station: Station, anna: V
     first, second, _ = anna.claimed()
     assert anna.decide(first["event_id"], "defect", "voided").status_code == 200
     assert anna.decide(second["event_id"]).status_code == 200
-    reviews = [read_payload(payload) for _, payload in station.store.to_send(1e12, 10)]
+    reviews = [read_payload(payload) for _, payload in station.outbox.to_send(1e12, 10)]
     assert [(one.event_id, one.decision, one.defect_class, one.reviewer) for one in reviews] == [
         (first["event_id"], Said.DEFECT, "voided", "anna"),
         (second["event_id"], Said.FALSE_CALL, None, "anna"),
@@ -132,13 +132,13 @@ def test_what_cannot_be_is_refused_in_plain_words(station: Station, anna: Visito
         answer = anna.ask("/api/decide", said)
         assert answer.status_code == status, said
         assert answer.json()["problem"]
-    assert station.store.unsent() == 0
+    assert station.outbox.unsent() == 0
     assert anna.ask("/api/claim?doubted=perhaps").status_code == 400
 
 
 def test_names_from_elsewhere_are_text(station: Station, anna: Visitor) -> None:
     script = '<script>alert("x")</script>'
-    station.store.hear([joint(90, serial=script, board_type=script, machine_call=script, joint=script)], [])
+    station.store.hear([joint(90, serial=script, board_type=script, machine_call=script, joint=script)], [], 0.0)
     page = anna.client.get("/").text
     assert script not in page
     assert "&lt;script&gt;" in page
@@ -155,13 +155,13 @@ def test_joints_without_pictures_say_so(anna: Visitor) -> None:
 
 
 def test_a_second_look_is_said_to_be_one(station: Station, anna: Visitor) -> None:
-    station.store.hear([], [Review("r", "t", Said.UNSURE, "eve", event_id=joint(0).event_id)])
+    station.store.hear([], [Review("r", "t", Said.UNSURE, "eve", event_id=joint(0).event_id)], 0.0)
     assert [one["second_look"] for one in anna.claimed()] == [True, False, False]
 
 
 def test_nobody_drums_on_one_key(tmp_path: Path) -> None:
     station = Station(tmp_path, shortest_s=0.4)
-    station.store.hear([joint(n) for n in range(12)], [])
+    station.store.hear([joint(n) for n in range(12)], [], 0.0)
     anna, ben = station.logged_in("anna"), station.logged_in("ben")
     first, second, _ = (one["event_id"] for one in anna.claimed())
     other = ben.claimed()[0]["event_id"]
@@ -170,4 +170,4 @@ def test_nobody_drums_on_one_key(tmp_path: Path) -> None:
     assert ben.decide(other).status_code == 200
     station.clock.now += 0.41
     assert anna.decide(second).status_code == 200
-    assert station.store.unsent() == 3
+    assert station.outbox.unsent() == 3

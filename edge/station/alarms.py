@@ -1,0 +1,85 @@
+"""Alarms of the device, as they were heard: what is the case now, and what was."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from edge.core.errors import AxiError
+from edge.core.payloads import AlarmPayload
+from edge.station.database import Database
+
+OVER = "_over"
+"""At the end of a code: what the code before it said is no longer so."""
+MOMENTS = frozenset(
+    {
+        *("job_refused", "job_overdue", "fewer_slices", "runtime_hung", "runtime_crashed", "reviews_rejected"),
+        *("reviews_set_aside", "slice_repeated", "view_unfamiliar", "unfamiliar_board", "licence_suspended"),
+        *("reload_refused", "journal_rebuilt"),
+    }
+)
+"""Alarms about one moment, of which no end is told."""
+_MOST_HELD = 10_000
+
+
+class NotAnAlarm(AxiError):
+    """A message that is no alarm of ours."""
+
+
+class Alarm(NamedTuple):
+    """``code`` without its end; ``over``: it no longer is so. ``time``: RFC 3339."""
+
+    time: str
+    code: str
+    severity: str
+    text: str
+
+    @property
+    def over(self) -> bool:
+        return self.code.endswith(OVER)
+
+    @property
+    def subject(self) -> str:
+        return self.code.removesuffix(OVER)
+
+
+def alarm_of(payload: bytes) -> Alarm:
+    """Raises NotAnAlarm."""
+    try:
+        said = msgspec.json.decode(payload, type=AlarmPayload)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise NotAnAlarm(f"no axi-alarm/1: {error}") from error
+    return Alarm(said.time, said.code, said.severity, said.text)
+
+
+class Alarms:
+    """In the station's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hear(self, alarms: list[Alarm]) -> None:
+        """Each once, however often it comes."""
+        if not alarms:
+            return
+        with self._database.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO alarms (time, code, severity, text) VALUES (?, ?, ?, ?)", alarms)
+            db.execute(
+                "DELETE FROM alarms WHERE time < (SELECT time FROM alarms ORDER BY time DESC LIMIT 1 OFFSET ?)",
+                (_MOST_HELD,),
+            )
+
+    def latest(self, most: int) -> list[Alarm]:
+        """The last one first."""
+        rows = self._database.rows(
+            "SELECT time, code, severity, text FROM alarms ORDER BY time DESC, code LIMIT ?", (most,)
+        )
+        return [Alarm(*row) for row in rows]
+
+    def raised(self) -> list[Alarm]:
+        """What is the case, the last one first: of each lasting subject what was said of it last."""
+        last: dict[str, Alarm] = {}
+        for alarm in self.latest(_MOST_HELD):
+            last.setdefault(alarm.subject, alarm)
+        return [alarm for alarm in last.values() if not alarm.over and alarm.subject not in MOMENTS]

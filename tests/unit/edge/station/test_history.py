@@ -1,0 +1,170 @@
+"""The line's history counts every joint and every review once, by the clock on the wall, and stays when it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.review import Review, Said
+from edge.core.wire import timestamp
+from edge.station.alarms import Alarm, Alarms, NotAnAlarm, alarm_of
+from edge.station.cleaning import Cleaning
+from edge.station.database import Database
+from edge.station.history import History, Span
+from edge.station.joints import Joint
+from edge.station.known import KnownJoints
+from edge.station.outbox import Outbox
+from edge.station.store import Decided, JointStore
+from edge.station.tallies import length_at, share_at, step_of_length, step_of_share
+from tests.support.queues import joint
+
+WALL = datetime(2026, 11, 29, 14, 20)  # noqa: DTZ001 - a clock on the wall
+NOW = WALL.timestamp()
+
+
+def at(**ago: float) -> str:
+    return timestamp(datetime.fromtimestamp(NOW - timedelta(**ago).total_seconds(), UTC))
+
+
+class Desk:
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(folder / "station.db")
+        self.store, self.history = JointStore(self.database, "review1"), History(self.database, lambda: WALL)
+
+    def hear(self, *joints: Joint) -> None:
+        self.store.hear(joints, [], NOW)
+
+    def decide(self, one: Joint, said: Said = Said.FALSE_CALL, seconds: float = 4.0, when: str = "") -> None:
+        assert self.store.decide(Decided(one.event_id, said, None, "anna", when or at(), seconds), NOW, 20.0)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def released(number: int, **other: object) -> Joint:
+    return joint(number, verdict="normal", reason="", released=True, **other)
+
+
+def test_joints_are_counted_once_on_their_day_released_or_sent(desk: Desk) -> None:
+    today = [released(n, time=at(hours=1)) for n in range(3)] + [joint(n, time=at(hours=2)) for n in range(3, 5)]
+    before = [joint(n, time=at(days=3)) for n in range(10, 17)]
+    desk.hear(*today, *before, *today)
+    desk.hear(*before, joint(40, time=at(days=80)), joint(41, time="no time"))
+    assert [(desk.history.sums(span).released, desk.history.sums(span).sent) for span in Span] == [
+        (3, 3),
+        (3, 10),
+        (3, 10),
+    ]
+    week = desk.history.steps(Span.WEEK)
+    assert [(step.released, step.sent) for step in week] == [(0, 0)] * 3 + [(0, 7), (0, 0), (0, 0), (3, 3)]
+    hours = desk.history.steps(Span.TODAY)
+    assert len(hours) == 15
+    assert [(step.released, step.sent) for step in hours[-3:]] == [(0, 2), (3, 0), (0, 1)]
+    assert [step.sent for step in desk.history.steps(Span.TODAY, "MB-1")] == [0] * 15
+    assert desk.history.board_types() == ["MB-0", "MB-1"]
+
+
+def test_work_saved_is_what_reviews_took_times_what_nobody_had_to_review(desk: Desk) -> None:
+    desk.hear(*(released(n, time=at()) for n in range(300)), *(joint(n, time=at()) for n in range(400, 405)))
+    assert desk.history.sums(Span.TODAY).minutes_saved is None
+    for number, seconds in enumerate((3.9, 4.0, 4.1, 4.0, 600.0)):
+        desk.decide(joint(400 + number), seconds=seconds)
+    sums = desk.history.sums(Span.TODAY)
+    assert sums.seconds == pytest.approx(4.0, rel=0.2)
+    assert sums.minutes_saved == pytest.approx(20, rel=0.2)
+
+
+def test_reviews_are_counted_once_and_not_when_they_are_taken_back(desk: Desk) -> None:
+    desk.hear(*(joint(n, time=at(hours=5)) for n in range(6)))
+    desk.decide(joint(0), Said.DEFECT)
+    desk.decide(joint(1), Said.UNSURE)
+    desk.decide(joint(2))
+    assert desk.store.undo("anna", NOW)
+    heard = Review("r1", at(), Said.DEFECT, "eve", event_id=joint(3).event_id)
+    for _ in range(2):
+        desk.store.hear([], [heard], NOW)
+    sums = desk.history.sums(Span.TODAY)
+    assert (sums.defects, sums.false_calls, sums.unsure) == (2, 0, 1)
+
+
+def test_of_audits_only_hours_that_are_over_are_told_and_each_joint_counts_once(desk: Desk) -> None:
+    audits = [joint(n, reason="audit", p_defect=0.01, time=at(hours=3)) for n in range(40)]
+    desk.hear(*audits, joint(50))
+    for one in audits[:30]:
+        desk.decide(one, when=at(hours=2))
+    desk.decide(audits[30], Said.DEFECT, when=at(hours=2))
+    desk.decide(joint(50), Said.DEFECT, when=at(hours=2))
+    desk.store.hear([], [Review("r", at(hours=2), Said.DEFECT, "eve", event_id=audits[0].event_id)], NOW)
+    desk.decide(audits[31], Said.DEFECT, when=at())
+    audited = desk.history.sums(Span.TODAY).audited
+    assert (audited.hits, audited.total) == (1, 31)
+    assert 1 / 31 < desk.history.sums(Span.TODAY).escape_share < 0.3
+
+
+def test_scores_of_few_joints_are_not_told(desk: Desk) -> None:
+    desk.hear(*(joint(n, p_defect=0.9, time=at()) for n in range(19)))
+    assert desk.history.steps(Span.TODAY)[-1].scores is None
+    desk.hear(joint(19, p_defect=0.9, quality=0.3, time=at()))
+    last = desk.history.steps(Span.TODAY)[-1]
+    assert last.scores is not None
+    assert 0.9 <= last.scores.low <= last.scores.middle <= last.scores.high <= 0.95
+    assert last.quality is not None
+    assert 0.3 <= last.quality.middle <= 0.35
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.sampled_from([0.1, 0.5, 0.9]))
+def test_shares_are_read_off_to_a_twentieth(values: list[float], part: float) -> None:
+    steps: dict[int, int] = {}
+    for value in values:
+        steps[step_of_share(value)] = steps.get(step_of_share(value), 0) + 1
+    exact = sorted(values)[max(0, -int(-part * len(values) // 1) - 1)]
+    assert abs(share_at(steps, part) - exact) <= 0.05 + 1e-9
+
+
+@given(st.floats(1, 1e7))
+def test_lengths_are_read_off_to_a_fifth(value: float) -> None:
+    assert length_at({step_of_length(value): 3}, 0.5) == pytest.approx(value, rel=0.2)
+
+
+def test_alarms_are_kept_once_and_those_that_are_not_over_are_the_case(tmp_path: Path) -> None:
+    alarms = Alarms(Database(tmp_path / "station.db"))
+    said = [
+        Alarm("2026-11-29T08:00:00Z", "disk_low", "error", "1 GB left"),
+        Alarm("2026-11-29T08:01:00Z", "job_refused", "error", "no manifest"),
+        Alarm("2026-11-29T08:02:00Z", "spool_stuck", "error", "read-only"),
+        Alarm("2026-11-29T08:03:00Z", "disk_low_over", "warning", "9 GB left"),
+    ]
+    alarms.hear(said)
+    alarms.hear(said)
+    assert [one.code for one in alarms.latest(9)] == ["disk_low_over", "spool_stuck", "job_refused", "disk_low"]
+    assert [one.code for one in alarms.raised()] == ["spool_stuck"]
+    with pytest.raises(NotAnAlarm):
+        alarm_of(b'{"schema":"axi-alarm/1"}')
+
+
+def test_joints_that_wait_for_nobody_go_and_their_counts_stay(desk: Desk) -> None:
+    cleaning = Cleaning(desk.database, 5 * 86_400)
+    old = [joint(n, time=at(days=6)) for n in range(4)]
+    desk.hear(*old, released(4, time=at(days=6)), released(5, time=at(days=4)), joint(6, time=at(days=6)))
+    KnownJoints(desk.database, 0.0, lambda _: True).mark(
+        [Review("", "t", Said.DEFECT, "lab", event_id=old[3].event_id)]
+    )
+    outbox = Outbox(desk.database)
+    desk.decide(old[0])
+    desk.decide(old[1])
+    ((number, _), _) = outbox.to_send(NOW + 100, 10)
+    outbox.sent([number])
+    before = desk.history.sums(Span.WEEK)
+    assert cleaning.clean(NOW) == 2
+    left = {n for n in range(7) if desk.store.joint(joint(n).event_id)}
+    assert left == {1, 2, 3, 5, 6}, "unsent, waiting, known, young"
+    assert desk.history.sums(Span.WEEK) == before
+    assert cleaning.clean(NOW + 1) == 0
+    outbox.sent([number + 1])
+    assert cleaning.clean(NOW + 1000) == 1
