@@ -11,7 +11,7 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system demo check static test bench licence views faults docs reference results wide grades bundles ship gallery schemas real tableii clean
+.PHONY: help install system node-red demo check static test bench licence views faults docs reference results wide grades bundles ship gallery schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -25,8 +25,15 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP)   ## the virtual environment with everything
 
-system:             ## Debian packages the tests need: mosquitto, systemd-container
+system:             ## Debian packages the tests need: mosquitto, systemd-container, chromium, prometheus, Node.js
 	@sh tests/system-packages.sh
+
+build/node-red/.installed: tests/node-red/package.json
+	@mkdir -p build/node-red && cp tests/node-red/package.json build/node-red
+	@cd build/node-red && { npm install --silent --no-audit --no-fund --no-package-lock && touch .installed; } \
+	  || echo "could not install Node-RED: the tests of its flow will be skipped"
+
+node-red: system build/node-red/.installed   ## Node-RED and its dashboard, for the test of the flow that ships
 
 demo: $(STAMP)      ## the main job on simulated AXI output, end to end; what it made stays in build/demo
 	$(BIN)/python -m convert.demo build/demo
@@ -40,7 +47,7 @@ static: $(STAMP)
 check: static       ## format, lint, types, import contracts, links, fast tests
 	$(PYTEST) -q tests/unit
 
-test: system static ## everything, on two cores at once; ends with the ten slowest
+test: node-red static ## everything, on two cores at once; ends with the ten slowest
 	$(PYTEST) --durations=10
 
 $(VENV)/.bench: $(STAMP)

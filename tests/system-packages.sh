@@ -7,6 +7,7 @@ command -v systemd-nspawn >/dev/null 2>&1 || wanted="$wanted systemd-container"
 command -v strace >/dev/null 2>&1 || wanted="$wanted strace"
 command -v faketime >/dev/null 2>&1 || wanted="$wanted faketime"
 command -v prometheus >/dev/null 2>&1 || wanted="$wanted prometheus"
+command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
 [ -x /usr/bin/chromium ] || wanted="$wanted chromium"
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
 [ -z "$wanted" ] && exit 0
