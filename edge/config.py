@@ -21,7 +21,8 @@ from edge.toml import load_toml
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-_TOPIC = r"^[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*\Z"
+_LEVELS = r"[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*"
+_TOPIC = rf"^{_LEVELS}\Z"
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -169,7 +170,8 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     and ``key_file``: serve over TLS; ``behind_tls``: a proxy does. ``classes``: of defects, by the keys 1 to 9.
     ``claim_s``: for how long a joint stays a page's own that no longer asks for it; ``undo_s``: for how long a decision
     can be taken back, unless another follows. ``shortest_s``: sooner after the one before no decision is taken.
-    ``metrics``: figures at ``/metrics`` for Prometheus, without logging in. ``keep_days``: for how long
+    ``metrics``: figures at ``/metrics`` for Prometheus, without logging in. ``home_assistant``: where that looks for
+    configurations, such as ``homeassistant``; empty: none are said. ``keep_days``: for how long
     the station knows a joint that waits for nobody. ``known_share``: of the joints that are reviewed, those whose truth
     is known, dealt among the others to measure the reviewers.
     """
@@ -190,6 +192,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
     metrics: bool = True
     keep_days: Annotated[float, Meta(ge=1, le=3_650)] = 90.0
+    home_assistant: Annotated[str, Meta(max_length=256, pattern=rf"^({_LEVELS})?\Z")] = ""
     known_share: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
 
 

@@ -110,13 +110,21 @@ class Ears:
 
 
 class Mouth:
-    """Sends what was decided until the broker has acknowledged it."""
+    """Sends what was decided until the broker has acknowledged it. ``also``: retained messages that are said at each
+    connection, and where they have changed.
+    """
 
     def __init__(
-        self, settings: BrokerSettings, topic: str, outbox: Outbox, clock: Callable[[], float] = time.time
+        self,
+        settings: BrokerSettings,
+        topic: str,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.time,
+        also: Callable[[], Sequence[Message]] = tuple,
     ) -> None:
         self._settings = settings._replace(client_id=f"{settings.client_id}-says")
-        self._topic, self._outbox, self._clock = topic, outbox, clock
+        self._topic, self._outbox, self._clock, self._also = topic, outbox, clock, also
+        self._said, self._unsaid = set[Message](), ""
         self._stop, self._woken = threading.Event(), threading.Event()
         self._session: MqttSession | None = None
         self.trouble = ""
@@ -153,6 +161,7 @@ class Mouth:
 
     def _sent_all(self) -> bool:
         """False where the broker took some of them only, or none."""
+        self._drop_if_dead()
         while due := self._outbox.to_send(self._clock(), _AT_ONCE):
             session = self._connected()
             outcomes = session.publish([Message(self._topic, payload) for _, payload in due])
@@ -167,18 +176,33 @@ class Mouth:
                 self.trouble += f"write {self._topic}"
                 log.warning("reviews refused", extra={"problem": self.trouble})
                 return False
-        self.trouble = ""
+        self._say_also()
+        self.trouble = self._unsaid
         return True
 
+    def _say_also(self) -> None:
+        """What is new of it, once for each connection."""
+        fresh = [message for message in self._also() if message not in self._said]
+        if not fresh:
+            return
+        outcomes = self._connected().publish(fresh)
+        self._said.update(fresh)
+        refused = [message.topic for message, one in zip(fresh, outcomes, strict=True) if one is Outcome.REFUSED]
+        self._unsaid = f"the broker takes no configurations: let this station write {refused[0]}" if refused else ""
+
     def _connected(self) -> MqttSession:
-        if self._session is not None and not self._session.alive:
-            self._drop()
+        self._drop_if_dead()
         if self._session is None:
             self._session = MqttSession(self._settings, None)
         return self._session
 
+    def _drop_if_dead(self) -> None:
+        if self._session is not None and not self._session.alive:
+            self._drop()
+
     def _drop(self) -> None:
         session, self._session = self._session, None
+        self._said.clear()
         if session is not None:
             session.close()
 

@@ -7,7 +7,7 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from edge.adapters.mqtt_live import MqttLive
 from edge.config import Settings, StationSettings
 from edge.core.errors import ConfigError
+from edge.core.wire import Message
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain
 from edge.jobs.vendors import JobDefaults
@@ -29,6 +30,7 @@ from edge.station.broker import Ears, Mouth, News, broker_for
 from edge.station.claims import Claims
 from edge.station.cleaning import Cleaning
 from edge.station.database import Database
+from edge.station.discovery import discovery
 from edge.station.figures import Device, Figures, topics_of
 from edge.station.history import History
 from edge.station.known import KnownJoints
@@ -58,8 +60,17 @@ class _Broker:
         base, name = settings.mqtt.base_topic, settings.station.name
         broker = broker_for(broker_settings(settings), name)
         self._changes, self.device = changes, Device()
-        self._ears, self._mouth = Ears(broker, base, keep), Mouth(broker, f"{base}/review", outbox)
+        self._ears = Ears(broker, base, keep)
+        self._mouth = Mouth(broker, f"{base}/review", outbox, also=self._configurations(settings))
         self._seen = MqttLive(broker, topics_of(base), self.device.hear)
+
+    def _configurations(self, settings: Settings) -> Callable[[], Sequence[Message]]:
+        """For Home Assistant, where that is asked for."""
+        prefix, device = settings.station.home_assistant, self.device
+        if not prefix:
+            return tuple
+        base = settings.mqtt.base_topic
+        return lambda: discovery(prefix, base, device.metrics, device.status, list(device.licences.values()))
 
     def start(self) -> None:
         self._ears.start()

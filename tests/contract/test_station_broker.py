@@ -13,6 +13,7 @@ from edge.adapters.mqtt_client import BrokerSettings
 from edge.core.payloads import BoardRef, VerdictPayload
 from edge.core.review import Review
 from edge.core.verdict import Call, Reason, Route
+from edge.core.wire import Message
 from edge.station.broker import Ears, Mouth, News
 from edge.station.joints import Joint
 from edge.station.store import JointStore
@@ -185,6 +186,51 @@ def test_a_review_that_an_old_broker_throws_away_is_not_taken_for_sent(mosquitto
     assert outbox.unsent() == 0
     mouth.close()
     listening.ears.close()
+
+
+def test_what_is_to_be_known_is_retained_at_each_connection_and_when_it_changes(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    said = [Message("homeassistant/sensor/a/config", b"1", retain=True)]
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", outbox_at(tmp_path), also=lambda: said)
+    mouth.start()
+    line = Subscriber(mosquitto.port, "homeassistant/#")
+    line.wait_for(lambda one: one.payloads("/a/config") == [1])
+    said.append(Message("homeassistant/sensor/b/config", b"2", retain=True))
+    mouth.wake()
+    line.wait_for(lambda one: one.payloads("/b/config") == [2])
+    mosquitto.stop()
+    mosquitto.start()
+    line.wait_for(lambda one: one.payloads("/a/config").count(1) >= 2)
+    late = Subscriber(mosquitto.port, "homeassistant/#")
+    late.wait_for(lambda one: one.payloads("config") == [1, 2])
+    mouth.close()
+    line.close()
+    late.close()
+
+
+def test_a_broker_that_takes_no_configurations_is_told_of_and_still_gets_reviews(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic readwrite {BASE}/#\n")
+    rules.chmod(0o644)
+    mosquitto.change(f"acl_file {rules}\n")
+    store, outbox = store_at(tmp_path), outbox_at(tmp_path)
+    store.hear([joint(0)], [], 0.0)
+    said = [Message("homeassistant/sensor/a/config", b"1", retain=True)]
+    mouth = Mouth(settings(mosquitto), f"{BASE}/review", outbox, also=lambda: said)
+    mouth.start()
+    review_of(store, 0)
+    told = threading.Event()
+    for _ in range(300):
+        mouth.wake()
+        if mouth.trouble and not outbox.unsent():
+            break
+        told.wait(0.1)
+    assert mouth.trouble == "the broker takes no configurations: let this station write homeassistant/sensor/a/config"
+    assert not outbox.unsent()
+    mouth.close()
 
 
 def test_a_broker_that_takes_no_reviews_is_told_of_and_loses_none(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from edge.bundle.shipped import WORD, bundle_folder
+from edge.core.payloads import AnswerPayload
 from edge.station.alarms import MOMENTS
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -61,52 +62,77 @@ def first_of(line: Subscriber, page: Any) -> dict[str, Any]:
     raise AssertionError("the flow hears nothing")
 
 
-def test_the_flow_shows_what_the_device_does_and_has_it_reload(
-    page: Any, tmp_path: Path, mosquitto: Mosquitto, reviewed_lot: Path
+@pytest.fixture
+def device(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[DaemonProcess]:
+    found = DaemonProcess(tmp_path, bundle_folder(WORD), mosquitto.port)
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def line(mosquitto: Mosquitto) -> Iterator[Subscriber]:
+    found = Subscriber(mosquitto.port)
+    yield found
+    found.close()
+
+
+def test_the_flow_counts_each_joint_once_and_shows_what_the_device_does(
+    page: Any, line: Subscriber, device: DaemonProcess, reviewed_lot: Path
 ) -> None:
+    odd = first_of(line, page)
+    device.start()
+    jobs = sorted(path for path in reviewed_lot.iterdir() if path.is_dir())
+    for job in jobs:
+        device.submit(job)
+    line.wait_for(lambda one: len(one.payloads("/board/")) == len(jobs), 120)
+    verdicts = {one["event_id"]: one for one in (odd, *line.payloads("/verdict/"))}
+    said = Counter(word for one in verdicts.values() for word in (one["verdict"], one["route"]))
+    counted(page, "flagged", len(verdicts))
+    counted(page, "released", said["release"])
+    for name in ("specialist", "normal", "defect", "unjudged"):
+        counted(page, name, said[name])
+    assert page.locator(".axi-verdicts tbody tr").count() == 50
+    page.get_by_text("online", exact=True).wait_for()
+    assert "slicenet" in page.inner_text(".axi-device")
+    device.stop()
+    page.get_by_text("stopped", exact=True).wait_for()
+
+
+def test_the_flow_shows_alarms_and_has_the_device_reload(
+    page: Any, line: Subscriber, device: DaemonProcess, tmp_path: Path
+) -> None:
+    first_of(line, page)
+    device.start()
+    page.get_by_text("online", exact=True).wait_for()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("no manifest")
+    device.submit(broken)
+    page.get_by_text("job_refused", exact=True).wait_for()
+    page.get_by_role("button", name="Reload").click()
+    page.locator(".axi-answer").get_by_text(re.compile("begun")).wait_for()
+
+
+def test_the_flow_shows_what_others_wrote_as_text_and_asks_nobody_else(page: Any, line: Subscriber) -> None:
     wrong, asked = list[str](), list[str]()
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    line, device = Subscriber(mosquitto.port), DaemonProcess(tmp_path, bundle_folder(WORD), mosquitto.port)
-    try:
-        odd = first_of(line, page)
-        device.start()
-        jobs = sorted(path for path in reviewed_lot.iterdir() if path.is_dir())
-        for job in jobs:
-            device.submit(job)
-        line.wait_for(lambda one: len(one.payloads("/board/")) == len(jobs), 120)
-        verdicts = {one["event_id"]: one for one in (odd, *line.payloads("/verdict/"))}
-        said = Counter(one["verdict"] for one in verdicts.values()) + Counter(one["route"] for one in verdicts.values())
-        names = {"released": "release", "specialist": "specialist"}
-        wanted = {
-            name: said[names.get(name, name)] for name in ("released", "specialist", "normal", "defect", "unjudged")
-        }
-        for name, count in {"flagged": len(verdicts), **wanted}.items():
-            counted(page, name, count)
-        page.get_by_text("online", exact=True).wait_for()
-        assert "slicenet" in page.inner_text(".axi-device")
-        assert page.locator(".axi-verdicts tbody tr").count() == 50
-        for number, state in enumerate(("licensed", "learning")):
-            payload = msgspec.structs.replace(LICENCE, board_type=f"{HOSTILE}{number}", state=state)
-            line.publish(f"{BASE}/licence/odd{number}/PTH", msgspec.json.encode(payload), retain=True)
-        page.get_by_text("licensed", exact=True).wait_for()
-        broken = tmp_path / "broken"
-        broken.mkdir()
-        (broken / "manifest.json").write_text("no manifest")
-        device.submit(broken)
-        page.get_by_text("job_refused", exact=True).wait_for()
-        page.get_by_role("button", name="Reload").click()
-        page.locator(".axi-answer").get_by_text(re.compile("begun")).wait_for()
-        page.screenshot(path=tmp_path / "node-red.png")
-        assert page.evaluate("window.pwned") is None
-        assert page.locator("img[src=x]").count() == 0
-        assert not [url for url in asked if "127.0.0.1" not in url and not url.startswith(("data:", "blob:"))]
-        assert not wrong
-        device.stop()
-        page.get_by_text("stopped", exact=True).wait_for()
-    finally:
-        device.kill()
-        line.close()
+    first_of(line, page)
+    for number, state in enumerate(("licensed", "learning")):
+        payload = msgspec.structs.replace(LICENCE, board_type=f"{HOSTILE}{number}", state=state)
+        line.publish(f"{BASE}/licence/odd{number}/PTH", msgspec.json.encode(payload), retain=True)
+    line.publish(f"{BASE}/cmd/reload/response/node-red", answer(HOSTILE))
+    page.get_by_text("licensed", exact=True).wait_for()
+    page.locator(".axi-answer").get_by_text(HOSTILE).wait_for()
+    page.get_by_text(HOSTILE, exact=True).first.wait_for()
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
+    assert not [url for url in asked if "127.0.0.1" not in url and not url.startswith(("data:", "blob:"))]
+    assert not wrong
+
+
+def answer(text: str) -> bytes:
+    return msgspec.json.encode(AnswerPayload(op="reload", ok=True, text=text, time="2026-11-30T08:00:00Z"))
 
 
 def test_the_flow_knows_which_alarms_have_no_end() -> None:
