@@ -11,7 +11,7 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system node-red demo check static test bench licence views faults docs reference results wide grades bundles ship gallery schemas real tableii clean
+.PHONY: help install system node-red demo check static test bench licence views faults docs reference results wide grades bundles ship gallery screenshots schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ ship: build/bundles/slicenet-1.0.0   ## that of SliceNet becomes the one that sh
 
 gallery: $(STAMP)   ## pictures of simulated slices, with truth
 	$(BIN)/axi-convert gallery --out docs/gallery
+
+screenshots: node-red $(STAMP)   ## the guides' pictures of the station and the dashboard, from a running demo
+	$(BIN)/python -m tests.tools.screenshots
 
 schemas: $(STAMP)   ## regenerate docs/schemas and docs/features.md from the code
 	$(BIN)/python -m tests.tools.write_schemas

@@ -19,6 +19,7 @@ from convert.demo.bundle import make_bundle, simulate_line
 from convert.demo.device import BASE, CONFIG, TRUSTED, Device, daemon
 from convert.demo.earning import earn
 from convert.demo.listener import Address, Heard, heard_from, parse_url
+from convert.demo.station import offer, station
 from convert.demo.verdicts import sum_up, watch
 from convert.lots.truth import read_truth
 from convert.reports.terminal import console, plainly
@@ -48,6 +49,7 @@ def main(words: Sequence[str]) -> int:
             "[dim]at first released on the card's word (policy card); below, release is earned[/dim]", markup=True
         )
         device = stack.enter_context(daemon(work, KEYS.read_bytes() + public.read_bytes(), address))
+        there = stack.enter_context(station(work))
         whole = _judged(device, work, slice(None, _BEFORE), heard, started)
         console.rule("the workstation: shipped network -> int8 bundle, gated, signed")
         bundle = make_bundle(work)
@@ -57,8 +59,9 @@ def main(words: Sequence[str]) -> int:
         whole &= _judged(device, work, slice(_BEFORE, None), heard, started)
         console.rule("release is earned: reviews -> licences -> joints released")
         whole &= earn(work, device, address, heard)
-    console.print(f"done in {time.monotonic() - started:.0f} s")
-    _offer(work, bundle)
+        console.print(f"done in {time.monotonic() - started:.0f} s")
+        _offer(work, bundle)
+        offer(there)
     return 0 if whole else 1
 
 

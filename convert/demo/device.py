@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from convert.demo.listener import Address
+from convert.demo.ports import free_port
 from convert.reports.terminal import console
 from edge.toml import toml_text
 
@@ -56,6 +57,11 @@ class Device(NamedTuple):
             unfinished.rename(incoming / job.name)
 
 
+def station_section(work: Path) -> dict[str, Any]:
+    """Of the configuration that lies there."""
+    return dict(tomllib.loads((work / CONFIG).read_text())["station"])
+
+
 @contextmanager
 def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
     """``axi-edge run`` with a configuration written to ``work`` and the bundle that ships; SIGTERM at the end, and it
@@ -71,6 +77,7 @@ def daemon(work: Path, keys: bytes, address: Address) -> Iterator[Device]:
                 "model": {"bundle": str(work / "bundles" / "current"), "public_key_file": str(work / TRUSTED)},
                 "release": {"policy": "card"},  # until the demo's last part, where reviews come
                 "health": {"interval_s": 0.5},
+                "station": {"name": "demo", "port": free_port(), "path": str(work / "state" / "station.db")},
                 "inference": {"processes": min(os.cpu_count() or 1, _MOST_PROCESSES)},
                 "mqtt": {"base_topic": BASE, "host": address.host, "port": address.port, "version": "3.1.1"},
             }

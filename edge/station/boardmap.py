@@ -22,7 +22,7 @@ class Became(StrEnum):
     """``UNHEARD``: the job has it, and no verdict was heard."""
 
     RELEASED = "released"
-    WAITS = "waits"
+    WAITS = "waiting"
     GOOD = "false call"
     DEFECT = "defect"
     UNHEARD = "no verdict heard"

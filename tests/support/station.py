@@ -80,11 +80,11 @@ class Robot:
     def __init__(self, address: str) -> None:
         self._address, self._client = address, httpx.Client(base_url=address, timeout=20)
 
-    def log_in(self, name: str, *, again: bool = False) -> None:
+    def log_in(self, name: str, *, again: bool = False, password: str = PASSWORD) -> None:
         """``again``: patiently, where the station may be away; what went wrong is tried later."""
         try:
             page = self._client.get("/login").text
-            said = {"name": name, "password": PASSWORD, "token": self._token(page)}
+            said = {"name": name, "password": password, "token": self._token(page)}
             answer = self._client.post("/login", data=said)
             assert again or answer.status_code == 303, answer.text
         except httpx.HTTPError:
