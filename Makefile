@@ -11,7 +11,7 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system node-red demo check static test bench licence views faults docs reference results wide grades bundles ship gallery screenshots schemas real tableii clean
+.PHONY: help install system node-red demo check static test bench station licence views faults docs reference results wide grades bundles ship gallery screenshots schemas real tableii clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: system $(VENV)/.bench   ## side-by-side speed, one run, ratios
 
 views: $(STAMP)      ## are wrong pictures told once views are known? docs/views.md (a quarter of an hour on two cores)
 	$(BIN)/python -m tests.sights.run
+
+station: system $(STAMP)  ## what the review station withstands: a full day, a hundred kills, load (docs/station.md; some ten minutes)
+	$(BIN)/python -m tests.reviewing.run
 
 licence: $(STAMP)    ## do licences keep their promise? 360 simulated lines, docs/licence.md (half an hour on two cores)
 	$(BIN)/python -m tests.licensing.run

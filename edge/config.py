@@ -171,9 +171,9 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     ``claim_s``: for how long a joint stays a page's own that no longer asks for it; ``undo_s``: for how long a decision
     can be taken back, unless another follows. ``shortest_s``: sooner after the one before no decision is taken.
     ``metrics``: figures at ``/metrics`` for Prometheus, without logging in. ``home_assistant``: where that looks for
-    configurations, such as ``homeassistant``; empty: none are said. ``keep_days``: for how long
-    the station knows a joint that waits for nobody. ``known_share``: of the joints that are reviewed, those whose truth
-    is known, dealt among the others to measure the reviewers.
+    configurations, such as ``homeassistant``; empty: none are said. ``keep_days``: for how many days on which joints
+    came the station knows one that waits for nobody. ``known_share``: of the joints that are reviewed, those whose
+    truth is known, dealt among the others to measure the reviewers.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")] = "station1"
@@ -191,7 +191,7 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     shortest_s: Annotated[float, Meta(ge=0, le=60)] = 0.4
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
     metrics: bool = True
-    keep_days: Annotated[float, Meta(ge=1, le=3_650)] = 90.0
+    keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
     home_assistant: Annotated[str, Meta(max_length=256, pattern=rf"^({_LEVELS})?\Z")] = ""
     known_share: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
 

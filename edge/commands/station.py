@@ -96,8 +96,10 @@ def _known(arguments: argparse.Namespace) -> int:
         for problem in found.problems:
             print(f"{path}: {problem}", file=sys.stderr)
         wrong += len(found.problems)
-        words = f"{found.defects} defects and {found.good} good joints known from now on"
-        print(f"{path}: {words}" + (f"; handed to the device as {found.lies}" if found.lies else ""))
+        if found.lies:
+            words = f"of known truth from now on: {found.defects} defective and {found.good} good"
+            rest = f", and {found.released} released, which no reviewer is shown" if found.released else ""
+            print(f"{path}: {words}{rest}; handed to the device as {found.lies}")
     if not settings.station.known_share:
         print("[station] known_share is 0: they are not shown to anybody", file=sys.stderr)
     return int(wrong > 0)

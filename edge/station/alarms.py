@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ MOMENTS = frozenset(
     {
         *("job_refused", "job_overdue", "fewer_slices", "runtime_hung", "runtime_crashed", "reviews_rejected"),
         *("reviews_set_aside", "slice_repeated", "view_unfamiliar", "unfamiliar_board", "licence_suspended"),
-        *("reload_refused", "journal_rebuilt"),
+        *("reload_refused", "journal_rebuilt", "clock_jump"),
     }
 )
 """Alarms about one moment, of which no end is told."""
@@ -53,33 +54,35 @@ def alarm_of(payload: bytes) -> Alarm:
     return Alarm(said.time, said.code, said.severity, said.text)
 
 
+_COLUMNS = ", ".join(Alarm._fields)
+
+
 class Alarms:
     """In the station's database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def hear(self, alarms: list[Alarm]) -> None:
+    def hear(self, alarms: Sequence[Alarm]) -> None:
         """Each once, however often it comes."""
         if not alarms:
             return
         with self._database.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO alarms (time, code, severity, text) VALUES (?, ?, ?, ?)", alarms)
-            db.execute(
-                "DELETE FROM alarms WHERE time < (SELECT time FROM alarms ORDER BY time DESC LIMIT 1 OFFSET ?)",
-                (_MOST_HELD,),
-            )
+            for alarm in alarms:
+                enter = "INSERT OR IGNORE INTO alarms (time, code, severity, text) VALUES (?, ?, ?, ?)"
+                if not db.execute(enter, alarm).rowcount:
+                    continue
+                db.execute("DELETE FROM raised WHERE code = ?", (alarm.subject,))
+                if not alarm.over and alarm.subject not in MOMENTS:
+                    db.execute("INSERT INTO raised (time, code, severity, text) VALUES (?, ?, ?, ?)", alarm)
+            db.execute("DELETE FROM alarms WHERE number <= (SELECT MAX(number) FROM alarms) - ?", (_MOST_HELD,))
 
     def latest(self, most: int) -> list[Alarm]:
-        """The last one first."""
-        rows = self._database.rows(
-            "SELECT time, code, severity, text FROM alarms ORDER BY time DESC, code LIMIT ?", (most,)
-        )
+        """As they came, the last one first."""
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM alarms ORDER BY number DESC LIMIT ?", (most,))  # noqa: S608
         return [Alarm(*row) for row in rows]
 
     def raised(self) -> list[Alarm]:
-        """What is the case, the last one first: of each lasting subject what was said of it last."""
-        last: dict[str, Alarm] = {}
-        for alarm in self.latest(_MOST_HELD):
-            last.setdefault(alarm.subject, alarm)
-        return [alarm for alarm in last.values() if not alarm.over and alarm.subject not in MOMENTS]
+        """What is the case: of each lasting subject that is not over what was said of it last."""
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM raised ORDER BY code")  # noqa: S608
+        return [Alarm(*row) for row in rows]

@@ -11,20 +11,20 @@ import msgspec
 from edge.core.job import Roi
 from edge.core.review import Said, gravest
 from edge.station.database import Database
+from edge.station.entering import COLUMNS, SINCE
 from edge.station.joints import Joint
 from edge.station.pictures import Pictures
 
-_COLUMNS = ", ".join(Joint._fields)
 _MOST_JOBS, _MOST_JOINTS = 20, 20_000
 
 
 class Became(StrEnum):
-    """``UNHEARD``: the job has it, and no verdict was heard."""
+    """Of two verdicts on one joint the earlier of these is shown. ``UNHEARD``: no verdict was heard on it."""
 
-    RELEASED = "released"
     WAITS = "waiting"
-    GOOD = "false call"
     DEFECT = "defect"
+    GOOD = "false call"
+    RELEASED = "released"
     UNHEARD = "no verdict heard"
 
 
@@ -65,34 +65,41 @@ class Boards:
     def __init__(self, database: Database, pictures: Pictures) -> None:
         self._database, self._pictures = database, pictures
 
-    def map_of(self, serial: str) -> BoardMap | None:
-        """None where nobody has heard of the board."""
+    def map_of(self, serial: str, *, all_of_it: bool) -> BoardMap | None:
+        """None where nobody has heard of the board; nor, but for who may see ``all_of_it``, while joints of it are held
+        that are to come before reviewers as any others.
+        """
         jobs = self._joints_of(serial)
-        if not jobs:
+        if not jobs or (self._is_held(serial) and not all_of_it):
             return None
         views, without, counts = list[ViewMap](), list[str](), dict.fromkeys(Became, 0)
-        for job_id, joints in jobs.items():
-            became = {joint.joint: self._became(joint, said) for joint, said in joints}
+        for joints in jobs.values():
+            became = dict[str, Became]()
+            for joint, said in joints:
+                became[joint.joint] = _first(self._became(joint, said), became.get(joint.joint))
             drawn = self._views(joints[0][0], became, {joint.joint: joint.event_id for joint, _ in joints})
             views.extend(drawn)
-            without.extend([] if drawn else [job_id])
-            for one in (placed.became for view in drawn for placed in view.joints) if drawn else became.values():
+            without.extend([] if drawn else [joints[0][0].job_id])
+            unheard = [one for view in drawn for one in view.joints if one.became is Became.UNHEARD]
+            for one in (*became.values(), *(place.became for place in unheard)):
                 counts[one] += 1
         last = next(reversed(jobs.values()))[0][0]
         return BoardMap(serial, last.board_type, views, counts, without)
 
-    def _joints_of(self, serial: str) -> dict[str, list[tuple[Joint, Sequence[str]]]]:
-        """By job, the last jobs only; with each joint what was said of it."""
+    def _is_held(self, serial: str) -> bool:
+        return bool(self._database.rows("SELECT 1 FROM joints WHERE serial = ? AND held LIMIT 1", (serial,)))
+
+    def _joints_of(self, serial: str) -> dict[tuple[str, bool], list[tuple[Joint, Sequence[str]]]]:
+        """By job, and whether that was refused, the last jobs only; with each joint what was said of it."""
         rows = self._database.rows(
-            f"SELECT {_COLUMNS}, (SELECT json_group_array(decision) FROM reviews WHERE "  # noqa: S608
-            "reviews.event_id = joints.event_id AND number > heard) FROM joints WHERE serial = ? "
-            "ORDER BY place DESC LIMIT ?",
+            f"SELECT {COLUMNS}, (SELECT json_group_array(decision) FROM reviews WHERE {SINCE}) "  # noqa: S608
+            "FROM joints WHERE serial = ? ORDER BY place DESC LIMIT ?",
             (serial, _MOST_JOINTS),
         )
-        jobs: dict[str, list[tuple[Joint, Sequence[str]]]] = {}
+        jobs: dict[tuple[str, bool], list[tuple[Joint, Sequence[str]]]] = {}
         for *columns, said in reversed(rows):
             joint = Joint(*columns)
-            jobs.setdefault(joint.job_id, []).append((joint, msgspec.json.decode(said)))
+            jobs.setdefault((joint.job_id, joint.refused), []).append((joint, msgspec.json.decode(said)))
         return dict(list(jobs.items())[-_MOST_JOBS:])
 
     def _views(self, known: Joint, became: Mapping[str, Became], events: Mapping[str, str]) -> list[ViewMap]:
@@ -119,6 +126,10 @@ class Boards:
         if not sure:
             return Became.WAITS
         return Became.DEFECT if gravest(sure) is Said.DEFECT else Became.GOOD
+
+
+def _first(one: Became, other: Became | None) -> Became:
+    return one if other is None else min(one, other, key=list(Became).index)
 
 
 def _map(job_id: str, view: str, picture: tuple[str, int] | None, placed: Sequence[Placed]) -> ViewMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -86,7 +87,10 @@ class Ears:
 
     def _note(self, code: str, text: str, *, on: bool) -> None:
         self._told = text if on else ""
-        (log.warning if on else log.info)("verdicts", extra={"code": code, "text": text})
+        if on:
+            log.warning("verdicts", extra={"code": code, "text": text})
+        else:
+            log.info("verdicts", extra={"text": text})
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -97,15 +101,26 @@ class Ears:
                 self._keep(heard)
 
     def _keep(self, heard: Sequence[Heard]) -> None:
-        news = news_in([message.payload for message in heard])
         try:
-            self._to_keep(news)
-        except Exception:  # whatever it is, the broker keeps them until they are on disk
+            self._kept(heard)
+        except (sqlite3.Error, OSError):  # the broker keeps them until they are on disk
             log.exception("joints not kept", extra={"messages": len(heard)})
             self._post.put_back(heard)
             self._stop.wait(_LOOK_S)
             self._arrived.set()
-            return
+
+    def _kept(self, heard: Sequence[Heard]) -> None:
+        """All of them, or one by one, without that which nothing can be made of: it would come again for ever."""
+        try:
+            self._to_keep(news_in([message.payload for message in heard]))
+        except (sqlite3.Error, OSError):
+            raise
+        except Exception:
+            log.exception("a message passed over", extra={"among": len(heard)})
+            if len(heard) > 1:
+                for message in heard:
+                    self._kept([message])
+                return
         self._post.acknowledge(heard)
 
 
@@ -185,9 +200,9 @@ class Mouth:
         fresh = [message for message in self._also() if message not in self._said]
         if not fresh:
             return
-        outcomes = self._connected().publish(fresh)
-        self._said.update(fresh)
-        refused = [message.topic for message, one in zip(fresh, outcomes, strict=True) if one is Outcome.REFUSED]
+        pairs = list(zip(fresh, self._connected().publish(fresh), strict=True))
+        self._said.update(message for message, one in pairs if one is not Outcome.UNKNOWN)
+        refused = [message.topic for message, one in pairs if one is Outcome.REFUSED]
         self._unsaid = f"the broker takes no configurations: let this station write {refused[0]}" if refused else ""
 
     def _connected(self) -> MqttSession:

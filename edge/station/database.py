@@ -41,19 +41,37 @@ ALTER TABLE joints ADD COLUMN quality REAL;
 ALTER TABLE joints ADD COLUMN known TEXT NOT NULL DEFAULT '';
 ALTER TABLE joints ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE joints ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE joints ADD COLUMN turn REAL;
+ALTER TABLE joints ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX of_board ON joints (serial, joint);
 DROP INDEX alike;
 CREATE INDEX alike ON joints (board_type, joint, released, settled);
-CREATE INDEX by_time ON joints (time);
+CREATE INDEX of_job ON joints (job_id, joint);
+CREATE INDEX by_day ON joints (day);
 CREATE INDEX known_ones ON joints (known, job_id) WHERE known != '';
-ALTER TABLE reviews ADD COLUMN time TEXT NOT NULL DEFAULT '';
-ALTER TABLE reviews ADD COLUMN seconds REAL;
+CREATE INDEX audits ON joints (time) WHERE reason = 'audit';
+CREATE TABLE said (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, review_id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL,
+    decision TEXT NOT NULL, reviewer TEXT NOT NULL, payload BLOB, due REAL, sent INTEGER NOT NULL DEFAULT 0,
+    time TEXT NOT NULL DEFAULT '', seconds REAL, day INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO said (number, review_id, event_id, decision, reviewer, payload, due, sent, counted)
+    SELECT number, review_id, event_id, decision, reviewer, payload, due, sent, 1 FROM reviews;
+DROP TABLE reviews;
+ALTER TABLE said RENAME TO reviews;
+CREATE INDEX of_joint ON reviews (event_id);
+CREATE INDEX unsent ON reviews (sent, due);
+CREATE INDEX lately ON reviews (time);
 CREATE TABLE tallies (
     what TEXT NOT NULL, slot INTEGER NOT NULL, board_type TEXT NOT NULL, step INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (what, slot, board_type, step)
 ) WITHOUT ROWID;
 CREATE TABLE alarms (
-    time TEXT NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (time, code)
+    number INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL,
+    text TEXT NOT NULL, UNIQUE (time, code, text)
+);
+CREATE TABLE raised (
+    code TEXT PRIMARY KEY, time TEXT NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE TABLE hasty (reviewer TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """,
@@ -61,8 +79,9 @@ CREATE TABLE hasty (reviewer TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """What each version added to the one before.
 
 Of a joint: ``settled``, it waits for nobody; ``known``, what it is by a better source than a look, and then ``held``,
-not to be shown until it is dealt, and ``heard``, the number of the last review before it was. Of a review: ``due``,
-when it may be sent, and below 0 that it went out and when it is to be sent again.
+not to be shown until it is dealt, ``heard``, the number of the last review before it was, and ``turn``, its place in
+the queue since; ``day``, when it came, in days since the epoch. Of a review: ``due``, when it may be sent, and below 0
+that it went out and when it is to be sent again; ``counted``, it can no longer be undone and is in the tallies.
 """
 
 
@@ -72,11 +91,11 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock, self._reading = path, threading.Lock(), threading.Lock()
+        self._path, self._lock = path, threading.Lock()
+        self._own, self._readers = threading.local(), list[sqlite3.Connection]()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._reads = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -109,10 +128,19 @@ class Database:
                     self._db.execute("ROLLBACK")
 
     def rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
-        with self._reading:
-            return self._reads.execute(query, values).fetchall()
+        return self._reader().execute(query, values).fetchall()
+
+    def _reader(self) -> sqlite3.Connection:
+        """Each thread's own: a long look waits for nobody, and nobody for it."""
+        reader: sqlite3.Connection | None = getattr(self._own, "reader", None)
+        if reader is None:
+            reader = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._own.reader = reader
+            self._readers.append(reader)
+        return reader
 
     def close(self) -> None:
-        with self._lock, self._reading:
+        with self._lock:
             self._db.close()
-            self._reads.close()
+            for reader in self._readers:
+                reader.close()

@@ -28,6 +28,8 @@ class _Entity(NamedTuple):
     more: Mapping[str, Any]
     lasting: bool = False
     """It is shown also while the device is away."""
+    key: str = ""
+    """What its id is made of, if not its name."""
 
 
 def discovery(
@@ -57,7 +59,7 @@ def id_of_topic(text: str) -> str:
 
 
 def _message(prefix: str, node: str, device: Mapping[str, Any], topics: Topics, entity: _Entity) -> Message:
-    thing = id_of_topic(entity.name.replace(" ", "_"))
+    thing = id_of_topic(entity.key or entity.name.lower().replace(" ", "_"))
     available = {"availability_topic": topics.status, "availability_template": _ONLINE}
     config = {
         "name": entity.name,
@@ -135,4 +137,5 @@ def _of_licence(topics: Topics, said: LicencePayload) -> _Entity:
     topic = topics.licence(said.board_type, said.joint_type)
     name = f"Licence {said.board_type} {said.joint_type}"
     shown = {"state_topic": topic, "value_template": "{{ value_json.state }}", "json_attributes_topic": topic}
-    return _Entity("sensor", name, {**shown, "icon": "mdi:certificate"}, lasting=True)
+    key = msgspec.json.encode(["licence", said.board_type, said.joint_type]).decode()
+    return _Entity("sensor", name, {**shown, "icon": "mdi:certificate"}, lasting=True, key=key)

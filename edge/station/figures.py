@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,10 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from edge.core.payloads import AlarmPayload, LicencePayload, MetricsPayload, StatusPayload
+from edge.core.verdict import Call, Route
 from edge.core.wire import schema_of
 from edge.station.alarms import MOMENTS, OVER
 from edge.station.outbox import Outbox
 from edge.station.store import JointStore
+from edge.station.tallies import moment_of
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Figures(Collector):
     def _of_the_station(self) -> Iterator[Metric]:
         waiting, since = self._store.counts()
         yield GaugeMetricFamily("axi_waiting_joints", "Joints that wait for a specialist", waiting)
-        oldest = max(0.0, self._now() - datetime.fromisoformat(since).timestamp()) if since else 0.0
+        oldest = max(0.0, self._now() - moment_of(since, self._now()))
         yield GaugeMetricFamily("axi_waiting_oldest_seconds", "How long the first of them has waited", oldest)
         reviews = CounterMetricFamily("axi_reviews", "What reviewers said, here or elsewhere", labels=["decision"])
         for decision, count in self._store.said_so_far().items():
@@ -127,9 +128,11 @@ class Figures(Collector):
         yield online
         if device.quiet_s is not None:
             yield GaugeMetricFamily("axi_device_quiet_seconds", "Since its last metrics", device.quiet_s)
-        joints = CounterMetricFamily("axi_joints", "Joints decided since the station listens", labels=["verdict"])
-        for verdict, count in device.joints.items():
-            joints.add_metric([verdict], count)
+        # By verdict they would tell what the network thinks of a joint that has just come to wait.
+        joints = CounterMetricFamily("axi_joints", "Joints decided since the station listens", labels=["route"])
+        released = device.joints[Call.NORMAL]
+        joints.add_metric([Route.RELEASE], released)
+        joints.add_metric([Route.SPECIALIST], device.joints.total() - released)
         yield joints
         raised = GaugeMetricFamily("axi_alarm", "1 from an alarm until its end", labels=["code"])
         for code, on in device.raised.items():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 from edge.core.evidence import Count, upper_bound
+from edge.core.wire import timestamp
 from edge.station.database import Database
 from edge.station.tallies import SLOT_S, What, length_at, share_at
 
 CONFIDENCE = 0.95
+Counted = Mapping[str, Counter[int]]
+"""Of each thing, how often each step."""
 LEAST_SCORES = 20
 """Of fewer joints a spread would tell what the network thinks of one that may still wait."""
 
@@ -91,15 +94,13 @@ class History:
     def steps(self, span: Span, board_type: str = "") -> list[Step]:
         """The oldest first; the last one is not over."""
         edges = _edges(span, self._now())
-        return [_step(start, self._between(start, end, board_type)) for start, end in pairwise(edges)]
+        found = self._between(edges, board_type)
+        return [_step(start, counted) for start, counted in zip(edges, found, strict=False)]
 
     def sums(self, span: Span, board_type: str = "") -> Sums:
         edges = _edges(span, self._now())
-        found = self._between(edges[0], edges[-1], board_type)
-        # Of the audit only hours that are over: who sees its count grow could tell which joints are drawn for it.
-        over = self._between(edges[0], _hour(self._now()), board_type)
-        count = {what: sum(found[what].values()) for what in What}
-        escapes = sum(over[What.AUDIT_DEFECT].values())
+        (found,) = self._between([edges[0], edges[-1]], board_type)
+        count = {what: found[what].total() for what in What}
         seconds = found[What.SECONDS]
         return Sums(
             released=count[What.RELEASED],
@@ -108,28 +109,34 @@ class History:
             defects=count[What.DEFECT],
             unsure=count[What.UNSURE],
             seconds=length_at(seconds, 0.5) / 1000 if seconds else None,
-            audited=Count(escapes, escapes + sum(over[What.AUDIT_GOOD].values())),
+            audited=self._audited(edges[0], board_type),
         )
 
-    def _between(self, start: datetime, end: datetime, board_type: str) -> Mapping[str, Counter[int]]:
-        """How often each step of each thing was counted."""
-        first, last = (int(moment.timestamp() // SLOT_S) for moment in (start, end))
-        rows = self._database.rows(
-            "SELECT what, step, SUM(count) FROM tallies WHERE what IN (SELECT value FROM json_each(?)) "
-            "AND slot >= ? AND slot < ? AND (? = '' OR board_type = ?) GROUP BY what, step HAVING SUM(count) > 0",
-            (_ALL, first, last, board_type, board_type),
+    def _audited(self, start: datetime, board_type: str) -> Count:
+        """Joints that the audit drew since then, by the gravest that a reviewer was sure of; taken back is not said."""
+        ((defects, total),) = self._database.rows(
+            "SELECT COALESCE(SUM(defect), 0), COUNT(*) FROM (SELECT MAX(decision = 'defect') AS defect FROM joints "
+            "INDEXED BY audits CROSS JOIN reviews USING (event_id) WHERE reason = 'audit' AND joints.time >= ? "
+            "AND known = '' AND (? = '' OR board_type = ?) AND counted = 1 AND decision != 'unsure' GROUP BY event_id)",
+            (timestamp(start.astimezone()), board_type, board_type),
         )
-        found = defaultdict[str, Counter[int]](Counter)
-        for what, step, count in rows:
-            found[what][step] = count
+        return Count(defects, total)
+
+    def _between(self, edges: Sequence[datetime], board_type: str) -> Sequence[Counted]:
+        """How often each step of each thing was counted, from each edge to the next."""
+        slots = [int(edge.timestamp() // SLOT_S) for edge in edges]
+        found = [defaultdict[str, Counter[int]](Counter) for _ in slots[1:]]
+        rows = self._database.rows(
+            "SELECT what, slot, step, SUM(count) FROM tallies WHERE what IN (SELECT value FROM json_each(?)) "
+            "AND slot >= ? AND slot < ? AND (? = '' OR board_type = ?) GROUP BY what, slot, step HAVING SUM(count) > 0",
+            (_ALL, slots[0], slots[-1], board_type, board_type),
+        )
+        for what, slot, step, count in rows:
+            found[bisect_right(slots, slot) - 1][what][step] += count
         return found
 
 
 _ALL = "[" + ", ".join(f'"{what}"' for what in What) + "]"
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def _edges(span: Span, now: datetime) -> Sequence[datetime]:
@@ -140,15 +147,15 @@ def _edges(span: Span, now: datetime) -> Sequence[datetime]:
     return [midnight + timedelta(days=day) for day in range(1 - _DAYS[span], 2)]
 
 
-def _step(start: datetime, found: Mapping[str, Counter[int]]) -> Step:
+def _step(start: datetime, found: Counted) -> Step:
     scores = found[What.SCORE]
-    enough = sum(scores.values()) >= LEAST_SCORES
+    enough = scores.total() >= LEAST_SCORES
     return Step(
         start=start,
-        released=sum(found[What.RELEASED].values()),
-        sent=sum(found[What.SENT].values()),
+        released=found[What.RELEASED].total(),
+        sent=found[What.SENT].total(),
         scores=_spread(scores, share_at, 0.9) if enough else None,
-        quality=_spread(found[What.QUALITY], share_at, 0.9),
+        quality=_spread(found[What.QUALITY], share_at, 0.9) if found[What.QUALITY].total() >= LEAST_SCORES else None,
         latency=_spread(found[What.LATENCY], length_at, 0.99),
     )
 

@@ -70,7 +70,6 @@ class Joint(NamedTuple):
             "board_type": self.board_type,
             "joint": self.joint,
             "machine_call": self.machine_call,
-            "time": self.time,
         }
 
     @property

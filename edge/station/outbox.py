@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.station.database import Database
+from edge.station.entering import count
 
 _LATEST_S = 3600.0
 """No decision is held back for longer: one that is due later was made before the clock was set back."""
@@ -25,6 +26,7 @@ class Outbox:
                 (now, now + _LATEST_S, -now, most),
             ).fetchall()
             db.executemany("UPDATE reviews SET due = 0 WHERE number = ?", [(number,) for number, _ in rows])
+            count(db, [number for number, _ in rows], now)
         return rows
 
     def put_off(self, numbers: Sequence[int], until: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +67,12 @@ class Pictures:
             return Shown(problem="its job is no longer in the spool, or another has its name")
         view = found.view
         return Shown(found.roi, tuple(sorted(part.index for part in view.slices)))
+
+    def there(self, joints: Sequence[Joint]) -> list[Joint]:
+        """Those whose job is still there, and can be told from others; the spool is looked through once."""
+        with self._lock:
+            self._look()
+            return [joint for joint in joints if len(self._folders.get((joint.job_id, joint.refused), ())) == 1]
 
     def job_of(self, joint: Joint) -> Job | None:
         """The joint's whole job; None where that is gone, or cannot be told from another."""

@@ -40,11 +40,14 @@ from edge.station.people import People
 from edge.station.pictures import Pictures
 from edge.station.records import Records
 from edge.station.store import JointStore
+from edge.station.truths import all_told
 from edge.station.web.app import Parts, Rooms, application
 from edge.station.web.live import Changes
 
 _SECRET_BYTES = 32
-_GRACE_S, _DAY_S = 5, 86_400
+_GRACE_S = 5
+_NICE = 10
+"""Where both want the same core the device's own work comes first."""
 _CREDENTIALS = "/run/credentials/"
 
 
@@ -96,6 +99,8 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
     settings = with_credentials(settings, os.environ.get("CREDENTIALS_DIRECTORY", ""))
     section = settings.station
     require_usable(section)
+    with suppress(OSError):
+        os.nice(_NICE)
     database, changes = open_database(settings), Changes()
     rooms = rooms_of(database, settings)
     broker = _Broker(settings, lambda news: _keep(rooms, news, changes), rooms.outbox, changes)
@@ -113,7 +118,8 @@ def serve(settings: Settings, told: Callable[[str], None]) -> None:
 def rooms_of(database: Database, settings: Settings) -> Rooms:
     """What the station keeps, and the pictures that it shows of it."""
     section = settings.station
-    pictures = Pictures(Path(settings.spool.path), JobDefaults(settings.spool.joint_type, settings.spool.polarity))
+    spool, defaults = Path(settings.spool.path), JobDefaults(settings.spool.joint_type, settings.spool.polarity)
+    pictures = Pictures(spool, defaults)
     return Rooms(
         store=JointStore(database, section.name),
         outbox=Outbox(database),
@@ -121,10 +127,10 @@ def rooms_of(database: Database, settings: Settings) -> Rooms:
         alarms=Alarms(database),
         history=History(database, _wall_clock),
         records=Records(database),
-        known=KnownJoints(database, section.known_share, lambda joint: not pictures.shown(joint).problem),
+        known=KnownJoints(database, section.known_share, pictures.there, lambda: all_told(spool)),
         pictures=pictures,
         boards=Boards(database, pictures),
-        cleaning=Cleaning(database, section.keep_days * _DAY_S),
+        cleaning=Cleaning(database, section.keep_days, _wall_clock),
     )
 
 

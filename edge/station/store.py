@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,13 +12,15 @@ import msgspec
 from edge.core.review import Review, ReviewedBoard, ReviewPayload, Said
 from edge.station import tallies
 from edge.station.database import Database
+from edge.station.entering import COLUMNS, SINCE, day_of, enter, hear_review, settle
 from edge.station.joints import PICTURES_DOUBTED, Joint
+from edge.station.tallies import Tally
 
 _LAST = "SELECT number, event_id FROM reviews WHERE sent = 0 AND reviewer = ? AND due > ? ORDER BY number DESC LIMIT 1"
 """A reviewer's last decision, while it can be taken back."""
-_COLUMNS = ", ".join(Joint._fields)
-_SINCE = "reviews.event_id = joints.event_id AND reviews.number > joints.heard"
-"""Reviews of a joint since it waits, or was dealt again."""
+_OPEN = "NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.event_id = joints.event_id AND reviewer = ?)"
+"""The reviewer has said nothing of it."""
+_ORDER = "COALESCE(turn, place)"
 
 
 class Decided(NamedTuple):
@@ -68,18 +70,19 @@ class JointStore:
 
     # Joints and reviews as they are heard of.
 
-    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> int:
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> list[Joint]:
         """Joints that the device has judged, and what was said of joints elsewhere; each once, however often it comes.
-        How many joints are new and not released. ``now``: seconds since the epoch.
+        The joints that are new and not released. ``now``: seconds since the epoch.
         """
         with self._database.transaction() as db:
-            fresh = [joint for joint in joints if _entered(db, joint)]
-            tallies.add(db, (tally for joint in fresh for tally in tallies.of_joint(joint, now)))
+            counted = Counter[Tally]()
+            fresh = [joint for joint in joints if enter(db, joint, counted, now)]
+            tallies.add(db, counted)
             for review in reviews:
-                _hear_review(db, review, now)
+                hear_review(db, review, now)
             events = {*(joint.event_id for joint in joints), *(one.event_id for one in reviews)}
-            _settle(db, sorted(events))
-        return sum(not joint.released for joint in fresh)
+            settle(db, sorted(events))
+        return [joint for joint in fresh if not joint.released]
 
     # What waits.
 
@@ -88,20 +91,20 @@ class JointStore:
         where, values = _conditions(wanted)
         marks = ", ".join("?" * len(without))
         found = self._database.rows(
-            f"SELECT {_COLUMNS} FROM joints WHERE {where} AND event_id NOT IN ({marks}) AND NOT EXISTS "  # noqa: S608
-            "(SELECT 1 FROM reviews WHERE reviews.event_id = joints.event_id AND reviewer = ?) ORDER BY place LIMIT ?",
+            f"SELECT {COLUMNS} FROM joints WHERE {where} AND event_id NOT IN ({marks}) AND {_OPEN} "  # noqa: S608
+            f"ORDER BY {_ORDER}, place LIMIT ?",
             (*values, *without, reviewer, most),
         )
         return [Joint(*row) for row in found]  # the columns are its fields
 
-    def boards(self, wanted: Wanted) -> list[WaitingBoard]:
-        """The queue, a line a board."""
+    def boards(self, wanted: Wanted, reviewer: str) -> list[WaitingBoard]:
+        """The queue of a reviewer, a line a board."""
         where, values = _conditions(wanted)
         rows = self._database.rows(
-            f"SELECT job_id, serial, board_type, COUNT(*), SUM(EXISTS (SELECT 1 FROM reviews WHERE {_SINCE})), "  # noqa: S608
+            f"SELECT job_id, serial, board_type, COUNT(*), SUM(EXISTS (SELECT 1 FROM reviews WHERE {SINCE})), "  # noqa: S608
             "MIN(time), json_group_array(DISTINCT machine_call) FROM joints "
-            f"WHERE {where} GROUP BY job_id ORDER BY MIN(place)",
-            values,
+            f"WHERE {where} AND {_OPEN} GROUP BY job_id ORDER BY MIN({_ORDER})",
+            (*values, reviewer),
         )
         return [WaitingBoard._make((*board, tuple(msgspec.json.decode(calls)))) for *board, calls in rows]
 
@@ -114,15 +117,18 @@ class JointStore:
         types, calls = ([name for (name,) in rows] for rows in found)
         return types, calls
 
-    def counts(self) -> tuple[int, str]:
-        """How many joints wait, and since when the first of them does."""
+    def counts(self, reviewer: str = "", board_type: str = "") -> tuple[int, str]:
+        """How many joints wait, and since when the first of them does; of a reviewer those left to him."""
+        mine, values = (f" AND {_OPEN}", [reviewer]) if reviewer else ("", [])
         ((count, since),) = self._database.rows(
-            "SELECT COUNT(*), COALESCE(MIN(time), '') FROM joints WHERE settled = 0"
+            "SELECT COUNT(*), COALESCE(MIN(time), '') FROM joints WHERE settled = 0 "  # noqa: S608
+            f"AND (? = '' OR board_type = ?){mine}",
+            (board_type, board_type, *values),
         )
         return count, since
 
     def said_so_far(self) -> dict[str, int]:
-        """How often each decision was taken, here and elsewhere, of joints whose truth nobody knew."""
+        """How often each decision was taken, here and elsewhere; one that can still be undone was not."""
         rows = self._database.rows(
             "SELECT what, SUM(count) FROM tallies WHERE what IN (SELECT value FROM json_each(?)) GROUP BY what",
             (msgspec.json.encode([said.value for said in Said]).decode(),),
@@ -130,13 +136,13 @@ class JointStore:
         return {what: int(count) for what, count in rows if count}
 
     def joint(self, event_id: str) -> Joint | None:
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM joints WHERE event_id = ?", (event_id,))  # noqa: S608
+        rows = self._database.rows(f"SELECT {COLUMNS} FROM joints WHERE event_id = ?", (event_id,))  # noqa: S608
         return Joint(*rows[0]) if rows else None
 
     def good_ones(self, like: Joint, most: int) -> list[Joint]:
         """Joints of the same board type and name that a reviewer called good, the latest first."""
         rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM joints WHERE board_type = ? AND joint = ? AND released = 0 AND settled = 1 "  # noqa: S608
+            f"SELECT {COLUMNS} FROM joints WHERE board_type = ? AND joint = ? AND released = 0 AND settled = 1 "  # noqa: S608
             "AND known = '' AND event_id != ? AND NOT EXISTS (SELECT 1 FROM reviews WHERE "
             "reviews.event_id = joints.event_id AND decision = 'defect') ORDER BY place DESC LIMIT ?",
             (like.board_type, like.joint, like.event_id, most),
@@ -146,7 +152,7 @@ class JointStore:
     def said_of(self, event_id: str) -> list[tuple[str, str]]:
         """Reviewers and what each said since the joint waits, in the order it was said."""
         return self._database.rows(
-            f"SELECT reviewer, decision FROM reviews JOIN joints ON {_SINCE} WHERE joints.event_id = ? "  # noqa: S608
+            f"SELECT reviewer, decision FROM reviews JOIN joints ON {SINCE} WHERE joints.event_id = ? "  # noqa: S608
             "ORDER BY number",
             (event_id,),
         )
@@ -155,8 +161,8 @@ class JointStore:
 
     def decide(self, decided: Decided, now: float, undo_s: float = 0.0) -> Standing | None:
         """Write a review down, to be sent in ``undo_s`` or with the reviewer's next; which decisions stand by that.
-        ``now``: seconds since the epoch. None where this reviewer has said something of that joint already, or nobody
-        knows it: nothing is written.
+        ``now``: seconds since the epoch. None where this reviewer has said something of that joint already, or it is
+        not for reviewers: nothing is written.
         """
         joint = self.joint(decided.event_id)
         if joint is None:
@@ -164,24 +170,26 @@ class JointStore:
         review_id = str(uuid.uuid4())
         payload = _payload(review_id, joint, decided, self._station)
         with self._database.transaction() as db:
-            mine = "SELECT 1 FROM reviews WHERE event_id = ? AND reviewer = ?"
-            if db.execute(mine, (decided.event_id, decided.reviewer)).fetchone():
+            barred = (
+                "SELECT 1 FROM reviews WHERE event_id = :event AND reviewer = :reviewer UNION ALL "
+                "SELECT 1 FROM joints WHERE event_id = :event AND (released OR held)"
+            )
+            if db.execute(barred, {"event": decided.event_id, "reviewer": decided.reviewer}).fetchone():
                 return None
-            _count(db, decided.event_id, decided, now)
             # Only the last decision of a reviewer can be undone: those before may be sent.
             before = db.execute(
                 "UPDATE reviews SET due = 0 WHERE sent = 0 AND due > 0 AND reviewer = ? RETURNING event_id",
                 (decided.reviewer,),
             ).fetchall()
             db.execute(
-                "INSERT INTO reviews (review_id, event_id, decision, reviewer, payload, due, time, seconds) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO reviews (review_id, event_id, decision, reviewer, payload, due, time, seconds, day) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(review_id, decided.event_id, decided.decision.value, decided.reviewer, payload),
-                    *(now + undo_s, decided.time, decided.seconds),
+                    *(now + undo_s, decided.time, decided.seconds, day_of(now)),
                 ),
             )
-            _settle(db, [decided.event_id])
+            settle(db, [decided.event_id])
         events = [event for (event,) in before] + ([decided.event_id] if not undo_s else [])
         return Standing(review_id, [one for one in map(self.joint, events) if one is not None])
 
@@ -197,52 +205,9 @@ class JointStore:
             if row is None:
                 return None
             number, event_id = row
-            gone = "DELETE FROM reviews WHERE number = ? RETURNING decision, time, seconds"
-            ((decision, time, seconds),) = db.execute(gone, (number,)).fetchall()
-            _count(db, event_id, Decided(event_id, Said(decision), None, reviewer, time, seconds), now, by=-1)
-            _settle(db, [event_id])
+            db.execute("DELETE FROM reviews WHERE number = ?", (number,))
+            settle(db, [event_id])
         return str(event_id)
-
-
-def _settle(db: sqlite3.Connection, events: Sequence[str]) -> None:
-    """A joint waits no longer once somebody was sure of it."""
-    db.executemany(
-        f"UPDATE joints SET settled = released OR held OR EXISTS (SELECT 1 FROM reviews WHERE {_SINCE} "  # noqa: S608
-        "AND decision != 'unsure') WHERE event_id = ?",
-        [(event,) for event in events],
-    )
-
-
-def _entered(db: sqlite3.Connection, joint: Joint) -> bool:
-    """Is it new?"""
-    marks = ", ".join("?" * (len(joint) + 1))
-    enter = f"INSERT OR IGNORE INTO joints ({_COLUMNS}, settled) VALUES ({marks})"  # noqa: S608
-    return db.execute(enter, (*joint, joint.released)).rowcount == 1
-
-
-def _hear_review(db: sqlite3.Connection, review: Review, now: float) -> None:
-    """Whoever said it, it was sent."""
-    if db.execute("UPDATE reviews SET sent = 1 WHERE review_id = ?", (review.review_id,)).rowcount:
-        return
-    said = Decided(review.event_id, review.decision, None, review.reviewer, review.time, review.seconds)
-    _count(db, review.event_id, said, now)
-    db.execute(
-        "INSERT INTO reviews (review_id, event_id, decision, reviewer, sent, time, seconds) "
-        "VALUES (?, ?, ?, ?, 1, ?, ?)",
-        (review.review_id, said.event_id, said.decision.value, said.reviewer, said.time, said.seconds),
-    )
-
-
-def _count(db: sqlite3.Connection, event_id: str, said: Decided, now: float, by: int = 1) -> None:
-    """Beside the other reviews of the joint. One whose truth was known tells nothing of the line."""
-    row = db.execute(f"SELECT known, {_COLUMNS} FROM joints WHERE event_id = ?", (event_id,)).fetchone()  # noqa: S608
-    if row is not None and row[0]:
-        return
-    joint = Joint(*row[1:]) if row else None
-    sure = "SELECT 1 FROM reviews WHERE event_id = ? AND decision != 'unsure'"
-    if joint is not None and db.execute(sure, (event_id,)).fetchone():
-        joint = joint._replace(reason="")  # it was counted as what it is by whoever was sure first
-    tallies.add(db, tallies.of_review(joint, said.decision, said.time, said.seconds, now), by)
 
 
 def _payload(review_id: str, joint: Joint, decided: Decided, station: str) -> bytes:

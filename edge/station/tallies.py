@@ -8,24 +8,25 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from edge.core.review import Said
-from edge.core.verdict import Reason
 from edge.station.joints import Joint
 
 SLOT_S = 1800
 """Days begin at whole or half hours in all but a few places."""
 _SHARES = 20
 _PER_DOUBLING = 4
-_LONGEST = 4 * 40
+_LONGEST_MS = 1e9
+LONGEST_LOOK_S = 600.0
+"""A review that took longer was not looking."""
 
 
 class What(StrEnum):
-    """``AUDIT_GOOD``, ``AUDIT_DEFECT``: joints drawn for the audit, by what a reviewer was sure they are."""
+    """What is counted; of reviews those that can no longer be undone."""
 
     RELEASED = "released"
     SENT = "sent"
@@ -36,8 +37,6 @@ class What(StrEnum):
     DEFECT = "defect"
     UNSURE = "unsure"
     SECONDS = "seconds"
-    AUDIT_GOOD = "audit_good"
-    AUDIT_DEFECT = "audit_defect"
 
 
 class Tally(NamedTuple):
@@ -49,12 +48,16 @@ class Tally(NamedTuple):
     step: int = 0
 
 
-def slot_of(time: str, now: float) -> int:
-    """The half hour of a time in words; that of ``now`` where it is none."""
+def moment_of(time: str, now: float) -> float:
+    """Seconds since the epoch of a time in words; ``now`` where it is none."""
     try:
-        return int(datetime.fromisoformat(time).timestamp() // SLOT_S)
+        return datetime.fromisoformat(time).timestamp()
     except (ValueError, OverflowError, OSError):
-        return int(now // SLOT_S)
+        return now
+
+
+def slot_of(time: str, now: float) -> int:
+    return int(moment_of(time, now) // SLOT_S)
 
 
 def of_joint(joint: Joint, now: float) -> list[Tally]:
@@ -70,33 +73,46 @@ def of_joint(joint: Joint, now: float) -> list[Tally]:
     return found
 
 
-def of_review(joint: Joint | None, decision: Said, time: str, seconds: float | None, now: float) -> list[Tally]:
-    """``joint``: None where nobody knows it here. ``seconds``: how long it was looked at."""
-    slot, of = slot_of(time, now), joint.board_type if joint else ""
-    found = [Tally(decision.value, slot, of)]
-    if seconds is not None:
-        found.append(Tally(What.SECONDS, slot, of, step_of_length(1000 * seconds)))
-    if joint is not None and joint.reason == Reason.AUDIT and decision is not Said.UNSURE:
-        found.append(Tally(What.AUDIT_DEFECT if decision is Said.DEFECT else What.AUDIT_GOOD, slot, of))
+def of_review(board_type: str, decision: Said, time: str, seconds: float | None, now: float) -> list[Tally]:
+    """``seconds``: how long the joint was looked at; a page that was open over lunch says nothing of that."""
+    slot = slot_of(time, now)
+    found = [Tally(decision.value, slot, board_type)]
+    if seconds is not None and seconds <= LONGEST_LOOK_S:
+        found.append(Tally(What.SECONDS, slot, board_type, step_of_length(1000 * seconds)))
     return found
 
 
-def add(db: sqlite3.Connection, tallies: Iterable[Tally], by: int = 1) -> None:
-    """``by``: -1 takes them back."""
+def add(db: sqlite3.Connection, counted: Counter[Tally]) -> None:
+    """What is below 0 is taken back."""
     db.executemany(
         "INSERT INTO tallies (what, slot, board_type, step, count) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(str(one.what), one.slot, one.board_type, one.step, by * count) for one, count in Counter(tallies).items()],
+        [(str(one.what), one.slot, one.board_type, one.step, count) for one, count in counted.items()],
     )
 
 
+def fold(db: sqlite3.Connection, start: float, end: float) -> None:
+    """Count what was counted between these seconds since the epoch at their beginning: fewer rows, the same sums."""
+    first, last = int(start // SLOT_S), int(end // SLOT_S)
+    later = "FROM tallies WHERE what = :what AND slot > :first AND slot < :last"
+    for what in What:
+        asked = {"what": what.value, "first": first, "last": last}
+        db.execute(
+            "INSERT INTO tallies (what, slot, board_type, step, count) "
+            f"SELECT what, :first, board_type, step, SUM(count) AS total {later} GROUP BY board_type, step "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            asked,
+        )
+        db.execute(f"DELETE {later}", asked)
+
+
 def step_of_share(share: float) -> int:
-    return max(0, min(_SHARES - 1, int(share * _SHARES)))
+    return int(min(max(share, 0.0), 1.0 - 0.5 / _SHARES) * _SHARES)
 
 
 def step_of_length(milliseconds: float) -> int:
     """Four steps make twice the length."""
-    return max(0, min(_LONGEST, int(_PER_DOUBLING * math.log2(max(1.0, milliseconds)))))
+    return int(_PER_DOUBLING * math.log2(min(max(1.0, milliseconds), _LONGEST_MS)))
 
 
 def share_at(steps: Mapping[int, int], part: float) -> float:

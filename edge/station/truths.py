@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from edge.adapters.review_folder import LARGEST_BYTES, drop
+from edge.adapters.review_folder import FOLDER, LARGEST_BYTES, drop
 from edge.core.errors import UsageError
 from edge.core.review import Review, ReviewedBoard, ReviewPayload, Said
 from edge.feedback.reading import SETTLED, read_reviews
@@ -21,10 +21,13 @@ _LINES = 5_000
 
 
 class HandedOver(NamedTuple):
-    """``lies``: the files that the device reads it from; empty where there was nothing to hand over."""
+    """``released``: joints that no reviewer is shown; the device hears of them all the same. ``lies``: the files that
+    it reads from; empty where there was nothing to hand over.
+    """
 
     defects: int
     good: int
+    released: int
     problems: list[str]
     lies: str
 
@@ -37,10 +40,10 @@ def hand_over(path: Path, database: Database, spool: Path) -> HandedOver:
         raw = read_plain(path, LARGEST_BYTES)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}; name a file of truths, of at most 4 MiB") from error
-    reviews, problems = read_reviews(path.name, raw)
-    marked = KnownJoints(database, 0.0, lambda _: True).mark(reviews)
-    taken = [(one.joint, one.review) for one in marked if one.joint is not None]
-    problems += [f"{_named(one)}: {one.problem}" for one in marked if one.joint is None]
+    reviews, found = read_reviews(path.name, raw)
+    problems = [problem.removeprefix(f"{path.name}: ") for problem in found]
+    known = KnownJoints(database, 0.0, lambda joints: joints, lambda: True)
+    taken = [(one.joint, one.review) for one in known.check(reviews) if one.joint is not None]
     try:
         lies = [
             drop(spool, f"truth{SETTLED}.jsonl", b"".join(_line(*one) for one in taken[start : start + _LINES]))
@@ -50,8 +53,17 @@ def hand_over(path: Path, database: Database, spool: Path) -> HandedOver:
         raise UsageError(
             f"{spool}: {error.strerror or error}; run this again as a user who may write there, or nobody is measured"
         ) from error
-    of = [truth.decision for _, truth in taken]
-    return HandedOver(of.count(Said.DEFECT), of.count(Said.FALSE_CALL), problems, ", ".join(map(str, lies)))
+    marked = known.mark(reviews)  # only now may they come before anybody
+    problems += [f"{_named(one)}: {one.problem}" for one in marked if one.joint is None]
+    of = [one.review.decision for one in marked if one.measures]
+    released = sum(one.joint is not None and one.joint.released for one in marked)
+    where = ", ".join(map(str, lies))
+    return HandedOver(of.count(Said.DEFECT), of.count(Said.FALSE_CALL), released, problems, where)
+
+
+def all_told(spool: Path) -> bool:
+    """Has the device taken every file of truths? Raises nothing: a folder that is not there holds none."""
+    return not any((spool / FOLDER).glob(f"*{SETTLED}.*"))
 
 
 def _line(joint: Joint, truth: Review) -> bytes:

@@ -120,7 +120,7 @@ class Full(JointStore):
         self.__dict__.update(store.__dict__)
         self.refusals = 2
 
-    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> int:
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> list[Joint]:
         if joints and self.refusals:
             self.refusals -= 1
             raise OSError(28, "No space left on device")
@@ -136,6 +136,33 @@ def test_what_could_not_be_kept_is_not_acknowledged_and_kept_later(mosquitto: Mo
             break
     listening.waits(number)
     assert not store.refusals
+    listening.ears.close()
+    line.close()
+
+
+class Picky(JointStore):
+    """A message that nothing can be made of."""
+
+    def __init__(self, store: JointStore) -> None:
+        self.__dict__.update(store.__dict__)
+
+    def hear(self, joints: Sequence[Joint], reviews: Sequence[Review], now: float) -> list[Joint]:
+        if any(one.joint == "J1.3" for one in joints):
+            raise ValueError("nobody can read this")
+        return super().hear(joints, reviews, now)
+
+
+def test_one_message_that_nobody_can_keep_holds_up_no_other(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    store, line = Picky(store_at(tmp_path)), Subscriber(mosquitto.port)
+    listening = Listening(mosquitto, store)
+    for _ in range(200):  # until the subscription is there
+        line.publish(f"{BASE}/verdict/SN000", verdict_on(0))
+        if store.joint(joint(0).event_id):
+            break
+    for number in range(1, 20):
+        line.publish(f"{BASE}/verdict/SN000", verdict_on(number))
+    listening.waits(*(number for number in range(20) if number % 10 != 3))
+    assert store.counts()[0] == 18
     listening.ears.close()
     line.close()
 

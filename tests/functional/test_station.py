@@ -95,6 +95,19 @@ def test_a_focused_button_keeps_its_own_key(browser: Any, line: Line) -> None:
     assert [one["decision"] for one in line.reviews().values()] == ["unsure"]
 
 
+def test_digits_count_where_they_lie_on_the_keyboard(browser: Any, line: Line) -> None:
+    """On a French one they are typed with Shift."""
+    page = logged_in(browser, line, "anna")
+    page.keyboard.press("Enter")
+    joint_on(page)
+    press = "key => dispatchEvent(new KeyboardEvent('keydown', key))"
+    page.evaluate(press, {"key": "&", "code": "Digit1", "ctrlKey": True})
+    page.evaluate(press, {"key": "1", "code": "Digit1", "shiftKey": True, "metaKey": True})
+    page.evaluate(press, {"key": "-", "code": "Digit4"})
+    line.listener.wait_for(lambda one: one.payloads("/review"))
+    assert [one["defect_class"] for one in line.reviews().values()] == ["voided"]
+
+
 def test_of_a_joint_without_a_picture_one_can_only_be_unsure(browser: Any, line: Line) -> None:
     page = logged_in(browser, line, "anna")
     first = line.verdicts[0]["job_id"]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
 from convert.demo.ports import free_port
+from tests.support.killing import killed_while_reviewing
 from tests.support.review_line import JOINTS, Line
-from tests.support.station import Robot
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker]
 DASHBOARDS = Path(__file__).parents[2] / "firmware_cfg" / "dashboards"
@@ -56,37 +55,8 @@ def test_prometheus_scrapes_the_station_and_takes_the_alerts(line: Line, tmp_pat
 
 def test_no_review_is_lost_or_doubled_over_a_station_that_is_killed(line: Line) -> None:
     """A robot reviews; what it was told is saved is on the broker once, whenever the station died."""
-    rng, saved, tried = random.Random(5), dict[str, str](), set[str]()
-    done = threading.Event()
-
-    def kill_again_and_again() -> None:
-        for _ in range(12):
-            done.wait(rng.uniform(0.1, 0.8))
-            line.station.kill()
-            line.station.start()
-        done.set()
-
-    killer = threading.Thread(target=kill_again_and_again)
-    killer.start()
-    robot = Robot(line.station.address)
-    while not done.is_set() or len(saved) < 60:
-        try:
-            for one in robot.claimed():
-                tried.add(one["event_id"])
-                answer = robot.decide(one["event_id"])
-                if answer.status_code == 200:
-                    saved[answer.json()["review_id"]] = one["event_id"]
-        except (httpx.HTTPError, KeyError):
-            done.wait(0.05)
-            robot.log_in("anna", again=True)
-        if len(tried) == JOINTS and done.is_set():
-            break
-    robot.close()
-    killer.join()
-    line.listener.wait_for(lambda one: set(saved) <= {said["review_id"] for said in one.payloads("/review")}, 60)
-    reviews = line.reviews()
-    assert {review: reviews[review]["event_id"] for review in saved} == saved
-    events = [one["event_id"] for one in reviews.values()]
-    assert len(events) == len(set(events)), "one reviewer, one joint, one review"
-    assert set(events) <= tried
-    assert len(saved) >= 60
+    found = killed_while_reviewing(line, 12, random.Random(5))
+    assert not found.lost
+    assert found.doubled == 0, "one reviewer, one joint, one review"
+    assert not found.invented
+    assert len(found.saved) >= 60

@@ -53,10 +53,10 @@ class Station:
             alarms=Alarms(database),
             history=History(database, lambda: WALL),
             records=Records(database),
-            known=KnownJoints(database, 0.2, lambda _: True, lambda: 0.5),
+            known=KnownJoints(database, 0.2, lambda joints: joints, lambda: True, lambda: 0.5),
             pictures=pictures,
             boards=Boards(database, pictures),
-            cleaning=Cleaning(database, 86_400),
+            cleaning=Cleaning(database, 90, lambda: WALL),
         )
         self.store, self.outbox, self.people = self.rooms.store, self.rooms.outbox, self.rooms.people
         self.clock, self.woken = Clock(), 0

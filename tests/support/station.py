@@ -106,6 +106,12 @@ class Robot:
         """Raises KeyError where nobody is logged in."""
         return list(self._ask("/api/claim", {}).json()["joints"])
 
+    def get(self, address: str) -> str:
+        """A page, which must be there."""
+        answer = self._client.get(address)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
     def waiting(self) -> int:
         """Of a queue page."""
         found = re.search(r'id="joints">(\d+)', self._client.get("/").text)

@@ -76,12 +76,11 @@ def needs(role: Role, endpoint: Endpoint) -> Endpoint:
             if request.url.path.startswith("/api/") or request.method not in _UNCHANGING:
                 raise HTTPException(401, "Log in first.")
             return RedirectResponse("/login", 303)
-        user, has = known
-        if has < role:
+        request.state.user, request.state.role = known
+        if request.state.role < role:
             raise HTTPException(403, f"This needs the role {role.name.lower()}.")
         if request.method not in _UNCHANGING:
             await require_token(request)
-        request.state.user, request.state.role = user, has
         return await endpoint(request)
 
     return guarded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,8 @@ from edge.core.licence import Terms, needed
 from edge.core.payloads import LicencePayload
 from edge.station.alarms import Alarms
 from edge.station.history import History, Span, Spread, Step
-from edge.station.records import Records
+from edge.station.people import Role
+from edge.station.records import LOOKED_AT, Records
 from edge.station.web.pages import age, page
 
 _MOST_ALARMS, _MOST_DISPUTES = 30, 50
@@ -38,18 +40,22 @@ def _line(request: Request, span: Span, board_type: str) -> dict[str, Any]:
     state = request.app.state
     history: History = state.history
     alarms: Alarms = state.alarms
-    waiting, since = state.store.counts()
+    waiting, since = state.store.counts(board_type=board_type)
     now = datetime.now(UTC)
+    # What the network thinks of joints that wait is not for who is to review them, not even in the mean.
+    telling = request.state.role is not Role.SPECIALIST
+    licences = [said for _, said in sorted(state.device.licences.items()) if board_type in {"", said.board_type}]
     return {
         "span": span,
         "spans": _SPANS,
         "board_type": board_type,
         "types": history.board_types(),
         "sums": history.sums(span, board_type),
-        "charts": msgspec.json.encode(charts(span, history.steps(span, board_type))).decode(),
+        "charts": msgspec.json.encode(charts(span, history.steps(span, board_type), telling=telling)).decode(),
+        "at": datetime.now(UTC).astimezone().strftime("%H:%M"),
         "waiting": waiting,
         "oldest": age(since, now) if since else "",
-        "licences": [_licence(one) for _, one in sorted(state.device.licences.items())],
+        "licences": [_licence(said) for said in licences],
         "raised": alarms.raised(),
         "alarms": [(one, age(one.time, now)) for one in alarms.latest(_MOST_ALARMS)],
         "device": state.device,
@@ -62,14 +68,14 @@ def _quiet(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.0f} seconds"
 
 
-def charts(span: Span, steps: Sequence[Step]) -> dict[str, Any]:
-    """What is drawn, column by column; None where there is nothing to draw."""
+def charts(span: Span, steps: Sequence[Step], *, telling: bool) -> dict[str, Any]:
+    """What is drawn, column by column; None where there is nothing to draw. ``telling``: what the network says, too."""
     form = "%H:%M" if span is Span.TODAY else "%d %b"
     return {
         "labels": [step.start.strftime(form) for step in steps],
         "joints": {"released": [step.released for step in steps], "sent": [step.sent for step in steps]},
-        "scores": _spreads([step.scores for step in steps]),
-        "quality": _spreads([step.quality for step in steps]),
+        "scores": _spreads([step.scores for step in steps if telling]),
+        "quality": _spreads([step.quality for step in steps if telling]),
         "latency": _spreads([step.latency for step in steps]),
     }
 
@@ -91,9 +97,10 @@ def _licence(said: LicencePayload) -> dict[str, Any]:
 async def board_page(request: Request) -> Response:
     """Where the joints of a board lie, and what became of them."""
     serial = request.query_params.get("serial", "")[:256].strip()
-    found = await run_in_threadpool(request.app.state.boards.map_of, serial) if serial else None
+    look = partial(request.app.state.boards.map_of, serial, all_of_it=request.state.role >= Role.ENGINEER)
+    found = await run_in_threadpool(look) if serial else None
     if found is None:
-        raise HTTPException(404, f"No verdict on a board {serial!r} was heard." if serial else "serial: which board?")
+        raise HTTPException(404, f"No verdict on a board {serial} was heard." if serial else "serial: which board?")
     return page(request, "board.html", board=found)
 
 
@@ -111,4 +118,5 @@ def _reviewers(request: Request) -> dict[str, Any]:
         "disputes": [(one, age(one.time, now)) for one in records.disputes(_MOST_DISPUTES)],
         "known_defects": defects,
         "known_good": good,
+        "looked_at": LOOKED_AT,
     }

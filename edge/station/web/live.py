@@ -77,7 +77,7 @@ async def events(request: Request) -> Response:
         async for changed in changes.each():
             if request.app.state.accounts.logged_in(request.session["id"], time.time()) is None:
                 return
-            waiting, since = store.counts()
+            waiting, since = store.counts(request.state.user)
             said = msgspec.json.encode({"waiting": waiting, "since": since})
             if changed and said != last:
                 last = said

@@ -16,6 +16,8 @@ from edge.station.accounts import Accounts, Attempts
 from edge.station.store import JointStore, Wanted
 from edge.station.web.guard import begin_session, require_token, text_in, token_of
 
+_MOST_BOARDS = 200
+"""In the queue's table; those behind them come when these are done."""
 HERE = files("edge.station.web")
 _templates = Environment(
     loader=FileSystemLoader(str(HERE / "templates")),
@@ -83,12 +85,13 @@ async def queue(request: Request) -> Response:
     store: JointStore = request.app.state.store
     wanted = wanted_by(request)
     types, calls = store.choices()
-    boards = store.boards(wanted)
+    boards = store.boards(wanted, request.state.user)
     now = datetime.now(UTC)
     return page(
         request,
         "queue.html",
-        boards=[(board, age(board.since, now)) for board in boards],
+        boards=[(board, age(board.since, now)) for board in boards[:_MOST_BOARDS]],
+        more=max(0, len(boards) - _MOST_BOARDS),
         joints=sum(board.joints for board in boards),
         types=types,
         calls=calls,

@@ -49,7 +49,7 @@ async def claim(request: Request) -> Response:
     """More joints for a page, until it has as many as it shows ahead; what it has is held on to."""
     held = await _sent(request, _Held)
     found = await run_in_threadpool(_claimed, request, held.have, held.saving)
-    waiting, since = request.app.state.store.counts()
+    waiting, since = request.app.state.store.counts(request.state.user)
     return JSONResponse({"joints": found, "waiting": waiting, "since": since})
 
 
@@ -121,7 +121,7 @@ async def decide(request: Request) -> Response:
     )
     standing = await run_in_threadpool(request.app.state.store.decide, decided, time.time(), request.app.state.undo_s)
     if standing is None:
-        raise HTTPException(409, "You have said something of this joint already.")
+        raise HTTPException(409, "You have said something of this joint already, or it does not wait for anybody.")
     claims.release(holder_of(request), [said.event_id])
     request.app.state.wake()
     told = [_told(request, one) for one in standing.joints]

@@ -1,6 +1,6 @@
 // The line's charts, drawn from what the page brought along; the page is fetched anew every minute.
 
-const AGAIN_MS = 60_000, HEIGHT = 190;
+const AGAIN_MS = 60_000, PATIENCE_MS = 15_000, HEIGHT = 190;
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => style.getPropertyValue(`--${name}`).trim();
 const number = (value) => (value === null || value === undefined ? "-" : value >= 100 ? value.toFixed(0) : Number(value.toFixed(3)).toString());
@@ -13,9 +13,11 @@ const series = {
 };
 const words = { low: "a tenth below", middle: "median", high: "nine tenths below", released: "released", sent: "sent" };
 
+const word = (name, key) => (name === "latency" && key === "high" ? "99 of 100 below" : words[key]);
+
 let drawn = [];
 
-function options(name, labels, width) {
+function options(name, labels, width, few) {
   const grid = { stroke: colour("line"), width: 1 }, axis = { stroke: colour("quiet"), grid, ticks: grid };
   const bars = uPlot.paths.bars({ size: [0.7, 40] });
   const share = name === "scores" || name === "quality";
@@ -33,9 +35,9 @@ function options(name, labels, width) {
     series: [
       { label: "at", value: (_, place) => labels[place] ?? "-" },
       ...series[name].map(([key, tint, bar]) => ({
-        label: name === "latency" && key === "high" ? "99 of 100 below" : words[key],
+        label: word(name, key),
         stroke: colour(tint), width: tint === "quiet" ? 1 : 2, fill: bar ? colour(tint) : undefined,
-        paths: bar ? bars : undefined, points: { show: !bar && labels.length < 30, size: 5 }, value: (_, value) => number(value),
+        paths: bar ? bars : undefined, points: { show: !bar && few, size: 5 }, value: (_, value) => number(value),
       })),
     ],
   };
@@ -53,7 +55,8 @@ function draw() {
     const values = series[name].map(([key]) => columns[key]);
     // One bar stands on the other: what is drawn of the first is the sum.
     const data = name === "joints" ? [places, values[0].map((value, place) => value + values[1][place]), values[1]] : [places, ...values];
-    const chart = new uPlot(options(name, charts.labels, figure.clientWidth), data, figure);
+    const few = data[1].filter((value) => value !== null).length < 30;  // a day alone makes no line
+    const chart = new uPlot(options(name, charts.labels, figure.clientWidth, few), data, figure);
     if (name === "joints") chart.series[1].value = (_, __, ___, place) => (place === null ? "-" : number(values[0][place]));
     chart.root.setAttribute("role", "img");
     chart.root.setAttribute("aria-label", spoken(figure, charts.labels, columns, name));
@@ -65,16 +68,18 @@ function draw() {
 // For who does not see: the last step that has something.
 function spoken(figure, labels, columns, name) {
   const last = labels.findLastIndex((_, place) => series[name].some(([key]) => columns[key][place]));
-  const told = last < 0 ? "nothing yet" : `${labels[last]}: ${series[name].map(([key]) => `${words[key]} ${number(columns[key][last])}`).join(", ")}`;
+  const told = last < 0 ? "nothing yet" : `${labels[last]}: ${series[name].map(([key]) => `${word(name, key)} ${number(columns[key][last])}`).join(", ")}`;
   return `${figure.querySelector("figcaption").textContent}. ${told}.`;
 }
 
 async function again() {
-  if (document.hidden || document.querySelector("main").contains(document.activeElement)) return;
-  const answer = await fetch(location.href).catch(() => null);
+  if (document.hidden || ["INPUT", "SELECT"].includes(document.activeElement.tagName)) return;
+  const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => null);
+  document.getElementById("stale").hidden = Boolean(answer?.ok);
   if (!answer?.ok) return;
   if (answer.redirected) { location.assign("/login"); return; }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+  if (document.getElementById("last-alarms")?.open) fresh.querySelector("#last-alarms")?.setAttribute("open", "");
   document.querySelector("main").replaceWith(fresh);
   draw();
 }

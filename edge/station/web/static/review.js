@@ -88,7 +88,7 @@ async function show() {
     figure.addEventListener("click", () => { stop(); shown = index; redraw(); });  // for who has no keys
     return figure;
   }));
-  $("good").replaceChildren(...joint.good.flatMap((one) => (one.roi ? one.pictures.slice(0, 2) : []).map(() => emptyFigure(160))));
+  $("good").replaceChildren(...joint.good.filter((one) => one.roi).map(() => emptyFigure(160)));
   $("good-title").hidden = !$("good").children.length;
   shown = Math.floor(joint.slices.length / 2);
   since = performance.now();
@@ -111,11 +111,10 @@ function redraw() {
   });
   const of = `slice ${shown + 1} of ${joint.slices.length}`;
   draw($("large"), joint.pictures[shown], joint.roi, look, joint.pictures[shown] ? of : `${of}: not readable`);
-  let place = 0;
-  for (const one of joint.good) {
-    if (!one.roi) continue;
-    for (const picture of one.pictures.slice(0, 2)) draw($("good").children[place++], picture, one.roi, look, one.serial);
-  }
+  joint.good.filter((one) => one.roi).forEach((one, place) => {
+    const same = Math.min(shown, one.pictures.length - 1);
+    draw($("good").children[place], one.pictures[same], one.roi, look, `${one.serial}, slice ${same + 1}`);
+  });
 }
 
 // Slices, as a loop through depth or one by one
@@ -148,6 +147,7 @@ function decide(decision, defect_class) {
     event_id: joint.event_id, decision, defect_class: defect_class ?? null, seconds: (pressed - since) / 1000, hasty: Math.min(hasty, 1000),
   };
   hasty = 0;
+  $("last").textContent = `${joint.serial} ${joint.joint}: ${defect_class ?? decision.replaceAll("_", " ")}. z takes it back.`;
   joints.shift();
   pending.push(joint);
   saving = saving.then(() => save(joint, said)).then(() => { pending = pending.filter((one) => one !== joint); });
@@ -172,13 +172,14 @@ async function save(joint, said) {
 
 // What the network said is told of decisions that stand.
 function tell({ standing }) {
-  for (const known of standing) $("last").textContent = `${known.serial} ${known.joint}: ${network(known)}.`;
+  $("before").textContent = standing.map((known) => `${known.serial} ${known.joint}: ${network(known)}.`).join(" ");
 }
 
 function network({ verdict, reason, p_defect, kind, others }) {
   const score = p_defect === null ? "" : `, p(defect) ${p_defect.toFixed(3)}`;
   const said = others.map(([name, word]) => `; ${name} said ${word.replaceAll("_", " ")}`).join("");
-  return `the network said ${verdict}${reason ? ` (${reason.replaceAll("_", " ")})` : ""}${kind ? `, ${kind}` : ""}${score}${said}`;
+  const why = reason ? `came to you as ${reason.replaceAll("_", " ")}` : `the network called it ${verdict}`;
+  return `${why}${kind ? `, ${kind}` : ""}${score}${said}`;
 }
 
 function halt(text) {
@@ -196,6 +197,7 @@ function goOn() {
 function undo() {
   if (undoing || halted) return;
   undoing = true;
+  problem("");
   saving = saving.then(takeBack).finally(() => { undoing = false; });
 }
 
@@ -228,7 +230,7 @@ const keys = {
   z: undo,
   Backspace: undo,
   Escape: () => location.assign("/"),
-  Enter: goOn,
+  Enter: () => (halted || joints.length || !query ? goOn() : location.assign("/review")),
 };
 
 for (const button of document.querySelectorAll("[data-decision]")) {
@@ -239,8 +241,11 @@ for (const button of document.querySelectorAll("[data-decision]")) {
 $("undo").addEventListener("click", () => { undo(); $("undo").blur(); });
 
 addEventListener("keydown", (event) => {
-  const action = keys[event.key] ?? keys[event.key.toLowerCase()];  // Caps Lock is no other key
-  if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  // Digits are where they are, also where they need Shift (AZERTY); brackets may need AltGr; Caps Lock is no other key.
+  const digit = event.shiftKey ? undefined : /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
+  const action = keys[digit] ?? keys[event.key] ?? keys[event.key.toLowerCase()];
+  const commands = event.metaKey || (!event.getModifierState("AltGraph") && (event.ctrlKey || event.altKey));
+  if (!action || commands) return;
   if ([" ", "Enter"].includes(event.key) && event.target.closest("button, a")) return;  // its own key
   event.preventDefault();
   if (event.repeat && !event.key.startsWith("Arrow")) return;  // a key that is held down decides once

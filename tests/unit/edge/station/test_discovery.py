@@ -52,6 +52,12 @@ def test_two_names_never_have_one_id(one: str, other: str) -> None:
     assert (id_of_topic(one) == id_of_topic(other)) == (one == other)
 
 
+def test_licences_of_like_names_are_told_apart() -> None:
+    names = (("A B", "C"), ("A", "B C"), ("A_B", "C"))
+    several = [msgspec.structs.replace(LICENCE, board_type=one, joint_type=other) for one, other in names]
+    assert len(told(licences=several)) == len(told(licences=[])) + 3
+
+
 def test_templates_show_what_messages_say() -> None:
     configs = told()
     assert shown(named(configs, "Online"), STATUS) == "online"

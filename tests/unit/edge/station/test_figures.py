@@ -73,6 +73,7 @@ def station(tmp_path: Path) -> Station:
     found.store.hear([joint(n) for n in range(12)], [], 0.0)
     found.store.decide(decided(joint(0)), 0)
     found.store.decide(decided(joint(1), decision=Said.DEFECT, defect_class="voided"), 0)
+    found.outbox.to_send(1.0, 10)
     return found
 
 
@@ -101,7 +102,7 @@ def test_what_the_device_says_of_itself(station: Station) -> None:
     status = StatusPayload(state="online", time="t", version="0.1.0", bundle=MODEL)
     figures = told(station, status, METRICS, METRICS, LICENCE)
     assert figures["axi_device_online", "slicenet 1.0.0", "0.1.0"] == 1
-    assert figures["axi_joints_total", "normal"] == 6
+    assert (figures["axi_joints_total", "release"], figures["axi_joints_total", "specialist"]) == (6, 2)
     assert figures["axi_latency_seconds", "0.99"] == pytest.approx(0.009)
     assert figures["axi_free_bytes", "journal"] == 2e9
     assert figures["axi_quality_trend", "O-1"] == 0.6

@@ -38,8 +38,10 @@ class Desk:
     def hear(self, *joints: Joint) -> None:
         self.store.hear(joints, [], NOW)
 
-    def decide(self, one: Joint, said: Said = Said.FALSE_CALL, seconds: float = 4.0, when: str = "") -> None:
-        assert self.store.decide(Decided(one.event_id, said, None, "anna", when or at(), seconds), NOW, 20.0)
+    def decide(self, one: Joint, said: Said = Said.FALSE_CALL, seconds: float = 4.0, *, stands: bool = True) -> None:
+        assert self.store.decide(Decided(one.event_id, said, None, "anna", at(), seconds), NOW, 20.0)
+        if stands:
+            Outbox(self.database).to_send(NOW + 20, 1000)
 
 
 @pytest.fixture
@@ -80,37 +82,44 @@ def test_work_saved_is_what_reviews_took_times_what_nobody_had_to_review(desk: D
     assert sums.minutes_saved == pytest.approx(20, rel=0.2)
 
 
-def test_reviews_are_counted_once_and_not_when_they_are_taken_back(desk: Desk) -> None:
+def test_reviews_are_counted_once_and_not_before_they_stand(desk: Desk) -> None:
     desk.hear(*(joint(n, time=at(hours=5)) for n in range(6)))
     desk.decide(joint(0), Said.DEFECT)
     desk.decide(joint(1), Said.UNSURE)
-    desk.decide(joint(2))
+    desk.decide(joint(2), stands=False)
+    assert desk.history.sums(Span.TODAY).false_calls == 0
     assert desk.store.undo("anna", NOW)
     heard = Review("r1", at(), Said.DEFECT, "eve", event_id=joint(3).event_id)
     for _ in range(2):
         desk.store.hear([], [heard], NOW)
+        Outbox(desk.database).to_send(NOW + 100, 1000)
     sums = desk.history.sums(Span.TODAY)
     assert (sums.defects, sums.false_calls, sums.unsure) == (2, 0, 1)
 
 
-def test_of_audits_only_hours_that_are_over_are_told_and_each_joint_counts_once(desk: Desk) -> None:
+def test_audits_are_told_by_the_gravest_word_that_stands(desk: Desk) -> None:
     audits = [joint(n, reason="audit", p_defect=0.01, time=at(hours=3)) for n in range(40)]
-    desk.hear(*audits, joint(50))
+    desk.hear(*audits, joint(50), joint(51, reason="audit", time=at(days=2)))
     for one in audits[:30]:
-        desk.decide(one, when=at(hours=2))
-    desk.decide(audits[30], Said.DEFECT, when=at(hours=2))
-    desk.decide(joint(50), Said.DEFECT, when=at(hours=2))
-    desk.store.hear([], [Review("r", at(hours=2), Said.DEFECT, "eve", event_id=audits[0].event_id)], NOW)
-    desk.decide(audits[31], Said.DEFECT, when=at())
+        desk.decide(one)
+    desk.decide(joint(50), Said.DEFECT)
+    desk.decide(audits[30], Said.DEFECT, stands=False)
+    assert desk.history.sums(Span.TODAY).audited == (0, 30), "that can still be taken back"
+    Outbox(desk.database).to_send(NOW + 100, 1000)
+    for name, said in (("eve", Said.DEFECT), ("zoe", Said.FALSE_CALL)):
+        desk.store.hear([], [Review(name, at(), said, name, event_id=audits[0].event_id)], NOW)
+    desk.store.hear([], [Review("u", at(), Said.UNSURE, "eve", event_id=audits[35].event_id)], NOW)
     audited = desk.history.sums(Span.TODAY).audited
-    assert (audited.hits, audited.total) == (1, 31)
-    assert 1 / 31 < desk.history.sums(Span.TODAY).escape_share < 0.3
+    assert audited == (2, 31)
+    assert 2 / 31 < desk.history.sums(Span.TODAY).escape_share < 0.3
 
 
 def test_scores_of_few_joints_are_not_told(desk: Desk) -> None:
     desk.hear(*(joint(n, p_defect=0.9, time=at()) for n in range(19)))
     assert desk.history.steps(Span.TODAY)[-1].scores is None
-    desk.hear(joint(19, p_defect=0.9, quality=0.3, time=at()))
+    desk.hear(*(joint(n, p_defect=0.9, quality=0.3, time=at()) for n in range(19, 38)))
+    assert desk.history.steps(Span.TODAY)[-1].quality is None
+    desk.hear(joint(38, p_defect=0.9, quality=0.3, time=at()))
     last = desk.history.steps(Span.TODAY)[-1]
     assert last.scores is not None
     assert 0.9 <= last.scores.low <= last.scores.middle <= last.scores.high <= 0.95
@@ -144,27 +153,43 @@ def test_alarms_are_kept_once_and_those_that_are_not_over_are_the_case(tmp_path:
     alarms.hear(said)
     assert [one.code for one in alarms.latest(9)] == ["disk_low_over", "spool_stuck", "job_refused", "disk_low"]
     assert [one.code for one in alarms.raised()] == ["spool_stuck"]
+    alarms.hear([Alarm("2001-01-01T00:00:00Z", "spool_stuck_over", "warning", "by a clock that was set back")])
+    assert alarms.raised() == []
+    alarms.hear([Alarm("t", "disk_low", "error", "1 GB left")])
+    alarms.hear([Alarm("zzz", "job_refused", "error", str(n)) for n in range(10_005)])
+    assert [one.code for one in alarms.raised()] == ["disk_low"]
+    assert len(alarms.latest(20_000)) == 10_000
     with pytest.raises(NotAnAlarm):
         alarm_of(b'{"schema":"axi-alarm/1"}')
 
 
 def test_joints_that_wait_for_nobody_go_and_their_counts_stay(desk: Desk) -> None:
-    cleaning = Cleaning(desk.database, 5 * 86_400)
-    old = [joint(n, time=at(days=6)) for n in range(4)]
-    desk.hear(*old, released(4, time=at(days=6)), released(5, time=at(days=4)), joint(6, time=at(days=6)))
-    KnownJoints(desk.database, 0.0, lambda _: True).mark(
-        [Review("", "t", Said.DEFECT, "lab", event_id=old[3].event_id)]
-    )
-    outbox = Outbox(desk.database)
+    cleaning, day = Cleaning(desk.database, 3, lambda: WALL), 86_400.0
+    old = [joint(n) for n in range(4)]
+    desk.store.hear([*old, released(4), joint(6)], [], NOW)
+    truth = Review("", "t", Said.DEFECT, "lab", event_id=old[3].event_id)
+    KnownJoints(desk.database, 0.0, lambda joints: joints, lambda: True).mark([truth])
     desk.decide(old[0])
     desk.decide(old[1])
-    ((number, _), _) = outbox.to_send(NOW + 100, 10)
-    outbox.sent([number])
-    before = desk.history.sums(Span.WEEK)
-    assert cleaning.clean(NOW) == 2
-    left = {n for n in range(7) if desk.store.joint(joint(n).event_id)}
-    assert left == {1, 2, 3, 5, 6}, "unsent, waiting, known, young"
-    assert desk.history.sums(Span.WEEK) == before
-    assert cleaning.clean(NOW + 1) == 0
-    outbox.sent([number + 1])
-    assert cleaning.clean(NOW + 1000) == 1
+    outbox = Outbox(desk.database)
+    outbox.sent([1])
+    desk.store.hear([released(5)], [], NOW + day)
+    desk.store.hear([released(7)], [], NOW + 900 * day)
+    assert cleaning.clean(NOW + 900 * day) == 0, "a clock that is wrong makes one day"
+    before = desk.history.sums(Span.WEEKS)
+    desk.store.hear([released(8)], [], NOW + 2 * day)
+    assert cleaning.clean(NOW + 901 * day) == 2
+    assert {n for n in range(9) if desk.store.joint(joint(n).event_id)} == {1, 2, 3, 5, 6, 7, 8}
+    assert desk.history.sums(Span.WEEKS)._replace(released=0) == before._replace(released=0)
+    outbox.sent([2])
+    assert cleaning.clean(NOW + 902 * day) == 1
+
+
+def test_days_that_are_over_are_folded_and_say_the_same(desk: Desk) -> None:
+    desk.hear(*(joint(n, time=at(days=3, minutes=7 * n), quality=n / 60) for n in range(60)), joint(90, time=at()))
+    before = [(step.released, step.sent, step.scores, step.quality) for step in desk.history.steps(Span.WEEK)]
+    rows = "SELECT COUNT(*) FROM tallies"
+    many = desk.database.rows(rows)
+    assert Cleaning(desk.database, 90, lambda: WALL).clean(NOW) == 0
+    assert desk.database.rows(rows) < many
+    assert [(step.released, step.sent, step.scores, step.quality) for step in desk.history.steps(Span.WEEK)] == before

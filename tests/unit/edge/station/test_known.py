@@ -18,7 +18,7 @@ from edge.station.known import KnownJoints
 from edge.station.outbox import Outbox
 from edge.station.records import Records
 from edge.station.store import Decided, JointStore, Wanted
-from edge.station.truths import hand_over
+from edge.station.truths import all_told, hand_over
 from tests.support.queues import joint
 
 NOW = datetime(2026, 11, 29, 9, tzinfo=UTC).timestamp()
@@ -32,15 +32,19 @@ class Desk:
         self, folder: Path, share: float = 0.2, *, pictures: bool = True, dice: random.Random | None = None
     ) -> None:
         self.database = Database(folder / "station.db")
+        self.told = True
         self.store, self.records = JointStore(self.database, "review1"), Records(self.database)
         chance = dice.random if dice else lambda: 0.5
-        self.known = KnownJoints(self.database, share, lambda _: pictures, chance)
+        there = (lambda joints: joints) if pictures else (lambda _: [])
+        self.known = KnownJoints(self.database, share, there, lambda: self.told, chance)
         self.known_joints = [joint(number) for number in range(900, 940)]
         self.store.hear(self.known_joints, [], NOW)
         self.marked = self.known.mark([truth_of(one) for one in self.known_joints])
-        self._next = 0
+        self._next, self._now = 0, NOW
 
-    def arrive(self, count: int, now: float = NOW) -> list[Joint]:
+    def arrive(self, count: int, later: float = 61.0) -> list[Joint]:
+        """So many joints, so many seconds later."""
+        self._now = now = self._now + later
         fresh = [joint(number) for number in range(self._next, self._next + count)]
         self._next += count
         self.known.deal(self.store.hear(fresh, [], now), now)
@@ -76,17 +80,29 @@ def test_known_joints_wait_for_nobody_until_they_are_dealt(desk: Desk) -> None:
     assert desk.queue("anna") == []
 
 
-def test_they_come_as_a_board_behind_others_and_wait_since_then(desk: Desk) -> None:
-    desk.arrive(1)
+def test_they_come_as_a_board_right_before_another_and_wait_since_then(desk: Desk) -> None:
+    desk.arrive(5)
     desk.review("anna", joint(0))
     desk.arrive(60)
     queue = desk.queue("anna")
     known = desk.known_in(queue)
+    first = queue.index(known[0])
+    assert queue[first : first + 10] == known
     assert {one.serial for one in known} == {"SN090"}
-    assert len(known) == 10
-    assert queue[-10:] == known
-    assert {one.time for one in known} == {timestamp(datetime.fromtimestamp(NOW, UTC))}
+    assert queue[first - 1].job_id != queue[first + 10].job_id, "no board is split"
+    assert {one.time for one in known} == {timestamp(datetime.fromtimestamp(NOW + 122, UTC))}
     assert not any(desk.store.said_of(one.event_id) for one in known), "none is a second look"
+
+
+def test_no_board_is_split_though_its_joints_come_one_by_one(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, dice=random.Random(5))
+    desk.arrive(1)
+    desk.review("anna", joint(0))
+    for _ in range(199):
+        desk.arrive(1)
+    jobs = [one.job_id for one in desk.queue("anna")]
+    assert len(desk.known_in(desk.queue("anna"))) == 40
+    assert len([job for job, before in zip(jobs, ["", *jobs], strict=False) if job != before]) == len(set(jobs))
 
 
 def test_of_what_somebody_reviews_the_share_is_known(tmp_path: Path) -> None:
@@ -129,15 +145,28 @@ def test_what_nobody_took_goes_back_after_days_and_none_comes_without_pictures(t
     desk.review("anna", joint(0))
     desk.arrive(60)
     assert desk.known_in(desk.queue("anna"))
+    desk.review("anna", desk.known_in(desk.queue("anna"))[0], said=Said.UNSURE)
     desk.review("anna", joint(1), NOW + 4 * DAY)
-    desk.arrive(60, NOW + 4 * DAY)
-    assert {one.serial for one in desk.known_in(desk.queue("anna"))} == {"SN091"}
+    desk.arrive(60, 4 * DAY)
+    assert {one.serial for one in desk.known_in(desk.queue("ben"))} == {"SN090", "SN091"}
+    assert len([one for one in desk.queue("ben") if one.serial == "SN090"]) == 1, "somebody was not sure of that one"
     (tmp_path / "blind").mkdir()
     blind = Desk(tmp_path / "blind", pictures=False)
     blind.arrive(1)
     blind.review("anna", joint(0))
     blind.arrive(200)
     assert blind.known_in(blind.queue("anna")) == []
+
+
+def test_nothing_is_dealt_before_the_device_knows_the_truth(desk: Desk) -> None:
+    desk.arrive(1)
+    desk.review("anna", joint(0))
+    desk.told = False
+    desk.arrive(200)
+    assert desk.known_in(desk.queue("anna")) == []
+    desk.told = True
+    desk.arrive(20)
+    assert desk.known_in(desk.queue("anna"))
 
 
 def test_nothing_is_dealt_where_the_share_is_nothing_or_nobody_reviews(tmp_path: Path, desk: Desk) -> None:
@@ -154,18 +183,17 @@ def test_nothing_is_dealt_where_the_share_is_nothing_or_nobody_reviews(tmp_path:
 def test_what_was_looked_at_released_or_never_judged_measures_nobody(desk: Desk) -> None:
     desk.store.hear([joint(50), joint(51, released=True, verdict="normal")], [], NOW)
     desk.review("anna", joint(50))
-    lines = [truth_of(joint(50)), truth_of(joint(51)), truth_of(joint(990)), truth_of(joint(900))]
+    lines = [truth_of(joint(number)) for number in (50, 51, 990, 900)]
     lines.append(truth_of(joint(901))._replace(decision=Said.UNSURE))
-    problems = [one.problem for one in desk.known.mark(lines)]
-    assert ["looked at it already" in problems[0], "released" in problems[1], "no such joint" in problems[2]] == [
-        True
-    ] * 3
-    assert problems[3] == ""
-    assert "unsure" in problems[4]
+    lines.append(truth_of(joint(902))._replace(decision=Said.DEFECT))
+    marked = desk.known.mark(lines)
+    assert [one.measures for one in marked] == [False, False, False, True, False, False]
+    words = ("looked at it already", "", "no such joint", "", "unsure", "is known as false_call already")
+    assert all(word in one.problem for word, one in zip(words, marked, strict=True))
     assert desk.known.counts() == (4, 36)
 
 
-def test_they_measure_who_reviews_them_and_are_told_apart_from_the_line(desk: Desk) -> None:
+def test_they_measure_who_reviews_them_and_are_sent_as_any_other(desk: Desk) -> None:
     desk.arrive(1)
     desk.review("anna", joint(0))
     desk.arrive(60)
@@ -176,9 +204,21 @@ def test_they_measure_who_reviews_them_and_are_told_apart_from_the_line(desk: De
     assert (anna.record.alarms.hits, anna.record.alarms.total) == (1, 9)
     assert anna.misses_below == 1.0
     assert 0.1 < anna.alarms_below < 1.0
-    assert desk.store.said_so_far() == {"false_call": 1}
     assert desk.records.disputes(10) == []
-    assert len(Outbox(desk.database).to_send(1e12, 100)) == 11, "each is sent as any other review"
+    assert len(Outbox(desk.database).to_send(1e12, 100)) == 11
+    assert desk.store.said_so_far() == {"false_call": 10, "defect": 1}, "else a count would tell them from others"
+
+
+def test_of_several_judgements_of_a_board_the_last_is_meant_wherever_the_first_waits(desk: Desk) -> None:
+    desk.arrive(1)
+    desk.review("anna", joint(0))
+    again = [one._replace(event_id=joint(5000).event_id, job_id="later") for one in desk.known_joints[:1]]
+    desk.store.hear(again, [], NOW)
+    desk.arrive(60)
+    assert desk.known_in(desk.queue("anna")), "the first was dealt, and is behind it now"
+    (marked,) = desk.known.mark([truth_of(again[0])])
+    assert marked.joint is not None
+    assert marked.joint.job_id == "later"
 
 
 def test_haste_and_disputes_are_told(desk: Desk) -> None:
@@ -205,12 +245,16 @@ def test_truths_are_handed_to_the_device_as_settled_and_only_those_that_measure(
     table.write_text("\n".join(["serial,joint,decision,reviewer,time", *rows]) + "\n")
     found = hand_over(table, database, tmp_path / "spool")
     assert (found.defects, found.good) == (1, 2)
+    assert found.released == 0
     assert found.problems == ["joint J1.3 of SN000: no such joint was judged yet; have the board inspected first"]
     (lies,) = (tmp_path / "spool" / "reviews").iterdir()
+    assert not all_told(tmp_path / "spool")
     said, problems = read_reviews(lies.name, lies.read_bytes())
     assert not problems
     assert all(one.settled for one in said)
     assert [one.event_id for one in said] == [joint(n).event_id for n in range(3)]
     assert read_payload(lies.read_bytes().splitlines()[1]).decision is Said.DEFECT
+    lies.unlink()
+    assert all_told(tmp_path / "spool")
     with pytest.raises(UsageError, match="name a file of truths"):
         hand_over(tmp_path / "gone.csv", database, tmp_path / "spool")

@@ -49,13 +49,14 @@ def test_the_line_is_shown_with_what_was_saved(station: Station) -> None:
     viewer = station.logged_in("vic", "viewer").client
     before = figures_of(viewer.get("/line").text)
     assert (before["flagged by the machine"], before["released"]) == ("50", "20 40 %")
-    assert before["work saved"] == "20 joints no review measured yet"
+    assert before["work saved"] == "20 joints no review said how long it took"
     assert before["escapes found by audits"] == "0 nothing audited yet"
     for number in range(3):
         station.store.decide(decided(joint(number))._replace(seconds=6.0), 0)
+    station.outbox.to_send(1.0, 10)
     text = viewer.get("/line?span=week").text
     after = figures_of(text)
-    assert after["reviewed"] == "3 0 defects, 3 false calls, 0 unsure"
+    assert after["reviewed"] == "3 0 as defects, 3 false calls, 0 unsure"
     assert re.fullmatch(r"20 joints 2 minutes, at \d\.\d s a review \(median\)", after["work saved"])
     charts = charts_of(text)
     assert len(charts["labels"]) == 7
@@ -77,7 +78,7 @@ def test_licences_alarms_and_the_device_are_shown_as_they_were_heard(station: St
     text = page.get("/line").text
     assert "MB-&lt;1&gt;" in text
     assert re.search(r"40 of 9\d or more <progress", text)
-    assert "no reviewer measured yet" in text
+    assert "no reviewer is proved good enough yet" in text
     assert "9.9.9" in text
     (raised,) = re.findall("<li><b>(.*?)</b> (.*?)</li>", text)
     assert raised == ("disk_low", "&lt;b&gt;low&lt;/b&gt;")
@@ -106,7 +107,7 @@ def test_a_board_is_a_map_of_what_became_of_its_joints(tmp_path: Path) -> None:
     station.store.decide(decided(heard[0], decision=Said.DEFECT, defect_class="voided"), 0)
     station.store.decide(decided(heard[1]), 0)
     station.store.hear([], [Review("r", "t", Said.UNSURE, "eve", event_id=heard[2].event_id)], NOW)
-    board = station.rooms.boards.map_of("SN 7/<b>")
+    board = station.rooms.boards.map_of("SN 7/<b>", all_of_it=False)
     assert board is not None
     became = {one.joint: one.became for view in board.views for one in view.joints}
     assert became == {
@@ -148,8 +149,10 @@ def test_who_may_see_what(station: Station) -> None:
 def test_an_engineer_sees_who_reviews_how(station: Station) -> None:
     truths = [Review("", "t", Said.DEFECT, "lab", event_id=joint(n).event_id) for n in range(5)]
     station.rooms.known.mark(truths)
+    assert station.store.decide(decided(joint(20), "an<na"), 0)
+    station.rooms.known.deal(station.store.hear([joint(n) for n in range(100, 140)], [], NOW), NOW)
     for number in range(5):
-        station.store.decide(decided(joint(number), "an<na"), 0)
+        assert station.store.decide(decided(joint(number), "an<na"), 0)
     station.rooms.records.was_hasty("an<na", 7)
     text = station.logged_in("eva", "engineer").client.get("/reviewers").text
     assert "an&lt;na" in text
@@ -180,3 +183,29 @@ def test_keys_that_came_too_soon_are_counted(tmp_path: Path) -> None:
     assert anna.decide(other).status_code == 429
     (record,) = station.rooms.records.everybody()
     assert (record.reviews, record.hasty) == (1, 4)
+
+
+def test_a_board_that_is_to_come_as_any_other_is_on_no_map_before(station: Station) -> None:
+    station.rooms.known.mark([Review("", "t", Said.DEFECT, "lab", event_id=joint(3).event_id)])
+    for role, status in (("viewer", 404), ("specialist", 404), ("engineer", 200)):
+        assert station.logged_in(role, role).client.get("/board?serial=SN000").status_code == status
+    anna = station.logged_in("specialist")
+    assert anna.decide(joint(3).event_id).status_code == 409, "nobody is asked about it before"
+    assert 'id="joints">29<' in anna.client.get("/").text
+
+
+def test_what_the_network_says_is_not_drawn_for_who_reviews(station: Station) -> None:
+    drawn = {
+        role: charts_of(station.logged_in(role, role).client.get("/line").text)
+        for role in ("viewer", "specialist", "engineer")
+    }
+    assert [charts["scores"] is None for charts in drawn.values()] == [False, True, False]
+    assert all(charts["latency"] for charts in drawn.values())
+
+
+def test_what_waits_is_counted_for_the_type_that_is_looked_at_and_for_who_can_still_review(station: Station) -> None:
+    anna, ben = station.logged_in("anna"), station.logged_in("ben")
+    assert figures_of(anna.client.get("/line?board_type=MB-1").text)["wait now"].split()[0] == "10"
+    station.store.decide(decided(joint(0), decision=Said.UNSURE), 0)
+    assert [anna.ask("/api/claim").json()["waiting"], ben.ask("/api/claim").json()["waiting"]] == [29, 30]
+    assert ['id="joints">29<' in anna.client.get("/").text, 'id="joints">30<' in ben.client.get("/").text] == [True] * 2

@@ -43,7 +43,7 @@ def waiting(store: JointStore, reviewer: str = "anna", wanted: Wanted = ALL) -> 
 def test_joints_wait_in_the_order_they_came_each_once(store: JointStore) -> None:
     store.hear([joint(3), joint(40), joint(40)], [], 0.0)
     assert waiting(store) == [joint(n).event_id for n in (*range(30), 40)]
-    assert [(board.serial, board.joints) for board in store.boards(ALL)] == [
+    assert [(board.serial, board.joints) for board in store.boards(ALL, "anna")] == [
         ("SN000", 10),
         ("SN001", 10),
         ("SN002", 10),
@@ -90,7 +90,7 @@ def test_what_somebody_is_not_sure_of_waits_for_somebody_else(store: JointStore)
     store.decide(decided(joint(2), decision=Said.UNSURE), 0)
     assert joint(2).event_id not in waiting(store, "anna")
     assert joint(2).event_id in waiting(store, "ben")
-    assert store.boards(Wanted(serial="SN000"))[0].second == 1
+    assert store.boards(Wanted(serial="SN000"), "ben")[0].second == 1
     store.decide(decided(joint(2), "ben"), 0)
     assert joint(2).event_id not in waiting(store, "carl")
     assert store.said_of(joint(2).event_id) == [("anna", "unsure"), ("ben", "false_call")]
@@ -234,6 +234,6 @@ def test_who_reads_waits_for_nobody_who_writes(store: JointStore, tmp_path: Path
     other = sqlite3.connect(tmp_path / "station.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert store.counts()[0] == 30
-    assert len(store.boards(ALL)) == 3
+    assert len(store.boards(ALL, "anna")) == 3
     other.execute("ROLLBACK")
     other.close()

@@ -1,0 +1,116 @@
+"""The line's page and boards' maps in a real browser, and joints of known truth on a real device."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convert.lots.truth import read_truth
+from convert.simulator.plan import LotPlan
+from convert.simulator.xray.lot import simulate_lot
+from edge.adapters.journal.view import reviews
+from edge.station.truths import all_told
+from tests.support.review_line import JOINTS, Line, logged_in
+from tests.support.station import Robot
+
+pytestmark = [pytest.mark.slow, pytest.mark.broker]
+
+
+def figures(page: Any) -> dict[str, str]:
+    names, values = (page.locator(f".figures {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    return {name: value.split()[0] for name, value in zip(names, values, strict=True)}
+
+
+def test_the_line_page_draws_what_the_device_did(browser: Any, line: Line) -> None:
+    for one in line.robot.claimed():
+        line.robot.decide(one["event_id"])
+    page = logged_in(browser, line, "anna")
+    problems = list[str]()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    for span in ("Today", "7 days", "8 weeks"):
+        page.click("text=Line")
+        page.click(f"text={span}")
+        page.wait_for_selector("body[data-drawn]")
+        shown = figures(page)
+        assert (shown["flagged by the machine"], shown["released"]) == (str(JOINTS), "0")
+        assert (shown["wait now"], shown["reviewed"]) == (str(JOINTS - 3), "3")
+        labels = [canvas.get_attribute("aria-label") for canvas in page.locator("[role=img].uplot").all()]
+        assert any(f"released 0, sent {JOINTS}" in (label or "") for label in labels)
+    assert page.inner_text(".state-online") == "online"
+    for width, height in ((1366, 768), (820, 1180)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not problems
+
+
+def test_a_boards_map_lies_on_its_own_pictures(browser: Any, line: Line) -> None:
+    page = logged_in(browser, line, "anna")
+    page.click("tbody td a")
+    page.wait_for_function("() => document.querySelector('.map img').naturalWidth")
+    serial = page.inner_text("h1").removeprefix("Board ")
+    wanted = [one["joint"] for one in line.verdicts if one["board"]["serial"] == serial]
+    assert page.locator(".map rect.is-waits").count() == len(wanted)
+    box = page.locator(".map svg").first.get_attribute("viewBox").split()
+    size = page.evaluate("(one => [one.naturalWidth, one.naturalHeight])(document.querySelector('.map img'))")
+    assert [int(side) for side in box[2:]] == size
+
+
+def test_joints_of_known_truth_come_back_among_others_and_reach_the_device_as_settled_first(
+    line: Line, tmp_path: Path, reviewed_lot: Path
+) -> None:
+    serial = line.verdicts[0]["board"]["serial"]
+    known = {one["joint"]: one for one in line.verdicts if one["board"]["serial"] == serial}
+    truth = read_truth(reviewed_lot)
+    table = tmp_path / "known.csv"
+    with table.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("serial", "joint", "decision", "reviewer", "time"))
+        for joint, one in known.items():
+            said = "defect" if truth[one["job_id"], joint].label else "false_call"
+            rows.writerow((serial, joint, said, "laboratory", "2026-11-30T08:00:00Z"))
+    done = line.station.command("known", str(table))
+    assert done.returncode == 0, done.stderr
+    defects = sum(truth[one["job_id"], joint].label for joint, one in known.items())
+    assert f"of known truth from now on: {defects} defective and {len(known) - defects} good" in done.stdout
+    robot = Robot(line.station.address)
+    robot.log_in("anna")
+    assert robot.waiting() == JOINTS - len(known)
+    robot.decide(robot.claimed()[0]["event_id"])
+    robot.until(lambda: all_told(line.device.spool))
+    more = tmp_path / "more"
+    list(simulate_lot(more, LotPlan(boards=3, joints=60, seed=77, types=3, first_type=900, prefix="L9")))
+    for job in sorted(path for path in more.iterdir() if path.is_dir()):
+        line.device.submit(job)
+    robot.until(lambda: robot.waiting() == JOINTS - 1 + 60)
+    seen = set[str]()
+    while claimed := robot.claimed():
+        for one in claimed:
+            assert not one["second_look"]
+            seen.add(one["event_id"])
+            assert robot.decide(one["event_id"]).status_code == 200
+    robot.close()
+    assert {one["event_id"] for one in known.values()} <= seen
+    line.listener.wait_for(lambda one: len({said["event_id"] for said in one.payloads("/review")}) == JOINTS + 60)
+    journal = line.device.work / "journal.db"
+    line.robot.until(lambda: len(reviews(journal)) == JOINTS + 60 + len(known))
+    order = [(one.event_id, one.settled) for one in reviews(journal)]
+    for one in known.values():
+        assert order.index((one["event_id"], True)) < order.index((one["event_id"], False))
+
+
+def test_a_reviewers_page_is_for_engineers(browser: Any, line: Line) -> None:
+    done = line.station.command("user", "add", "eva", "--role", "engineer", said="correct horse battery\n")
+    assert done.returncode == 0
+    for one in line.robot.claimed():
+        line.robot.decide(one["event_id"])
+    page = logged_in(browser, line, "eva")
+    page.click("text=Reviewers")
+    (row,) = page.locator("tbody tr").all_inner_texts()
+    assert re.match(r"ben\s+3\s+0", row)
+    assert json.loads(page.evaluate("JSON.stringify(document.title)")) == "Reviewers - review1"
