@@ -80,6 +80,16 @@ class Listening:
             self._changed.clear()
         raise AssertionError("not in time")
 
+    def hears(self, line: Subscriber, number: int = 0) -> None:
+        """Say a joint until it is there: from then on nothing is missed."""
+        for _ in range(600):
+            line.publish(f"{BASE}/verdict/SN000", verdict_on(number))
+            if self.store.joint(joint(number).event_id):
+                return
+            self._changed.wait(0.1)
+            self._changed.clear()
+        raise AssertionError("nothing is heard")
+
     def waits(self, *numbers: int) -> None:
         wanted = {joint(number).event_id for number in numbers}
         self.until(lambda: {number for number in wanted if self.store.joint(number)} == wanted)
@@ -89,14 +99,9 @@ class Listening:
 def test_joints_come_in_whether_the_station_is_on_or_off(mosquitto: Mosquitto, tmp_path: Path, version: str) -> None:
     store, line = store_at(tmp_path), Subscriber(mosquitto.port)
     first = Listening(mosquitto, store, version)
-    first.until(lambda: not first.ears.trouble)
+    first.hears(line)
+    assert not first.ears.trouble
     line.publish(f"{BASE}/verdict/SN000", b"{}")
-    first.until(lambda: True)
-    for _ in range(200):  # until the subscription is there
-        line.publish(f"{BASE}/verdict/SN000", verdict_on(0))
-        if store.joint(joint(0).event_id):
-            break
-    first.waits(0)
     first.ears.close()
     for payload in (
         verdict_on(1),
@@ -130,11 +135,7 @@ class Full(JointStore):
 def test_what_could_not_be_kept_is_not_acknowledged_and_kept_later(mosquitto: Mosquitto, tmp_path: Path) -> None:
     store, line = Full(store_at(tmp_path)), Subscriber(mosquitto.port)
     listening = Listening(mosquitto, store)
-    for number in range(200):
-        line.publish(f"{BASE}/verdict/SN000", verdict_on(number))
-        if not store.refusals:
-            break
-    listening.waits(number)
+    listening.hears(line)
     assert not store.refusals
     listening.ears.close()
     line.close()
@@ -155,10 +156,7 @@ class Picky(JointStore):
 def test_one_message_that_nobody_can_keep_holds_up_no_other(mosquitto: Mosquitto, tmp_path: Path) -> None:
     store, line = Picky(store_at(tmp_path)), Subscriber(mosquitto.port)
     listening = Listening(mosquitto, store)
-    for _ in range(200):  # until the subscription is there
-        line.publish(f"{BASE}/verdict/SN000", verdict_on(0))
-        if store.joint(joint(0).event_id):
-            break
+    listening.hears(line)
     for number in range(1, 20):
         line.publish(f"{BASE}/verdict/SN000", verdict_on(number))
     listening.waits(*(number for number in range(20) if number % 10 != 3))
@@ -170,13 +168,13 @@ def test_one_message_that_nobody_can_keep_holds_up_no_other(mosquitto: Mosquitto
 def test_reviews_are_said_once_the_broker_is_there_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
     store, outbox = store_at(tmp_path), outbox_at(tmp_path)
     store.hear([joint(n) for n in range(30)], [], 0.0)
+    line = Subscriber(mosquitto.port, f"{BASE}/review", client_id="watcher")  # of whom the broker knows when it is back
     mosquitto.stop()
     mouth = Mouth(settings(mosquitto), f"{BASE}/review", outbox)
     mouth.start()
     ids = [review_of(store, n) for n in range(10)]
     mouth.wake()
     mosquitto.start()
-    line = Subscriber(mosquitto.port, f"{BASE}/review")
     mouth.wake()
     ids += [review_of(store, n) for n in range(10, 30)]
     mouth.wake()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,27 @@ from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.adapters.journal.view import reviews
 from edge.station.truths import all_told
+from tests.support.mosquitto import Mosquitto, find_mosquitto
 from tests.support.review_line import JOINTS, Line, logged_in
 from tests.support.station import Robot
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory, reviewed_lot: Path) -> Iterator[Line]:
+    """A line of which three joints were reviewed, to be looked at."""
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed here: apt-get install mosquitto")
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    line = Line(tmp_path_factory.mktemp("watched"), broker, reviewed_lot)
+    for one in line.robot.claimed():
+        line.robot.decide(one["event_id"])
+    line.listener.wait_for(lambda one: len({said["event_id"] for said in one.payloads("/review")}) == 3)
+    yield line
+    line.close()
+    broker.stop()
 
 
 def figures(page: Any) -> dict[str, str]:
@@ -26,10 +44,8 @@ def figures(page: Any) -> dict[str, str]:
     return {name: value.split()[0] for name, value in zip(names, values, strict=True)}
 
 
-def test_the_line_page_draws_what_the_device_did(browser: Any, line: Line) -> None:
-    for one in line.robot.claimed():
-        line.robot.decide(one["event_id"])
-    page = logged_in(browser, line, "anna")
+def test_the_line_page_draws_what_the_device_did(browser: Any, watched: Line) -> None:
+    page = logged_in(browser, watched, "anna")
     problems = list[str]()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -49,13 +65,14 @@ def test_the_line_page_draws_what_the_device_did(browser: Any, line: Line) -> No
     assert not problems
 
 
-def test_a_boards_map_lies_on_its_own_pictures(browser: Any, line: Line) -> None:
-    page = logged_in(browser, line, "anna")
+def test_a_boards_map_lies_on_its_own_pictures(browser: Any, watched: Line) -> None:
+    page = logged_in(browser, watched, "anna")
     page.click("tbody td a")
     page.wait_for_function("() => document.querySelector('.map img').naturalWidth")
     serial = page.inner_text("h1").removeprefix("Board ")
-    wanted = [one["joint"] for one in line.verdicts if one["board"]["serial"] == serial]
-    assert page.locator(".map rect.is-waits").count() == len(wanted)
+    wanted = [one["joint"] for one in watched.verdicts if one["board"]["serial"] == serial]
+    boxes = {name: page.locator(f".map rect.is-{name}").count() for name in ("waits", "good", "released")}
+    assert boxes == {"waits": len(wanted) - 3, "good": 3, "released": 0}
     box = page.locator(".map svg").first.get_attribute("viewBox").split()
     size = page.evaluate("(one => [one.naturalWidth, one.naturalHeight])(document.querySelector('.map img'))")
     assert [int(side) for side in box[2:]] == size
@@ -104,12 +121,9 @@ def test_joints_of_known_truth_come_back_among_others_and_reach_the_device_as_se
         assert order.index((one["event_id"], True)) < order.index((one["event_id"], False))
 
 
-def test_a_reviewers_page_is_for_engineers(browser: Any, line: Line) -> None:
-    done = line.station.command("user", "add", "eva", "--role", "engineer", said="correct horse battery\n")
-    assert done.returncode == 0
-    for one in line.robot.claimed():
-        line.robot.decide(one["event_id"])
-    page = logged_in(browser, line, "eva")
+def test_a_reviewers_page_is_for_engineers(browser: Any, watched: Line) -> None:
+    watched.station.add_user("eva", "engineer")
+    page = logged_in(browser, watched, "eva")
     page.click("text=Reviewers")
     (row,) = page.locator("tbody tr").all_inner_texts()
     assert re.match(r"ben\s+3\s+0", row)

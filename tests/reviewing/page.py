@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.reviewing.day import ASKED, FLAGGED, WAITING, Took
-from tests.reviewing.load import PAGES_PER_S, Paces
+from tests.reviewing.load import BOARDS_PER_S, PAGES_PER_S, Pairs, Run
 from tests.support.killing import Killed
 
 PAGE = Path("docs/station.md")
 _ASKED_MS = 200
 
 
-def page(took: Sequence[Took], killed: Killed, pace: Paces) -> str:
+def page(took: Sequence[Took], killed: Killed, full: Pairs, busy: Pairs) -> str:
     return f"""# What the review station withstands
 
 By `make station`, on {_processor()}: a real station, a real broker
@@ -30,7 +31,19 @@ and a real device, all on one machine, with whoever asks for the pages.
 
 ## Beside the daemon
 
-{_beside(pace)}
+Runs in alternation: without a station, and with one of which {PAGES_PER_S} pages a second are asked.
+Latency: from the first byte read of a view to the verdict. The station gives way to the daemon, so fewer
+pages may be answered.
+
+A busy line, {BOARDS_PER_S} boards of 20 joints a second:
+
+{_table(busy)}
+
+As many as the device can, all boards at once; what the station and whoever asks it take, the device lacks:
+
+{_table(full)}
+
+Of joints a second that is a ratio of **{_ratio(full):.2f}**.
 """
 
 
@@ -52,24 +65,20 @@ On the broker are {len(killed.reviews):,} reviews, **{killed.doubled} of a joint
 station died before it could say so.)"""
 
 
-def _beside(pace: Paces) -> str:
-    return f"""Joints a second of the whole daemon, alternating: without a station, and with one
-of which {PAGES_PER_S} pages a second are asked.
-
-| | joints a second | mean |
-|---|---|---|
-| without | {_list(pace.without)} | {_mean(pace.without):.0f} |
-| with | {_list(pace.beside)} | {_mean(pace.beside):.0f} |
-
-Ratio **{pace.ratio:.2f}**; answered were {_list(pace.asked)} pages a second."""
+def _table(pairs: Pairs) -> str:
+    rows = "\n".join((_row("without", pairs.without), _row("with", pairs.beside)))
+    head = "| station | joints a second | latency, median, ms | 99 of 100 within, ms | pages a second |"
+    return f"{head}\n|---|---|---|---|---|\n{rows}"
 
 
-def _list(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.0f}" for value in values)
+def _row(name: str, runs: Sequence[Run]) -> str:
+    shown = [", ".join(f"{value:.0f}" for value in column if value is not None) for column in zip(*runs, strict=True)]
+    return f"| {name} | {' | '.join(shown)} |"
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _ratio(pairs: Pairs) -> float:
+    with_it, without = (statistics.mean(run.joints_per_s for run in runs) for runs in (pairs.beside, pairs.without))
+    return with_it / without
 
 
 def _processor() -> str:

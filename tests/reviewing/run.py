@@ -11,7 +11,7 @@ from pathlib import Path
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from tests.reviewing.day import Took, asked, fill
-from tests.reviewing.load import Paces, paces
+from tests.reviewing.load import BOARDS_PER_S, pairs
 from tests.reviewing.page import PAGE, page
 from tests.support.daemon import device_toml
 from tests.support.killing import Killed, killed_while_reviewing
@@ -19,7 +19,7 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.review_line import Line
 from tests.support.station import Robot, StationProcess
 
-_KILLS, _REVIEWED, _PACED = 100, 1_000, 6_000
+_KILLS, _REVIEWED, _FULL, _BUSY = 100, 1_000, 6_000, 3_200
 _PAUSE_S = 0.25
 
 
@@ -31,8 +31,9 @@ def main() -> None:
         print(f"{_KILLS} kills while a robot reviews", flush=True)
         killed = _kills(work / "kills")
         print("the daemon beside fifty pages a second", flush=True)
-        pace = _paces(work / "load")
-    text = page(took, killed, pace)
+        full = pairs(work / "full", _lot(work / "full", _FULL), None)
+        busy = pairs(work / "busy", _lot(work / "busy", _BUSY), BOARDS_PER_S)
+    text = page(took, killed, full, busy)
     PAGE.write_text(text, encoding="utf-8")
     print(text)
 
@@ -66,12 +67,8 @@ def _kills(work: Path) -> Killed:
         broker.stop()
 
 
-def _paces(work: Path) -> Paces:
-    work.mkdir()
-    return paces(work, _lot(work, _PACED), _PACED)
-
-
 def _lot(work: Path, joints: int) -> Path:
+    work.mkdir(parents=True, exist_ok=True)
     plan = LotPlan(boards=joints // 20, joints=joints, seed=33, types=3, first_type=900, defect_share=0.2)
     for _ in simulate_lot(work / "lot", plan, workers=2):
         pass

@@ -110,6 +110,11 @@ class Subscriber:
         with self._changed:
             return [msgspec.json.decode(payload) for topic, payload, _ in self._messages if part in topic]
 
+    def count(self, part: str) -> int:
+        """How many have arrived of the topics that contain ``part``."""
+        with self._changed:
+            return sum(part in topic for topic, _, _ in self._messages)
+
     def wait_for(self, condition: Any, seconds: float = 60) -> None:
         """Wait until ``condition(self)`` holds; fails the test when it does not in time."""
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -58,10 +59,11 @@ async def log_in(request: Request) -> Response:
     name, password = text_in(form, "name").strip(), text_in(form, "password")
     address = request.client.host if request.client else ""
     keys = f"{name[:64]} from {address}", f"from {address}"  # a name alone would let anybody lock somebody out
-    wait = attempts.must_wait(*keys)
+    wait = math.ceil(attempts.must_wait(*keys))
     if wait > 0:
-        said = page(request, "login.html", 429, problem=f"Too many attempts: wait {wait:.0f} seconds.", name=name)
-        said.headers["retry-after"] = f"{wait:.0f}"
+        problem = f"Too many attempts: wait {_counted(wait, 'second')}."
+        said = page(request, "login.html", 429, problem=problem, name=name)
+        said.headers["retry-after"] = str(wait)
         return said
     if not accounts.is_right(name, password):
         attempts.failed(*keys)
@@ -129,7 +131,11 @@ def age(since: str, now: datetime) -> str:
         seconds = (now - datetime.fromisoformat(since)).total_seconds()
     except (ValueError, TypeError):
         return ""
-    for most, unit, each in ((90, "seconds", 1), (5400, "minutes", 60), (129_600, "hours", 3600)):
+    for most, unit, each in ((90, "second", 1), (5400, "minute", 60), (129_600, "hour", 3600)):
         if seconds < most:
-            return f"{max(0, round(seconds / each))} {unit}"
-    return f"{round(seconds / 86_400)} days"
+            return _counted(max(0, round(seconds / each)), unit)
+    return _counted(round(seconds / 86_400), "day")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
