@@ -90,9 +90,9 @@ def _known(arguments: argparse.Namespace) -> int:
     from edge.station.serving import open_database
     from edge.station.truths import hand_over
 
-    wrong = 0
+    database, wrong = open_database(settings), 0
     for path in arguments.files:
-        found = hand_over(path, open_database(settings), Path(settings.spool.path))
+        found = hand_over(path, database, Path(settings.spool.path))
         for problem in found.problems:
             print(f"{path}: {problem}", file=sys.stderr)
         wrong += len(found.problems)

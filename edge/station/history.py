@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from edge.core.evidence import Count, upper_bound
+from edge.core.evidence import Count
 from edge.core.wire import timestamp
 from edge.station.database import Database
+from edge.station.records import below
 from edge.station.tallies import SLOT_S, What, length_at, share_at
 
-CONFIDENCE = 0.95
 Counted = Mapping[str, Counter[int]]
 """Of each thing, how often each step."""
 LEAST_SCORES = 20
@@ -78,7 +78,7 @@ class Sums(NamedTuple):
     @property
     def escape_share(self) -> float:
         """What the share of defects among released joints lies below; 1 where nothing is known."""
-        return upper_bound(self.audited, 1 - CONFIDENCE)
+        return below(self.audited)
 
 
 class History:
@@ -148,16 +148,18 @@ def _edges(span: Span, now: datetime) -> Sequence[datetime]:
 
 
 def _step(start: datetime, found: Counted) -> Step:
-    scores = found[What.SCORE]
-    enough = scores.total() >= LEAST_SCORES
     return Step(
         start=start,
         released=found[What.RELEASED].total(),
         sent=found[What.SENT].total(),
-        scores=_spread(scores, share_at, 0.9) if enough else None,
-        quality=_spread(found[What.QUALITY], share_at, 0.9) if found[What.QUALITY].total() >= LEAST_SCORES else None,
+        scores=_shares(found[What.SCORE]),
+        quality=_shares(found[What.QUALITY]),
         latency=_spread(found[What.LATENCY], length_at, 0.99),
     )
+
+
+def _shares(steps: Counter[int]) -> Spread | None:
+    return _spread(steps, share_at, 0.9) if steps.total() >= LEAST_SCORES else None
 
 
 def _spread(steps: Mapping[int, int], at: Callable[[Mapping[int, int], float], float], high: float) -> Spread | None:

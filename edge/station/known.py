@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
@@ -87,8 +87,10 @@ class KnownJoints:
         if not 0 < self._share < 1 or not fresh:
             return 0
         self._owed = min(_MOST_OWED, self._owed + len(fresh) * self._share / (1 - self._share))
+        if self._owed < _LEAST_OWED or self._rests(now):
+            return 0
         place = self._new_board(fresh)
-        if self._owed < _LEAST_OWED or place is None or self._rests(now) or not self._told():
+        if place is None or not self._told():
             return 0
         board = self._next(now)
         if not board:
@@ -128,7 +130,7 @@ class KnownJoints:
                 return there[:_MOST_AT_ONCE]
         return []
 
-    def _boards(self, since: str) -> Iterator[Sequence[Joint]]:
+    def _boards(self, since: str) -> Iterable[Sequence[Joint]]:
         here = "SELECT DISTINCT reviewer FROM reviews WHERE time > ? AND payload IS NOT NULL"
         active = {reviewer for (reviewer,) in self._database.rows(here, (since,))}
         rows = self._database.rows(
@@ -140,7 +142,7 @@ class KnownJoints:
             if active - set(msgspec.json.decode(spoken)):
                 joint = Joint(*columns)
                 boards.setdefault(joint.job_id, []).append(joint)
-        return iter(boards.values())
+        return boards.values()
 
     def counts(self) -> tuple[int, int]:
         """How many defects and good joints are known."""

@@ -33,7 +33,7 @@ class HandedOver(NamedTuple):
 
 
 def hand_over(path: Path, database: Database, spool: Path) -> HandedOver:
-    """Only what measures reviewers: of a joint that somebody looked at already the device would learn otherwise. Raises
+    """Without joints that somebody looked at already: of those the device would learn otherwise. Raises
     UsageError where the file cannot be read, or the device's folder cannot be written.
     """
     try:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from edge.core.licence import Terms, needed
 from edge.core.payloads import LicencePayload
+from edge.core.reviewers import MOST_MISSES
 from edge.station.alarms import Alarms
 from edge.station.history import History, Span, Spread, Step
 from edge.station.people import Role
@@ -23,7 +24,6 @@ from edge.station.web.pages import age, page
 
 _MOST_ALARMS, _MOST_DISPUTES = 30, 50
 _SPANS = {Span.TODAY: "Today", Span.WEEK: "7 days", Span.WEEKS: "8 weeks"}
-_MOST_MISSES = 0.2
 
 
 async def line_page(request: Request) -> Response:
@@ -88,7 +88,7 @@ def _spreads(spreads: Sequence[Spread | None]) -> dict[str, list[float | None]] 
 
 def _licence(said: LicencePayload) -> dict[str, Any]:
     """How far it is. ``wanted``: how many reviewed defects prove it at least; None where nobody can say."""
-    measured = said.reviewers_miss <= _MOST_MISSES
+    measured = said.reviewers_miss <= MOST_MISSES
     terms = Terms(said.target_escape, said.confidence)
     wanted = needed(terms, said.reviewers_miss, said.escapes) if measured else None
     return {"said": said, "measured": measured, "wanted": wanted}

@@ -14,18 +14,6 @@ from edge.station.store import JointStore, Wanted
 from tests.support.queues import decided, joint, outbox_at, store_at
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> JointStore:
-    found = store_at(tmp_path)
-    found.hear([joint(n) for n in range(30)], [], 0.0)
-    return found
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Outbox:
-    return outbox_at(tmp_path)
-
-
 def waiting(store: JointStore, reviewer: str = "anna") -> list[str]:
     return [one.event_id for one in store.waiting(Wanted(), reviewer, [], 1000)]
 

@@ -24,18 +24,6 @@ ALL = Wanted()
 LATE = 1e12
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> JointStore:
-    found = store_at(tmp_path)
-    found.hear([joint(n) for n in range(30)], [], 0.0)
-    return found
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Outbox:
-    return outbox_at(tmp_path)
-
-
 def waiting(store: JointStore, reviewer: str = "anna", wanted: Wanted = ALL) -> list[str]:
     return [one.event_id for one in store.waiting(wanted, reviewer, [], 1000)]
 
