@@ -61,7 +61,7 @@ class Ears:
     """Hears of joints, reviews and alarms for as long as it runs; acknowledges none before ``keep`` has it on disk."""
 
     def __init__(self, settings: BrokerSettings, base_topic: str, keep: Callable[[News], None]):
-        self._arrived, self._stop = threading.Event(), threading.Event()
+        self._arrived, self._stop, self._answered = threading.Event(), threading.Event(), threading.Event()
         self._to_keep = keep
         self._told = ""
         topics = f"{base_topic}/verdict/+", f"{base_topic}/review", f"{base_topic}/alarm"
@@ -72,6 +72,10 @@ class Ears:
     def start(self) -> None:
         self._post.listen()
         self._thread.start()
+
+    def await_answer(self, seconds: float) -> None:
+        """Until the broker has said whether it lets joints through; no longer than ``seconds``, for it may be away."""
+        self._answered.wait(seconds)
 
     @property
     def trouble(self) -> str:
@@ -87,6 +91,7 @@ class Ears:
 
     def _note(self, code: str, text: str, *, on: bool) -> None:
         self._told = text if on else ""
+        self._answered.set()
         if on:
             log.warning("verdicts", extra={"code": code, "text": text})
         else:

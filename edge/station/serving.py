@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.adapters.mqtt_live import MqttLive
+from edge.adapters.systemd import Notifier
 from edge.config import Settings, StationSettings
 from edge.core.errors import ConfigError
 from edge.core.wire import Message
@@ -46,6 +47,8 @@ from edge.station.web.live import Changes
 
 _SECRET_BYTES = 32
 _GRACE_S = 5
+_ANSWER_S = 2.0
+"""A broker that is there answers in less; what it said before that, a station that is new never hears."""
 _NICE = 10
 """Where both want the same core the device's own work comes first."""
 _CREDENTIALS = "/run/credentials/"
@@ -79,6 +82,7 @@ class _Broker:
         self._ears.start()
         self._mouth.start()
         self._seen.listen()
+        self._ears.await_answer(_ANSWER_S)
 
     def close(self) -> None:
         self._seen.close()
@@ -95,7 +99,9 @@ class _Broker:
 
 
 def serve(settings: Settings, told: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. ``told`` hears where the pages are. Raises ConfigError."""
+    """Until SIGTERM or SIGINT. ``told``, and the service manager, hear where the pages are, once joints come in, or
+    the broker does not answer. Raises ConfigError.
+    """
     settings = with_credentials(settings, os.environ.get("CREDENTIALS_DIRECTORY", ""))
     section = settings.station
     require_usable(section)
@@ -185,13 +191,19 @@ def _serve(app: ASGIApp, settings: Settings, changes: Changes, told: Callable[[s
         lifespan="off",
         **tls,  # type: ignore[arg-type]
     )
-    server = _Server(config, changes, lambda: told(f"{'https' if tls else 'http'}://{section.host}:{section.port}/"))
+    address = f"{'https' if tls else 'http'}://{section.host}:{section.port}/"
+    server = _Server(config, changes, lambda: _say_started(address, told))
     try:
         server.run()
     except SystemExit as error:  # uvicorn's way to say that it cannot listen
         raise ConfigError(
             f"[station] host and port: cannot listen on {section.host}:{section.port}; name another, or end what does"
         ) from error
+
+
+def _say_started(address: str, told: Callable[[str], None]) -> None:
+    Notifier().ready(f"pages at {address}")
+    told(address)
 
 
 class _Server(uvicorn.Server):
