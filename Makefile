@@ -11,10 +11,10 @@ BUNDLES := $(patsubst %,build/bundles/%-1.0.0,slicenet cnn3d cnn3d-factorised cn
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install system node-red demo check static test bench station licence views faults docs reference results wide grades bundles ship gallery screenshots schemas real tableii clean
+.PHONY: help install system node-red demo check static test bench station licence views faults docs reference results wide grades bundles ship gallery screenshots schemas real tableii deb apt-repo clean
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11, or set PYTHON=..."; exit 3; }
@@ -138,6 +138,12 @@ real: $(STAMP)      ## figures on real X-ray images, where they lie beside the c
 
 tableii: $(STAMP)   ## figures of the full Table II network, Keras against int8
 	$(BIN)/python -m pytest -q -s tests/functional/test_table_ii.py
+
+deb: $(STAMP)       ## Debian packages for devices: amd64 and arm64, Debian 12 and 13, in build/deb
+	$(BIN)/python -m convert.packages
+
+apt-repo: system deb   ## a signed repository of them in build/apt, for apt of many devices
+	$(BIN)/python -m convert.packages.repository
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

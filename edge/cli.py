@@ -17,9 +17,11 @@ from edge.commands.inspect import add_inspect
 from edge.commands.licence import add_licence
 from edge.commands.review import add_review
 from edge.commands.run import add_run
+from edge.commands.setup import add_setup
 from edge.commands.station import add_station
 from edge.commands.status import add_status
 from edge.commands.tail import add_tail
+from edge.commands.upgrade import add_upgrade
 from edge.commands.view import add_view
 from edge.core.errors import INTERRUPTED, AxiError
 from edge.logs import set_up_logging
@@ -85,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
         add_view,
         add_bundle,
         add_station,
+        add_setup,
+        add_upgrade,
     ):
         add(commands)
     return program

@@ -83,17 +83,26 @@ def as_utf8(raw: bytes) -> bytes:
         return raw
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that it is there in full or not at all."""
+def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write ``content`` to ``path`` so that it is there in full or not at all; nobody sees it with another mode."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)  # of an earlier attempt; and no link or pipe in its place is written to
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with open(handle, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write ``content`` so that a reader sees the old content or the new. What a power cut does to it is all the same,
+    and the disk is not made to wait.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def move_durably(source: Path, target: Path) -> None:

@@ -165,14 +165,17 @@ class FolderSpool:
         """What is still to be inspected."""
         return backlog(self._root)
 
-    def hand_back(self) -> int:
-        """Move every finished job, done or rejected, back to incoming, to be inspected again; how many.
+    def hand_back(self, since: float = 0.0) -> int:
+        """Move every job that was finished since then, done or rejected, back to incoming, to be inspected again; how
+        many. ``since``: seconds since the epoch.
 
         One that cannot be moved stays where it is, and holds up no other.
         """
         moved = 0
         for folder in [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]:
             try:
+                if folder.stat().st_ctime < since:
+                    continue
                 move_durably(folder, free_name(self.incoming / folder.name))
                 moved += 1
             except OSError as error:

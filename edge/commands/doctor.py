@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.x509 import load_pem_x509_certificates
+from msgspec.structs import replace
 
 from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.view import totals
 from edge.commands.status import RELEASES
-from edge.config import Settings, bundles_to_load
+from edge.config import DEFAULT_PATH, Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.places import Place
 from edge.daemon.broker import try_broker
@@ -23,6 +24,7 @@ from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.upkeep.disks import in_words, is_short
 
+_CREDENTIALS = "/run/credentials/"
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
 _RENEW_DAYS = 30
 _CPUINFO = Path("/proc/cpuinfo")
@@ -43,6 +45,7 @@ class Finding(NamedTuple):
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """One finding for each thing the daemon depends on."""
+    settings = _before_the_first_start(settings)
     yield _runtime()
     yield from _bundle(settings)
     yield _release(settings)
@@ -54,6 +57,18 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _guarded("disk spool", lambda: _disk("disk spool", spool, least))
     yield _guarded("disk journal", lambda: _disk("disk journal", journal, least))
     yield _clock()
+
+
+def _before_the_first_start(settings: Settings) -> Settings:
+    """Secrets that the service manager has not handed over yet, where ``axi-edge setup`` has put them."""
+    own = {
+        key: str(kept)
+        for key in ("password_file", "key_file")
+        if (path := getattr(settings.mqtt, key)).startswith(_CREDENTIALS)
+        and not Path(path).exists()
+        and (kept := DEFAULT_PATH.parent / Path(path).name).exists()
+    }
+    return replace(settings, mqtt=replace(settings.mqtt, **own))
 
 
 def _release(settings: Settings) -> Finding:

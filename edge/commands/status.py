@@ -11,12 +11,14 @@ from msgspec import Struct
 from edge.adapters.journal.view import Totals, totals
 from edge.adapters.spool import backlog
 from edge.bundle.format import open_bundle
-from edge.commands import Commands, add_config
+from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.core.payloads import Policy
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
+from edge.upkeep.alarms import Raised
+from edge.upkeep.state import DaemonState, read_state, state_path
 
 
 def add_status(commands: Commands) -> None:
@@ -29,11 +31,13 @@ def add_status(commands: Commands) -> None:
 def _status(arguments: argparse.Namespace) -> int:
     status = device_status(load_settings(arguments.config))
     print(msgspec.json.encode(status).decode() if arguments.json else as_text(status))
-    return 0
+    return 0 if status.running else 1
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
-    """``backlog``: jobs waiting or in work. ``outbox``: messages the broker has not acknowledged yet."""
+    """``backlog``: jobs waiting or in work. ``outbox``: messages the broker has not acknowledged yet. ``bundle``: what
+    judges, and where nothing does what would.
+    """
 
     device: str
     running: bool
@@ -49,6 +53,13 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     """Licences by state."""
     routes: dict[str, str] = {}
     """Bundles of the joint types that have one of their own."""
+    configured: dict[str, str] = {}
+    """Where another is configured than the one that judges, by the key: it is taken up at the next reload."""
+    version: str = ""
+    """Of the program that runs."""
+    broker: str = ""
+    alarms: list[Raised] = []
+    """What is wrong now, the longest first."""
 
 
 def device_status(settings: Settings) -> DeviceStatus:
@@ -59,19 +70,46 @@ def device_status(settings: Settings) -> DeviceStatus:
         if Path(settings.journal.path).exists():
             raise
         ledger = Totals({}, {}, 0, None, {})
+    running = daemon_runs(settings)
+    state = read_state(state_path(Path(settings.journal.path))) if running else None
+    configured = _configured(settings)
+    judging = _judging(state) if state else configured
+    main, *others = judging
     return DeviceStatus(
         device=settings.device.name,
-        running=_running(lock_path(settings)),
+        running=running,
+        version=state.version if state else "",
+        broker=_broker(settings, state),
+        alarms=state.alarms if state else [],
         backlog=backlog(Path(settings.spool.path)).jobs,
         outbox=ledger.unsent,
         jobs=ledger.jobs,
         verdicts=ledger.verdicts,
         last_verdict=ledger.last_decided,
-        bundle=_bundle(settings.model.bundle),
-        release=settings.release.policy,
+        bundle=judging[main],
+        release=state.release if state else settings.release.policy,
         licences=ledger.licences,
-        routes={kind: _bundle(route.bundle) for kind, route in settings.model.routes.items()},
+        routes={kind: judging[kind] for kind in others},
+        configured={kind: bundle for kind, bundle in configured.items() if judging.get(kind) != bundle},
     )
+
+
+def _configured(settings: Settings) -> dict[str, str]:
+    """Bundles by joint type, the main one first, under no name."""
+    routes = {kind: _bundle(route.bundle) for kind, route in settings.model.routes.items()}
+    return {"": _bundle(settings.model.bundle), **routes}
+
+
+def _judging(state: DaemonState) -> dict[str, str]:
+    served = {"": state.bundle, **state.routes}
+    return {kind: f"{model.name} {model.version}" for kind, model in served.items()}
+
+
+def _broker(settings: Settings, state: DaemonState | None) -> str:
+    where = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    if state is None:
+        return where
+    return f"{where}, connected" if state.connected else f"{where}, away: axi-edge check says why"
 
 
 def _bundle(path: str) -> str:
@@ -94,9 +132,11 @@ def as_text(status: DeviceStatus) -> str:
     """For a person at a terminal."""
     lines = {
         "device": status.device,
-        "daemon": "running" if status.running else "not running",
+        "daemon": f"running {status.version}".strip() if status.running else "not running",
         "bundle": status.bundle,
         **{f"for {kind}": bundle for kind, bundle in status.routes.items()},
+        **{f"next {kind}".strip(): f"{bundle}, once it is reloaded" for kind, bundle in status.configured.items()},
+        "broker": status.broker,
         "release": RELEASES[status.release],
         "licences": _counts(status.licences),
         "backlog": f"{status.backlog} jobs",
@@ -105,14 +145,17 @@ def as_text(status: DeviceStatus) -> str:
         "verdicts": _counts(status.verdicts),
         "last verdict": status.last_verdict or "none yet",
     }
-    return "\n".join(f"{name:<13} {text}" for name, text in lines.items())
+    alarms = [f"{'alarm':<13} {alarm.code} since {alarm.since}: {shown(alarm.text)}" for alarm in status.alarms]
+    return "\n".join([*(f"{name:<13} {text}" for name, text in lines.items()), *alarms])
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none yet"
 
 
-def _running(lock: Path) -> bool:
+def daemon_runs(settings: Settings) -> bool:
+    """Raises ConfigError where this user may not ask."""
+    lock = lock_path(settings)
     if not lock.exists():
         return False
     try:

@@ -1,10 +1,13 @@
-"""A duty whose trouble is an alarm."""
+"""Troubles that are alarms: of a duty, and of what is left in the spool."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from edge.core.job import printable
+from edge.upkeep.alarms import Alarms
 
 
 class SetAlarm(Protocol):
@@ -26,3 +29,13 @@ class Told:
             self.alarm(self.code, f"{error or type(error).__name__}; after some minutes nothing is released", on=True)
             raise
         self.alarm(self.code, "reviews are looked at again", on=False)
+
+
+def left_behind(alarms: Alarms) -> Callable[[str, str | None], None]:
+    """An alarm for each entry of the spool that is left where it lies, and its end when it is gone."""
+
+    def left(entry: str, problem: str | None) -> None:
+        name = printable(entry)
+        alarms.set("job_left", f"{name}: {problem or 'gone'}", on=problem is not None, about=name)
+
+    return left

@@ -19,7 +19,6 @@ from edge.adapters.mqtt_lasting import MqttLasting, reviews_of
 from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.config import Settings, bundles_to_load, load_settings
-from edge.core.job import printable
 from edge.core.wire import Encoder, Topics
 from edge.daemon.books import Books
 from edge.daemon.broker import broker_settings
@@ -28,7 +27,8 @@ from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop,
 from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving, rules_of
 from edge.daemon.signals import Signals
-from edge.daemon.told import Told
+from edge.daemon.state import STATE_EVERY_S, state_file
+from edge.daemon.told import Told, left_behind
 from edge.daemon.waits import Waits
 from edge.feedback.intake import Intake, NoPost
 from edge.feedback.licences import Licences
@@ -163,27 +163,17 @@ def _shared(path: Path, settings: Settings, judge: Judges, encoder: Encoder, rea
             JobDefaults(spool.joint_type, spool.polarity),
             settle_s=spool.settle_s,
             unfinished_s=settings.health.stuck_s,
-            left=_left_behind(alarms),
+            left=left_behind(alarms),
         ),
         reloader=reloader,
         signals=signals,
         progress=Progress(time.monotonic, (INSPECTION, REPORTING)),
         passing=passing,
-        absence=Absence(time.monotonic),
+        absence=Absence(time.monotonic, signals.upkeep_due.set),
         alarms=alarms,
         waits=Waits(alarms),
         tally=Tally(),
     )
-
-
-def _left_behind(alarms: Alarms) -> Callable[[str, str | None], None]:
-    """An alarm for each entry of the spool that is left where it lies, and its end when it is gone."""
-
-    def left(entry: str, problem: str | None) -> None:
-        name = printable(entry)
-        alarms.set("job_left", f"{name}: {problem or 'gone'}", on=problem is not None, about=name)
-
-    return left
 
 
 def _inspection(shared: _Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
@@ -279,12 +269,15 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
         utc_now,
         Keep(spool.keep_days, spool.keep_gb, spool.repeated_days, spool.keep_waiting_days),
     )
+    interval_s = shared.settings.health.interval_s
+    state = state_file(shared.settings, shared.reloader, shared.absence, shared.tally, shared.alarms)
     duties = (
         Duty("reload", shared.reloader.step),
-        Duty("metrics", health.step),
+        Duty("metrics", health.step, interval_s),
+        Duty("state", state.step),
         Duty("retention", retention.step, _RETENTION_EVERY_S),
     )
-    return UpkeepLoop(duties, shared.signals, shared.settings.health.interval_s)
+    return UpkeepLoop(duties, shared.signals, min(interval_s, STATE_EVERY_S))
 
 
 def _feedback(

@@ -67,6 +67,8 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._joints: Counter[str] = Counter()
+        self.judged = 0
+        """Joints since the start."""
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._trends: OrderedDict[str, _Board] = OrderedDict()
         self._slices: OrderedDict[str, tuple[int, bool]] = OrderedDict()
@@ -95,6 +97,7 @@ class Tally:
     def note(self, verdicts: Sequence[Verdict], board_type: str = "") -> None:
         """Count the verdicts on a view of a board of this type."""
         with self._lock:
+            self.judged += len(verdicts)
             for verdict in verdicts:
                 self._joints[verdict.decision.call.value] += 1
                 if verdict.decision.scored:

@@ -6,11 +6,22 @@ import logging
 import threading
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from edge.core.clocks import Now
 from edge.core.payloads import Severity
-from edge.core.wire import Encoder, Message
+from edge.core.wire import Encoder, Message, timestamp
 
 log = logging.getLogger(__name__)
+
+
+class Raised(Struct, frozen=True, kw_only=True):
+    """A trouble that is on. ``about``: whose, where several may have the same."""
+
+    code: str
+    about: str
+    text: str
+    since: str
 
 
 class Alarms:
@@ -22,19 +33,27 @@ class Alarms:
     def __init__(self, encoder: Encoder, now: Now, publish: Callable[[Message], None]) -> None:
         self._encoder, self._now, self._publish = encoder, now, publish
         self._lock = threading.Lock()
-        self._raised: set[tuple[str, str]] = set()
+        self._raised: dict[tuple[str, str], Raised] = {}
 
     def about(self, code: str) -> set[str]:
         """Whose trouble of this kind is on."""
         with self._lock:
             return {who for raised, who in self._raised if raised == code}
 
+    def raised(self) -> list[Raised]:
+        """All that is on, the longest first."""
+        with self._lock:
+            return list(self._raised.values())
+
     def set(self, code: str, text: str, *, on: bool, about: str = "") -> None:
         """The trouble is there, or it is not. Its beginning and its end are published in this order."""
         with self._lock:
             if on == ((code, about) in self._raised):
                 return
-            (self._raised.add if on else self._raised.discard)((code, about))
+            if on:
+                self._raised[code, about] = Raised(code=code, about=about, text=text, since=timestamp(self._now()))
+            else:
+                del self._raised[code, about]
             log.log(logging.ERROR if on else logging.WARNING, "alarm", extra={"code": code, "on": on, "problem": text})
             severity: Severity = "error" if on else "warning"
             self._publish(self._encoder.alarm(code if on else f"{code}_over", text, self._now(), severity))

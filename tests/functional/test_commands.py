@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import __version__
 from tests.support.daemon import DaemonProcess
 from tests.support.lines import boards, jobs_of, verdicts, wait_until
 from tests.support.mosquitto import Mosquitto, Subscriber
@@ -18,7 +19,7 @@ from tests.support.mosquitto import Mosquitto, Subscriber
 
 def test_check_and_status_tell_what_is_going_on(device: DaemonProcess, lots: Path, mosquitto: Mosquitto) -> None:
     before = device.command("status")
-    assert before.returncode == 0
+    assert before.returncode == 1
     assert "not running" in before.stdout
     checked = device.command("check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -27,8 +28,11 @@ def test_check_and_status_tell_what_is_going_on(device: DaemonProcess, lots: Pat
     device.start()
     device.submit(jobs_of(lots / "evaluate")[0])
     subscriber.wait_for(boards(1))
+    wait_until(lambda: "connected" in device.command("status").stdout)
     status = json.loads(device.command("status", "--json").stdout)
     assert (status["running"], status["backlog"], sum(status["verdicts"].values())) == (True, 0, 10)
+    assert (status["version"], status["alarms"], status["configured"]) == (__version__, [], {})
+    assert status["broker"].endswith("connected")
     second = DaemonProcess.__new__(DaemonProcess)
     second.work, second.config = device.work, device.config
     second.start()

@@ -1,4 +1,4 @@
-"""A throw-away machine: a writable overlay of this one's root, booted under a real systemd."""
+"""A throw-away machine: a writable overlay of this one's root, or of another, booted under a real systemd."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ def why_not_here() -> str:
 
 
 class ThrowAwayMachine:
-    """``root`` is its file system; changes stay in memory and vanish at the end."""
+    """``root`` is its file system, over ``below``; changes stay in memory and vanish at the end."""
+
+    def __init__(self, below: Path = Path("/")) -> None:
+        self._below = below
 
     def __enter__(self) -> Self:
         self._work = Path(tempfile.mkdtemp(prefix="axi-machine-"))
         _run("mount", "-t", "tmpfs", "tmpfs", str(self._work))
         for name in ("upper", "scratch", "root"):
             (self._work / name).mkdir()
-        layers = f"lowerdir=/,upperdir={self._work}/upper,workdir={self._work}/scratch"
+        layers = f"lowerdir={self._below},upperdir={self._work}/upper,workdir={self._work}/scratch"
         _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         return self
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from edge.adapters.journal import earlier
 from edge.adapters.journal.holder import holder_of
 from edge.adapters.journal.schema import MIGRATIONS, SCHEMA, VERSION
 from edge.core.errors import JournalBlocked, JournalDamaged, JournalError, JournalLocked
@@ -56,6 +57,7 @@ class Connection:
     def _migrate(self) -> None:
         if self._version() == VERSION:
             return  # and so it can be opened while another program writes to it
+        self._keep_earlier()
         with self.transaction():
             version = self._version()
             if version == 0:
@@ -70,6 +72,15 @@ class Connection:
                     for statement in MIGRATIONS[older].split(";"):
                         self.db.execute(statement)
             self.db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _keep_earlier(self) -> None:
+        """Whatever may come of the change, the version that wrote this journal can be put back."""
+        version = self._version()
+        if 0 < version < VERSION:
+            try:
+                earlier.keep(self.db, self._path, version)
+            except (sqlite3.Error, OSError) as error:
+                raise failed(self._path, error) from error
 
     def _version(self) -> int:
         with self.reading():

@@ -1,0 +1,101 @@
+"""``axi-edge setup``: asks what only the plant knows, writes it down, and starts the device."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from edge.commands import Commands, add_config
+from edge.commands.doctor import Health, examine
+from edge.commands.upgrade import missing
+from edge.config import Settings
+from edge.core.errors import UsageError
+from edge.setup.answers import Answers, Told, of_file, over, own_name, whole
+from edge.setup.steps import give_bundle, managed, start_services
+from edge.setup.written import Places, already, profiles, write_all
+
+_BUNDLES = "/var/lib/axi-edge/bundles/current"
+_PATIENCE_S = 60.0
+_FLAGS = (
+    ("base_topic", "TOPIC", "everything is published below it, such as acme/penang/smt/line3/axi1"),
+    ("broker", "HOST[:PORT]", "port by default 1883, with --ca-file 8883"),
+    ("username", "USER", "at the broker"),
+    ("password_file", "FILE", "with that user's password; it is copied"),
+    ("ca_file", "FILE", "with the certificate of the broker's authority, for TLS; it is copied"),
+    ("cert_file", "FILE", "with this device's own certificate, for mutual TLS; it is copied"),
+    ("key_file", "FILE", "with its key; it is copied"),
+)
+
+
+def add_setup(commands: Commands) -> None:
+    setup = commands.add_parser(
+        "setup",
+        help="asks what only the plant knows of this device, writes it down, and starts it",
+        epilog="In every text {name} stands for the device's name. Once more, it changes what is said, and no more.",
+    )
+    setup.add_argument("--name", default="", help="of the device, part of every event_id; default: the computer's")
+    for key, what, words in _FLAGS:
+        setup.add_argument(f"--{key.replace('_', '-')}", default="", metavar=what, help=words)
+    setup.add_argument("--profile", default="", help=f"of {', '.join(profiles())}; default: x86-64-box")
+    setup.add_argument("--from", dest="file", type=Path, metavar="FILE", help="these answers, for many devices: TOML")
+    setup.add_argument("--no-start", action="store_true", help="write everything, start nothing")
+    add_config(setup)
+    setup.set_defaults(action=_setup)
+
+
+def _setup(arguments: argparse.Namespace) -> int:
+    if os.geteuid():
+        raise UsageError("setup writes the system's files: run it as root, for example with sudo")
+    places = Places(arguments.config)
+    before, known = already(places)
+    name = arguments.name or before or own_name()
+    asked = sys.stdin.isatty() and not arguments.file
+    if asked and not arguments.name and not before:
+        name = _ask("name of this device", name)
+    answers = whole(name, _told(arguments, name, known), _ask if asked else None)
+    settings = write_all(answers, places, bundle=_BUNDLES, trusted=str(places.folder / "trusted.pem"))
+    print(f"{places.config}: written")
+    if give_bundle(Path(settings.model.bundle), places.config):
+        print("bundle: the one that comes with axi-edge")
+    if arguments.no_start or not managed():
+        return _found(settings)
+    units = start_services(anew=bool(before))
+    print(f"started: {', '.join(units)}")
+    return max(_found(settings), _waited(settings, answers))
+
+
+def _told(arguments: argparse.Namespace, name: str, known: Told) -> Told:
+    flags = {key: getattr(arguments, key) for key, _, _ in _FLAGS}
+    file = of_file(arguments.file, name) if arguments.file else Told()
+    told = over(over(known, file), Told(**flags, profile=arguments.profile))
+    return over(Told(profile="x86-64-box"), told)
+
+
+def _ask(question: str, default: str) -> str:
+    shown = f" [{default}]" if default else ""
+    print(f"{question}{shown}: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() or default
+
+
+def _found(settings: Settings) -> int:
+    """What the doctor finds amiss; nothing of what is well."""
+    failed = False
+    for finding in examine(settings):
+        if finding.health is not Health.OK:
+            print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}")
+        failed |= finding.health is Health.FAIL
+    return int(failed)
+
+
+def _waited(settings: Settings, answers: Answers) -> int:
+    late = time.monotonic() + _PATIENCE_S
+    while (why := missing(settings)) and time.monotonic() < late:
+        time.sleep(0.2)
+    if why:
+        print(f"not healthy within {_PATIENCE_S:g} s: {why}; journalctl -u axi-edge says more")
+        return 1
+    print(f"{answers.name} runs, and is connected with {answers.host}:{answers.port} as {settings.mqtt.base_topic}")
+    return 0

@@ -1,0 +1,117 @@
+"""What a device must be told: by flags, by a file for many devices, or by whoever sits before it."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.core.errors import ConfigError, UsageError
+from edge.toml import load_toml
+
+PORT, TLS_PORT = 1883, 8883
+_FILES = ("password_file", "ca_file", "cert_file", "key_file")
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """As a file or flags have it; empty: not told. ``broker``: HOST or HOST:PORT; in every text ``{name}`` stands for
+    the device's name.
+    """
+
+    base_topic: str = ""
+    broker: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    profile: str = ""
+
+
+class Fleet(Struct, frozen=True, kw_only=True):
+    """One file for many devices: what ``all`` of them are told, and what each is told besides, or instead."""
+
+    all: Told = Told()
+    devices: dict[Annotated[str, Meta(min_length=1, max_length=64)], Told] = {}
+
+
+class Answers(NamedTuple):
+    """Whole: what is written from it can be used. Files are named by absolute paths; empty: there is none."""
+
+    name: str
+    base_topic: str
+    host: str
+    port: int
+    username: str
+    password_file: str
+    ca_file: str
+    cert_file: str
+    key_file: str
+    profile: str
+
+
+def of_file(path: Path, name: str) -> Told:
+    """What the file has for the device ``name``. Raises ConfigError, also where it does not know the device."""
+    fleet = load_toml(path, Fleet)
+    if fleet.devices and name not in fleet.devices:
+        known = ", ".join(fleet.devices)
+        raise ConfigError(f"{path}: [devices.{name}]: missing; add it, or say --name with one of {known}")
+    told = over(fleet.all, fleet.devices.get(name, Told()))
+    beside = {key: str(path.absolute().parent / value) for key in _FILES if (value := getattr(told, key))}
+    return msgspec.structs.replace(told, **beside)
+
+
+def over(below: Told, above: Told) -> Told:
+    """What ``above`` does not say, ``below`` does."""
+    said = {key: value for key in Told.__struct_fields__ if (value := getattr(above, key))}
+    return msgspec.structs.replace(below, **said)
+
+
+def own_name() -> str:
+    """What this computer is called, as a device may be."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname().partition(".")[0])[:64].strip("-")
+
+
+def whole(name: str, told: Told, ask: Callable[[str, str], str] | None) -> Answers:
+    """Everything, what is missing asked for; without ``ask`` (question and default in, answer out) it is an error.
+
+    Raises UsageError naming the flag, ConfigError for what cannot be used.
+    """
+    told = _asked(told, ask, name)
+    for key, flag in (("base_topic", "--base-topic"), ("broker", "--broker")):
+        if not getattr(told, key):
+            raise UsageError(f"{flag}: missing; say it, or run axi-edge setup at a terminal, where it asks")
+    filled = {key: getattr(told, key).replace("{name}", name) for key in Told.__struct_fields__}
+    filled |= {key: str(Path(filled[key]).absolute()) for key in _FILES if filled[key]}
+    host, port = _address(filled.pop("broker"), tls=bool(filled["ca_file"]))
+    return Answers(name=name, host=host, port=port, **filled)
+
+
+def _asked(told: Told, ask: Callable[[str, str], str] | None, name: str) -> Told:
+    if ask is None or (told.base_topic and told.broker):
+        return told
+    questions: Mapping[str, tuple[str, str]] = {
+        "base_topic": ("topic that everything is published below, such as acme/penang/smt/line3/axi1", ""),
+        "broker": ("broker, HOST or HOST:PORT", "localhost"),
+        "ca_file": ("file with the certificate of the broker's authority, for TLS (none: without)", ""),
+        "username": ("user at the broker (none: without)", name),
+        "password_file": ("file with that user's password (none: without)", ""),
+    }
+    answers = {key: ask(*question) for key, question in questions.items() if not getattr(told, key)}
+    return msgspec.structs.replace(told, **answers)
+
+
+def _address(text: str, *, tls: bool) -> tuple[str, int]:
+    """Raises ConfigError."""
+    usual = TLS_PORT if tls else PORT
+    bracketed = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?", text)
+    plain = re.fullmatch(r"([^:\s]+)(?::(\d+))?", text)
+    found = bracketed or plain
+    if not found:
+        raise ConfigError(f"--broker: {text!r}: HOST or HOST:PORT, such as broker.plant:8883 or [fd00::1]:8883")
+    return found[1], int(found[2] or usual)

@@ -1,0 +1,152 @@
+"""A device's files: its configuration out of a profile, its secrets, and what the service manager is told of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.config import Settings, load_settings
+from edge.core.errors import ConfigError
+from edge.files import read_plain, write_durably
+from edge.setup.answers import Answers, Told
+
+PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
+_LONGEST_SECRET = 65_535
+_UNITS = ("axi-edge", "axi-station")
+_CREDENTIALS = "/run/credentials/axi-edge.service"
+_SECRETS = ("mqtt-password", "mqtt-key.pem")
+_HEAD = "# Written by axi-edge setup.\n"
+
+
+def already(places: Places) -> tuple[str, Told]:
+    """The device's name and what it was told before; empty where it was told nothing yet. Raises ConfigError."""
+    if not places.config.exists():
+        return "", Told()
+    settings = load_settings(places.config)
+    mqtt = settings.mqtt
+    host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
+    told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)
+    return settings.device.name, told
+
+
+class Places(NamedTuple):
+    """``config``: the file; what belongs to it lies beside it. ``units``: drop-ins of the service manager."""
+
+    config: Path
+    units: Path = Path("/etc/systemd/system")
+
+    @property
+    def folder(self) -> Path:
+        return self.config.parent
+
+
+def profiles() -> list[str]:
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+def template(places: Places, profile: str) -> str:
+    """What is filled in: the configuration that is there, or the profile. Raises ConfigError."""
+    if places.config.exists():
+        return read_plain(places.config).decode()
+    path = PROFILES / f"{profile}.toml"
+    if not path.exists():
+        raise ConfigError(f"--profile: {profile}: no such profile; there are {', '.join(profiles())}")
+    return path.read_text("utf-8")
+
+
+def filled(text: str, values: Mapping[tuple[str, str], str | int]) -> str:
+    """The text with these values, by section and key, in the place of those that stand there; comments stay. Raises
+    ConfigError where a key does not stand there.
+    """
+    section, lines, left = "", list[str](), dict(values)
+    for line in text.splitlines():
+        header = re.match(r"\[([^\]]+)\]", line)
+        section = header[1] if header else section
+        key = re.match(r"([a-z_]+) *= *(\"(?:[^\"\\]|\\.)*\"|[^#]*?)( *)(#.*)?$", line)
+        if key and (section, key[1]) in left:
+            value = json.dumps(left.pop((section, key[1])), ensure_ascii=False)
+            comment = (key[4] or "").replace("<-- ", "").replace("<--", "").strip()
+            comment = f"  # {comment.lstrip('# ')}" if comment.strip("# ") else ""
+            lines.append(f"{key[1]} = {value}{comment}")
+        else:
+            lines.append(line)
+    if left:
+        raise ConfigError("; ".join(f"[{section}] {key}: no such line; add it" for section, key in left))
+    return "\n".join(lines) + "\n"
+
+
+def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) -> Settings:
+    """Configuration, secrets and drop-ins; nothing is changed where they could not be used. Raises ConfigError."""
+    files = _files(answers)
+    text = filled(template(places, answers.profile), _values(answers, places, bundle, trusted))
+    trial = places.config.with_name(f".{places.config.name}.trial")
+    places.folder.mkdir(parents=True, exist_ok=True)
+    trial.write_text(text, "utf-8")
+    try:
+        settings = load_settings(trial)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(trial), "axi-edge setup")) from error
+    finally:
+        trial.unlink()
+    for name, (content, mode) in files.items():
+        _write(places.folder / name, content, mode)
+    for unit in _UNITS:
+        _write(places.units / f"{unit}.service.d" / "10-setup.conf", _drop_in(files, places).encode(), 0o644)
+    _write(places.config, text.encode(), 0o644)
+    return settings
+
+
+def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
+    """Contents and modes by name. Raises ConfigError for one that cannot be read."""
+    wanted = {
+        "mqtt-password": answers.password_file,
+        "mqtt-key.pem": answers.key_file,
+        "mqtt-cert.pem": answers.cert_file,
+        "mqtt-ca.pem": answers.ca_file,
+    }
+    found = {}
+    for name, source in wanted.items():
+        if source:
+            try:
+                found[name] = read_plain(Path(source), _LONGEST_SECRET), 0o600 if name in _SECRETS else 0o644
+            except OSError as error:
+                raise ConfigError(f"{source}: {error.strerror or error}; name a readable file") from error
+    return found
+
+
+def _values(answers: Answers, places: Places, bundle: str, trusted: str) -> dict[tuple[str, str], str | int]:
+    values: dict[tuple[str, str], str | int] = {
+        ("device", "name"): answers.name,
+        ("model", "bundle"): bundle,
+        ("model", "public_key_file"): trusted,
+        ("mqtt", "base_topic"): answers.base_topic,
+        ("mqtt", "host"): answers.host,
+        ("mqtt", "port"): answers.port,
+        ("mqtt", "username"): answers.username,
+    }
+    # The service alone reads secrets: the service manager hands it copies.
+    for key, name, source, secret in (
+        ("password_file", "mqtt-password", answers.password_file, True),
+        ("key_file", "mqtt-key.pem", answers.key_file, True),
+        ("cert_file", "mqtt-cert.pem", answers.cert_file, False),
+        ("ca_file", "mqtt-ca.pem", answers.ca_file, False),
+    ):
+        where = f"{_CREDENTIALS}/{name}" if secret else str(places.folder / name)
+        if source or not places.config.exists():  # what is not said anew stays as it was
+            values["mqtt", key] = where if source else ""
+    return values
+
+
+def _drop_in(files: Mapping[str, tuple[bytes, int]], places: Places) -> str:
+    secrets = [name for name in _SECRETS if name in files or (places.folder / name).exists()]
+    lines = [f"LoadCredential={name}:{places.folder / name}" for name in secrets]
+    return "\n".join([_HEAD.strip(), "[Service]", *lines, ""])
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, content, mode)
+    path.chmod(mode)  # whatever the umask took from it

@@ -1,0 +1,81 @@
+"""The daemon's own word on how it is, in a file beside the journal: for whoever asks on this computer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from edge.core.clocks import Now
+from edge.core.payloads import ModelRef, Policy
+from edge.core.wire import timestamp
+from edge.files import read_plain, replace_file
+from edge.upkeep.alarms import Raised
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SILENCE = 12
+"""Looks without news before the same is written anew, so that its time says that somebody still looks."""
+
+
+class Before(Struct, frozen=True, kw_only=True):
+    """What the daemon before this one said last."""
+
+    version: str
+    connected: bool
+
+
+class DaemonState(Struct, frozen=True, kw_only=True):
+    """``connected``: has the broker answered, and not gone since; ``judged``: joints since the start. ``bundle`` and
+    ``routes``: those that judge; ``time``: when this was written.
+    """
+
+    schema: Literal["axi-state/1"] = "axi-state/1"
+    pid: int
+    version: str
+    time: str = ""
+    connected: bool
+    judged: int
+    bundle: ModelRef
+    routes: dict[str, ModelRef] = {}
+    release: Policy
+    alarms: list[Raised] = []
+    before: Before | None = None
+
+
+def state_path(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}.state.json")
+
+
+def read_state(path: Path) -> DaemonState | None:
+    """None where there is none, or none that this version understands."""
+    try:
+        return msgspec.json.decode(read_plain(path), type=DaemonState)
+    except (OSError, ValueError):
+        return None
+
+
+class StateFile:
+    """``look``: how the daemon is now; one ``step`` writes that where it has changed. A disk that takes nothing has its
+    own alarm, and keeps nobody from working.
+    """
+
+    def __init__(self, path: Path, look: Callable[[Before | None], DaemonState], now: Now) -> None:
+        self._path, self._look, self._now = path, look, now
+        was = read_state(path)
+        self._before = Before(version=was.version, connected=was.connected) if was else None
+        self._last: DaemonState | None = None
+        self._quiet = 0
+
+    def step(self) -> None:
+        state = self._look(self._before)
+        self._quiet += 1
+        if state == self._last and self._quiet < _LONGEST_SILENCE:
+            return
+        self._last, self._quiet = state, 0
+        stamped = msgspec.structs.replace(state, time=timestamp(self._now()))
+        replace_file(self._path, msgspec.json.encode(stamped))

@@ -1,0 +1,179 @@
+"""The Debian packages in throw-away machines: installed, told what only the plant knows, judging, upgraded, removed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from convert.lots.truth import read_truth
+from convert.packages.__main__ import made
+from convert.packages.deb import EDGE, STATION, file_name
+from convert.packages.targets import Target, named
+from tests.support.debian import root_of
+from tests.support.mosquitto import Subscriber
+from tests.support.nspawn import ThrowAwayMachine, why_not_here
+from tests.support.plant import BROKEN, FEED, Plant, another
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.systemd, pytest.mark.broker]
+
+INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+for c in memory pids cpu cpuacct; do mount -o remount,bind,rw /sys/fs/cgroup/$c 2>/dev/null; done
+systemctl daemon-reexec
+ip link set lo up 2>/dev/null
+began=$(date +%s)
+apt-get install -y PACKAGES || exit 10
+echo "before setup: $(systemctl is-active axi-edge)"
+axi-edge setup --name axi1 --base-topic acme/line3/axi1 --broker 127.0.0.1:PORT --username axi1 \\
+  --password-file /plant/password --ca-file /plant/ca.pem || { journalctl -u axi-edge --no-pager; exit 11; }
+cp -r /lot/JOB /var/spool/axi-edge/JOB && chown -R axi-edge: /var/spool/axi-edge/JOB
+mv /var/spool/axi-edge/JOB /var/spool/axi-edge/incoming/JOB
+for i in $(seq 600); do [ -d /var/spool/axi-edge/done/JOB ] && break; sleep 0.1; done
+echo "seconds: $(( $(date +%s) - began ))"
+"""
+LOOK = """
+axi-edge status
+axi-edge audit | tail -1
+axi-edge check
+/opt/axi-edge/bin/python -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8440").status, "station")'
+stat -c '%a %U %n' /etc/axi-edge/* /etc/systemd/system/axi-edge.service.d/*
+"""
+
+
+UPGRADE = """
+/opt/axi-edge/bin/python /feed & feeder=$!
+until [ -e /run/fed ]; do sleep 0.1; done
+packaged() { dpkg-query -W -f '${Version} ${db:Status-Abbrev}' axi-edge; }
+say() { echo "$1: $(axi-edge status | sed -n 's/^daemon *//p') $(packaged)"; }
+apt-get install -y /packages/good.deb; echo "good ended with $?"; say good
+ls -d /opt/axi-edge.*
+apt-get install -y /packages/dead.deb; echo "dead ended with $?"; say dead
+dpkg --configure axi-edge; echo "once more ended with $?"; say again
+apt-get install -y /packages/mute.deb; echo "mute ended with $?"; say mute
+ls /var/lib/axi-edge
+apt-get install -y /packages/better.deb; echo "better ended with $?"; say better
+touch /run/enough; wait $feeder
+for i in $(seq 600); do
+  [ "$(ls /var/spool/axi-edge/incoming /var/spool/axi-edge/work | grep -c FED)" = 0 ] && break
+  sleep 0.1
+done
+for i in $(seq 300); do
+  axi-edge status | grep -q 'outbox *0 ' && break
+  sleep 0.1
+done
+echo "fed: $(cat /run/fed)"
+axi-edge audit | tail -3
+md5sum /etc/axi-edge/axi-edge.toml
+systemctl stop axi-edge
+cp -r /lot/JOB /var/spool/axi-edge/incoming/NOBODY-SAW-IT
+apt-get purge -y axi-edge axi-station; echo "purge ended with $?"
+find / -xdev \\( -path /proc -o -path /packages -o -path /var/log \\) -prune -o -iname '*axi-[es][dt]*' -print
+ls /var/spool/axi-edge/incoming
+"""
+
+
+@pytest.fixture(scope="module", params=["bookworm-amd64", "trixie-amd64"])
+def target(request: pytest.FixtureRequest) -> Target:
+    found = named(request.param)
+    if why_not_here():
+        pytest.skip(why_not_here())
+    if root_of(found) is None:
+        pytest.skip("no root can be made here: apt-get install mmdebstrap, and a Debian mirror")
+    return found
+
+
+@pytest.fixture(scope="module")
+def packages(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = ROOT / "build" / "test-deb"
+    made(target, out, "none")
+    return out
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    found = Plant(tmp_path)
+    yield found
+    found.broker.stop()
+
+
+@pytest.fixture
+def machine(target: Target, packages: Path, plant: Plant, lots: Path) -> Iterator[ThrowAwayMachine]:
+    below = root_of(target)
+    assert below
+    with ThrowAwayMachine(below) as machine:
+        (machine.root / "packages").mkdir()
+        for package in (EDGE, STATION):
+            shutil.copy(packages / file_name(package, target), machine.root / "packages" / f"{package.name}.deb")
+        (machine.root / "plant").mkdir()
+        for file in (plant.password, plant.authority.file):
+            shutil.copy(file, machine.root / "plant" / file.name)
+        shutil.copytree(lots / "evaluate", machine.root / "lot", ignore=shutil.ignore_patterns("truth.csv"))
+        yield machine
+
+
+def script(plant: Plant, lots: Path, *parts: str) -> str:
+    job = sorted(path.name for path in (lots / "evaluate").iterdir() if path.is_dir())[0]
+    return "".join(parts).replace("PORT", str(plant.tls_port)).replace("JOB", job)
+
+
+def test_one_install_one_setup_and_a_job_gives_verdicts(machine: ThrowAwayMachine, plant: Plant, lots: Path) -> None:
+    subscriber = Subscriber(plant.broker.port)
+    packages = "/packages/axi-edge.deb /packages/axi-station.deb"
+    done = machine.boot([], script(plant, lots, INSTALL.replace("PACKAGES", packages), LOOK), seconds=400)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "before setup: inactive" in done.stdout
+    assert "axi1 runs, and is connected with 127.0.0.1:" in done.stdout
+    assert "every joint is accounted for" in done.stdout
+    assert "200 station" in done.stdout
+    assert "fail " not in done.stdout
+    assert "600 root /etc/axi-edge/mqtt-password" in done.stdout
+    assert "broker        127.0.0.1:" in done.stdout
+    (seconds,) = re.findall(r"seconds: (\d+)", done.stdout)
+    assert int(seconds) < 120, "from the first command to the first verdicts"
+    job = min(path.name for path in (lots / "evaluate").iterdir() if path.is_dir())
+    expected = {joint for joint in read_truth(lots / "evaluate") if joint[0] == job}
+    subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= len(expected))
+    assert {(verdict["job_id"], verdict["joint"]) for verdict in subscriber.payloads("/verdict/")} == expected
+    subscriber.close()
+
+
+def test_upgrades_lose_nothing_and_go_back_by_themselves(
+    machine: ThrowAwayMachine, target: Target, plant: Plant, lots: Path, tmp_path: Path
+) -> None:
+    if target.release.suite != "bookworm":
+        pytest.skip("the same scripts: once is enough")
+    subscriber = Subscriber(plant.broker.port)
+    whole = machine.root / "packages" / "axi-edge.deb"
+    for version, name in (("0.2.0", "good"), ("0.3.0", "dead"), ("0.4.0", "mute"), ("0.5.0", "better")):
+        how = name if name in BROKEN else ""
+        shutil.move(another(whole, version, tmp_path, how), machine.root / "packages" / f"{name}.deb")
+    (machine.root / "feed").write_text(FEED)
+    done = machine.boot(
+        [], script(plant, lots, INSTALL.replace("PACKAGES", "/packages/axi-edge.deb"), UPGRADE), seconds=900
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    said = done.stdout
+    for line in (
+        *("good ended with 0", "good: running 0.2.0 0.2.0+deb12 ii"),
+        *("dead ended with 100", "dead: running 0.2.0 0.3.0+deb12 iF"),
+        *("once more ended with 1", "again: running 0.2.0 0.3.0+deb12 iF"),
+        *("mute ended with 100", "mute: running 0.2.0 0.4.0+deb12 iF"),
+        "not healthy within 60 s: the broker has not answered",
+        "journal.db.newer",
+        *("better ended with 0", "better: running 0.5.0 0.5.0+deb12 ii"),
+        "every joint is accounted for",
+        "purge ended with 0",
+    ):
+        assert line in said, said[-12_000:]
+    assert said.endswith("/var/spool/axi-edge\nNOBODY-SAW-IT\n"), "what nobody judged stays, and nothing else"
+    (fed,) = re.findall(r"fed: (\d+)", said)
+    joints = 10 * (int(fed) + 1)
+    subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= joints)
+    arrived = subscriber.payloads("/verdict/")
+    assert (len(arrived), len({verdict["event_id"] for verdict in arrived})) == (joints, joints)
+    subscriber.close()

@@ -1,0 +1,133 @@
+"""What a device is told, by flags, by a file or at a terminal, and what is written of it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from edge.config import load_settings
+from edge.core.errors import ConfigError, UsageError
+from edge.setup.answers import Told, of_file, over, own_name, whole
+from edge.setup.written import PROFILES, Places, already, filled, profiles, write_all
+
+TOLD = Told(base_topic="acme/{name}", broker="broker.plant:8883", profile="x86-64-box")
+FLEET = """
+[all]
+base_topic = "acme/smt/{name}"
+broker = "broker.plant"
+username = "{name}"
+password_file = "passwords/{name}"
+
+[devices.axi1]
+[devices.axi2]
+broker = "other.plant:1884"
+"""
+
+
+def written(tmp_path: Path, told: Told = TOLD, name: str = "axi1") -> Places:
+    places = Places(tmp_path / "etc" / "axi-edge.toml", tmp_path / "units")
+    write_all(whole(name, told, None), places, bundle="/bundles/current", trusted="/etc/trusted.pem")
+    return places
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_every_profile_becomes_a_configuration(tmp_path: Path, profile: str) -> None:
+    places = written(tmp_path, over(TOLD, Told(profile=profile)))
+    settings = load_settings(places.config)
+    assert (settings.device.name, settings.mqtt.base_topic) == ("axi1", "acme/axi1")
+    assert (settings.mqtt.host, settings.mqtt.port) == ("broker.plant", 8883)
+    assert (settings.model.bundle, settings.model.public_key_file) == ("/bundles/current", "/etc/trusted.pem")
+    assert settings.mqtt.password_file == settings.mqtt.ca_file == ""
+    assert "<--" not in places.config.read_text().split("[device]")[1]
+
+
+def test_secrets_are_copied_for_root_alone_and_handed_over_by_the_service_manager(tmp_path: Path) -> None:
+    password, authority = tmp_path / "pw", tmp_path / "plant-ca.pem"
+    password.write_text("secret")
+    authority.write_text("a certificate")
+    places = written(tmp_path, over(TOLD, Told(username="u", password_file=str(password), ca_file=str(authority))))
+    kept = places.folder / "mqtt-password"
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("secret", 0o600)
+    assert stat.S_IMODE((places.folder / "mqtt-ca.pem").stat().st_mode) == 0o644
+    mqtt = load_settings(places.config).mqtt
+    assert mqtt.password_file.split("/")[1:] == ["run", "credentials", "axi-edge.service", "mqtt-password"]
+    assert mqtt.ca_file == str(places.folder / "mqtt-ca.pem")
+    for unit in ("axi-edge", "axi-station"):
+        drop_in = (places.units / f"{unit}.service.d/10-setup.conf").read_text()
+        assert f"LoadCredential=mqtt-password:{kept}\n" in drop_in
+
+
+def test_once_more_changes_what_is_said_and_no_more(tmp_path: Path) -> None:
+    password = tmp_path / "pw"
+    password.write_text("secret")
+    places = written(tmp_path, over(TOLD, Told(username="u", password_file=str(password))))
+    places.config.write_text(places.config.read_text().replace("keep_days = 7.0", "keep_days = 3.0"))
+    name, known = already(places)
+    assert (name, known.broker, known.username) == ("axi1", "broker.plant:8883", "u")
+    write_all(whole(name, over(known, Told(broker="[fd00::1]:1883")), None), places, bundle="b", trusted="t")
+    settings = load_settings(places.config)
+    assert (settings.mqtt.host, settings.mqtt.port, settings.spool.keep_days) == ("fd00::1", 1883, 3.0)
+    assert settings.mqtt.password_file.endswith("/mqtt-password")
+    assert "LoadCredential=mqtt-password:" in (places.units / "axi-edge.service.d/10-setup.conf").read_text()
+    assert already(places)[1].broker == "[fd00::1]:1883"
+
+
+def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
+    places = written(tmp_path)
+    before = places.config.read_bytes()
+    for bad in (Told(base_topic="acme/#"), Told(password_file=str(tmp_path / "nowhere")), Told(username="x" * 2000)):
+        with pytest.raises(ConfigError):
+            written(tmp_path, over(TOLD, bad))
+    assert places.config.read_bytes() == before
+    assert sorted(path.name for path in places.folder.iterdir()) == ["axi-edge.toml"]
+
+
+def test_one_file_tells_many_devices(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text(FLEET)
+    first = whole("axi1", of_file(fleet, "axi1"), None)
+    assert (first.base_topic, first.host, first.port, first.username) == ("acme/smt/axi1", "broker.plant", 1883, "axi1")
+    assert first.password_file == str(tmp_path / "passwords/axi1")
+    second = whole("axi2", of_file(fleet, "axi2"), None)
+    assert (second.host, second.port) == ("other.plant", 1884)
+    with pytest.raises(ConfigError, match=r"\[devices.axi3\]: missing; add it, or say --name with one of axi1, axi2"):
+        of_file(fleet, "axi3")
+    fleet.write_text("[all]\nbroke = 'x'\n")
+    with pytest.raises(ConfigError, match="nearest valid name is 'broker'"):
+        of_file(fleet, "axi1")
+
+
+def test_what_is_missing_is_asked_for_or_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--base-topic: missing"):
+        whole("axi1", Told(broker="b"), None)
+    with pytest.raises(UsageError, match="--broker: missing"):
+        whole("axi1", Told(base_topic="a"), None)
+    with pytest.raises(ConfigError, match="HOST or HOST:PORT"):
+        whole("axi1", Told(base_topic="a", broker="mqtts://b"), None)
+    asked = []
+
+    def ask(question: str, default: str) -> str:
+        asked.append(question)
+        return "b:8884" if question.startswith("broker") else default or "acme/line"
+
+    answers = whole("axi1", Told(), ask)
+    assert (answers.host, answers.port, answers.username) == ("b", 8884, "axi1")
+    assert len(asked) == 5
+    assert whole("axi1", Told(base_topic="a", broker="b", ca_file="ca.pem"), ask).port == 8883, "nothing is asked"
+    assert len(asked) == 5
+
+
+def test_values_take_the_place_of_others_and_comments_stay() -> None:
+    text = '[a]\nx = "1 # 2"   # why\ny = 2\n[b]\nx = 3 # <-- set me\n'
+    new = filled(text, {("a", "x"): 'q"', ("b", "x"): 4})
+    assert new == '[a]\nx = "q\\""  # why\ny = 2\n[b]\nx = 4  # set me\n'
+    with pytest.raises(ConfigError, match=r"\[a\] z: no such line"):
+        filled(text, {("a", "z"): 1})
+
+
+def test_this_computers_name_is_one_that_a_device_may_have() -> None:
+    assert own_name()
+    assert set(own_name()) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    assert (PROFILES / "x86-64-box.toml").exists()
