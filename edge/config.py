@@ -89,7 +89,8 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
 
 
 class InferenceSettings(Struct, frozen=True, kw_only=True):
-    """``kernels``: "exact" gives bit-identical scores on every runtime, about three times slower on x86.
+    """``kernels``: "exact" gives bit-identical scores on both runtimes of an x86-64, about three times slower;
+    "reference" on every processor with LiteRT, ten times slower than that.
 
     ``processes``: views judged at once, each by a process of its own, of this job and of those that wait; each takes
     some 100 MB, and a reload has two sets of them for a moment (MemoryMax and TasksMax of the service hold for eight).

@@ -123,6 +123,8 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
 def _kernels(settings: Settings, model: LoadedModel) -> Finding:
     if settings.inference.kernels == "exact":
         return Finding("kernels", Health.OK, "exact, as configured; the fast ones take about a third of the time")
+    if settings.inference.kernels == "reference":
+        return Finding("kernels", Health.WARN, "reference, as configured: some twenty times as slow as the fast ones")
     if model.scorer.accelerated:
         return Finding("kernels", Health.OK, "fast (XNNPACK)")
     remedy = "XNNPACK is off, so joints take several times as long; "

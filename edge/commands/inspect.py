@@ -21,7 +21,7 @@ from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, RefusedJob, name_refused
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Batch, Unchecked, views_of
+from edge.judging.ports import Batch, Kernels, Unchecked, views_of
 
 
 def add_inspect(commands: Commands) -> None:
@@ -40,7 +40,10 @@ def add_inspect(commands: Commands) -> None:
     )
     inspect.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
     inspect.add_argument(
-        "--kernels", choices=["fast", "exact"], default="fast", help="exact: same bits on every runtime"
+        "--kernels",
+        choices=list(get_args(Kernels)),
+        default="fast",
+        help="exact: same bits on both runtimes of an x86-64; reference: on every processor",
     )
     inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
     inspect.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,16 +13,19 @@ from typing import NamedTuple
 from edge.bundle.format import Bundle, open_bundle
 from edge.bundle.signing import load_public_keys
 from edge.core.decide import supported
-from edge.core.errors import BundleRefused
+from edge.core.errors import BundleRefused, ConfigError
 from edge.core.payloads import ModelRef
 from edge.core.rules import Rule
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Each
+from edge.judging.ports import Each, Kernels
 from edge.judging.replay import replay
 from edge.judging.runtime import RuntimeInfo, TfliteScorer, choose_runtime
 from edge.judging.slices import read_slice
+
+_RECORDED_ON = ("x86_64", "AMD64")
+"""Kinds of processors on which bundles are built, by their names."""
 
 
 class LoadedModel(NamedTuple):
@@ -37,6 +41,18 @@ class LoadedModel(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+def _require_recorded_bits(kernels: Kernels, bundle: Bundle) -> None:
+    """Raises ConfigError where exact kernels are asked for of a processor on which they round otherwise than on that
+    where the bundle was recorded.
+    """
+    machine = platform.machine()
+    if kernels == "exact" and bundle.card.quantisation.bit_identical and machine not in _RECORDED_ON:
+        raise ConfigError(
+            f"[inference] kernels: exact ones give the recorded bits on {_RECORDED_ON[0]} only, and this is {machine}; "
+            "set fast, or reference"
+        )
+
+
 def load_model(choice: Choice, load: Load) -> LoadedModel:
     """Open, verify, load and replay one bundle. Raises BundleRefused or ConfigError."""
     public_keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
@@ -48,6 +64,7 @@ def load_model(choice: Choice, load: Load) -> LoadedModel:
             raise BundleRefused(
                 f"{bundle.path}: judges {known}, but [model.routes.{joint_type}] names it; correct the route"
             )
+    _require_recorded_bits(load.kernels, bundle)
     chosen = choose_runtime(load.runtime)
     card_rules = bundle.card.rules(choice.operating_point)
     # One thread a joint and several joints at once: no thread waits for another in the middle of a layer.

@@ -177,13 +177,19 @@ _AS_INPUT: dict[Any, Callable[[Patch], NDArray[Any]]] = {
 """How a model of each input type takes grey values from 0 to 255."""
 
 
+_RESOLVERS: dict[Kernels, str] = {
+    "fast": "",
+    "exact": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "reference": "BUILTIN_REF",
+}
+"""What the runtimes call each kind of kernels."""
+
+
 def _interpreter(runtime: RuntimeInfo, kernels: Kernels) -> tuple[Any, dict[str, Any]]:
     module = importlib.import_module(runtime.module)
-    if kernels == "fast":
-        return module.Interpreter, {}
-    return module.Interpreter, {
-        "experimental_op_resolver_type": module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    }
+    resolver = _RESOLVERS[kernels]
+    options = {"experimental_op_resolver_type": getattr(module.OpResolverType, resolver)} if resolver else {}
+    return module.Interpreter, options
 
 
 def _info(details: dict[str, Any]) -> TensorInfo:
