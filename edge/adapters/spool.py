@@ -9,6 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -165,16 +166,16 @@ class FolderSpool:
         """What is still to be inspected."""
         return backlog(self._root)
 
-    def hand_back(self, since: float = 0.0) -> int:
-        """Move every job that was finished since then, done or rejected, back to incoming, to be inspected again; how
-        many. ``since``: seconds since the epoch.
+    def hand_back(self, but: AbstractSet[str] = frozenset()) -> int:
+        """Move every finished job, done or rejected, back to incoming, to be inspected again; how many. ``but``:
+        contents of those that stay.
 
         One that cannot be moved stays where it is, and holds up no other.
         """
         moved = 0
         for folder in [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]:
             try:
-                if folder.stat().st_ctime < since:
+                if but and open_folder(folder).content in but:
                     continue
                 move_durably(folder, free_name(self.incoming / folder.name))
                 moved += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -35,7 +36,7 @@ def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force
     if target.resolve() != candidate.resolve():
         _install(candidate, target, offered)
     if link.is_symlink() and link.resolve() != target.resolve():
-        _point(_previous(link), link.resolve())
+        _point(previous_of(link), link.resolve())
     _point(link, target)
     return _proved(settings, joint_type, link)
 
@@ -46,7 +47,7 @@ def rollback(settings: Settings, joint_type: str = "") -> Bundle:
     Raises BundleRefused when there is none, or it no longer verifies and replays.
     """
     link = _link(settings, joint_type)
-    previous = _previous(link)
+    previous = previous_of(link)
     if not previous.is_symlink():
         raise BundleRefused(f"{previous}: missing, so there is no bundle to go back to; activate one")
     back = _proved(settings, joint_type, previous)
@@ -73,8 +74,15 @@ def _link(settings: Settings, joint_type: str) -> Path:
     return link
 
 
-def _previous(link: Path) -> Path:
+def previous_of(link: Path) -> Path:
+    """The link to the bundle before."""
     return link.with_name(f"{link.name}.previous")
+
+
+def bundles_beside(links: Iterable[Path]) -> list[Path]:
+    """Folders that lie where these links do, or that they point to, and look like bundles."""
+    beside = {folder.resolve() for link in links for folder in [link, *link.parent.glob("[!.]*")]}
+    return sorted(folder for folder in beside if (folder / "card.json").is_file())
 
 
 def _refuse_downgrade(offered: Bundle, active: Bundle, *, force: bool) -> None:

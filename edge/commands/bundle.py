@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge.bundle.format import open_bundle
 from edge.bundle.shipped import KEYS, bundle_folder
 from edge.bundle.signing import load_public_keys
 from edge.commands import Commands, add_config
-from edge.commands.activation import activate, rollback
+from edge.commands.activation import activate, bundles_beside, previous_of, rollback
 from edge.commands.replaying import replay_reviewed
 from edge.config import load_settings
 from edge.core.card import encode_card
+from edge.core.errors import AxiError
 from edge.judging.loading import load_model
 from edge.judging.messages import Choice, Load
 
@@ -34,6 +36,9 @@ def add_bundle(commands: Commands) -> None:
     _add_folder(activate)
     activate.add_argument("--force", action="store_true", help="also a version older than the active one")
     activate.set_defaults(action=_activate)
+    listed = actions.add_parser("list", help="the bundles beside [model] bundle, and which of them is active")
+    add_config(listed)
+    listed.set_defaults(action=_list)
     key = actions.add_parser("key", help="print the public key that the bundle that ships was signed under")
     key.set_defaults(action=_key)
     rollback = actions.add_parser("rollback", help="point [model] bundle to the bundle before")
@@ -53,6 +58,32 @@ def _add_type(command: argparse.ArgumentParser) -> None:
 def _show(arguments: argparse.Namespace) -> int:
     print(encode_card(open_bundle(arguments.bundle).card).decode(), end="")
     return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    """Those of each link in the configuration; one that is damaged is listed, too, and why."""
+    model = load_settings(arguments.config).model
+    links = {"": Path(model.bundle), **{kind: Path(route.bundle) for kind, route in model.routes.items()}}
+    for folder in bundles_beside(links.values()):
+        print(" ".join(word for word in (_about(folder), *_roles(folder, links)) if word))
+    return 0
+
+
+def _about(folder: Path) -> str:
+    try:
+        card = open_bundle(folder).card
+    except AxiError as error:
+        return f"{folder.name}: refused: {error}"
+    return f"{card.name} {card.version} for {', '.join(card.joint_types)}, built {card.lineage.created}"
+
+
+def _roles(folder: Path, links: Mapping[str, Path]) -> Iterator[str]:
+    for kind, link in links.items():
+        whose = f" for {kind}" if kind else ""
+        if link.resolve() == folder:
+            yield f"(active{whose})"
+        elif previous_of(link).resolve() == folder:
+            yield f"(before{whose})"
 
 
 def _key(_arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.commands import Commands, add_config
 from edge.commands.doctor import Health, examine
-from edge.commands.upgrade import missing
+from edge.commands.status import state_now
 from edge.config import Settings
 from edge.core.errors import UsageError
 from edge.setup.answers import Answers, Told, of_file, over, own_name, whole
@@ -50,15 +50,19 @@ def _setup(arguments: argparse.Namespace) -> int:
     if os.geteuid():
         raise UsageError("setup writes the system's files: run it as root, for example with sudo")
     places = Places(arguments.config)
-    before, known = already(places)
+    before, known, tls = already(places)
+    if before and arguments.profile:
+        raise UsageError(
+            f"--profile: {places.config} is there already, and stays as it is besides; edit it, or move it"
+        )
     name = arguments.name or before or own_name()
     asked = sys.stdin.isatty() and not arguments.file
     if asked and not arguments.name and not before:
         name = _ask("name of this device", name)
-    answers = whole(name, _told(arguments, name, known), _ask if asked else None)
+    answers = whole(name, _told(arguments, name, known), _ask if asked else None, tls=tls)
     settings = write_all(answers, places, bundle=_BUNDLES, trusted=str(places.folder / "trusted.pem"))
     print(f"{places.config}: written")
-    if give_bundle(Path(settings.model.bundle), places.config):
+    if not before and give_bundle(Path(settings.model.bundle), places.config):
         print("bundle: the one that comes with axi-edge")
     if arguments.no_start or not managed():
         return _found(settings)
@@ -92,10 +96,13 @@ def _found(settings: Settings) -> int:
 
 def _waited(settings: Settings, answers: Answers) -> int:
     late = time.monotonic() + _PATIENCE_S
-    while (why := missing(settings)) and time.monotonic() < late:
+    while time.monotonic() < late:
+        state = state_now(settings)
+        if state is not None and state.connected:
+            where = f"{answers.host}:{answers.port}, publishing below {settings.mqtt.base_topic}"
+            print(f"{answers.name} runs, and is connected with {where}")
+            return 0
         time.sleep(0.2)
-    if why:
-        print(f"not healthy within {_PATIENCE_S:g} s: {why}; journalctl -u axi-edge says more")
-        return 1
-    print(f"{answers.name} runs, and is connected with {answers.host}:{answers.port} as {settings.mqtt.base_topic}")
-    return 0
+    why = "the broker has not answered" if state_now(settings) else "the daemon does not run"
+    print(f"not healthy within {_PATIENCE_S:g} s: {why}; journalctl -u axi-edge says more")
+    return 1

@@ -71,7 +71,7 @@ def device_status(settings: Settings) -> DeviceStatus:
             raise
         ledger = Totals({}, {}, 0, None, {})
     running = daemon_runs(settings)
-    state = read_state(state_path(Path(settings.journal.path))) if running else None
+    state = state_now(settings)
     configured = _configured(settings)
     judging = _judging(state) if state else configured
     main, *others = judging
@@ -151,6 +151,12 @@ def as_text(status: DeviceStatus) -> str:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none yet"
+
+
+def state_now(settings: Settings) -> DaemonState | None:
+    """What the daemon that runs says of itself; None where none does, or it has said nothing yet."""
+    state = read_state(state_path(Path(settings.journal.path))) if daemon_runs(settings) else None
+    return state if state and Path("/proc", str(state.pid)).exists() else None
 
 
 def daemon_runs(settings: Settings) -> bool:

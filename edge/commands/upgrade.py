@@ -7,16 +7,17 @@ import time
 from pathlib import Path
 
 from edge import __version__
-from edge.adapters.journal.earlier import take_back
+from edge.adapters.host import utc_now
+from edge.adapters.journal.earlier import closed_before, put_back
+from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool, backlog
 from edge.commands import Commands, add_config
-from edge.commands.status import daemon_runs
-from edge.config import Settings, load_settings
+from edge.commands.status import state_now
+from edge.config import load_settings
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.readiness import not_yet
-from edge.upkeep.state import read_state, state_path
 
-_LOOK_S = 0.5
+_LOOK_S, _LASTING_S = 0.5, 5.0
 
 
 def add_upgrade(commands: Commands) -> None:
@@ -40,29 +41,33 @@ def add_upgrade(commands: Commands) -> None:
 def _watch(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     late = time.monotonic() + arguments.within
-    while why := missing(settings):
-        if time.monotonic() >= late:
-            print(f"not healthy within {arguments.within:g} s: {why}")
-            return 1
+    healthy_since, pid, why = None, 0, "the daemon does not run"
+    while time.monotonic() < late:
+        state = state_now(settings)
+        why = not_yet(state, __version__, backlog(Path(settings.spool.path)).jobs)
+        if why or state is None or state.pid != pid:  # one that is started again and again is not healthy
+            healthy_since, pid = None, state.pid if state else 0
+        healthy_since = healthy_since or time.monotonic()
+        if not why and time.monotonic() - healthy_since >= _LASTING_S:
+            print(f"axi-edge {__version__} runs, and is healthy")
+            return 0
         time.sleep(_LOOK_S)
-    print(f"axi-edge {__version__} runs, and is healthy")
-    return 0
-
-
-def missing(settings: Settings) -> str:
-    """What the daemon lacks to be healthy; empty once it is."""
-    state = read_state(state_path(Path(settings.journal.path))) if daemon_runs(settings) else None
-    return not_yet(state, __version__, backlog(Path(settings.spool.path)).jobs)
+    print(f"not healthy within {arguments.within:g} s: {why or 'it does not keep running'}")
+    return 1
 
 
 def _back(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
-    since = take_back(Path(settings.journal.path))
-    if since is None:
+    journal, root = Path(settings.journal.path), Path(settings.spool.path)
+    known = closed_before(journal)
+    if known is None:
         print("the journal is understood as it is")
         return 0
-    spool = FolderSpool(Path(settings.spool.path), JobDefaults(settings.spool.joint_type, settings.spool.polarity))
-    print(
-        f"the journal is the one of before; {spool.hand_back(since)} jobs that were finished since are inspected again"
-    )
+    # First the jobs: interrupted here, the same is done once more; after the journal nobody would know of them.
+    spool = FolderSpool(root, JobDefaults(settings.spool.joint_type, settings.spool.polarity))
+    again = spool.hand_back(known)
+    SpoolReviews(root).hand_back()
+    aside = put_back(journal, utc_now())
+    print(f"the journal is the one of before; {again} jobs that were finished since are inspected again")
+    print(f"what the newer version made of it lies in {aside}")
     return 0

@@ -32,4 +32,4 @@ def state_file(settings: Settings, reloader: Reloader, absence: Absence, tally: 
             before=before,
         )
 
-    return StateFile(state_path(Path(settings.journal.path)), look, utc_now)
+    return StateFile(state_path(Path(settings.journal.path)), __version__, look, utc_now)

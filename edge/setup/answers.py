@@ -77,29 +77,41 @@ def own_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname().partition(".")[0])[:64].strip("-")
 
 
-def whole(name: str, told: Told, ask: Callable[[str, str], str] | None) -> Answers:
+def whole(name: str, told: Told, ask: Callable[[str, str], str] | None, *, tls: bool = False) -> Answers:
     """Everything, what is missing asked for; without ``ask`` (question and default in, answer out) it is an error.
+    ``tls``: that is in force already.
 
     Raises UsageError naming the flag, ConfigError for what cannot be used.
     """
-    told = _asked(told, ask, name)
+    told = _asked(told, ask)
     for key, flag in (("base_topic", "--base-topic"), ("broker", "--broker")):
         if not getattr(told, key):
             raise UsageError(f"{flag}: missing; say it, or run axi-edge setup at a terminal, where it asks")
     filled = {key: getattr(told, key).replace("{name}", name) for key in Told.__struct_fields__}
     filled |= {key: str(Path(filled[key]).absolute()) for key in _FILES if filled[key]}
-    host, port = _address(filled.pop("broker"), tls=bool(filled["ca_file"]))
+    _require_usable(name, filled["base_topic"])
+    host, port = _address(filled.pop("broker"), tls=tls or bool(filled["ca_file"]))
     return Answers(name=name, host=host, port=port, **filled)
 
 
-def _asked(told: Told, ask: Callable[[str, str], str] | None, name: str) -> Told:
+def _require_usable(name: str, base_topic: str) -> None:
+    """Raises ConfigError in words, where the configuration would only name a pattern."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+        raise ConfigError(f"--name: {name!r}: letters, digits, dots, hyphens and underscores, at most 64; name it so")
+    levels = base_topic.split("/")
+    if base_topic.startswith("$") or not all(levels) or re.search(r"[#+\x00\s]", base_topic):
+        remedy = "no #, +, space, leading $ or empty level, such as acme/penang/smt/line3/axi1"
+        raise ConfigError(f"--base-topic: {base_topic!r}: {remedy}")
+
+
+def _asked(told: Told, ask: Callable[[str, str], str] | None) -> Told:
     if ask is None or (told.base_topic and told.broker):
         return told
     questions: Mapping[str, tuple[str, str]] = {
         "base_topic": ("topic that everything is published below, such as acme/penang/smt/line3/axi1", ""),
         "broker": ("broker, HOST or HOST:PORT", "localhost"),
         "ca_file": ("file with the certificate of the broker's authority, for TLS (none: without)", ""),
-        "username": ("user at the broker (none: without)", name),
+        "username": ("user at the broker (none: without)", ""),
         "password_file": ("file with that user's password (none: without)", ""),
     }
     answers = {key: ask(*question) for key, question in questions.items() if not getattr(told, key)}
@@ -109,8 +121,8 @@ def _asked(told: Told, ask: Callable[[str, str], str] | None, name: str) -> Told
 def _address(text: str, *, tls: bool) -> tuple[str, int]:
     """Raises ConfigError."""
     usual = TLS_PORT if tls else PORT
-    bracketed = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?", text)
-    plain = re.fullmatch(r"([^:\s]+)(?::(\d+))?", text)
+    bracketed = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?", text)
+    plain = re.fullmatch(r"([^:\s]+)(?::(\d{1,5}))?", text)
     found = bracketed or plain
     if not found:
         raise ConfigError(f"--broker: {text!r}: HOST or HOST:PORT, such as broker.plant:8883 or [fd00::1]:8883")

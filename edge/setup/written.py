@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.x509 import load_pem_x509_certificates
+from msgspec.structs import replace
+
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError
+from edge.daemon.broker import broker_settings
 from edge.files import read_plain, write_durably
 from edge.setup.answers import Answers, Told
 
@@ -17,19 +21,22 @@ PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
 _LONGEST_SECRET = 65_535
 _UNITS = ("axi-edge", "axi-station")
 _CREDENTIALS = "/run/credentials/axi-edge.service"
+_FILES = ("password_file", "ca_file", "cert_file", "key_file")
 _SECRETS = ("mqtt-password", "mqtt-key.pem")
 _HEAD = "# Written by axi-edge setup.\n"
 
 
-def already(places: Places) -> tuple[str, Told]:
-    """The device's name and what it was told before; empty where it was told nothing yet. Raises ConfigError."""
+def already(places: Places) -> tuple[str, Told, bool]:
+    """The device's name, what it was told before, and whether that has TLS; empty where it was told nothing yet. Raises
+    ConfigError.
+    """
     if not places.config.exists():
-        return "", Told()
+        return "", Told(), False
     settings = load_settings(places.config)
     mqtt = settings.mqtt
     host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
-    told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)
-    return settings.device.name, told
+    told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)  # secrets stay
+    return settings.device.name, told, bool(mqtt.ca_file)
 
 
 class Places(NamedTuple):
@@ -50,7 +57,10 @@ def profiles() -> list[str]:
 def template(places: Places, profile: str) -> str:
     """What is filled in: the configuration that is there, or the profile. Raises ConfigError."""
     if places.config.exists():
-        return read_plain(places.config).decode()
+        try:
+            return read_plain(places.config).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{places.config}: {error}; make it a readable text in UTF-8") from error
     path = PROFILES / f"{profile}.toml"
     if not path.exists():
         raise ConfigError(f"--profile: {profile}: no such profile; there are {', '.join(profiles())}")
@@ -58,14 +68,12 @@ def template(places: Places, profile: str) -> str:
 
 
 def filled(text: str, values: Mapping[tuple[str, str], str | int]) -> str:
-    """The text with these values, by section and key, in the place of those that stand there; comments stay. Raises
-    ConfigError where a key does not stand there.
-    """
+    """The text with these values, by section and key, in the place of those that stand there; comments stay."""
     section, lines, left = "", list[str](), dict(values)
-    for line in text.splitlines():
-        header = re.match(r"\[([^\]]+)\]", line)
+    for line in text.removesuffix("\n").split("\n"):
+        header = re.match(r"\s*\[\s*([^\]\s]+)\s*\]", line)
         section = header[1] if header else section
-        key = re.match(r"([a-z_]+) *= *(\"(?:[^\"\\]|\\.)*\"|[^#]*?)( *)(#.*)?$", line)
+        key = re.match(r"\s*([a-z_]+) *= *(\"(?:[^\"\\]|\\.)*\"|[^#]*?)( *)(#.*)?$", line)
         if key and (section, key[1]) in left:
             value = json.dumps(left.pop((section, key[1])), ensure_ascii=False)
             comment = (key[4] or "").replace("<-- ", "").replace("<--", "").strip()
@@ -73,9 +81,18 @@ def filled(text: str, values: Mapping[tuple[str, str], str | int]) -> str:
             lines.append(f"{key[1]} = {value}{comment}")
         else:
             lines.append(line)
-    if left:
-        raise ConfigError("; ".join(f"[{section}] {key}: no such line; add it" for section, key in left))
+    for (section, name), missing in left.items():
+        _insert(lines, section, f"{name} = {json.dumps(missing, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
+
+
+def _insert(lines: list[str], section: str, line: str) -> None:
+    """A key that has its default so far, into its section."""
+    header = f"[{section}]"
+    if header not in (known := [each.split("#", 1)[0].strip() for each in lines]):
+        lines += ["", header]
+        known += ["", header]
+    lines.insert(known.index(header) + 1, line)
 
 
 def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) -> Settings:
@@ -84,19 +101,41 @@ def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) ->
     text = filled(template(places, answers.profile), _values(answers, places, bundle, trusted))
     trial = places.config.with_name(f".{places.config.name}.trial")
     places.folder.mkdir(parents=True, exist_ok=True)
-    trial.write_text(text, "utf-8")
     try:
+        trial.write_text(text, "utf-8")
         settings = load_settings(trial)
+        _require_broker(settings, answers)
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(trial), "axi-edge setup")) from error
+    except ValueError as error:  # of names that no file can hold
+        raise ConfigError(f"axi-edge setup: {error}; say it in plain text") from error
     finally:
-        trial.unlink()
+        trial.unlink(missing_ok=True)
     for name, (content, mode) in files.items():
         _write(places.folder / name, content, mode)
     for unit in _UNITS:
         _write(places.units / f"{unit}.service.d" / "10-setup.conf", _drop_in(files, places).encode(), 0o644)
     _write(places.config, text.encode(), 0o644)
     return settings
+
+
+def _require_broker(settings: Settings, answers: Answers) -> None:
+    """Raises ConfigError for what the daemon could not reach a broker with: the files are looked at where they lie
+    now.
+    """
+    told = {key: source for key in _FILES if (source := getattr(answers, key))}
+    mqtt = replace(settings.mqtt, **told)
+    unsaid = [key for key in _FILES if getattr(mqtt, key).startswith(_CREDENTIALS)]  # said earlier, and checked then
+    if "key_file" in unsaid:
+        unsaid.append("cert_file")
+    broker_settings(replace(settings, mqtt=replace(mqtt, **dict.fromkeys(unsaid, ""))))
+    for key in ("ca_file", "cert_file"):
+        path = getattr(answers, key)
+        try:
+            if path:
+                load_pem_x509_certificates(read_plain(Path(path)))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--{key.replace('_', '-')}: {path}: {error}; name a readable PEM certificate") from error
 
 
 def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
@@ -120,13 +159,13 @@ def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
 def _values(answers: Answers, places: Places, bundle: str, trusted: str) -> dict[tuple[str, str], str | int]:
     values: dict[tuple[str, str], str | int] = {
         ("device", "name"): answers.name,
-        ("model", "bundle"): bundle,
-        ("model", "public_key_file"): trusted,
         ("mqtt", "base_topic"): answers.base_topic,
         ("mqtt", "host"): answers.host,
         ("mqtt", "port"): answers.port,
         ("mqtt", "username"): answers.username,
     }
+    if not places.config.exists():  # what judges, and whom it trusts, is not what this asks
+        values |= {("model", "bundle"): bundle, ("model", "public_key_file"): trusted}
     # The service alone reads secrets: the service manager hands it copies.
     for key, name, source, secret in (
         ("password_file", "mqtt-password", answers.password_file, True),

@@ -23,7 +23,7 @@ _LONGEST_SILENCE = 12
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What the daemon before this one said last."""
+    """What the version before this one said last."""
 
     version: str
     connected: bool
@@ -64,10 +64,10 @@ class StateFile:
     own alarm, and keeps nobody from working.
     """
 
-    def __init__(self, path: Path, look: Callable[[Before | None], DaemonState], now: Now) -> None:
+    def __init__(self, path: Path, version: str, look: Callable[[Before | None], DaemonState], now: Now) -> None:
         self._path, self._look, self._now = path, look, now
-        was = read_state(path)
-        self._before = Before(version=was.version, connected=was.connected) if was else None
+        self._before = _before(read_state(path), version)
+        path.unlink(missing_ok=True)  # of a daemon that is no more
         self._last: DaemonState | None = None
         self._quiet = 0
 
@@ -79,3 +79,10 @@ class StateFile:
         self._last, self._quiet = state, 0
         stamped = msgspec.structs.replace(state, time=timestamp(self._now()))
         replace_file(self._path, msgspec.json.encode(stamped))
+
+
+def _before(was: DaemonState | None, version: str) -> Before | None:
+    """Of another version, however often this one was started since."""
+    if was is None or was.version == version:
+        return was.before if was else None
+    return Before(version=was.version, connected=was.connected)

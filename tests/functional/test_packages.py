@@ -49,14 +49,20 @@ UPGRADE = """
 /opt/axi-edge/bin/python /feed & feeder=$!
 until [ -e /run/fed ]; do sleep 0.1; done
 packaged() { dpkg-query -W -f '${Version} ${db:Status-Abbrev}' axi-edge; }
-say() { echo "$1: $(axi-edge status | sed -n 's/^daemon *//p') $(packaged)"; }
-apt-get install -y /packages/good.deb; echo "good ended with $?"; say good
-ls -d /opt/axi-edge.*
-apt-get install -y /packages/dead.deb; echo "dead ended with $?"; say dead
-dpkg --configure axi-edge; echo "once more ended with $?"; say again
-apt-get install -y /packages/mute.deb; echo "mute ended with $?"; say mute
+say() {
+  echo "$1 ended with $2: $(axi-edge status | sed -n 's/^daemon *//p'), packaged $(packaged)"
+  echo "$1 and the station: $(systemctl is-active axi-station)"
+}
+for name in good sick clash dead; do
+  apt-get install -y /packages/axi-edge-$name.deb /packages/axi-station-$name.deb; say $name $?
+done
+dpkg --configure axi-edge; say configure $?
+AXI_EDGE_TRY_AGAIN=1 dpkg --configure axi-edge; say again $?
+apt-get install -y /packages/axi-edge-mute.deb /packages/axi-station-mute.deb; say mute $?
+dpkg -i /packages/axi-edge-clash.deb; say clashed $?
 ls /var/lib/axi-edge
-apt-get install -y /packages/better.deb; echo "better ended with $?"; say better
+apt-get install -y /packages/axi-edge-better.deb /packages/axi-station-better.deb; say better $?
+ls -d /opt/*
 touch /run/enough; wait $feeder
 for i in $(seq 600); do
   [ "$(ls /var/spool/axi-edge/incoming /var/spool/axi-edge/work | grep -c FED)" = 0 ] && break
@@ -68,7 +74,6 @@ for i in $(seq 300); do
 done
 echo "fed: $(cat /run/fed)"
 axi-edge audit | tail -3
-md5sum /etc/axi-edge/axi-edge.toml
 systemctl stop axi-edge
 cp -r /lot/JOB /var/spool/axi-edge/incoming/NOBODY-SAW-IT
 apt-get purge -y axi-edge axi-station; echo "purge ended with $?"
@@ -148,29 +153,37 @@ def test_upgrades_lose_nothing_and_go_back_by_themselves(
     if target.release.suite != "bookworm":
         pytest.skip("the same scripts: once is enough")
     subscriber = Subscriber(plant.broker.port)
-    whole = machine.root / "packages" / "axi-edge.deb"
-    for version, name in (("0.2.0", "good"), ("0.3.0", "dead"), ("0.4.0", "mute"), ("0.5.0", "better")):
-        how = name if name in BROKEN else ""
-        shutil.move(another(whole, version, tmp_path, how), machine.root / "packages" / f"{name}.deb")
+    folder = machine.root / "packages"
+    for number, how in enumerate(BROKEN, start=2):
+        for package in (EDGE, STATION):
+            made_so = another(folder / f"{package.name}.deb", f"0.{number}.0", tmp_path, how)
+            shutil.move(made_so, folder / made_so.name)
     (machine.root / "feed").write_text(FEED)
-    done = machine.boot(
-        [], script(plant, lots, INSTALL.replace("PACKAGES", "/packages/axi-edge.deb"), UPGRADE), seconds=900
-    )
+    packages = "/packages/axi-edge.deb /packages/axi-station.deb"
+    install = INSTALL.replace("PACKAGES", packages)
+    done = machine.boot([], script(plant, lots, install, UPGRADE), seconds=900)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     said = done.stdout
     for line in (
-        *("good ended with 0", "good: running 0.2.0 0.2.0+deb12 ii"),
-        *("dead ended with 100", "dead: running 0.2.0 0.3.0+deb12 iF"),
-        *("once more ended with 1", "again: running 0.2.0 0.3.0+deb12 iF"),
-        *("mute ended with 100", "mute: running 0.2.0 0.4.0+deb12 iF"),
+        "good ended with 0: running 0.2.0, packaged 0.2.0+deb12 ii",
+        "sick ended with 100: running 0.2.0, packaged 0.3.0+deb12 iF",
+        "clash ended with 100: running 0.2.0, packaged 0.3.0+deb12 i",
+        "dead ended with 100: running 0.2.0, packaged 0.5.0+deb12 iF",
+        "configure ended with 1: running 0.2.0, packaged 0.5.0+deb12 iF",
+        "again ended with 1: running 0.2.0, packaged 0.5.0+deb12 iF",
+        "mute ended with 100: running 0.2.0, packaged 0.6.0+deb12 iF",
         "not healthy within 60 s: the broker has not answered",
-        "journal.db.newer",
-        *("better ended with 0", "better: running 0.5.0 0.5.0+deb12 ii"),
+        "clashed ended with 1: running 0.2.0, packaged 0.6.0+deb12 i",
+        "journal.db.newer-",
+        "better ended with 0: running 0.7.0, packaged 0.7.0+deb12 ii",
         "every joint is accounted for",
-        "purge ended with 0",
     ):
-        assert line in said, said[-12_000:]
-    assert said.endswith("/var/spool/axi-edge\nNOBODY-SAW-IT\n"), "what nobody judged stays, and nothing else"
+        assert line in said, f"{line}: {said[-20_000:]}"
+    stations = re.findall(r"(\w+) and the station: (\w+)", said)
+    assert {(how, state) for how, state in stations if state != "active"} == set(), said[-20_000:]
+    assert "/opt/axi-edge.before" not in said.rpartition("better ended")[2], "what was on trial is good, and alone"
+    left = said.rpartition("purge ended with 0\n")[2].splitlines()
+    assert left == ["/var/spool/axi-edge", "NOBODY-SAW-IT"], "what nobody judged stays, and nothing else"
     (fed,) = re.findall(r"fed: (\d+)", said)
     joints = 10 * (int(fed) + 1)
     subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= joints)

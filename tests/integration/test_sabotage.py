@@ -194,6 +194,15 @@ def test_an_older_version_is_refused_unless_forced_and_rolling_back_returns(
     assert axi_edge(["bundle", "rollback", "--config", str(device)]) == 0
     assert link.resolve().name == "cnn3d-test-1.10.0"
     assert "1.10.0 is active again" in capsys.readouterr().out
+    (tmp_path / "bundles" / "broken").mkdir()
+    (tmp_path / "bundles" / "broken" / "card.json").write_text("{}")
+    assert axi_edge(["bundle", "list", "--config", str(device)]) == 0
+    broken, now, before = capsys.readouterr().out.splitlines()
+    assert broken.startswith("broken: refused: ")
+    assert now.startswith("cnn3d-test 1.10.0 for PTH, built 20")
+    assert now.endswith("(active)")
+    assert before.startswith("cnn3d-test 1.9.0 for PTH")
+    assert before.endswith("(before)")
 
 
 def test_what_does_not_verify_or_replay_never_becomes_active(

@@ -30,47 +30,49 @@ while not pathlib.Path("/run/enough").exists():
     pathlib.Path("/run/fed").write_text(str(number))
     time.sleep(0.3)
 """
+# By name: the file, what stands there, and what stands there instead.
 BROKEN = {
-    # Says what it is, and does not start.
+    "good": (),
+    # No command of it works.
+    "sick": (("edge/cli.py", "from edge import __version__\n", "raise SystemExit('sick')\n"),),
+    # Is not even unpacked: it brings another package's file.
+    "clash": (("../../../../../usr/bin/apt-mark", "", "not apt"),),
+    # The daemon does not start.
     "dead": (
-        "edge/daemon/run.py",
-        "    settings = load_settings(path)\n",
-        "    raise ConfigError('dead on arrival')\n",
+        (
+            "edge/daemon/run.py",
+            "    settings = load_settings(path)\n",
+            "    raise ConfigError('dead on arrival')\n",
+        ),
     ),
     # Changes the journal, judges, and never finds a broker.
     "mute": (
-        "edge/reporting/loop.py",
-        "            session = self._session or self._open()",
-        "            raise BrokerUnavailable('mute')",
+        (
+            "edge/reporting/loop.py",
+            "            session = self._session or self._open()",
+            "            raise BrokerUnavailable('mute')",
+        ),
+        ("edge/adapters/journal/schema.py", f"VERSION = {VERSION}\n", f"VERSION = {VERSION + 1}\n"),
+        ("edge/adapters/journal/schema.py", "MIGRATIONS = {", f"MIGRATIONS = {{{VERSION}: 'CREATE TABLE later (x)', "),
     ),
+    "better": (),
 }
 
 
-def another(package: Path, version: str, out: Path, how: str = "") -> Path:
+def another(package: Path, version: str, out: Path, how: str) -> Path:
     """The package as another version, and perhaps broken."""
     tree = out / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
     (site,) = tree.glob("opt/axi-edge/lib/python*/site-packages")
-    changes = [("edge/__init__.py", __version__, version)]
-    if how:
-        changes.append(BROKEN[how])
-    if how == "mute":
-        changes += [
-            ("edge/adapters/journal/schema.py", f"VERSION = {VERSION}\n", f"VERSION = {VERSION + 1}\n"),
-            (
-                "edge/adapters/journal/schema.py",
-                "MIGRATIONS = {",
-                f"MIGRATIONS = {{{VERSION}: 'CREATE TABLE later (x)', ",
-            ),
-        ]
+    changes = [("edge/__init__.py", __version__, version), *BROKEN[how]] if (site / "edge").exists() else []
     for name, old, new in changes:
-        text = (site / name).read_text()
-        assert text.count(old) == 1, f"{name}: {old}"
-        (site / name).write_text(text.replace(old, new))
+        text = (site / name).read_text() if old else ""
+        assert not old or text.count(old) == 1, f"{name}: {old}"
+        (site / name).write_text(text.replace(old, new) if old else new)
     control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace(f"Version: {__version__}", f"Version: {version}"))
-    made = out / f"{how or version}.deb"
+    control.write_text(control.read_text().replace(__version__, version))
+    made = out / f"{package.stem}-{how}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made], check=True, capture_output=True)
     shutil.rmtree(tree)
     return made

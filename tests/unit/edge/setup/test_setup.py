@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from edge.config import load_settings
 from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import Told, of_file, over, own_name, whole
 from edge.setup.written import PROFILES, Places, already, filled, profiles, write_all
+from tests.support.certificates import Authority
 
 TOLD = Told(base_topic="acme/{name}", broker="broker.plant:8883", profile="x86-64-box")
 FLEET = """
@@ -46,7 +48,7 @@ def test_every_profile_becomes_a_configuration(tmp_path: Path, profile: str) -> 
 def test_secrets_are_copied_for_root_alone_and_handed_over_by_the_service_manager(tmp_path: Path) -> None:
     password, authority = tmp_path / "pw", tmp_path / "plant-ca.pem"
     password.write_text("secret")
-    authority.write_text("a certificate")
+    shutil.copy(Authority(tmp_path).file, authority)
     places = written(tmp_path, over(TOLD, Told(username="u", password_file=str(password), ca_file=str(authority))))
     kept = places.folder / "mqtt-password"
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("secret", 0o600)
@@ -64,9 +66,10 @@ def test_once_more_changes_what_is_said_and_no_more(tmp_path: Path) -> None:
     password.write_text("secret")
     places = written(tmp_path, over(TOLD, Told(username="u", password_file=str(password))))
     places.config.write_text(places.config.read_text().replace("keep_days = 7.0", "keep_days = 3.0"))
-    name, known = already(places)
-    assert (name, known.broker, known.username) == ("axi1", "broker.plant:8883", "u")
+    name, known, tls = already(places)
+    assert (name, known.broker, known.username, tls) == ("axi1", "broker.plant:8883", "u", False)
     write_all(whole(name, over(known, Told(broker="[fd00::1]:1883")), None), places, bundle="b", trusted="t")
+    assert load_settings(places.config).model.bundle == "/bundles/current", "what judges is not what this asks"
     settings = load_settings(places.config)
     assert (settings.mqtt.host, settings.mqtt.port, settings.spool.keep_days) == ("fd00::1", 1883, 3.0)
     assert settings.mqtt.password_file.endswith("/mqtt-password")
@@ -77,8 +80,24 @@ def test_once_more_changes_what_is_said_and_no_more(tmp_path: Path) -> None:
 def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
     places = written(tmp_path)
     before = places.config.read_bytes()
-    for bad in (Told(base_topic="acme/#"), Told(password_file=str(tmp_path / "nowhere")), Told(username="x" * 2000)):
-        with pytest.raises(ConfigError):
+    secret, authority = tmp_path / "secret", Authority(tmp_path)
+    secret.write_bytes(b"\xff")
+    certificate, key = authority.issue("device")
+    for bad, said in (
+        (Told(base_topic="acme/#"), "--base-topic"),
+        (Told(username="u", password_file=str(tmp_path / "nowhere")), "nowhere"),
+        (Told(username="x" * 2000), "username"),
+        (Told(username="\udcff"), "plain text"),
+        (Told(password_file=str(key)), "username: missing"),
+        (Told(username="u", password_file=str(secret)), "password_file"),
+        (Told(ca_file=str(secret)), "--ca-file"),
+        (Told(ca_file=str(authority.file), cert_file=str(certificate)), "cert_file and key_file"),
+        (Told(cert_file=str(certificate), key_file=str(key)), "ca_file: missing"),
+        (Told(ca_file=str(authority.file), cert_file=str(certificate), key_file=str(secret)), "key_file"),
+        (Told(broker="b:" + "9" * 5000), "HOST or HOST:PORT"),
+        (Told(broker="b:70000"), "port"),
+    ):
+        with pytest.raises(ConfigError, match=said):
             written(tmp_path, over(TOLD, bad))
     assert places.config.read_bytes() == before
     assert sorted(path.name for path in places.folder.iterdir()) == ["axi-edge.toml"]
@@ -106,6 +125,12 @@ def test_what_is_missing_is_asked_for_or_named(tmp_path: Path) -> None:
         whole("axi1", Told(base_topic="a"), None)
     with pytest.raises(ConfigError, match="HOST or HOST:PORT"):
         whole("axi1", Told(base_topic="a", broker="mqtts://b"), None)
+    for topic in ("a/#", "$SYS/a", "a//b", "/a", "a b", "a/+/b"):
+        with pytest.raises(ConfigError, match=r"--base-topic: .*no #"):
+            whole("axi1", Told(base_topic=topic, broker="b"), None)
+    for name in ("", "a b", "a/b", "x" * 65, "ä"):
+        with pytest.raises(ConfigError, match=r"--name: .*letters, digits"):
+            whole(name, Told(base_topic="a", broker="b"), None)
     asked = []
 
     def ask(question: str, default: str) -> str:
@@ -113,9 +138,10 @@ def test_what_is_missing_is_asked_for_or_named(tmp_path: Path) -> None:
         return "b:8884" if question.startswith("broker") else default or "acme/line"
 
     answers = whole("axi1", Told(), ask)
-    assert (answers.host, answers.port, answers.username) == ("b", 8884, "axi1")
+    assert (answers.host, answers.port, answers.base_topic) == ("b", 8884, "acme/line")
     assert len(asked) == 5
     assert whole("axi1", Told(base_topic="a", broker="b", ca_file="ca.pem"), ask).port == 8883, "nothing is asked"
+    assert whole("axi1", Told(base_topic="a", broker="b"), ask, tls=True).port == 8883, "it has a CA already"
     assert len(asked) == 5
 
 
@@ -123,8 +149,9 @@ def test_values_take_the_place_of_others_and_comments_stay() -> None:
     text = '[a]\nx = "1 # 2"   # why\ny = 2\n[b]\nx = 3 # <-- set me\n'
     new = filled(text, {("a", "x"): 'q"', ("b", "x"): 4})
     assert new == '[a]\nx = "q\\""  # why\ny = 2\n[b]\nx = 4  # set me\n'
-    with pytest.raises(ConfigError, match=r"\[a\] z: no such line"):
-        filled(text, {("a", "z"): 1})
+    assert filled(text, {("a", "z"): 1, ("c", "y"): 2}).startswith("[a]\nz = 1\nx")
+    assert filled(text, {("c", "y"): 2}).endswith("\n\n[c]\ny = 2\n")
+    assert filled("[ a ]\n  x = 1 # \u2028 y\n", {("a", "x"): 2}) == "[ a ]\nx = 2  # \u2028 y\n"
 
 
 def test_this_computers_name_is_one_that_a_device_may_have() -> None:

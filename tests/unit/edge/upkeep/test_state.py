@@ -9,16 +9,18 @@ import pytest
 from msgspec.structs import replace
 
 from edge.core.payloads import ModelRef
+from edge.upkeep.alarms import Raised
 from edge.upkeep.readiness import not_yet
 from edge.upkeep.state import Before, DaemonState, StateFile, read_state, state_path
 
 MODEL = ModelRef(name="m", version="1.0.0", digest="sha256:0")
+LEFT = Raised(code="job_left", about="X", text="X: not readable", since="2026-11-30T12:00:00Z")
 STATE = DaemonState(pid=1, version="2", connected=True, judged=3, bundle=MODEL, release="licensed")
 
 
-def state_file(path: Path, says: list[DaemonState]) -> StateFile:
+def state_file(path: Path, says: list[DaemonState], version: str = "2") -> StateFile:
     now = iter(datetime(2026, 11, 30, 12, 0, second, tzinfo=UTC) for second in range(60))
-    return StateFile(path, lambda before: replace(says[-1], before=before), lambda: next(now))
+    return StateFile(path, version, lambda before: replace(says[-1], before=before), lambda: next(now))
 
 
 def test_it_is_written_where_it_changes_and_now_and_then(tmp_path: Path) -> None:
@@ -40,10 +42,13 @@ def test_it_is_written_where_it_changes_and_now_and_then(tmp_path: Path) -> None
 def test_the_next_daemon_knows_what_the_one_before_said_last(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     state_file(path, [replace(STATE, connected=False)]).step()
-    state_file(path, [replace(STATE, version="3")]).step()
-    found = read_state(path)
-    assert found
-    assert (found.version, found.before) == ("3", Before(version="2", connected=False))
+    for _ in range(2):  # however often it is started
+        newer = state_file(path, [replace(STATE, version="3")], "3")
+        assert read_state(path) is None, "nobody takes the old one's word for its own"
+        newer.step()
+        found = read_state(path)
+        assert found
+        assert (found.version, found.before) == ("3", Before(version="2", connected=False))
     path.write_text("{")
     assert read_state(path) is None
 
@@ -60,6 +65,8 @@ def test_the_next_daemon_knows_what_the_one_before_said_last(tmp_path: Path) -> 
         (replace(STATE, connected=False, before=Before(version="1", connected=False)), 0, ""),
         (replace(STATE, judged=0), 0, ""),
         (replace(STATE, judged=0), 1, "no joint was judged"),
+        (replace(STATE, judged=0, alarms=[LEFT]), 1, ""),
+        (replace(STATE, judged=0, alarms=[LEFT]), 2, "no joint was judged"),
     ],
 )
 def test_an_upgrade_went_well_when_nothing_is_missing(state: DaemonState | None, waiting: int, missing: str) -> None:
