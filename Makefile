@@ -146,4 +146,5 @@ apt-repo: system deb   ## a signed repository of them in build/apt, for apt of m
 	$(BIN)/python -m convert.packages.repository
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) dist *.egg-info
+	test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name keys -exec rm -rf {} +

@@ -41,7 +41,8 @@ def repository(packages: Path, out: Path, keys: Path) -> list[str]:
     _require("apt-ftparchive", "apt-utils")
     _require("gpg", "gnupg")
     key = _key(keys)
-    shutil.rmtree(out, ignore_errors=True)
+    for part in ("dists", "pool"):
+        shutil.rmtree(out / part, ignore_errors=True)
     offered = []
     for release in RELEASES.values():
         counts = {

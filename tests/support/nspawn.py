@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+_LOCK = Path(tempfile.gettempdir(), "axi-machine.lock")
 
 
 def why_not_here() -> str:
@@ -67,14 +71,23 @@ class ThrowAwayMachine:
         call += ["--console=read-only", "systemd.unit=test.service"]
         output = self.root / "test-output"
         try:
-            done = subprocess.run(
-                call, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
-            )
+            with _alone():
+                done = subprocess.run(
+                    call, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+                )
         except subprocess.TimeoutExpired as late:
             said = output.read_text(errors="replace") if output.exists() else "nothing"
             raise AssertionError(f"not done within {seconds} s; it said: {said[-4000:]}") from late
         done.stdout = output.read_text(errors="replace") if output.exists() else done.stdout
         return done
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Machines share this one's network, and their stations all listen where stations do: one at a time."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(*words: str) -> None:
