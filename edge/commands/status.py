@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from edge.adapters.host import utc_now
 from edge.adapters.journal.view import Totals, totals
 from edge.adapters.spool import backlog
 from edge.bundle.format import open_bundle
@@ -18,7 +19,7 @@ from edge.core.payloads import Policy
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
 from edge.upkeep.alarms import Raised
-from edge.upkeep.state import DaemonState, read_state, state_path
+from edge.upkeep.state import DaemonState, is_fresh, read_state, state_path
 
 
 def add_status(commands: Commands) -> None:
@@ -156,7 +157,7 @@ def _counts(counts: dict[str, int]) -> str:
 def state_now(settings: Settings) -> DaemonState | None:
     """What the daemon that runs says of itself; None where none does, or it has said nothing yet."""
     state = read_state(state_path(Path(settings.journal.path))) if daemon_runs(settings) else None
-    return state if state and Path("/proc", str(state.pid)).exists() else None
+    return state if state and Path("/proc", str(state.pid)).exists() and is_fresh(state, utc_now()) else None
 
 
 def daemon_runs(settings: Settings) -> bool:

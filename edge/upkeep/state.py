@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +22,10 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SILENCE = 12
 """Looks without news before the same is written anew, so that its time says that somebody still looks."""
+
+
+_STALE_S = 180.0
+"""Longer than any daemon is silent."""
 
 
 class Before(Struct, frozen=True, kw_only=True):
@@ -59,6 +65,11 @@ def read_state(path: Path) -> DaemonState | None:
         return None
 
 
+def is_fresh(state: DaemonState, now: datetime) -> bool:
+    """Was it written so lately that it is still so? Where nothing can be written, it is not."""
+    return abs((now - datetime.fromisoformat(state.time)).total_seconds()) < _STALE_S
+
+
 class StateFile:
     """``look``: how the daemon is now; one ``step`` writes that where it has changed. A disk that takes nothing has its
     own alarm, and keeps nobody from working.
@@ -69,7 +80,7 @@ class StateFile:
         self._before = _before(read_state(path), version)
         path.unlink(missing_ok=True)  # of a daemon that is no more
         self._last: DaemonState | None = None
-        self._quiet = 0
+        self._quiet, self._failing = 0, False
 
     def step(self) -> None:
         state = self._look(self._before)
@@ -78,7 +89,21 @@ class StateFile:
             return
         self._last, self._quiet = state, 0
         stamped = msgspec.structs.replace(state, time=timestamp(self._now()))
-        replace_file(self._path, msgspec.json.encode(stamped))
+        try:
+            replace_file(self._path, msgspec.json.encode(stamped))
+        except OSError as error:
+            self._last = None
+            self._fails(error)
+        else:
+            self._failing = False
+
+    def _fails(self, error: OSError) -> None:
+        """Said once; and no older word is left, where that can be helped, that would be taken for what is so now."""
+        if not self._failing:
+            log.warning("state not written", extra={"problem": str(error)})
+        self._failing = True
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 def _before(was: DaemonState | None, version: str) -> Before | None:

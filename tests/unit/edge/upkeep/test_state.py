@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from edge.core.payloads import ModelRef
 from edge.upkeep.alarms import Raised
 from edge.upkeep.readiness import not_yet
-from edge.upkeep.state import Before, DaemonState, StateFile, read_state, state_path
+from edge.upkeep.state import Before, DaemonState, StateFile, is_fresh, read_state, state_path
 
 MODEL = ModelRef(name="m", version="1.0.0", digest="sha256:0")
 LEFT = Raised(code="job_left", about="X", text="X: not readable", since="2026-11-30T12:00:00Z")
@@ -73,3 +73,31 @@ def test_an_upgrade_went_well_when_nothing_is_missing(state: DaemonState | None,
     said = not_yet(state, "2", waiting)
     assert missing in said
     assert bool(said) == bool(missing)
+
+
+def test_where_it_cannot_be_written_no_older_word_is_left_and_it_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, says = tmp_path / "state.json", [STATE]
+    file = state_file(path, says)
+    file.step()
+    in_the_way = tmp_path / ".state.json.tmp"
+    in_the_way.mkdir()
+    for judged in (4, 5):
+        says.append(replace(STATE, judged=judged))
+        file.step()
+        assert read_state(path) is None
+    assert [record.message for record in caplog.records] == ["state not written"]
+    in_the_way.rmdir()
+    file.step()
+    found = read_state(path)
+    assert found
+    assert found.judged == 5
+
+
+def test_an_old_word_is_not_what_is_so_now() -> None:
+    then = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+    state = replace(STATE, time="2026-11-30T12:00:00.000Z")
+    assert is_fresh(state, then + timedelta(seconds=100))
+    assert not is_fresh(state, then + timedelta(seconds=200))
+    assert not is_fresh(state, then - timedelta(seconds=200)), "a clock that was set back tells nothing"
