@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from convert.packages.targets import ROOT, Target
+from tests.support.overlay import Overlay
 
 _NEEDED = ("systemd", "systemd-sysv", "libstdc++6", "init-system-helpers")
 # What a package's scripts call, where nothing is set up: emulated, that would take minutes.
@@ -60,33 +58,11 @@ def _emulated() -> bool:
     return (_BINFMT / "qemu-aarch64").exists()
 
 
-class Inside:
-    """A root to try things in: what is changed there stays in memory and vanishes at the end."""
+class Inside(Overlay):
+    """A root to try things in, without booting it."""
 
     def __init__(self, below: Path) -> None:
-        self._below = below
-
-    def __enter__(self) -> Self:
-        self._work = Path(tempfile.mkdtemp(prefix="axi-root-"))
-        _run("mount", "-t", "tmpfs", "tmpfs", str(self._work))
-        for name in ("upper", "scratch", "root"):
-            (self._work / name).mkdir()
-        layers = f"lowerdir={self._below},upperdir={self._work}/upper,workdir={self._work}/scratch"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
-        for name in _MOUNTED:
-            _run("mount", "--bind", f"/{name}", str(self.root / name))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for path in (*(self.root / name for name in _MOUNTED), self.root, self._work):
-            subprocess.run(["umount", "--lazy", str(path)], check=False)
-        self._work.rmdir()
-
-    @property
-    def root(self) -> Path:
-        return self._work / "root"
+        super().__init__(below, _MOUNTED)
 
     def run(self, *words: str, seconds: int = 600) -> str:
         """What the command said. Raises AssertionError where it fails."""
@@ -101,7 +77,3 @@ class Inside:
         )
         assert done.returncode == 0, f"{' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
-
-
-def _run(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True)

@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from tests.support.overlay import Overlay
 
 _LOCK = Path(tempfile.gettempdir(), "axi-machine.lock")
 
@@ -25,31 +25,8 @@ def why_not_here() -> str:
     return ""
 
 
-class ThrowAwayMachine:
-    """``root`` is its file system, over ``below``; changes stay in memory and vanish at the end."""
-
-    def __init__(self, below: Path = Path("/")) -> None:
-        self._below = below
-
-    def __enter__(self) -> Self:
-        self._work = Path(tempfile.mkdtemp(prefix="axi-machine-"))
-        _run("mount", "-t", "tmpfs", "tmpfs", str(self._work))
-        for name in ("upper", "scratch", "root"):
-            (self._work / name).mkdir()
-        layers = f"lowerdir={self._below},upperdir={self._work}/upper,workdir={self._work}/scratch"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        subprocess.run(["umount", "--lazy", str(self.root)], check=False)
-        subprocess.run(["umount", "--lazy", str(self._work)], check=False)
-        self._work.rmdir()
-
-    @property
-    def root(self) -> Path:
-        return self._work / "root"
+class ThrowAwayMachine(Overlay):
+    """Boots what is laid over this machine's root, or over another."""
 
     def run(self, *words: str) -> None:
         """Run a command inside, without booting; the network is this machine's."""
@@ -88,7 +65,3 @@ def _alone() -> Iterator[None]:
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _run(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True)
