@@ -20,7 +20,10 @@ from edge.bundle.format import open_bundle
 from edge.bundle.shipped import bundle_folder
 from tests.support.debian import Inside, root_of
 
-JOINTS, FEWER = 500, 40
+# Emulated, five hundred joints take their time.
+pytestmark = pytest.mark.timeout(2400)
+
+JOINTS, FEWER = 500, 20
 # The kernels that the command line names: a digest of all raw outputs, and the scores. Of fast ones fewer joints:
 # emulated, all of them would take minutes.
 SCRIPT = f"""
