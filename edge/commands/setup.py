@@ -12,7 +12,7 @@ from edge.commands import Commands, add_config
 from edge.commands.doctor import Health, examine
 from edge.commands.status import state_now
 from edge.config import Settings
-from edge.core.errors import UsageError
+from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import Answers, Told, of_file, over, own_name, whole
 from edge.setup.steps import give_bundle, managed, start_services
 from edge.setup.written import Places, already, profiles, write_all
@@ -66,7 +66,11 @@ def _setup(arguments: argparse.Namespace) -> int:
         print("bundle: the one that comes with axi-edge")
     if arguments.no_start or not managed():
         return _found(settings)
-    units = start_services(anew=bool(before))
+    try:
+        units = start_services(anew=bool(before))
+    except ConfigError:
+        _found(settings)  # the doctor knows more of it than the service manager
+        raise
     print(f"started: {', '.join(units)}")
     return max(_found(settings), _waited(settings, answers))
 
