@@ -94,7 +94,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 @pytest.fixture(scope="module")
 def packages(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = ROOT / "build" / "test-deb"
+    out = ROOT / "build" / "test-deb" / "machines"
     made(target, out, "none")
     return out
 

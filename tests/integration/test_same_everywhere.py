@@ -73,7 +73,7 @@ def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def computed(patches: Path) -> dict[str, Any]:
     """By target and runtime, what was computed there."""
     found: dict[str, Any] = {}
-    out = ROOT / "build" / "test-deb"
+    out = ROOT / "build" / "test-deb" / "everywhere"  # of its own: other modules make packages at the same time
     for target in all_targets():
         below = root_of(target)
         if below is None:

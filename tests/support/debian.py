@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -24,13 +25,17 @@ _ACCOUNTS = {"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n"
 def root_of(target: Target) -> Path | None:
     """A root with what a device has anyway: one of this processor's can be booted. None where none can be made here."""
     root = ROOT / "build" / "roots" / str(target)
-    if root.exists():
-        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_suffix(".lock").open("w") as lock:  # several tests may want it at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return root if root.exists() else _made(root, target)
+
+
+def _made(root: Path, target: Target) -> Path | None:
     if os.geteuid() or shutil.which("mmdebstrap") is None or not (target.architecture == _OWN or _emulated()):
         return None
     unfinished = root.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
     wanted = [*_NEEDED, f"python{target.release.python}"]
     words = ["mmdebstrap", "--mode=root", f"--architectures={target.architecture}"]
     if target.architecture == _OWN:
