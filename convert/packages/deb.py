@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
-from collections.abc import Iterable
 from email.utils import formatdate
 from pathlib import Path
 from typing import NamedTuple
 
+from convert.packages.programs import said
 from convert.packages.targets import RECIPES, ROOT, Target
 from convert.packages.tree import settle, write, write_packed
 from edge import __version__
-from edge.core.errors import ConfigError
 
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 _MAINTAINER = "axi-edge packages <packages@axi-edge.example>"
@@ -64,8 +61,7 @@ def lay_recipe(root: Path, package: Package, target: Target, epoch: int) -> None
     for script in _SCRIPTS:
         source = recipe / script
         if source.exists():
-            text = source.read_text("utf-8").replace("@PYTHON@", target.release.python)
-            write(root / "DEBIAN" / script, text, executable=True)
+            write(root / "DEBIAN" / script, source.read_text("utf-8"), executable=True)
 
 
 def _changelog(package: Package, target: Target, epoch: int) -> str:
@@ -89,11 +85,12 @@ def pack(root: Path, package: Package, target: Target, out: Path, epoch: int, ho
         "".join(f"{_md5(path)}  {path.relative_to(root)}\n" for path in files if not path.is_symlink()),
     )
     size = sum(-(-path.lstat().st_size // 1024) for path in files)
-    write(root / "DEBIAN" / "control", _control(package, target, size))
+    write(told / "control", _control(package, target, size))
     settle(root, epoch)
     out.mkdir(parents=True, exist_ok=True)
     file = out / file_name(package, target)
-    _run(["dpkg-deb", "--root-owner-group", f"-Z{how}", "-z0", "--build", str(root), str(file)], epoch)
+    words = ["dpkg-deb", "--root-owner-group", f"-Z{how}", "-z0", "--build", str(root), str(file)]
+    said(words, {"SOURCE_DATE_EPOCH": str(epoch)})
     return file
 
 
@@ -114,14 +111,3 @@ def _control(package: Package, target: Target, size: int) -> str:
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
     return text
-
-
-def _run(words: Iterable[str], epoch: int) -> None:
-    program, *_ = words = list(words)
-    if shutil.which(program) is None:
-        raise ConfigError(f"{program}: not found; packages are made on Debian, or install dpkg")
-    done = subprocess.run(
-        words, env=os.environ | {"SOURCE_DATE_EPOCH": str(epoch)}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise ConfigError(f"{program}: {done.stderr.strip()}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from convert.packages.programs import said
 from convert.packages.targets import RELEASES, Release, Target, all_targets
 from edge.core.errors import AxiError, ConfigError
 
@@ -38,8 +37,6 @@ def repository(packages: Path, out: Path, keys: Path) -> list[str]:
     """What is offered, by release. The key that signs it is made where there is none, and stays in ``keys``. Raises
     ConfigError where there are no packages, or a program is missing.
     """
-    _require("apt-ftparchive", "apt-utils")
-    _require("gpg", "gnupg")
     key = _key(keys)
     for part in ("dists", "pool"):
         shutil.rmtree(out / part, ignore_errors=True)
@@ -67,7 +64,7 @@ def _offer(packages: Path, out: Path, target: Target) -> int:
     if files:
         index = out / "dists" / target.release.suite / "main" / f"binary-{target.architecture}"
         index.mkdir(parents=True)
-        (index / "Packages").write_text(_said(["apt-ftparchive", "packages", str(pool)], out), "utf-8")
+        (index / "Packages").write_text(said(["apt-ftparchive", "packages", str(pool)], {}, out), "utf-8")
     return len(files)
 
 
@@ -82,7 +79,7 @@ def _sign(out: Path, release: Release, architectures: Sequence[str], keys: Path,
         "Architectures": " ".join(architectures),
     }
     options = [word for name, value in about.items() for word in ("-o", f"APT::FTPArchive::Release::{name}={value}")]
-    (folder / "Release").write_text(_said(["apt-ftparchive", *options, "release", "."], folder), "utf-8")
+    (folder / "Release").write_text(said(["apt-ftparchive", *options, "release", "."], {}, folder), "utf-8")
     name = str(folder / "Release")
     _gpg(keys, "--yes", "--local-user", key, "--clearsign", "--output", str(folder / "InRelease"), name)
     _gpg(keys, "--yes", "--local-user", key, "--armor", "--detach-sign", "--output", f"{name}.gpg", name)
@@ -103,20 +100,7 @@ def _fingerprint(keys: Path) -> str:
 
 
 def _gpg(keys: Path, *words: str) -> str:
-    return _said(["gpg", "--batch", "--quiet", "--no-tty", *words], Path.cwd(), {"GNUPGHOME": str(keys.absolute())})
-
-
-def _said(words: Sequence[str], folder: Path, besides: dict[str, str] | None = None) -> str:
-    environment = os.environ | (besides or {})
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ConfigError(f"{words[0]}: {done.stderr.strip() or done.returncode}")
-    return done.stdout
-
-
-def _require(program: str, package: str) -> None:
-    if shutil.which(program) is None:
-        raise ConfigError(f"{program}: not found; apt-get install {package}")
+    return said(["gpg", "--batch", "--quiet", "--no-tty", *words], {"GNUPGHOME": str(keys.absolute())})
 
 
 if __name__ == "__main__":

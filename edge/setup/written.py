@@ -21,7 +21,13 @@ PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
 _LONGEST_SECRET = 65_535
 _UNITS = ("axi-edge", "axi-station")
 _CREDENTIALS = "/run/credentials/axi-edge.service"
-_FILES = ("password_file", "ca_file", "cert_file", "key_file")
+_FILES = {
+    "password_file": "mqtt-password",
+    "key_file": "mqtt-key.pem",
+    "cert_file": "mqtt-cert.pem",
+    "ca_file": "mqtt-ca.pem",
+}
+"""What each file that is told is kept as."""
 _SECRETS = ("mqtt-password", "mqtt-key.pem")
 _HEAD = "# Written by axi-edge setup.\n"
 
@@ -140,15 +146,9 @@ def _require_broker(settings: Settings, answers: Answers) -> None:
 
 def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
     """Contents and modes by name. Raises ConfigError for one that cannot be read."""
-    wanted = {
-        "mqtt-password": answers.password_file,
-        "mqtt-key.pem": answers.key_file,
-        "mqtt-cert.pem": answers.cert_file,
-        "mqtt-ca.pem": answers.ca_file,
-    }
     found = {}
-    for name, source in wanted.items():
-        if source:
+    for key, name in _FILES.items():
+        if source := getattr(answers, key):
             try:
                 found[name] = read_plain(Path(source), _LONGEST_SECRET), 0o600 if name in _SECRETS else 0o644
             except OSError as error:
@@ -167,13 +167,9 @@ def _values(answers: Answers, places: Places, bundle: str, trusted: str) -> dict
     if not places.config.exists():  # what judges, and whom it trusts, is not what this asks
         values |= {("model", "bundle"): bundle, ("model", "public_key_file"): trusted}
     # The service alone reads secrets: the service manager hands it copies.
-    for key, name, source, secret in (
-        ("password_file", "mqtt-password", answers.password_file, True),
-        ("key_file", "mqtt-key.pem", answers.key_file, True),
-        ("cert_file", "mqtt-cert.pem", answers.cert_file, False),
-        ("ca_file", "mqtt-ca.pem", answers.ca_file, False),
-    ):
-        where = f"{_CREDENTIALS}/{name}" if secret else str(places.folder / name)
+    for key, name in _FILES.items():
+        source = getattr(answers, key)
+        where = f"{_CREDENTIALS}/{name}" if name in _SECRETS else str(places.folder / name)
         if source or not places.config.exists():  # what is not said anew stays as it was
             values["mqtt", key] = where if source else ""
     return values

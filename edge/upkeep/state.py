@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST_SILENCE = 12
 """Looks without news before the same is written anew, so that its time says that somebody still looks."""
-
-
 _STALE_S = 180.0
 """Longer than any daemon is silent."""
 
