@@ -41,25 +41,38 @@ class Clock:
         return self.now
 
 
+def _rooms(folder: Path) -> Rooms:
+    database, pictures = Database(folder / "station.db"), Pictures(folder / "spool", JobDefaults())
+    return Rooms(
+        store=JointStore(database, "review1"),
+        outbox=Outbox(database),
+        people=People(database),
+        alarms=Alarms(database),
+        history=History(database, lambda: WALL),
+        records=Records(database),
+        known=KnownJoints(database, 0.2, lambda joints: joints, lambda: True, lambda: 0.5),
+        pictures=pictures,
+        boards=Boards(database, pictures),
+        cleaning=Cleaning(database, 90, lambda: WALL),
+    )
+
+
 class Station:
     """``woken``: how often there was something to send."""
 
-    def __init__(self, folder: Path, *, undo_s: float = 20.0, shortest_s: float = 0.0, figures: bool = True) -> None:
-        database, pictures = Database(folder / "station.db"), Pictures(folder / "spool", JobDefaults())
-        self.rooms = Rooms(
-            store=JointStore(database, "review1"),
-            outbox=Outbox(database),
-            people=People(database),
-            alarms=Alarms(database),
-            history=History(database, lambda: WALL),
-            records=Records(database),
-            known=KnownJoints(database, 0.2, lambda joints: joints, lambda: True, lambda: 0.5),
-            pictures=pictures,
-            boards=Boards(database, pictures),
-            cleaning=Cleaning(database, 90, lambda: WALL),
-        )
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        undo_s: float = 20.0,
+        shortest_s: float = 0.0,
+        figures: bool = True,
+        claims: type[Claims] = Claims,
+    ) -> None:
+        self.rooms = _rooms(folder)
         self.store, self.outbox, self.people = self.rooms.store, self.rooms.outbox, self.rooms.people
         self.clock, self.woken = Clock(), 0
+        self.claims = claims(300, self.clock)
         self.device = Device(lambda: NOW)
         self.accounts, self.troubles = Accounts(self.people), list[str]()
         waiting = Figures(self.store, self.outbox, self.device, lambda: len(self.troubles), lambda: NOW)
@@ -74,7 +87,7 @@ class Station:
                 device=self.device,
                 accounts=self.accounts,
                 attempts=Attempts(self.clock),
-                claims=Claims(300, self.clock),
+                claims=self.claims,
                 changes=Changes(),
                 figures=waiting if figures else None,
                 troubles=lambda: self.troubles,

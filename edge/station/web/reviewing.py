@@ -63,13 +63,15 @@ def _claimed(request: Request, have: Sequence[str], saving: Sequence[str]) -> li
     claims: Claims = request.app.state.claims
     session = holder_of(request)
     claims.take(session, have)
-    missing = AHEAD - len(have)
-    if missing <= 0:
-        return []
-    without = [*claims.held_by_others(session), *have, *saving]
-    offered = store.waiting(wanted_by(request), request.state.user, without, missing)
-    got = set(claims.take(session, [joint.event_id for joint in offered]))
-    return [_before(request, joint) for joint in offered if joint.event_id in got]
+    found = list[Joint]()
+    while missing := max(AHEAD - len(have) - len(found), 0):
+        without = [*claims.held_by_others(session), *have, *saving, *(joint.event_id for joint in found)]
+        offered = store.waiting(wanted_by(request), request.state.user, without, missing)
+        got = set(claims.take(session, [joint.event_id for joint in offered]))  # another page may have been first
+        found += [joint for joint in offered if joint.event_id in got]
+        if not offered:
+            break
+    return [_before(request, joint) for joint in found]
 
 
 def _before(request: Request, joint: Joint) -> dict[str, Any]:

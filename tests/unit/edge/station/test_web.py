@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.core.review import Review, Said, read_payload
+from edge.station.claims import Claims
 from tests.support.pages import Station, Visitor
 from tests.support.queues import joint
 
@@ -48,6 +49,27 @@ def test_two_pages_of_one_session_have_two_heaps(station: Station, anna: Visitor
     anna.ask("/api/release", page="one")
     ben = {one["event_id"] for one in station.logged_in("ben").claimed()}
     assert ben == first
+
+
+class _Overtaken(Claims):
+    """Another page takes the joints that wait first, between the question which are free and the claim on them."""
+
+    first: tuple[str, ...] = ()
+
+    def held_by_others(self, session: str) -> list[str]:
+        free = super().held_by_others(session)
+        self.take("another page", self.first)
+        return free
+
+
+def test_who_is_overtaken_gets_the_joints_after_those(tmp_path: Path) -> None:
+    """Not an empty page while joints wait."""
+    station = Station(tmp_path, claims=_Overtaken)
+    station.store.hear([joint(n) for n in range(12)], [], 0.0)
+    station.claims.first = first = tuple(joint(n).event_id for n in range(3))
+    found = [one["event_id"] for one in station.logged_in("ben").claimed()]
+    assert len(found) == len(first)
+    assert not set(found) & set(first)
 
 
 def test_what_is_being_saved_is_not_given_out_again(anna: Visitor) -> None:
