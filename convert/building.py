@@ -7,8 +7,12 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convert.conversion.beside import cut_beside
 from convert.conversion.calibration import require_apart
@@ -16,9 +20,9 @@ from convert.conversion.convert import lower, measure, quantise, require_exact, 
 from convert.conversion.familiarity import Acquaintance, Model, acquaint, unknown
 from convert.conversion.findings import Findings
 from convert.conversion.gate import require_passed
-from convert.conversion.golden import golden_joints
+from convert.conversion.golden import golden_joints, parity_of
 from convert.conversion.recipe import Recipe
-from convert.conversion.runtimes import run_on, thread_count
+from convert.conversion.runtimes import Run, run_on, thread_count
 from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
@@ -36,6 +40,7 @@ from edge.bundle.signing import load_private_key
 from edge.core.card import NORMAL, Lineage, ModelCard
 from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
+from edge.core.qualification import Kernels
 from edge.files import digest_file
 
 
@@ -92,15 +97,17 @@ def build(recipe_path: Path, out: Path, tell: Tell) -> Build:
     report = write_findings(found, out)
     assert found.source is not None and found.quantised is not None and found.measurement is not None  # noqa: S101, PT018
     runtime, tflite = found.source.runtimes[0], found.quantised.model
-    golden = golden_joints(
-        here / recipe.evaluation.lot,
-        order.spec,
-        recipe.evaluation.golden,
-        lambda patches: run_on(runtime, "exact", tflite, patches, thread_count()),
-    )
+
+    def run(kernels: Kernels, patches: NDArray[np.uint8]) -> Run:
+        return run_on(runtime, kernels, tflite, patches, thread_count())
+
+    asked = recipe.evaluation
+    golden = golden_joints(here / asked.lot, order.spec, asked.golden, partial(run, "exact"))
+    tell(f"recording {asked.parity} varied joints, for devices to be qualified with")
+    parity = parity_of(golden, asked, recipe.budget.max_flipped_fast, run)
     tell(f"writing the bundle with {len(golden)} golden joints, {'signed' if key else 'unsigned: no [signing] key'}")
     card = _card(order, lots, found)
-    return Build(write_bundle(out, card, tflite, golden, key), report, found.decided, found.warnings)
+    return Build(write_bundle(out, card, tflite, golden, key, parity), report, found.decided, found.warnings)
 
 
 def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[Findings]:

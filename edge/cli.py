@@ -15,6 +15,7 @@ from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check
 from edge.commands.inspect import add_inspect
 from edge.commands.licence import add_licence
+from edge.commands.qualify import add_qualify
 from edge.commands.review import add_review
 from edge.commands.run import add_run
 from edge.commands.setup import add_setup
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         add_inspect,
         add_run,
+        add_qualify,
         add_check,
         add_status,
         add_tail,

@@ -14,8 +14,9 @@ from msgspec import Meta, Struct
 from edge.core.errors import ConfigError
 from edge.core.job import Polarity
 from edge.core.payloads import Policy
+from edge.core.qualification import Kernels
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Kernels, RuntimeChoice, Unchecked
+from edge.judging.ports import RuntimeChoice, Unchecked
 from edge.toml import load_toml
 
 DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
@@ -70,12 +71,14 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
     """``bundle`` judges the joint types that its card names; ``routes``: those that have a bundle of their own.
 
     ``public_key_file``: refuse any bundle that none of these Ed25519 keys signed. Empty ``operating_point``: the
-    card's.
+    card's. ``require_certificate``: nothing is released until ``axi-edge qualify`` has certified this device, as it is
+    now.
     """
 
     bundle: str
     public_key_file: str = ""
     operating_point: str = ""
+    require_certificate: bool = False
     routes: dict[Annotated[str, Meta(min_length=1, max_length=256)], RouteSettings] = {}
 
     def bundle_of(self, joint_type: str) -> str:
@@ -210,8 +213,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def load_settings(path: Path) -> Settings:
-    """Read the daemon's configuration. Raises ConfigError naming file, key and remedy."""
-    return load_toml(path, Settings)
+    """Read the daemon's configuration: the file, and over it those of its folder of drop-ins, in the order of their
+    names. Raises ConfigError naming file, key and remedy.
+    """
+    return load_toml(path, Settings, over=sorted(drop_ins(path).glob("*.toml")))
+
+
+def drop_ins(path: Path) -> Path:
+    """Beside ``axi-edge.toml`` that is ``axi-edge.d``."""
+    return path.with_suffix(".d")
 
 
 def bundles_to_load(settings: Settings) -> Load:

@@ -20,8 +20,19 @@ from edge.files import as_utf8
 S = TypeVar("S", bound=Struct)
 
 
-def load_toml(path: Path, kind: type[S]) -> S:
-    """Read a TOML file into the struct ``kind``. Raises ConfigError naming file, key and remedy."""
+def load_toml(path: Path, kind: type[S], over: Sequence[Path] = ()) -> S:
+    """Read a TOML file into the struct ``kind``; it is whole by itself. What the files ``over`` it say, each over those
+    before it, is in force in its place. Raises ConfigError naming file, key and remedy.
+    """
+    document = _document(path, kind)
+    found = _converted(document, kind, path)
+    for above in over:
+        document = _merged(document, _document(above, kind))
+        found = _converted(document, kind, above)
+    return found
+
+
+def _document(path: Path, kind: type[Struct]) -> dict[str, Any]:
     try:
         document = tomllib.loads(as_utf8(path.read_bytes()).decode())
     except OSError as error:
@@ -31,7 +42,17 @@ def load_toml(path: Path, kind: type[S]) -> S:
     _require_text(document, path)
     for part in parts(document, kind):
         _check(part, path)
-    return _converted(document, kind, path)
+    return document
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Table by table; a value that is no table is taken whole."""
+    both = {
+        key: _merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return below | above | both
 
 
 def _require_text(value: Any, path: Path, where: str = "") -> None:

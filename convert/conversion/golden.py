@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.conversion.recipe import EvaluationSection
 from convert.conversion.runtimes import Run
 from convert.lots.reading import JobReading, read_any_truth
 from edge.bundle.format import GoldenJoint
+from edge.bundle.parity import Parity
 from edge.core.decide import Answer
 from edge.core.intake import Spec
 from edge.core.job import Roi
 from edge.core.preprocess import Grey, Slices, crop_of
+from edge.core.qualification import Kernels
+from edge.core.variants import variants
+
+_RunOn = Callable[[Kernels, NDArray[np.uint8]], Run]
 
 
 def golden_joints(
@@ -44,6 +50,13 @@ def golden_joints(
         GoldenJoint(*cut, patch, Answer(output[np.newaxis], seen))
         for cut, patch, output, seen in zip(found, patches, answers.outputs, features, strict=True)
     )
+
+
+def parity_of(golden: Sequence[GoldenJoint], section: EvaluationSection, budget: float, run: _RunOn) -> Parity:
+    """What the kernels that must give the same bits give of joints varied from the golden ones."""
+    patches = np.stack(list(variants([joint.patch for joint in golden], section.parity)))
+    exact = run("exact", patches).outputs
+    return Parity(exact, run("reference", patches[: section.parity_reference]).outputs, budget)
 
 
 def cut_out(slices: Slices, roi: Roi, spec: Spec) -> tuple[dict[int, Grey], Roi] | None:

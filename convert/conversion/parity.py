@@ -18,7 +18,7 @@ from convert.metrics.defects import Scores
 from edge.core.card import Quantisation
 from edge.core.decide import reading_of, score_of
 from edge.core.errors import GateRefused
-from edge.judging.ports import Kernels
+from edge.core.qualification import Kernels
 from edge.judging.runtime import RuntimeInfo
 
 FLOAT_TOLERANCE = 1e-4

@@ -110,12 +110,16 @@ class EvaluationSection(Struct, frozen=True, kw_only=True):
     """The held-out lot that figures are measured on.
 
     ``golden``: how many of its joints go into the bundle; ``everywhere``: how many run on every runtime, on fast and
-    exact kernels, with one and two threads.
+    exact kernels, with one and two threads. ``parity``: of how many joints, varied from the golden ones, the bundle
+    holds what exact kernels give, so that a device can be qualified; ``parity_reference``: of these, on the far slower
+    reference kernels.
     """
 
     lot: str
     golden: Annotated[int, Meta(ge=2, le=64)] = 8
     everywhere: Annotated[int, Meta(ge=8)] = 96
+    parity: Annotated[int, Meta(ge=8, le=10_000)] = 500
+    parity_reference: Annotated[int, Meta(ge=1, le=10_000)] = 64
 
 
 class FamiliaritySection(Struct, frozen=True, kw_only=True):
@@ -134,12 +138,15 @@ class BudgetSection(Struct, frozen=True, kw_only=True):
     at the default operating point, over all defects; ``max_escape_of``: the same by defect class. Where none is given
     the bound is only reported. ``max_unfamiliar``: share of the evaluation lot's joints that look like none that the
     model knows; ``min_caught``: share of pictures of no joint that do. Where none is given they are only reported.
+    ``max_flipped_fast``: share of varied joints, which lie nearer to thresholds than a line's, whose decision the fast
+    kernels of a device may change for it to be qualified.
     """
 
     max_auroc_drop: Share = 0.005
     max_recall_drop: Share = 0.02
     max_recognition_drop: Share = 0.01
     max_flipped: Share = 0.01
+    max_flipped_fast: Share = 0.02
     max_escape: Share | None = None
     max_escape_of: dict[str, Share] = {}
     max_unfamiliar: Share | None = None

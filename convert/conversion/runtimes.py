@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from convert.conversion.flatfile import operations
 from convert.conversion.memory import peak_mb
 from edge.core.errors import ConfigError, GateRefused
-from edge.judging.ports import Kernels, RuntimeChoice
+from edge.core.qualification import Kernels
+from edge.judging.ports import RuntimeChoice
 from edge.judging.runtime import RuntimeInfo, TfliteScorer, choose_runtime, installed_runtimes
 
 _Mode = Literal["outputs", "tensors"]

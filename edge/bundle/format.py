@@ -1,8 +1,8 @@
 """Bundles ``axi-bundle/1``: write, sign, open and verify.
 
-A bundle is a folder ``NAME-VERSION/`` with ``model.tflite``, ``card.json``, ``golden.npz`` and, when signed,
-``SIGNATURE``. The card holds the digest of every other file, and the Ed25519 signature covers the card's bytes; so
-one signature covers everything.
+A bundle is a folder ``NAME-VERSION/`` with ``model.tflite``, ``card.json``, ``golden.npz``, ``parity.npz`` by
+which a device is qualified, and, when signed, ``SIGNATURE``. The card holds the digest of every other file, and the
+Ed25519 signature covers the card's bytes; so one signature covers everything.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge.bundle.parity import PARITY, Parity, decode_parity, encode_parity
 from edge.bundle.signing import sign, verify
 from edge.core.card import ModelCard, encode_card, parse_card
 from edge.core.decide import Answer
@@ -46,13 +47,16 @@ class GoldenJoint(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """A bundle whose files are what its card says. ``signed`` is True once checked against a pinned key."""
+    """A bundle whose files are what its card says. ``signed`` is True once checked against a pinned key. ``parity``:
+    None in bundles of earlier versions.
+    """
 
     path: Path
     card: ModelCard
     golden: tuple[GoldenJoint, ...]
     digest: str
     signed: bool
+    parity: Parity | None = None
 
     @property
     def model_path(self) -> Path:
@@ -88,7 +92,8 @@ def open_bundle(path: Path, public_keys: Sequence[Ed25519PublicKey] = ()) -> Bun
     golden = _decode_golden(_read(path / GOLDEN), path / GOLDEN)
     if not golden:
         raise BundleRefused(f"{path / GOLDEN}: holds no golden joint; rebuild the bundle")
-    return Bundle(path, card, golden, digest_bytes(raw_card), bool(public_keys))
+    parity = decode_parity(_read(path / PARITY), path / PARITY) if PARITY in card.files else None
+    return Bundle(path, card, golden, digest_bytes(raw_card), bool(public_keys), parity)
 
 
 def write_bundle(
@@ -97,6 +102,7 @@ def write_bundle(
     model: bytes,
     golden: Sequence[GoldenJoint],
     signing_key: Ed25519PrivateKey | None = None,
+    parity: Parity | None = None,
 ) -> Path:
     """Write ``parent/NAME-VERSION`` so that it appears whole or not at all; ``card.files`` is filled in here.
 
@@ -106,6 +112,8 @@ def write_bundle(
     if target.exists():
         raise BundleRefused(f"{target}: exists already; raise the recipe's version or remove the folder")
     blobs = {MODEL: model, GOLDEN: _encode_golden(golden)}
+    if parity is not None:
+        blobs[PARITY] = encode_parity(parity)
     raw_card = encode_card(replace(card, files={name: digest_bytes(blob) for name, blob in blobs.items()}))
     blobs[CARD] = raw_card
     if signing_key is not None:

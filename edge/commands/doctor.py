@@ -22,6 +22,7 @@ from edge.daemon.broker import try_broker
 from edge.files import read_plain
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
+from edge.qualify.standing import served_by, standing
 from edge.upkeep.disks import in_words, is_short
 
 _CREDENTIALS = "/run/credentials/"
@@ -48,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     settings = _before_the_first_start(settings)
     yield _runtime()
     yield from _bundle(settings)
+    yield _qualified(settings)
     yield _release(settings)
     yield from _certificates(settings)
     yield _broker(settings)
@@ -69,6 +71,18 @@ def _before_the_first_start(settings: Settings) -> Settings:
         and (kept := DEFAULT_PATH.parent / Path(path).name).exists()
     }
     return replace(settings, mqtt=replace(settings.mqtt, **own))
+
+
+def _qualified(settings: Settings) -> Finding:
+    try:
+        found = standing(settings, served_by(settings))
+    except AxiError as error:
+        return Finding("qualified", Health.FAIL, f"not certified: {error}")
+    if found.certified:
+        return Finding("qualified", Health.OK, f"{found.text}, {found.digest[:18]}...")
+    required = settings.model.require_certificate
+    text = f"{found.text}; until then nothing is released ([model] require_certificate)" if required else found.text
+    return Finding("qualified", Health.FAIL if required else Health.WARN, text)
 
 
 def _release(settings: Settings) -> Finding:

@@ -16,12 +16,13 @@ from edge.bundle.shipped import bundle_folder
 from edge.commands import Commands
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Polarity
+from edge.core.qualification import Kernels
 from edge.core.wire import Encoder, Topics, VerdictMessage
 from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, RefusedJob, name_refused, open_folder, read_job
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Batch, Kernels, Unchecked, views_of
+from edge.judging.ports import Batch, Unchecked, views_of
 
 
 def add_inspect(commands: Commands) -> None:

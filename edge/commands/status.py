@@ -18,6 +18,7 @@ from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.core.payloads import Policy
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
+from edge.qualify.standing import served_by, standing
 from edge.upkeep.alarms import Raised
 from edge.upkeep.state import DaemonState, is_fresh, read_state, state_path
 
@@ -59,6 +60,8 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     version: str = ""
     """Of the program that runs."""
     broker: str = ""
+    qualification: str = ""
+    """Is this device certified? What the daemon that runs goes by, else what it would."""
     alarms: list[Raised] = []
     """What is wrong now, the longest first."""
 
@@ -81,6 +84,7 @@ def device_status(settings: Settings) -> DeviceStatus:
         running=running,
         version=state.version if state else "",
         broker=_broker(settings, state),
+        qualification=state.qualification if state else standing_here(settings),
         alarms=state.alarms if state else [],
         backlog=backlog(Path(settings.spool.path)).jobs,
         outbox=ledger.unsent,
@@ -93,6 +97,14 @@ def device_status(settings: Settings) -> DeviceStatus:
         routes={kind: judging[kind] for kind in others},
         configured={kind: bundle for kind, bundle in configured.items() if judging.get(kind) != bundle},
     )
+
+
+def standing_here(settings: Settings) -> str:
+    """Whether a daemon that was started now would be certified."""
+    try:
+        return standing(settings, served_by(settings)).text
+    except AxiError as error:
+        return f"not certified: {error}"
 
 
 def _configured(settings: Settings) -> dict[str, str]:
@@ -138,6 +150,7 @@ def as_text(status: DeviceStatus) -> str:
         **{f"for {kind}": bundle for kind, bundle in status.routes.items()},
         **{f"next {kind}".strip(): f"{bundle}, once it is reloaded" for kind, bundle in status.configured.items()},
         "broker": status.broker,
+        "qualified": status.qualification,
         "release": RELEASES[status.release],
         "licences": _counts(status.licences),
         "backlog": f"{status.backlog} jobs",

@@ -84,6 +84,17 @@ class BoardPayload(Struct, frozen=True, kw_only=True):
 Presence = Literal["online", "stopped", "offline"]
 
 
+class QualifiedPayload(Struct, frozen=True, kw_only=True):
+    """Is this device certified (``axi-qualification/1``) as it is now? ``text``: by what, or why not. ``time`` and
+    ``digest`` of the certificate; null where there is none that can be read.
+    """
+
+    certified: bool
+    text: str
+    time: str | None
+    digest: str | None
+
+
 class StatusPayload(Struct, frozen=True, kw_only=True):
     schema: Literal["axi-status/1"] = "axi-status/1"
     state: Presence
@@ -94,6 +105,8 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
     """Bundles of the joint types that have one of their own."""
     release: Policy = "licensed"
     """What joints are released on: nothing, their licence, or the card's word alone."""
+    qualification: QualifiedPayload | UnsetType = UNSET
+    """Whether this device is certified."""
 
 
 Severity = Literal["warning", "error", "critical"]

@@ -9,12 +9,13 @@ from edge.core.verdict import Call, Decision, Reason
 
 
 class Permit(NamedTuple):
-    """``rule``: by which joints may be released; None where none may. ``audit_share``: of them go to a specialist
-    nonetheless.
+    """``rule``: by which joints may be released; None where none may, for ``reason``. ``audit_share``: of them go to a
+    specialist nonetheless.
     """
 
     rule: Rule | None
     audit_share: float
+    reason: Reason = Reason.LEARNING
 
 
 NOTHING = Permit(None, 1.0)
@@ -39,7 +40,7 @@ def ruled(decision: Decision, permit: Permit, drawn: float) -> Ruled:
     if decision.call is Call.UNJUDGED:
         return Ruled(decision, sampled=False)
     if permit.rule is None:
-        return Ruled(decision.doubted(Reason.LEARNING), sampled=True)
+        return Ruled(decision.doubted(permit.reason), sampled=True)
     sampled = drawn < permit.audit_share
     now = permit.rule.decision(decision.score)
     if now.call is Call.DEFECT:

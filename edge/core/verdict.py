@@ -45,6 +45,7 @@ class Reason(StrEnum):
     UNFAMILIAR = "unfamiliar"
     LEARNING = "learning"
     AUDIT = "audit"
+    UNCERTIFIED = "uncertified"
     UNSUPPORTED_JOINT_TYPE = "unsupported_joint_type"
     NOT_FINITE = "not_finite"
     JOB_REFUSED = "job_refused"

@@ -25,6 +25,7 @@ from edge.core.payloads import (
     Payload,
     Policy,
     Presence,
+    QualifiedPayload,
     Severity,
     StatusPayload,
     VerdictPayload,
@@ -155,7 +156,7 @@ class Encoder(NamedTuple):
     """Turns what this device decided into messages.
 
     ``model``: the bundle of every joint type that ``routes``, (joint type, bundle), gives none of its own. ``policy``:
-    what joints are released on.
+    what joints are released on. ``qualification``: whether the device is certified.
     """
 
     device: str
@@ -164,6 +165,7 @@ class Encoder(NamedTuple):
     model: ModelRef
     routes: tuple[tuple[str, ModelRef], ...] = ()
     policy: Policy = "licensed"
+    qualification: QualifiedPayload | None = None
 
     def model_for(self, joint_type: str) -> ModelRef:
         """The bundle responsible for a joint type, whatever came of the joint; so event_ids do not hang on that."""
@@ -247,6 +249,7 @@ class Encoder(NamedTuple):
             bundle=self.model,
             routes=dict(self.routes),
             release=self.policy,
+            qualification=UNSET if self.qualification is None else self.qualification,
         )
 
     def status(self, state: Presence, now: datetime) -> Message:

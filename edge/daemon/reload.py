@@ -11,15 +11,16 @@ from edge.config import Settings
 from edge.core.clocks import Now
 from edge.core.errors import AxiError
 from edge.core.licence import Terms
-from edge.core.payloads import Presence, StatusPayload
+from edge.core.payloads import Presence, QualifiedPayload, StatusPayload
 from edge.core.rules import Rule
 from edge.core.wire import Encoder, Message
-from edge.daemon.withheld import Withheld, Within
+from edge.daemon.withheld import Uncertified, Withheld, Within
 from edge.feedback.telling import Release
 from edge.inspection.pace import Pace
 from edge.inspection.ports import InUse, Permits
 from edge.judging.messages import Ready
 from edge.judging.ports import Judging
+from edge.qualify.standing import Served, Standing, standing
 from edge.upkeep.metrics import ModelTimes
 
 log = logging.getLogger(__name__)
@@ -44,12 +45,20 @@ class Startable(Judging, Protocol):
 
 
 class Serving(NamedTuple):
-    """What the device serves with at a moment: replaced whole, so that whoever reads it sees parts that go together."""
+    """What the device serves with at a moment: replaced whole, so that whoever reads it sees parts that go together.
+    ``standing``: is it certified to do so?
+    """
 
     settings: Settings
     judge: Startable
     encoder: Encoder
     rules: Mapping[str, Sequence[Rule]]
+    standing: Standing
+
+    @property
+    def uncertified(self) -> bool:
+        """Must nothing be released for want of a certificate?"""
+        return self.settings.model.require_certificate and not self.standing.certified
 
     def in_use(self, permits: Permits) -> InUse:
         """As the inspection loop wants it."""
@@ -61,6 +70,9 @@ class Serving(NamedTuple):
             "advise": Withheld(permits, self.rules),
             "licensed": Within(permits, self.rules),
         }
+        permits_now: Permits | None = permits_under[release.policy]
+        if self.uncertified:
+            permits_now = Uncertified(permits_now)
         return InUse(
             self.judge,
             self.encoder,
@@ -68,7 +80,7 @@ class Serving(NamedTuple):
             limit_s,
             spool.repeated_days,
             release.max_unfamiliar_share,
-            permits_under[release.policy],
+            permits_now,
         )
 
     def release(self) -> Release:
@@ -86,6 +98,16 @@ def rules_of(ready: Ready) -> dict[str, Sequence[Rule]]:
         digest, rules = bundle.model.digest, bundle.rules
         found[digest] = min(found.get(digest, rules), rules, key=len)
     return found
+
+
+def standing_of(settings: Settings, ready: Ready) -> Standing:
+    """Is this device certified to judge with what was loaded?"""
+    return standing(settings, [Served(bundle.model, bundle.created) for bundle in ready.bundles])
+
+
+def qualified(now: Standing) -> QualifiedPayload:
+    """As the retained status has it."""
+    return QualifiedPayload(certified=now.certified, text=now.text, time=now.time or None, digest=now.digest or None)
 
 
 class _Next(NamedTuple):
@@ -150,10 +172,14 @@ class Reloader:
             if getattr(new.settings, section) != getattr(before.settings, section):
                 log.warning("changed, but takes effect at the next start only", extra={"section": section})
         before.judge.close()
+        now = standing_of(new.settings, new.ready)
         encoder = before.encoder._replace(
-            model=new.ready.model, routes=new.ready.routes, policy=new.settings.release.policy
+            model=new.ready.model,
+            routes=new.ready.routes,
+            policy=new.settings.release.policy,
+            qualification=qualified(now),
         )
-        self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready))
+        self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready), now)
         self._publish(self.status_message("online"))
         for bundle in new.ready.bundles:
             log.info("reloaded", extra=bundle.about())

@@ -28,6 +28,7 @@ def state_file(settings: Settings, reloader: Reloader, absence: Absence, tally: 
             bundle=encoder.model,
             routes=dict(encoder.routes),
             release=encoder.policy,
+            qualification=reloader.serving.standing.text,
             alarms=alarms.raised(),
             before=before,
         )

@@ -25,7 +25,7 @@ from edge.daemon.broker import broker_settings
 from edge.daemon.grace import Grace
 from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop, UpkeepLoop
 from edge.daemon.recovery import open_journal
-from edge.daemon.reload import Reloader, Serving, rules_of
+from edge.daemon.reload import Reloader, Serving, qualified, rules_of, standing_of
 from edge.daemon.signals import Signals
 from edge.daemon.state import STATE_EVERY_S, state_file
 from edge.daemon.told import Told, left_behind
@@ -105,7 +105,7 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
 
     ``path``: where the settings came from, and come from again at a reload.
     """
-    broker = broker_settings(settings)
+    broker, certified = broker_settings(settings), standing_of(settings, ready)
     encoder = Encoder(
         settings.device.name,
         Topics(settings.mqtt.base_topic),
@@ -113,8 +113,9 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
         ready.model,
         ready.routes,
         settings.release.policy,
+        qualified(certified),
     )
-    shared = _shared(path, settings, judge, encoder, ready)
+    shared = _shared(path, Serving(settings, judge, encoder, rules_of(ready), certified))
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
     ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
@@ -144,11 +145,11 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
 
 
-def _shared(path: Path, settings: Settings, judge: Judges, encoder: Encoder, ready: Ready) -> _Shared:
-    signals = Signals()
+def _shared(path: Path, serving: Serving) -> _Shared:
+    settings, encoder, signals = serving.settings, serving.encoder, Signals()
     passing = PassingMessages(signals.queued.set)
     reloader = Reloader(
-        Serving(settings, judge, encoder, rules_of(ready)),
+        serving,
         lambda: load_settings(path),
         judges_of,
         now=utc_now,
@@ -271,8 +272,14 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
     )
     interval_s = shared.settings.health.interval_s
     state = state_file(shared.settings, shared.reloader, shared.absence, shared.tally, shared.alarms)
+
+    def certificate() -> None:
+        serving = shared.reloader.serving
+        shared.alarms.set("uncertified", f"{serving.standing.text}; nothing is released", on=serving.uncertified)
+
     duties = (
         Duty("reload", shared.reloader.step),
+        Duty("certificate", certificate),
         Duty("metrics", health.step, interval_s),
         Duty("state", state.step),
         Duty("retention", retention.step, _RETENTION_EVERY_S),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edge.core.release import NOTHING, Permit
 from edge.core.rules import Rule
+from edge.core.verdict import Reason
 from edge.inspection.ports import Permits
 
 
@@ -29,3 +30,21 @@ class Withheld(Within):
     def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
         super().permit(board_type, joint_type, digest)
         return NOTHING
+
+
+class Uncertified:
+    """Permits nothing until this device is certified; ``asked``: who is asked nonetheless, so that what is asked of is
+    known.
+    """
+
+    def __init__(self, asked: Permits | None) -> None:
+        self._asked = asked
+
+    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
+        if self._asked is not None:
+            self._asked.permit(board_type, joint_type, digest)
+        return NOTHING._replace(reason=Reason.UNCERTIFIED)
+
+    def closed(self, board_type: str, *, strange: bool) -> None:
+        if self._asked is not None:
+            self._asked.closed(board_type, strange=strange)

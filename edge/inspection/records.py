@@ -63,7 +63,7 @@ class Records(NamedTuple):
             return verdict.doubted(Reason.VIEW_UNFAMILIAR) if unknown else verdict
         joint = verdict.joint
         permit = self.permits.permit(job.board.type, joint.type, self.encoder.model_for(joint.type).digest)
-        permit = NOTHING if unknown else permit
+        permit = NOTHING if unknown and permit.rule is not None else permit
         decision, sampled = ruled(verdict.decision, permit, draw(self.encoder.event_of(job.job_id, joint)))
         return replace(verdict, decision=decision, sampled=sampled and self.proves)
 

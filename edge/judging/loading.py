@@ -15,11 +15,12 @@ from edge.bundle.signing import load_public_keys
 from edge.core.decide import supported
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.payloads import ModelRef
+from edge.core.qualification import Kernels
 from edge.core.rules import Rule
 from edge.judging.decider import Decider
 from edge.judging.judge import Judge
 from edge.judging.messages import Choice, Load
-from edge.judging.ports import Each, Kernels
+from edge.judging.ports import Each
 from edge.judging.replay import replay
 from edge.judging.runtime import RuntimeInfo, TfliteScorer, choose_runtime
 from edge.judging.slices import read_slice
@@ -41,15 +42,19 @@ class LoadedModel(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+def exact_as_recorded(bundle: Bundle) -> bool:
+    """Do exact kernels give the recorded bits on this kind of processor? Elsewhere they round otherwise."""
+    return not bundle.card.quantisation.bit_identical or platform.machine() in _RECORDED_ON
+
+
 def _require_recorded_bits(kernels: Kernels, bundle: Bundle) -> None:
     """Raises ConfigError where exact kernels are asked for of a processor on which they round otherwise than on that
     where the bundle was recorded.
     """
-    machine = platform.machine()
-    if kernels == "exact" and bundle.card.quantisation.bit_identical and machine not in _RECORDED_ON:
+    if kernels == "exact" and not exact_as_recorded(bundle):
         raise ConfigError(
-            f"[inference] kernels: exact ones give the recorded bits on {_RECORDED_ON[0]} only, and this is {machine}; "
-            "set fast, or reference"
+            f"[inference] kernels: exact ones give the recorded bits on {_RECORDED_ON[0]} only, and this is "
+            f"{platform.machine()}; set fast, or reference"
         )
 
 

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from edge.core.job import Job
 from edge.core.payloads import ModelRef
+from edge.core.qualification import Kernels
 from edge.core.rules import GradeScale, OperatingPoint, Rule
 from edge.core.verdict import Verdict
-from edge.judging.ports import Batch, Kernels, RuntimeChoice, Unchecked, ViewToJudge, views_of
+from edge.judging.ports import Batch, RuntimeChoice, Unchecked, ViewToJudge, views_of
 from edge.judging.stamps import Stamps
 
 
@@ -63,11 +64,12 @@ def batch_of(task: Task) -> Batch:
 class Served(Struct, frozen=True, kw_only=True):
     """A bundle that is verified, loaded and replayed, and the joint types it judges.
 
-    ``thresholds``: of its operating point, or between its grades. ``points``, or ``grades``: by what its joints can
-    earn release, the strictest first.
+    ``created``: when it was built. ``thresholds``: of its operating point, or between its grades. ``points``, or
+    ``grades``: by what its joints can earn release, the strictest first.
     """
 
     model: ModelRef
+    created: str = ""
     joint_types: tuple[str, ...]
     signed: bool
     golden_joints: int

@@ -14,11 +14,6 @@ from edge.core.verdict import Verdict
 RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
 Unchecked = Literal["judge", "specialist"]
 """What becomes of slices of which nothing proves the pixels."""
-Kernels = Literal["fast", "exact", "reference"]
-"""``fast``: what the runtime prefers (XNNPACK). ``exact``: TFLite's integer kernels, bit-identical on every runtime.
-
-XNNPACK rescales int32 sums in float, TFLite in fixed point; they round a few percent of the values differently.
-"""
 
 
 class ReadSlice(Protocol):

@@ -112,6 +112,7 @@ def _served(model: LoadedModel, joint_types: tuple[str, ...]) -> Served:
     rule = model.decider.rule
     return Served(
         model=model.bundle.reference,
+        created=model.bundle.card.lineage.created,
         joint_types=joint_types,
         signed=model.bundle.signed,
         golden_joints=model.replayed,

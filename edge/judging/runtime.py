@@ -16,7 +16,8 @@ from edge.core.card import Quantisation, TensorInfo
 from edge.core.decide import Answer
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
-from edge.judging.ports import Kernels, RuntimeChoice
+from edge.core.qualification import Kernels
+from edge.judging.ports import RuntimeChoice
 from edge.logs import without_lines
 
 

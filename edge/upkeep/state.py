@@ -35,7 +35,7 @@ class Before(Struct, frozen=True, kw_only=True):
 
 class DaemonState(Struct, frozen=True, kw_only=True):
     """``connected``: has the broker answered, and not gone since; ``judged``: joints since the start. ``bundle`` and
-    ``routes``: those that judge; ``time``: when this was written.
+    ``routes``: those that judge; ``qualification``: is it certified to; ``time``: when this was written.
     """
 
     schema: Literal["axi-state/1"] = "axi-state/1"
@@ -47,6 +47,7 @@ class DaemonState(Struct, frozen=True, kw_only=True):
     bundle: ModelRef
     routes: dict[str, ModelRef] = {}
     release: Policy
+    qualification: str = ""
     alarms: list[Raised] = []
     before: Before | None = None
 

@@ -27,7 +27,7 @@ from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
 from edge.bundle.format import Bundle, open_bundle
 from edge.core.preprocess import PreprocessSpec
-from edge.judging.ports import Kernels
+from edge.core.qualification import Kernels
 from edge.judging.runtime import installed_runtimes
 from edge.toml import load_toml
 from tests.support.training import write_recipe

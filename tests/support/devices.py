@@ -61,6 +61,8 @@ joints = 128
 [evaluation]
 lot = "{lots}/evaluate"
 everywhere = 8
+parity = 32
+parity_reference = 8
 [budget]
 {budget}
 """

@@ -26,6 +26,8 @@ lot = "{lots}/validate"
 [evaluation]
 lot = "{lots}/evaluate"
 everywhere = 8
+parity = 32
+parity_reference = 8
 [familiarity]
 joints = {familiar}
 [budget]

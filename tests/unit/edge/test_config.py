@@ -89,3 +89,32 @@ def test_a_file_may_begin_with_a_byte_order_mark_or_be_utf_16(encoding: str, tmp
     path = tmp_path / "axi-edge.toml"
     path.write_text(text, encoding=encoding)
     assert load_settings(path) == load_settings(PROFILES[0])
+
+
+def test_drop_ins_come_over_the_file_in_the_order_of_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "axi-edge.d"
+    folder.mkdir()
+    (folder / "20-b.toml").write_text("[inference]\nthreads = 3\n")
+    (folder / "10-a.toml").write_text('[inference]\nthreads = 2\nkernels = "exact"\n')
+    (folder / "notes.txt").write_text("not read")
+    settings = load(tmp_path, SMALLEST + "[inference]\nthreads = 1\nprocesses = 4\n")
+    assert (settings.inference.threads, settings.inference.kernels, settings.inference.processes) == (3, "exact", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[inference]\nthread = 3\n", "the nearest valid name is 'threads'"),
+        ("[inference]\nthreads = 0\n", "[inference] threads"),
+        ("[inference\n", "not valid TOML"),
+        ("inference = 3\n", "[inference]"),
+    ],
+)
+def test_what_is_wrong_in_a_drop_in_names_it(tmp_path: Path, text: str, words: str) -> None:
+    folder = tmp_path / "axi-edge.d"
+    folder.mkdir()
+    (folder / "10-a.toml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, SMALLEST)
+    assert str(folder / "10-a.toml") in str(refused.value)
+    assert words in str(refused.value)

@@ -1,0 +1,1 @@
+"""A device is measured, proved and certified where it stands, with the bundles that it judges with."""

@@ -1,0 +1,112 @@
+"""The whole of a qualification: trials, a choice, a minute of work."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from edge import __version__
+from edge.adapters.host import LinuxHost, utc_now
+from edge.bundle.format import open_bundle
+from edge.bundle.signing import load_public_keys
+from edge.config import Settings, bundles_to_load
+from edge.core.qualification import Chosen, Proved, Qualification
+from edge.core.wire import timestamp
+from edge.judging.messages import Load
+from edge.judging.runtime import installed_runtimes
+from edge.qualify.choice import Arrangement, Wanted, arrangements, best, kernels_to_use
+from edge.qualify.machine import this_machine
+from edge.qualify.sustained import Watch, sustained
+from edge.qualify.trial import Candidate, candidate_of, settings_here, tried
+
+
+def counted(number: int, what: str) -> str:
+    """Such as "2 threads"."""
+    return f"{number} {what if number == 1 else 'processes' if what == 'process' else f'{what}s'}"
+
+
+class Pace(NamedTuple):
+    """Seconds: for all trials together, for each arrangement of processes and threads, and for the work at the end. All
+    of it, and what loading takes, ends within three minutes.
+    """
+
+    trials_s: float = 75.0
+    arrangement_s: float = 3.0
+    sustained_s: float = 60.0
+
+
+class Tell(NamedTuple):
+    """Whoever watches. ``proved``: a trial has ended; ``step``: something begins; ``rate``: joints a second, now."""
+
+    step: Callable[[str], None]
+    proved: Callable[[Proved], None]
+    rate: Callable[[float], None]
+
+
+def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, beside_daemon: bool) -> Qualification:
+    """Measure and prove this device with the bundles that are configured. Raises BundleRefused for a bundle that cannot
+    be used, ConfigError where nothing passed.
+    """
+    load, cores = bundles_to_load(settings), os.cpu_count() or 1
+    candidates = list(_candidates(load))
+    for one in candidates:
+        card = one.bundle.card
+        joints = len(one.bundle.golden) + len(one.patches)
+        tell.step(
+            f"{card.name} {card.version}: {joints} joints on every runtime, kind of kernels and number of threads"
+        )
+    proved = list(_trials(candidates, cores, pace.trials_s, tell))
+    runtime, kernels = kernels_to_use(proved, wanted)
+    load = replace(load, runtime=runtime, kernels=kernels)
+    chosen = _arranged(load, cores, pace.arrangement_s, tell)
+    words = f"{counted(chosen.processes, 'process')} of {counted(chosen.threads, 'thread')}"
+    tell.step(f"{pace.sustained_s:g} s of work, {words}")
+    work = replace(load, threads=chosen.threads)
+    found = sustained(work, chosen.processes, pace.sustained_s, tell.rate, Watch(LinuxHost()))
+    return Qualification(
+        time=timestamp(utc_now()),
+        device=settings.device.name,
+        machine=this_machine(__version__),
+        bundles=[one.bundle.reference for one in candidates],
+        chosen=Chosen(runtime=runtime, kernels=kernels, threads=chosen.threads, processes=chosen.processes),  # type: ignore[arg-type]
+        proved=proved,
+        sustained=found,
+        beside_daemon=beside_daemon,
+    )
+
+
+def _candidates(load: Load) -> Iterator[Candidate]:
+    keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
+    for choice in load.choices:
+        bundle = open_bundle(Path(os.fsdecode(choice.bundle)), keys)
+        yield candidate_of(bundle, bundle.card.rule(choice.operating_point or None))
+
+
+def _trials(candidates: Sequence[Candidate], cores: int, limit_s: float, tell: Tell) -> Iterator[Proved]:
+    """What a trial leaves of its time goes to those after it."""
+    left = [(one, setting) for setting in settings_here(installed_runtimes(), cores) for one in candidates]
+    until = time.monotonic() + limit_s
+    while left:
+        share = max(until - time.monotonic(), 0.0) / len(left)
+        found = tried(*left.pop(0), share)
+        tell.proved(found)
+        yield found
+
+
+def _arranged(load: Load, cores: int, seconds: float, tell: Tell) -> Arrangement:
+    options = arrangements(cores)
+    if len(options) == 1:
+        return options[0]
+    rates = dict[Arrangement, float]()
+    for option in options:
+        tell.step(f"{counted(option.processes, 'process')} of {counted(option.threads, 'thread')}")
+        work = sustained(
+            replace(load, threads=option.threads), option.processes, seconds, tell.rate, Watch(LinuxHost())
+        )
+        rates[option] = work.joints_per_s
+    return best(rates)
