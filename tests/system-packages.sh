@@ -12,6 +12,13 @@ command -v shellcheck >/dev/null 2>&1 || wanted="$wanted shellcheck"
 command -v apt-ftparchive >/dev/null 2>&1 || wanted="$wanted apt-utils"
 command -v qemu-aarch64-static >/dev/null 2>&1 || wanted="$wanted qemu-user-static binfmt-support arch-test"
 command -v prometheus >/dev/null 2>&1 || wanted="$wanted prometheus"
+command -v smbclient >/dev/null 2>&1 || wanted="$wanted smbclient"
+[ -x /usr/sbin/nft ] || wanted="$wanted nftables"
+# Services that would start, or take another's place, on a computer that somebody works at: there their tests skip.
+if [ ! -d /run/systemd/system ]; then
+  [ -x /usr/sbin/smbd ] || wanted="$wanted samba"
+  [ -x /usr/sbin/chronyd ] || wanted="$wanted chrony"
+fi
 command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
 [ -x /usr/bin/chromium ] || wanted="$wanted chromium"
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from edge.commands import Commands, add_config
-from edge.commands.doctor import Health, examine
+from edge.commands.doctor import examine
+from edge.commands.findings import Health
 from edge.config import load_settings
 
 

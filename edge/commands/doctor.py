@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography.x509 import load_pem_x509_certificates
 from msgspec.structs import replace
 
 from edge.adapters.host import LinuxHost, utc_now
 from edge.adapters.journal.view import totals
+from edge.commands.findings import Finding, Health
 from edge.commands.status import RELEASES
+from edge.commands.traps import traps
 from edge.config import DEFAULT_PATH, Settings, bundles_to_load
 from edge.core.errors import AxiError
 from edge.core.places import Place
@@ -32,22 +32,11 @@ _CPUINFO = Path("/proc/cpuinfo")
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
-class Health(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Finding(NamedTuple):
-    what: str
-    health: Health
-    text: str
-
-
 def examine(settings: Settings) -> Iterator[Finding]:
     """One finding for each thing the daemon depends on."""
     settings = _before_the_first_start(settings)
     yield _runtime()
+    yield from traps()
     yield from _bundle(settings)
     yield _qualified(settings)
     yield _release(settings)

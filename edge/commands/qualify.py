@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from edge.commands import Commands, add_config
 from edge.commands.status import daemon_runs
+from edge.commands.traps import service_cpus
 from edge.config import load_settings
 from edge.core.errors import ConfigError
 from edge.core.qualification import Proved, Qualification, Sustained
@@ -41,6 +43,7 @@ def _qualify(arguments: argparse.Namespace) -> int:
     beside = daemon_runs(settings)
     if beside:
         print("axi-edge runs meanwhile: speeds are what it leaves; stop it first to measure the device", flush=True)
+    os.sched_setaffinity(0, service_cpus())  # where joints will be judged, whatever this shell may use
     progress = _Progress(sys.stderr.isatty())
     found = qualify(settings, wanted_by(settings), progress.tell, Pace(), beside_daemon=beside)
     path = write_choice(config, found.chosen, found.time)

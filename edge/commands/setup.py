@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from edge.commands import Commands, add_config
-from edge.commands.doctor import Health, examine
+from edge.commands.doctor import examine
+from edge.commands.findings import Health
+from edge.commands.setup_more import add_broker, add_computer, add_share
 from edge.commands.status import state_now
 from edge.config import Settings
 from edge.core.errors import ConfigError, UsageError
@@ -44,6 +46,9 @@ def add_setup(commands: Commands) -> None:
     setup.add_argument("--no-start", action="store_true", help="write everything, start nothing")
     add_config(setup)
     setup.set_defaults(action=_setup)
+    around = setup.add_subparsers(metavar="WHAT", title="what stands around a device", prog="axi-edge setup")
+    for add in (add_broker, add_share, add_computer):
+        add(around)
 
 
 def _setup(arguments: argparse.Namespace) -> int:

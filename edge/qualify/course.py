@@ -52,7 +52,7 @@ def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, besid
     """Measure and prove this device with the bundles that are configured. Raises BundleRefused for a bundle that cannot
     be used, ConfigError where nothing passed.
     """
-    load, cores = bundles_to_load(settings), os.cpu_count() or 1
+    load, cores = bundles_to_load(settings), len(os.sched_getaffinity(0))
     candidates = list(_candidates(load))
     for one in candidates:
         card = one.bundle.card

@@ -90,7 +90,7 @@ def whole(name: str, told: Told, ask: Callable[[str, str], str] | None, *, tls: 
     filled = {key: getattr(told, key).replace("{name}", name) for key in Told.__struct_fields__}
     filled |= {key: str(Path(filled[key]).absolute()) for key in _FILES if filled[key]}
     _require_usable(name, filled["base_topic"])
-    host, port = _address(filled.pop("broker"), tls=tls or bool(filled["ca_file"]))
+    host, port = address_of(filled.pop("broker"), tls=tls or bool(filled["ca_file"]))
     return Answers(name=name, host=host, port=port, **filled)
 
 
@@ -118,7 +118,7 @@ def _asked(told: Told, ask: Callable[[str, str], str] | None) -> Told:
     return msgspec.structs.replace(told, **answers)
 
 
-def _address(text: str, *, tls: bool) -> tuple[str, int]:
+def address_of(text: str, *, tls: bool) -> tuple[str, int]:
     """Raises ConfigError."""
     usual = TLS_PORT if tls else PORT
     bracketed = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?", text)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge.bundle.shipped import WORD
-from edge.core.errors import ConfigError
+from edge.setup.programs import run
 
 OWNER = "axi-edge"
 _UNITS = ("axi-edge.service", "axi-station.service")
@@ -18,7 +17,7 @@ def give_bundle(link: Path, config: Path) -> bool:
     """The bundle that ships, where none is active yet, as the service's own. Raises ConfigError."""
     if link.is_symlink() or link.exists():
         return False
-    _run([sys.executable, "-m", "edge.cli", "bundle", "activate", WORD, "--config", str(config)], as_owner=True)
+    run([sys.executable, "-m", "edge.cli", "bundle", "activate", WORD, "--config", str(config)], user=OWNER)
     return True
 
 
@@ -31,22 +30,14 @@ def start_services(*, anew: bool) -> list[str]:
     """Start what is installed, now and at every start of the computer; ``anew``: also what runs already. Raises
     ConfigError.
     """
-    _run(["systemctl", "daemon-reload"])
+    run(["systemctl", "daemon-reload"])
     units = [unit for unit in _UNITS if _installed(unit)]
     for unit in units:
-        _run(["systemctl", "enable", unit])
-        _run(["systemctl", "restart" if anew else "start", unit])
+        run(["systemctl", "enable", unit])
+        run(["systemctl", "restart" if anew else "start", unit])
     return units
 
 
 def _installed(unit: str) -> bool:
     done = subprocess.run(["systemctl", "cat", unit], capture_output=True, check=False)
     return done.returncode == 0
-
-
-def _run(words: Sequence[str], *, as_owner: bool = False) -> None:
-    identity = {"user": OWNER, "group": OWNER} if as_owner else {}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **identity)  # type: ignore[call-overload]
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        raise ConfigError(f"{' '.join(words[:3])}: {said[-1]}")

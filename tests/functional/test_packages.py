@@ -43,7 +43,15 @@ axi-edge check
 /opt/axi-edge/bin/python -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8440").status, "station")'
 stat -c '%a %U %n' /etc/axi-edge/* /etc/systemd/system/axi-edge.service.d/*
 """
-
+QUALIFY = """
+began=$(date +%s)
+axi-edge qualify; echo "qualify ended with $? after $(( $(date +%s) - began )) s"
+systemctl reload axi-edge
+for i in $(seq 100); do axi-edge status | grep -q 'qualified *certified' && break; sleep 0.1; done
+axi-edge status | grep qualified
+axi-edge check | grep qualified
+stat -c '%a %U %n' /var/lib/axi-edge/qualification.* /etc/axi-edge/axi-edge.d/*
+"""
 
 UPGRADE = """
 /opt/axi-edge/bin/python /feed & feeder=$!
@@ -145,6 +153,22 @@ def test_one_install_one_setup_and_a_job_gives_verdicts(machine: ThrowAwayMachin
     subscriber.wait_for(lambda s: len(s.payloads("/verdict/")) >= len(expected))
     assert {(verdict["job_id"], verdict["joint"]) for verdict in subscriber.payloads("/verdict/")} == expected
     subscriber.close()
+
+
+def test_a_device_is_qualified_within_three_minutes_and_its_daemon_hears_of_it(
+    machine: ThrowAwayMachine, target: Target, plant: Plant, lots: Path
+) -> None:
+    if target.release.suite != "trixie":
+        pytest.skip("three minutes: once is enough")
+    install = INSTALL.replace("PACKAGES", "/packages/axi-edge.deb")
+    done = machine.boot([], script(plant, lots, install, QUALIFY), seconds=500)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    (ended,) = re.findall(r"qualify ended with (\d+) after (\d+) s", done.stdout)
+    assert ended[0] == "0", done.stdout[-4000:]
+    assert int(ended[1]) < 180, done.stdout[-4000:]
+    assert len(re.findall("qualified +certified 20", done.stdout)) == 2, done.stdout[-4000:]
+    assert "600 axi-edge /var/lib/axi-edge/qualification.key" in done.stdout
+    assert "644 root /etc/axi-edge/axi-edge.d/50-qualified.toml" in done.stdout
 
 
 def test_upgrades_lose_nothing_and_go_back_by_themselves(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import edge.config
@@ -47,8 +48,14 @@ def test_a_device_profile_loads_and_names_every_key(profile: Path) -> None:
         assert set(document[section]) == set(getattr(settings, section).__struct_fields__), section
 
 
-def test_there_is_a_profile() -> None:
-    assert PROFILES
+def test_profiles_differ_in_how_they_infer_and_nothing_else() -> None:
+    names = {path.stem for path in PROFILES}
+    assert {"x86-64-box", "intel-n97", "raspberry-pi-5", "imx8m-plus", "jetson-orin-nano"} <= names
+    usual = load_settings(next(path for path in PROFILES if path.stem == "x86-64-box"))
+    for path in PROFILES:
+        settings = load_settings(path)
+        assert msgspec.structs.replace(settings, inference=usual.inference) == usual, path.stem
+        assert "# Documented (" in path.read_text() or "# Measured (" in path.read_text()
 
 
 @pytest.mark.parametrize(

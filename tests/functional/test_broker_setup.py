@@ -1,0 +1,266 @@
+"""The broker that ``axi-edge setup broker`` makes: a real mosquitto, real TLS, real accounts, a real bridge."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from msgspec.structs import replace
+from paho.mqtt.enums import CallbackAPIVersion
+
+from convert.demo.ports import free_port, opens
+from edge.core.errors import UsageError
+from edge.setup.answers import of_file
+from edge.setup.broker import Bridge, Line, Where, over, set_up, told_before
+from tests.support.lines import wait_until
+from tests.support.mosquitto import Mosquitto, Subscriber, find_mosquitto
+
+pytestmark = pytest.mark.broker
+LINE = Line(
+    hosts=("localhost", "127.0.0.1"),
+    base_topic="acme/penang/{name}",
+    devices=("axi1", "axi2"),
+    readers=("mes",),
+    operators=("operator",),
+    stations=("review1",),
+)
+
+
+class Broker:
+    """What was written, started by a main file as Debian's is."""
+
+    def __init__(self, folder: Path, line: Line) -> None:
+        self.folder, self.where = folder, Where(folder / "out", folder / "etc", owner="root")
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.write(line)
+
+    def write(self, line: Line) -> None:
+        set_up(line, self.where)
+        made = self.where.configuration.read_text()
+        main = self.folder / "mosquitto.conf"
+        main.write_text(
+            f"user root\npersistence true\npersistence_location {self.folder}/\n"
+            + made.replace("listener 8883", f"listener {self.port}").replace("interval 10", "interval 1")
+        )
+
+    def start(self) -> None:
+        program = find_mosquitto()
+        assert program
+        self._process = subprocess.Popen([program, "-c", str(self.folder / "mosquitto.conf")])
+        assert opens(self.port, lambda: self._process is not None and self._process.poll() is None, 10)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def client(self, name: str, word: str = "") -> Client:
+        if self.where.out.joinpath("certificates").exists():
+            folder = self.where.out / "certificates"
+            return Client(self, "", "", (str(folder / f"{name}.pem"), str(folder / f"{name}.key")))
+        return Client(self, name, word or (self.where.out / "passwords" / name).read_text().strip())
+
+
+class Client:
+    """Connected over TLS as somebody; ``refused`` where the broker did not let it in."""
+
+    def __init__(self, broker: Broker, name: str, word: str, files: tuple[str, str] | None = None) -> None:
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self._client.tls_set(str(broker.where.out / "ca.pem"), *(files or ()))
+        if name:
+            self._client.username_pw_set(name, word)
+        self._answered, self._changed = threading.Event(), threading.Condition()
+        self.refused, self.heard, self._acknowledged = True, list[str](), dict[int, bool]()
+        self._client.on_connect = self._connected
+        self._client.on_message = lambda _client, _data, message: self._hear(message.topic)
+        self._client.on_publish = self._published
+        self._client.on_subscribe = lambda *_: self._answered.set()
+        self._client.connect("localhost", broker.port)
+        self._client.loop_start()
+        assert self._answered.wait(10)
+
+    def _connected(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
+        self.refused = bool(reason.is_failure)
+        self._answered.set()
+
+    def _hear(self, topic: str) -> None:
+        with self._changed:
+            self.heard.append(topic)
+            self._changed.notify_all()
+
+    def _published(self, _client: paho.Client, _data: object, number: int, reason: Any, _more: object) -> None:
+        with self._changed:
+            self._acknowledged[number] = not reason.is_failure
+            self._changed.notify_all()
+
+    def may_write(self, topic: str) -> bool:
+        number = self._client.publish(topic, json.dumps({"to": topic}), qos=1).mid
+        with self._changed:
+            assert self._changed.wait_for(lambda: number in self._acknowledged, 10)
+            return self._acknowledged[number]
+
+    def subscribe(self, topic: str) -> None:
+        self._answered.clear()
+        self._client.subscribe(topic, qos=1)
+        assert self._answered.wait(10)
+
+    def hears(self, topic: str) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: topic in self.heard, 10)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def answers_without_certificate(broker: Broker) -> bool:
+    context = ssl.create_default_context(cafile=str(broker.where.out / "ca.pem"))
+    with socket.create_connection(("localhost", broker.port), 10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname="localhost") as secured:
+                secured.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04axi1")
+                return bool(secured.recv(4))
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    found = Broker(tmp_path, LINE)
+    found.start()
+    yield found
+    found.kill()
+
+
+def test_every_account_may_do_its_own_and_nothing_else(broker: Broker) -> None:
+    device, other = broker.client("axi1"), broker.client("axi2")
+    mes, operator, station = (broker.client(name) for name in ("mes", "operator", "review1"))
+    mes.subscribe("acme/penang/#")
+    assert device.may_write("acme/penang/axi1/verdict/S1")
+    assert mes.hears("acme/penang/axi1/verdict/S1")
+    assert not device.may_write("acme/penang/axi2/verdict/S1")
+    assert not mes.may_write("acme/penang/axi1/verdict/S1")
+    assert not mes.may_write("acme/penang/axi1/cmd/reload")
+    device.subscribe("acme/penang/axi1/cmd/+")
+    assert operator.may_write("acme/penang/axi1/cmd/reload")
+    assert device.hears("acme/penang/axi1/cmd/reload")
+    assert not operator.may_write("acme/penang/axi1/review")
+    assert station.may_write("acme/penang/axi2/review")
+    assert not station.may_write("acme/penang/axi2/verdict/S1")
+    other.subscribe("acme/penang/axi1/#")
+    assert device.may_write("acme/penang/axi1/verdict/S2")
+    assert mes.hears("acme/penang/axi1/verdict/S2")
+    assert other.heard == []
+    for client in (device, other, mes, operator, station):
+        client.close()
+
+
+def test_a_wrong_word_and_no_name_are_refused(broker: Broker) -> None:
+    for name, word in (("axi1", "not it"), ("nobody", "word"), ("", "")):
+        client = Client(broker, name, word)
+        assert client.refused
+        client.close()
+    with socket.create_connection(("localhost", broker.port)) as plain, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_certificate_does_as_well_as_a_password(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, replace(LINE, certificates=True))
+    broker.start()
+    device = broker.client("axi1")
+    assert not device.refused
+    assert device.may_write("acme/penang/axi1/status")
+    assert not device.may_write("acme/penang/axi2/status")
+    device.close()
+    assert not answers_without_certificate(broker)
+    broker.kill()
+
+
+def test_a_device_is_set_up_from_what_it_is_given(broker: Broker) -> None:
+    told = of_file(broker.where.out / "fleet.toml", "axi2")
+    assert (told.base_topic, told.broker) == ("acme/penang/{name}", "localhost:8883")
+    assert Path(told.ca_file).exists()
+    assert Path(told.password_file.replace("{name}", "axi2")).exists()
+
+
+def test_once_more_adds_and_keeps(broker: Broker) -> None:
+    words = {path.name: path.read_bytes() for path in (broker.where.out / "passwords").iterdir()}
+    authority = (broker.where.out / "ca.pem").read_bytes()
+    before = told_before(broker.where.out)
+    assert before == LINE
+    broker.kill()
+    broker.write(over(before, Line(devices=("axi3",))))
+    broker.start()
+    after = {path.name: path.read_bytes() for path in (broker.where.out / "passwords").iterdir()}
+    assert after.keys() - words.keys() == {"axi3"}
+    assert {name: after[name] for name in words} == words
+    assert (broker.where.out / "ca.pem").read_bytes() == authority
+    for name in ("axi1", "axi3"):
+        client = broker.client(name)
+        assert client.may_write(f"acme/penang/{name}/status")
+        client.close()
+
+
+def test_secrets_are_nobody_elses(broker: Broker) -> None:
+    out = broker.where.out
+    assert out.stat().st_mode & 0o777 == 0o700
+    for path in (out / "ca.key", out / "passwords" / "axi1"):
+        assert path.stat().st_mode & 0o777 == 0o600
+    for path in (broker.where.keys / "axi-broker.key", broker.where.mosquitto / "axi-passwords"):
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_the_plant_misses_waits_on_disk(tmp_path: Path) -> None:
+    """Its broker is away, then the line's own is killed, too."""
+    (tmp_path / "plant").mkdir()
+    plant = Mosquitto(tmp_path / "plant")
+    plant.start()
+    (tmp_path / "line").mkdir()
+    broker = Broker(tmp_path / "line", replace(LINE, bridge=Bridge(f"127.0.0.1:{plant.port}")))
+    broker.start()
+    device = broker.client("axi1")
+    listener = Subscriber(plant.port, client_id="mes")
+    assert device.may_write("acme/penang/axi1/verdict/S0")
+    listener.wait_for(lambda one: len(one.payloads("/verdict/")) == 1, 40)
+    plant.stop()
+    for number in range(1, 50):
+        assert device.may_write(f"acme/penang/axi1/verdict/S{number}")
+    store = tmp_path / "line" / "mosquitto.db"
+    wait_until(lambda: store.exists() and b"verdict/S49" in store.read_bytes())
+    broker.kill()
+    broker.start()
+    plant.start()
+    listener.wait_for(lambda one: len(one.payloads("/verdict/")) >= 50, 60)
+    came = {said["to"].rpartition("/")[2] for said in listener.payloads("/verdict/")}
+    assert came == {f"S{number}" for number in range(50)}
+    listener.close()
+    device.close()
+    broker.kill()
+    plant.stop()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (replace(LINE, devices=()), "--device: missing"),
+        (replace(LINE, hosts=()), "--host: missing"),
+        (replace(LINE, base_topic="acme/penang"), "needs a level {name}"),
+        (replace(LINE, base_topic="acme/{name}/#"), "no #, +, space"),
+        (replace(LINE, readers=("a b",)), "letters, digits"),
+        (replace(LINE, readers=("axi1",)), "named twice"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, line: Line, words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        set_up(line, Where(tmp_path / "out", tmp_path / "etc"))
+    assert words in str(refused.value)
+    assert not (tmp_path / "etc").exists()
