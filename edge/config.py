@@ -72,13 +72,18 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
 
     ``public_key_file``: refuse any bundle that none of these Ed25519 keys signed. Empty ``operating_point``: the
     card's. ``require_certificate``: nothing is released until ``axi-edge qualify`` has certified this device, as it is
-    now.
+    now. ``follow``: a file of wanted bundles for many devices, an https:// address or a path (``axi-edge bundle
+    follow``); ``follow_ca_file``: PEM of the authority of that server's certificate, where the system does not trust
+    it. ``watch_s``: for how long a bundle that was activated in stages is watched, and left again where it does badly.
     """
 
     bundle: str
     public_key_file: str = ""
     operating_point: str = ""
     require_certificate: bool = False
+    follow: Annotated[str, Meta(max_length=1_024)] = ""
+    follow_ca_file: str = ""
+    watch_s: Seconds = 600.0
     routes: dict[Annotated[str, Meta(min_length=1, max_length=256)], RouteSettings] = {}
 
     def bundle_of(self, joint_type: str) -> str:

@@ -24,15 +24,16 @@ class Package(NamedTuple):
     units: tuple[str, ...]
 
 
-EDGE, STATION = (
-    Package(name, (f"{name}.service", f"{name}.sysusers.conf", f"{name}.tmpfiles.conf"))
-    for name in ("axi-edge", "axi-station")
-)
+_FOLLOW = ("axi-edge-follow.service", "axi-edge-follow.timer")
+EDGE = Package("axi-edge", ("axi-edge.service", "axi-edge.sysusers.conf", "axi-edge.tmpfiles.conf", *_FOLLOW))
+STATION = Package("axi-station", ("axi-station.service", "axi-station.sysusers.conf"))
 _PLACES = {
-    "service": ("usr/lib/systemd/system", ".service"),
-    "sysusers.conf": ("usr/lib/sysusers.d", ".conf"),
-    "tmpfiles.conf": ("usr/lib/tmpfiles.d", ".conf"),
+    ".service": ("usr/lib/systemd/system", ".service"),
+    ".timer": ("usr/lib/systemd/system", ".timer"),
+    ".sysusers.conf": ("usr/lib/sysusers.d", ".conf"),
+    ".tmpfiles.conf": ("usr/lib/tmpfiles.d", ".conf"),
 }
+"""By how a file in ``systemd/`` ends: where it goes, and how it ends there."""
 
 
 def version_for(target: Target) -> str:
@@ -47,10 +48,9 @@ def file_name(package: Package, target: Target) -> str:
 def lay_recipe(root: Path, package: Package, target: Target, epoch: int) -> None:
     """Units, accounts, documents, and what is told of the package."""
     for name in package.units:
-        source = ROOT / "systemd" / name
-        if source.exists():
-            folder, ending = _PLACES[name.removeprefix(f"{package.name}.")]
-            write(root / folder / f"{package.name}{ending}", source.read_text("utf-8"))
+        stem, dot, rest = name.partition(".")
+        folder, ending = _PLACES[dot + rest]
+        write(root / folder / f"{stem}{ending}", (ROOT / "systemd" / name).read_text("utf-8"))
     recipe = RECIPES / package.name
     documents = root / "usr/share/doc" / package.name
     write_packed(documents / "changelog.gz", _changelog(package, target, epoch))

@@ -217,7 +217,8 @@ class MqttSession:
         if self._commands is not None and not message.retain:
             reply_to = getattr(message.properties, "ResponseTopic", "") or f"{message.topic}/response"
             correlation = getattr(message.properties, "CorrelationData", None)
-            self._commands.received(Command(message.topic.rpartition("/")[2], reply_to, correlation))
+            op = message.topic.rpartition("/")[2]
+            self._commands.received(Command(op, reply_to, correlation, bytes(message.payload)))
 
     def _become(self, state: str) -> None:
         with self._changed:

@@ -30,7 +30,7 @@ from edge.core.preprocess import Grey, Patch
 from edge.files import digest_bytes, digest_file, move_durably, read_plain, write_durably
 
 MODEL, CARD, GOLDEN, SIGNATURE = "model.tflite", "card.json", "golden.npz", "SIGNATURE"
-_LARGEST_FILE = 1024**3
+LARGEST_FILE = 1024**3
 
 
 class GoldenJoint(NamedTuple):
@@ -137,7 +137,7 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_plain(path, _LARGEST_FILE)
+        return read_plain(path, LARGEST_FILE)
     except OSError as error:
         raise BundleRefused(f"{path}: {error.strerror or error}; give the folder of a whole bundle") from error
 

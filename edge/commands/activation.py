@@ -28,6 +28,15 @@ def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force
     not verify or replay, or is older than the active one of its name (unless ``force``); ConfigError when what is
     configured is not a link, or no such route is.
     """
+    link, target = _link(settings, joint_type), placed(settings, joint_type, candidate, force=force).path
+    if link.is_symlink() and link.resolve() != target.resolve():
+        _point(previous_of(link), link.resolve())
+    _point(link, target)
+    return _proved(settings, joint_type, link)
+
+
+def placed(settings: Settings, joint_type: str, candidate: Path, *, force: bool) -> Bundle:
+    """Verify and replay a bundle, and copy it beside the link; the link stays. Raises as ``activate``."""
     link = _link(settings, joint_type)
     offered = _proved(settings, joint_type, candidate)
     if link.exists():
@@ -35,10 +44,7 @@ def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force
     target = link.parent / f"{offered.card.name}-{offered.card.version}"
     if target.resolve() != candidate.resolve():
         _install(candidate, target, offered)
-    if link.is_symlink() and link.resolve() != target.resolve():
-        _point(previous_of(link), link.resolve())
-    _point(link, target)
-    return _proved(settings, joint_type, link)
+    return offered._replace(path=target)
 
 
 def rollback(settings: Settings, joint_type: str = "") -> Bundle:

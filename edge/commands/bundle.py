@@ -12,7 +12,9 @@ from edge.bundle.shipped import KEYS, bundle_folder
 from edge.bundle.signing import load_public_keys
 from edge.commands import Commands, add_config
 from edge.commands.activation import activate, bundles_beside, previous_of, rollback
+from edge.commands.bundle_sources import add_fetching, taken_up
 from edge.commands.replaying import replay_reviewed
+from edge.commands.staged import activate_staged
 from edge.config import load_settings
 from edge.core.card import encode_card
 from edge.core.errors import AxiError
@@ -35,7 +37,13 @@ def add_bundle(commands: Commands) -> None:
     _add_type(activate)
     _add_folder(activate)
     activate.add_argument("--force", action="store_true", help="also a version older than the active one")
+    activate.add_argument(
+        "--staged",
+        action="store_true",
+        help="qualify it first; then the daemon takes it up, watches it, and may leave it",
+    )
     activate.set_defaults(action=_activate)
+    add_fetching(actions)
     listed = actions.add_parser("list", help="the bundles beside [model] bundle, and which of them is active")
     add_config(listed)
     listed.set_defaults(action=_list)
@@ -104,6 +112,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _activate(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
+    if arguments.staged:
+        activate_staged(settings, arguments.bundle, arguments.type, print, force=arguments.force)
+        taken_up(settings)
+        return 0
     bundle = activate(settings, arguments.bundle, arguments.type, force=arguments.force)
     for line in replay_reviewed(settings, bundle):
         print(line)

@@ -12,9 +12,11 @@ from pathlib import Path
 from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.config import Settings, load_settings
-from edge.core.errors import ConfigError
+from edge.core.errors import AxiError, ConfigError
 from edge.daemon.caught import Caught, catch_signals, ignore_signals
-from edge.daemon.wiring import Parts, judges_of, wire
+from edge.daemon.shared import judges_of
+from edge.daemon.staged import before_start, left_at_start
+from edge.daemon.wiring import Parts, wire
 from edge.files import exclusive_lock
 
 log = logging.getLogger(__name__)
@@ -31,9 +33,18 @@ def run_daemon(path: Path) -> None:
     Raises AxiError when it cannot start, and whatever a loop died of.
     """
     settings = load_settings(path)
-    with _own_lock(lock_path(settings)), closing(judges_of(settings)) as judge:
-        ready = judge.start(lambda: None)  # until here a signal ends the process: nothing is in hand yet
-        parts = wire(path, settings, judge, ready)
+    with _own_lock(lock_path(settings)), ExitStack() as stack:
+        left = before_start(path, settings)
+        judge = stack.enter_context(closing(judges_of(settings)))
+        try:
+            ready = judge.start(lambda: None)  # until here a signal ends the process: nothing is in hand yet
+        except AxiError as error:
+            left = left_at_start(path, settings, str(error))
+            if not left:
+                raise
+            judge = stack.enter_context(closing(judges_of(settings)))
+            ready = judge.start(lambda: None)
+        parts = wire(path, settings, judge, ready, left)
         caught = catch_signals()
         inference = settings.inference
         started = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,7 @@ from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.adapters.mqtt_lasting import MqttLasting, reviews_of
 from edge.adapters.review_folder import SpoolReviews
-from edge.adapters.spool import FolderSpool
-from edge.config import Settings, bundles_to_load, load_settings
+from edge.config import Settings
 from edge.core.wire import Encoder, Topics
 from edge.daemon.books import Books
 from edge.daemon.broker import broker_settings
@@ -26,32 +24,26 @@ from edge.daemon.grace import Grace
 from edge.daemon.loops import Duty, FeedbackLoop, InspectionLoop, ReportingLoop, UpkeepLoop
 from edge.daemon.recovery import open_journal
 from edge.daemon.reload import Reloader, Serving, qualified, rules_of, standing_of
+from edge.daemon.shared import INSPECTION, REPORTING, Shared, shared_parts
 from edge.daemon.signals import Signals
+from edge.daemon.staged import Watch
 from edge.daemon.state import STATE_EVERY_S, state_file
-from edge.daemon.told import Told, left_behind
-from edge.daemon.waits import Waits
+from edge.daemon.told import Told
 from edge.feedback.intake import Intake, NoPost
 from edge.feedback.licences import Licences
 from edge.feedback.sights import Learning
 from edge.inspection.gallery import Gallery
 from edge.inspection.loop import Inspection
-from edge.inspection.tally import Tally
-from edge.jobs.vendors import JobDefaults
 from edge.judging.client import Judges
 from edge.judging.messages import Ready
-from edge.judging.worker import Worker
-from edge.logs import level_in_force
-from edge.reporting.absence import Absence
 from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
 from edge.reporting.loop import Backoff, Reporting
-from edge.reporting.passing import PassingMessages
 from edge.reporting.ports import CommandTopics
-from edge.upkeep.alarms import Alarms
 from edge.upkeep.metrics import Health, Limits, Sources
 from edge.upkeep.progress import Progress
 from edge.upkeep.retention import Keep, Retention
+from edge.upkeep.trial import Trials
 
-INSPECTION, REPORTING = "inspection", "reporting"
 _RETENTION_EVERY_S = 3_600.0
 _FEEDBACK_EVERY_S = 60.0
 
@@ -66,44 +58,11 @@ class Parts(NamedTuple):
     close: Callable[[], None]
 
 
-class _Shared(NamedTuple):
-    """What more than one room is given."""
-
-    settings: Settings
-    spool: FolderSpool
-    reloader: Reloader
-    signals: Signals
-    progress: Progress
-    passing: PassingMessages
-    absence: Absence
-    alarms: Alarms
-    waits: Waits
-    tally: Tally
-
-
-def judges_of(settings: Settings) -> Judges:
-    """The processes that judge with the configured bundles, not yet started; they log at this one's level."""
-    inference = settings.inference
-    command, load = (sys.executable, "-m", "edge.judging.process", level_in_force()), bundles_to_load(settings)
-    return Judges(
-        [
-            Worker(
-                command,
-                load,
-                time.monotonic,
-                start_timeout_s=inference.start_timeout_s,
-                joint_timeout_s=inference.joint_timeout_s,
-            )
-            for _ in range(inference.processes)
-        ],
-        time.monotonic,
-    )
-
-
-def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
+def wire(path: Path, settings: Settings, judge: Judges, ready: Ready, left: str = "") -> Parts:
     """Wire the daemon around a judge that was started. Raises ConfigError or JournalError.
 
-    ``path``: where the settings came from, and come from again at a reload.
+    ``path``: where the settings came from, and come from again at a reload. ``left``: which bundle on trial was left
+    before, and why.
     """
     broker, certified = broker_settings(settings), standing_of(settings, ready)
     encoder = Encoder(
@@ -115,7 +74,7 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
         settings.release.policy,
         qualified(certified),
     )
-    shared = _shared(path, Serving(settings, judge, encoder, rules_of(ready), certified))
+    shared = shared_parts(path, Serving(settings, judge, encoder, rules_of(ready), certified), left)
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
     ledger = open_journal(journal, shared.spool, dropped, encoder, utc_now())
@@ -133,11 +92,12 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     loops = (
         _inspection(shared, books, arrivals, licences).run,
         _reporting(shared, books, broker, health).run,
-        _upkeep(shared, books, health).run,
+        _upkeep(path, shared, books, health).run,
         _feedback(shared, books, dropped, licences, broker).run,
     )
 
     def close() -> None:
+        shared.activation.close()
         shared.reloader.close()
         arrivals.close()
         books.close()
@@ -145,39 +105,7 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready) -> Parts:
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
 
 
-def _shared(path: Path, serving: Serving) -> _Shared:
-    settings, encoder, signals = serving.settings, serving.encoder, Signals()
-    passing = PassingMessages(signals.queued.set)
-    reloader = Reloader(
-        serving,
-        lambda: load_settings(path),
-        judges_of,
-        now=utc_now,
-        publish=passing.publish,
-        requested=signals.upkeep_due.set,
-    )
-    spool, alarms = settings.spool, Alarms(encoder, utc_now, passing.publish)
-    return _Shared(
-        settings=settings,
-        spool=FolderSpool(
-            Path(spool.path),
-            JobDefaults(spool.joint_type, spool.polarity),
-            settle_s=spool.settle_s,
-            unfinished_s=settings.health.stuck_s,
-            left=left_behind(alarms),
-        ),
-        reloader=reloader,
-        signals=signals,
-        progress=Progress(time.monotonic, (INSPECTION, REPORTING)),
-        passing=passing,
-        absence=Absence(time.monotonic, signals.upkeep_due.set),
-        alarms=alarms,
-        waits=Waits(alarms),
-        tally=Tally(),
-    )
-
-
-def _inspection(shared: _Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
+def _inspection(shared: Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
     progressed = shared.progress.reporter(INSPECTION)
     inspection = Inspection(
         shared.spool,
@@ -204,13 +132,14 @@ def _inspection(shared: _Shared, books: Books, arrivals: Arrivals, licences: Lic
     )
 
 
-def _reporting(shared: _Shared, books: Books, broker: BrokerSettings, health: Health) -> ReportingLoop:
+def _reporting(shared: Shared, books: Books, broker: BrokerSettings, health: Health) -> ReportingLoop:
     mqtt = shared.settings.mqtt
     answers = CommandAnswers(
         now=utc_now,
         status=shared.reloader.status,
         metrics=lambda: health.last,
         reload=shared.reloader.request,
+        activate=lambda payload: shared.activation.ask(payload, shared.reloader.serving.settings),
         publish=shared.passing.publish,
         allowed=AnswerTopics(f"{mqtt.base_topic}/cmd", mqtt.answer_under),
         pace=AnswerPace(time.monotonic),
@@ -237,7 +166,7 @@ def _reporting(shared: _Shared, books: Books, broker: BrokerSettings, health: He
     )
 
 
-def _health(shared: _Shared, books: Books) -> Health:
+def _health(shared: Shared, books: Books) -> Health:
     settings = shared.settings
     sources = Sources(
         spool=shared.spool,
@@ -262,7 +191,7 @@ def _health(shared: _Shared, books: Books) -> Health:
     )
 
 
-def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
+def _upkeep(path: Path, shared: Shared, books: Books, health: Health) -> UpkeepLoop:
     spool = shared.settings.spool
     retention = Retention(
         shared.spool,
@@ -277,8 +206,19 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
         serving = shared.reloader.serving
         shared.alarms.set("uncertified", f"{serving.standing.text}; nothing is released", on=serving.uncertified)
 
+    watch = Watch(
+        path,
+        Trials(Path(shared.settings.journal.path)),
+        shared.reloader,
+        shared.tally,
+        shared.alarms,
+        utc_now,
+        shared.tell,
+    )
     duties = (
         Duty("reload", shared.reloader.step),
+        Duty("activation", shared.activation.step),
+        Duty("trial", watch.step),
         Duty("certificate", certificate),
         Duty("metrics", health.step, interval_s),
         Duty("state", state.step),
@@ -288,7 +228,7 @@ def _upkeep(shared: _Shared, books: Books, health: Health) -> UpkeepLoop:
 
 
 def _feedback(
-    shared: _Shared, books: Books, dropped: SpoolReviews, licences: Licences, broker: BrokerSettings
+    shared: Shared, books: Books, dropped: SpoolReviews, licences: Licences, broker: BrokerSettings
 ) -> FeedbackLoop:
     settings, alarms, reviewed = shared.settings, shared.alarms, shared.signals.reviewed.set
     asked = broker, reviews_of(settings.mqtt.base_topic), reviewed, alarms.set

@@ -69,6 +69,7 @@ class Tally:
         self._joints: Counter[str] = Counter()
         self.judged = 0
         """Joints since the start."""
+        self._reasons: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._trends: OrderedDict[str, _Board] = OrderedDict()
         self._slices: OrderedDict[str, tuple[int, bool]] = OrderedDict()
@@ -100,6 +101,7 @@ class Tally:
             self.judged += len(verdicts)
             for verdict in verdicts:
                 self._joints[verdict.decision.call.value] += 1
+                self._reasons[verdict.decision.reason or ""] += 1
                 if verdict.decision.scored:
                     self._latencies.append(verdict.latency_ms)
             graded = (verdict.decision.quality_index for verdict in verdicts)
@@ -109,6 +111,11 @@ class Tally:
                 self._trends[board_type] = board.after(indices)  # at the end: the longest unseen comes first
                 if len(self._trends) > _BOARD_TYPES:
                     self._trends.popitem(last=False)
+
+    def reasons(self) -> Counter[str]:
+        """Joints by their reason, '' where they have none, since the start or the last change of bundle."""
+        with self._lock:
+            return self._reasons.copy()
 
     def take(self) -> Interval:
         """What was counted since this was asked last."""
@@ -124,7 +131,8 @@ class Tally:
         p50, p99 = np.percentile(latencies, (50, 99))
         return Interval(joints, LatencyMs(p50=round(float(p50), 3), p99=round(float(p99), 3)), quality)
 
-    def forget_trends(self) -> None:
-        """Another bundle grades by another measure."""
+    def another_bundle(self) -> None:
+        """It grades by another measure, and its reasons are its own."""
         with self._lock:
             self._trends.clear()
+            self._reasons.clear()

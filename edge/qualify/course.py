@@ -19,7 +19,7 @@ from edge.core.qualification import Chosen, Proved, Qualification
 from edge.core.wire import timestamp
 from edge.judging.messages import Load
 from edge.judging.runtime import installed_runtimes
-from edge.qualify.choice import Arrangement, Wanted, arrangements, best, kernels_to_use
+from edge.qualify.choice import Arrangement, Wanted, arrangements, best, kernels_to_use, thread_counts
 from edge.qualify.machine import this_machine
 from edge.qualify.sustained import Watch, sustained
 from edge.qualify.trial import Candidate, candidate_of, settings_here, tried
@@ -49,8 +49,8 @@ class Tell(NamedTuple):
 
 
 def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, beside_daemon: bool) -> Qualification:
-    """Measure and prove this device with the bundles that are configured. Raises BundleRefused for a bundle that cannot
-    be used, ConfigError where nothing passed.
+    """Measure and prove this device with the bundles that are configured. Without time for arrangements the configured
+    one is kept. Raises BundleRefused for a bundle that cannot be used, ConfigError where nothing passed.
     """
     load, cores = bundles_to_load(settings), len(os.sched_getaffinity(0))
     candidates = list(_candidates(load))
@@ -60,10 +60,14 @@ def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, besid
         tell.step(
             f"{card.name} {card.version}: {joints} joints on every runtime, kind of kernels and number of threads"
         )
-    proved = list(_trials(candidates, cores, pace.trials_s, tell))
+    threads = thread_counts(cores) if pace.arrangement_s else [1]
+    proved = list(_trials(candidates, threads, pace.trials_s, tell))
     runtime, kernels = kernels_to_use(proved, wanted)
     load = replace(load, runtime=runtime, kernels=kernels)
-    chosen = _arranged(load, cores, pace.arrangement_s, tell)
+    inference = settings.inference
+    chosen = Arrangement(inference.processes, inference.threads)
+    if pace.arrangement_s:
+        chosen = _arranged(load, cores, pace.arrangement_s, tell)
     words = f"{counted(chosen.processes, 'process')} of {counted(chosen.threads, 'thread')}"
     tell.step(f"{pace.sustained_s:g} s of work, {words}")
     work = replace(load, threads=chosen.threads)
@@ -87,9 +91,9 @@ def _candidates(load: Load) -> Iterator[Candidate]:
         yield candidate_of(bundle, bundle.card.rule(choice.operating_point or None))
 
 
-def _trials(candidates: Sequence[Candidate], cores: int, limit_s: float, tell: Tell) -> Iterator[Proved]:
+def _trials(candidates: Sequence[Candidate], threads: Sequence[int], limit_s: float, tell: Tell) -> Iterator[Proved]:
     """What a trial leaves of its time goes to those after it."""
-    left = [(one, setting) for setting in settings_here(installed_runtimes(), cores) for one in candidates]
+    left = [(one, setting) for setting in settings_here(installed_runtimes(), threads) for one in candidates]
     until = time.monotonic() + limit_s
     while left:
         share = max(until - time.monotonic(), 0.0) / len(left)

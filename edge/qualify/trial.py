@@ -24,7 +24,6 @@ from edge.judging.loading import exact_as_recorded
 from edge.judging.ports import Each
 from edge.judging.replay import replay
 from edge.judging.runtime import RuntimeInfo, TfliteScorer
-from edge.qualify.choice import thread_counts
 
 KERNELS: tuple[Kernels, ...] = ("fast", "exact", "reference")
 """The faster first: what they leave of their time goes to the slower."""
@@ -57,9 +56,9 @@ def candidate_of(bundle: Bundle, rule: Rule) -> Candidate:
     return Candidate(bundle, rule, bundle.parity, list(patches))
 
 
-def settings_here(runtimes: Sequence[RuntimeInfo], cores: int) -> list[Setting]:
+def settings_here(runtimes: Sequence[RuntimeInfo], threads: Sequence[int]) -> list[Setting]:
     """Every one that there is."""
-    return [Setting(runtime, kernels, n) for kernels, runtime, n in product(KERNELS, runtimes, thread_counts(cores))]
+    return [Setting(runtime, kernels, n) for kernels, runtime, n in product(KERNELS, runtimes, threads)]
 
 
 def tried(

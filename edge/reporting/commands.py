@@ -1,4 +1,4 @@
-"""Answers what is asked of the device by MQTT: ping, status, reload."""
+"""Answers what is asked of the device by MQTT: ping, status, reload, activate."""
 
 from __future__ import annotations
 
@@ -56,12 +56,15 @@ class AnswerPace:
 
 
 class CommandAnswers(NamedTuple):
-    """``reload`` asks for a reload and returns at once; ``publish`` sends the answer."""
+    """``reload`` asks for a reload and returns at once; ``activate`` has a bundle activated, and says at once what
+    keeps it from that; ``publish`` sends the answer.
+    """
 
     now: Now
     status: Callable[[], StatusPayload]
     metrics: Callable[[], MetricsPayload | None]
     reload: Callable[[], None]
+    activate: Callable[[bytes], str]
     publish: Callable[[Message], None]
     allowed: AnswerTopics
     pace: AnswerPace
@@ -73,12 +76,12 @@ class CommandAnswers(NamedTuple):
         if len(command.correlation or b"") > _LONGEST_CORRELATION:
             log.warning("command not answered: its correlation data is too long", extra={"op": command.op[:32]})
             return
-        answer = self._answer(command.op)
+        answer = self._answer(command)
         topic = self.allowed.topic_for(command)
         self.publish(Message(topic, encode(answer), expiry_s=_ANSWERS_EXPIRE_S, correlation=command.correlation))
 
-    def _answer(self, op: str) -> AnswerPayload:
-        time = timestamp(self.now())
+    def _answer(self, command: Command) -> AnswerPayload:
+        op, time = command.op, timestamp(self.now())
         match op:
             case "ping":
                 return AnswerPayload(op=op, ok=True, text="here", time=time)
@@ -89,6 +92,10 @@ class CommandAnswers(NamedTuple):
             case "reload":
                 self.reload()
                 return AnswerPayload(op=op, ok=True, text="begun; the retained status or an alarm tells", time=time)
+            case "activate":
+                problem = self.activate(command.payload)
+                text = problem or "begun; the retained status or an alarm tells"
+                return AnswerPayload(op=op, ok=not problem, text=text, time=time)
             case _:
-                text = f"{op!r} is unknown; ask for ping, status or reload"
+                text = f"{op!r} is unknown; ask for ping, status, reload or activate"
                 return AnswerPayload(op=op, ok=False, text=text, time=time)

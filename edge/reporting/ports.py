@@ -57,11 +57,12 @@ class Session(Protocol):
 
 
 class Command(NamedTuple):
-    """Something asked of the device by MQTT. ``reply_to``: the topic for the answer."""
+    """Something asked of the device by MQTT. ``reply_to``: the topic for the answer; ``payload``: what more is said."""
 
     op: str
     reply_to: str
     correlation: bytes | None
+    payload: bytes = b""
 
 
 class CommandTopics(NamedTuple):

@@ -15,6 +15,8 @@ OVER = "_over"
 """At the end of a code: what the code before it said is no longer so."""
 MOMENTS = frozenset(
     {
+        "activate_refused",
+        "bundle_rolled_back",
         *("job_refused", "job_overdue", "fewer_slices", "runtime_hung", "runtime_crashed", "reviews_rejected"),
         *("reviews_set_aside", "slice_repeated", "view_unfamiliar", "unfamiliar_board", "licence_suspended"),
         *("reload_refused", "journal_rebuilt", "clock_jump"),

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from convert.lots.truth import read_truth
 from convert.packages.__main__ import made
 from convert.packages.deb import EDGE, STATION, file_name
 from convert.packages.targets import Target, named
+from edge.bundle.format import open_bundle, write_bundle
+from edge.bundle.shipped import WORD, bundle_folder
+from edge.bundle.signing import public_bytes
 from tests.support.debian import root_of
 from tests.support.mosquitto import Subscriber
 from tests.support.nspawn import ThrowAwayMachine, why_not_here
@@ -51,6 +56,19 @@ for i in $(seq 100); do axi-edge status | grep -q 'qualified *certified' && brea
 axi-edge status | grep qualified
 axi-edge check | grep qualified
 stat -c '%a %U %n' /var/lib/axi-edge/qualification.* /etc/axi-edge/axi-edge.d/*
+"""
+FOLLOW = """
+cat /offered/signing.pub >> /etc/axi-edge/trusted.pem
+printf '[model]\nfollow = "/offered/wanted.toml"\nwatch_s = 5.0\n' > /etc/axi-edge/axi-edge.d/60-follow.toml
+systemctl reload axi-edge
+systemctl start axi-edge-follow; echo "follow ended with $?"
+journalctl -u axi-edge-follow -o cat --no-pager | tail -12
+for i in $(seq 300); do axi-edge status | grep -q 'bundle *slicenet 9.0.0$' && break; sleep 0.1; done
+axi-edge status | grep -E 'bundle|qualified'
+for i in $(seq 300); do axi-edge status | grep -q bundle_on_trial || break; sleep 0.1; done
+axi-edge status | grep alarm
+ls /var/lib/axi-edge | grep -c trial
+systemctl start axi-edge-follow; journalctl -u axi-edge-follow -o cat --no-pager | grep -c 'here already'
 """
 
 UPGRADE = """
@@ -161,14 +179,28 @@ def test_a_device_is_qualified_within_three_minutes_and_its_daemon_hears_of_it(
     if target.release.suite != "trixie":
         pytest.skip("three minutes: once is enough")
     install = INSTALL.replace("PACKAGES", "/packages/axi-edge.deb")
-    done = machine.boot([], script(plant, lots, install, QUALIFY), seconds=500)
+    offer_a_newer_bundle(machine.root / "offered")
+    done = machine.boot([], script(plant, lots, install, QUALIFY, FOLLOW), seconds=600)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     (ended,) = re.findall(r"qualify ended with (\d+) after (\d+) s", done.stdout)
     assert ended[0] == "0", done.stdout[-4000:]
     assert int(ended[1]) < 180, done.stdout[-4000:]
-    assert len(re.findall("qualified +certified 20", done.stdout)) == 2, done.stdout[-4000:]
+    alone, _, followed = done.stdout.partition("follow ended with 0\n")
+    assert len(re.findall("qualified +certified 20", alone)) == 2, done.stdout[-4000:]
     assert "600 axi-edge /var/lib/axi-edge/qualification.key" in done.stdout
     assert "644 root /etc/axi-edge/axi-edge.d/50-qualified.toml" in done.stdout
+    assert "slicenet-9.0.0: active, and watched for 5 s\nthe daemon takes it up" in followed, done.stdout[-4000:]
+    assert re.search(r"bundle +slicenet 9\.0\.0\nqualified +certified 20", followed), done.stdout[-4000:]
+    assert followed.endswith("\n0\n1\n"), "nothing is on trial any more, and nothing is fetched twice"
+
+
+def offer_a_newer_bundle(folder: Path) -> None:
+    """The one that ships, as another version, signed by somebody else."""
+    sound, key = open_bundle(bundle_folder(WORD)), Ed25519PrivateKey.generate()
+    card = replace(sound.card, version="9.0.0")
+    path = write_bundle(folder, card, sound.model_path.read_bytes(), sound.golden, key, sound.parity)
+    (folder / "signing.pub").write_bytes(public_bytes(key.public_key()))
+    (folder / "wanted.toml").write_text(f'[all]\nbundle = "{path.name}"\n')
 
 
 def test_upgrades_lose_nothing_and_go_back_by_themselves(

@@ -11,7 +11,7 @@ import pytest
 
 from edge.config import DeviceSettings, ModelSettings, MqttSettings, Settings
 from edge.core.errors import JudgeLost
-from edge.daemon.wiring import judges_of
+from edge.daemon.shared import judges_of
 from edge.logs import set_up_logging
 
 

@@ -51,6 +51,7 @@ def test_a_command_of_long_correlation_data_is_not_answered(length: int, *, answ
         status=lambda: pytest.fail("not asked"),
         metrics=lambda: None,
         reload=lambda: None,
+        activate=lambda _: "",
         publish=sent.append,
         allowed=AnswerTopics("plant/axi1/cmd"),
         pace=AnswerPace(lambda: 0.0),
