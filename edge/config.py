@@ -221,7 +221,21 @@ def load_settings(path: Path) -> Settings:
     """Read the daemon's configuration: the file, and over it those of its folder of drop-ins, in the order of their
     names. Raises ConfigError naming file, key and remedy.
     """
-    return load_toml(path, Settings, over=sorted(drop_ins(path).glob("*.toml")))
+    return load_toml(path, Settings, over=drop_ins_of(path))
+
+
+def drop_ins_of(path: Path) -> list[Path]:
+    """In the order in which they come over the file. Raises ConfigError for a folder that cannot be looked into: what
+    stands in it would silently not be in force.
+    """
+    folder = drop_ins(path)
+    try:
+        found = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(f"{folder}: {error.strerror or error}; make it a folder that this user may read") from error
+    return [one for one in found if one.suffix == ".toml" and not one.name.startswith(".")]
 
 
 def drop_ins(path: Path) -> Path:

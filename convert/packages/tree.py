@@ -19,7 +19,7 @@ _LEFT_OUT = ("ai_edge_litert/vendors/", "ai_edge_litert/tools/", "cv2/data/", "p
 _PROGRAM = """\
 #!/{home}/bin/python3 -I
 import sys
-from edge.cli import main
+from edge.start import main
 sys.exit(main())
 """
 

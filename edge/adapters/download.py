@@ -91,6 +91,8 @@ class WebSource:
         self._address = address.rstrip("/")
         try:
             context = ssl.create_default_context(cafile=ca_file or None)
+            if ca_file:  # a plant's own authority need not be one that newer Pythons find in order
+                context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         except OSError as error:
             raise UsageError(f"{ca_file}: {error}; name a readable PEM certificate") from error
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _HttpsOnly())

@@ -9,30 +9,56 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from edge.bundle.format import Bundle, open_bundle
+from edge.bundle.format import CARD, Bundle, open_bundle
 from edge.config import Settings, bundles_to_load
 from edge.core.errors import BundleRefused, ConfigError
-from edge.files import move_durably, sync_folder
+from edge.files import digest_bytes, move_durably, sync_folder
 from edge.judging.loading import load_model
+from edge.upkeep.trial import Trials
 
 
-def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force: bool = False) -> Bundle:
+@contextmanager
+def alone(settings: Settings) -> Iterator[Trials]:
+    """Whoever moves links does that alone. Raises ConfigError where somebody else does so now."""
+    journal = Path(settings.journal.path)
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            trials = Trials(journal)
+            if not stack.enter_context(trials.alone()):
+                raise ConfigError("another activation, or going back, is under way; wait for it")
+            yield trials
+    except PermissionError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; run it as the service's user, or as root") from error
+
+
+def activate(
+    settings: Settings,
+    candidate: Path,
+    joint_type: str = "",
+    *,
+    force: bool = False,
+    at_last: Callable[[Bundle], None] = lambda _bundle: None,
+) -> Bundle:
     """Verify, replay and copy a bundle beside the link, then point the link to it; the bundle as it lies there.
 
-    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. Raises BundleRefused for a bundle that does
+    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. ``at_last``: once all is proved, before the
+    link moves. Raises BundleRefused for a bundle that does
     not verify or replay, or is older than the active one of its name (unless ``force``); ConfigError when what is
     configured is not a link, or no such route is.
     """
-    link, target = _link(settings, joint_type), placed(settings, joint_type, candidate, force=force).path
-    if link.is_symlink() and link.resolve() != target.resolve():
+    link, offered = _link(settings, joint_type), placed(settings, joint_type, candidate, force=force)
+    at_last(offered)
+    if link.is_symlink() and link.resolve() != offered.path.resolve():
         _point(previous_of(link), link.resolve())
-    _point(link, target)
-    return _proved(settings, joint_type, link)
+    _point(link, offered.path)
+    return offered
 
 
 def placed(settings: Settings, joint_type: str, candidate: Path, *, force: bool) -> Bundle:
@@ -42,9 +68,10 @@ def placed(settings: Settings, joint_type: str, candidate: Path, *, force: bool)
     if link.exists():
         _refuse_downgrade(offered, open_bundle(link), force=force)
     target = link.parent / f"{offered.card.name}-{offered.card.version}"
-    if target.resolve() != candidate.resolve():
-        _install(candidate, target, offered)
-    return offered._replace(path=target)
+    if target.resolve() == candidate.resolve():
+        return offered._replace(path=target)
+    _install(candidate, target, offered)
+    return _proved(settings, joint_type, target)
 
 
 def rollback(settings: Settings, joint_type: str = "") -> Bundle:
@@ -78,6 +105,14 @@ def _link(settings: Settings, joint_type: str) -> Path:
         section = f"[model.routes.{joint_type}]" if joint_type else "[model]"
         raise ConfigError(f"{section} bundle: {link} is a folder; name a link, such as {link.parent / 'current'}")
     return link
+
+
+def card_digest(bundle: Path) -> str:
+    """By which a bundle is known, whatever else of it is damaged; '' where it has no card."""
+    try:
+        return digest_bytes((bundle / CARD).read_bytes())
+    except OSError:
+        return ""
 
 
 def previous_of(link: Path) -> Path:

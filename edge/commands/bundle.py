@@ -11,7 +11,7 @@ from edge.bundle.format import open_bundle
 from edge.bundle.shipped import KEYS, bundle_folder
 from edge.bundle.signing import load_public_keys
 from edge.commands import Commands, add_config
-from edge.commands.activation import activate, bundles_beside, previous_of, rollback
+from edge.commands.activation import activate, alone, bundles_beside, card_digest, previous_of, rollback
 from edge.commands.bundle_sources import add_fetching, taken_up
 from edge.commands.replaying import replay_reviewed
 from edge.commands.staged import activate_staged
@@ -52,6 +52,7 @@ def add_bundle(commands: Commands) -> None:
     rollback = actions.add_parser("rollback", help="point [model] bundle to the bundle before")
     add_config(rollback)
     _add_type(rollback)
+    rollback.add_argument("--only-if", default="", metavar="NAME", help="only where that one is active")
     rollback.set_defaults(action=_rollback)
 
 
@@ -113,10 +114,13 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _activate(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     if arguments.staged:
-        activate_staged(settings, arguments.bundle, arguments.type, print, force=arguments.force)
-        taken_up(settings)
+        if activate_staged(settings, arguments.bundle, arguments.type, print, force=arguments.force):
+            taken_up(settings)
         return 0
-    bundle = activate(settings, arguments.bundle, arguments.type, force=arguments.force)
+    with alone(settings) as trials:
+        bundle = activate(settings, arguments.bundle, arguments.type, force=arguments.force)
+        trials.end(arguments.type)
+        trials.forgive(bundle.digest)
     for line in replay_reviewed(settings, bundle):
         print(line)
     print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
@@ -124,6 +128,17 @@ def _activate(arguments: argparse.Namespace) -> int:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    bundle = rollback(load_settings(arguments.config), arguments.type)
+    settings = load_settings(arguments.config)
+    with alone(settings) as trials:
+        link = Path(settings.model.bundle_of(arguments.type))
+        was = link.resolve()
+        if arguments.only_if and was.name != arguments.only_if:
+            print(f"{arguments.only_if} is not active any more: nothing to go back from")
+            return 0
+        left = card_digest(was)
+        bundle = rollback(settings, arguments.type)
+        trials.end(arguments.type)
+        trials.leave(left)
+        trials.forgive(bundle.digest)
     print(f"{bundle.card.name} {bundle.card.version} is active again: reload axi-edge (SIGHUP) to judge with it")
     return 0

@@ -13,7 +13,7 @@ from edge.commands.following import wanted_of
 from edge.commands.staged import activate_staged, was_left
 from edge.commands.status import daemon_runs
 from edge.config import Settings, load_settings
-from edge.core.errors import UsageError
+from edge.core.errors import AxiError, ConfigError, UsageError
 
 
 def add_fetching(actions: Commands) -> None:
@@ -50,16 +50,27 @@ def _follow(arguments: argparse.Namespace) -> int:
     if not manifest:
         raise UsageError("SOURCE: missing; name the file of wanted bundles, or set [model] follow")
     ca_file = arguments.ca_file or settings.model.follow_ca_file
+    if settings.release.policy == "card":
+        raise ConfigError("[release] policy is card: a new bundle would release unproved; activate it by hand")
+    failed = False
     for kind, source in wanted_of(manifest, ca_file, settings.device.name).items():
-        path, link = _fetched(settings, source, ca_file, kind), Path(settings.model.bundle_of(kind))
-        if link.exists() and link.resolve() == path.resolve():
-            continue
-        if was_left(settings, path):
-            print(f"{path.name}: left after its trial, and not tried again: raise its version, or activate it by hand")
-            continue
-        activate_staged(settings, path, kind, print, force=False)
+        try:
+            _follow_one(settings, kind, source, ca_file)
+        except AxiError as error:  # of one kind of joints: the others are not kept from theirs
+            print(f"axi-edge: {f'{kind}: ' if kind else ''}{error}", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+def _follow_one(settings: Settings, kind: str, source: str, ca_file: str) -> None:
+    link = Path(settings.model.bundle_of(kind))
+    path = _fetched(settings, source, ca_file, kind)
+    if link.exists() and link.resolve() == path.resolve():
+        return
+    if was_left(settings, path):
+        print(f"{path.name}: left before, and not tried again: raise its version, or activate it by hand")
+    elif activate_staged(settings, path, kind, print, force=False):
         taken_up(settings)
-    return 0
 
 
 def taken_up(settings: Settings) -> None:

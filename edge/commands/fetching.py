@@ -4,6 +4,8 @@ before anything else is fetched, and it appears there whole and checked, or not 
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from edge.bundle.signing import load_public_keys, verify
 from edge.config import Settings
 from edge.core.card import ModelCard, parse_card
 from edge.core.errors import BundleRefused, ConfigError
-from edge.files import digest_bytes, digest_file, move_durably, write_durably
+from edge.files import digest_bytes, digest_file, exclusive_lock, move_durably, write_durably
 
 _LARGEST_CARD, _LARGEST_SIGNATURE = 16 << 20, 4096
 
@@ -42,12 +44,21 @@ def fetch(source: Source, beside: Path, keys: Sequence[Ed25519PublicKey], progre
     """
     raw, signature = source.small(CARD, _LARGEST_CARD), source.small(SIGNATURE, _LARGEST_SIGNATURE)
     card = _signed(raw, signature, beside, keys)
-    target = beside / f"{card.name}-{card.version}"
+    with exclusive_lock(beside / ".fetch.lock") as free:
+        if not free:
+            raise ConfigError(f"{beside}: another fetch is under way; wait for it")
+        return _fetched(source, beside / f"{card.name}-{card.version}", raw, signature, card, keys, progress)
+
+
+def _fetched(
+    source: Source, target: Path, raw: bytes, signature: bytes, card: ModelCard, keys: Sequence[Ed25519PublicKey],
+    progress: Progress,
+) -> Fetched:  # fmt: skip
     if target.exists():
         if open_bundle(target, keys).digest != digest_bytes(raw):
             raise BundleRefused(f"{target}: another bundle of this name and version is here; raise the version")
         return Fetched(target, fresh=False)
-    part = beside / f".{target.name}.part"
+    part = target.with_name(f".{target.name}.part")
     if (part / CARD).exists() and (part / CARD).read_bytes() != raw:
         forget(part)
     part.mkdir(exist_ok=True)
@@ -64,8 +75,10 @@ def _signed(raw: bytes, signature: bytes, beside: Path, keys: Sequence[Ed25519Pu
     """The card, once its signature is good; before that nothing of it is believed."""
     try:
         beside.mkdir(parents=True, exist_ok=True)
-        trial = beside / ".SIGNATURE.fetched"
-        write_durably(trial, signature)
+        handle, name = tempfile.mkstemp(prefix=".SIGNATURE.", dir=beside)
+        trial = Path(name)
+        os.close(handle)
+        trial.write_bytes(signature)
     except OSError as error:
         raise ConfigError(f"{beside}: {error.strerror or error}; run it as the service's user, or as root") from error
     try:

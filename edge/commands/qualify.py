@@ -43,6 +43,7 @@ def _qualify(arguments: argparse.Namespace) -> int:
     beside = daemon_runs(settings)
     if beside:
         print("axi-edge runs meanwhile: speeds are what it leaves; stop it first to measure the device", flush=True)
+    os.umask(0o022)  # whoever judges reads what is written here
     os.sched_setaffinity(0, service_cpus())  # where joints will be judged, whatever this shell may use
     progress = _Progress(sys.stderr.isatty())
     found = qualify(settings, wanted_by(settings), progress.tell, Pace(), beside_daemon=beside)

@@ -108,7 +108,7 @@ def _waited(settings: Settings, answers: Answers) -> int:
     while time.monotonic() < late:
         state = state_now(settings)
         if state is not None and state.connected:
-            where = f"{answers.host}:{answers.port}, publishing below {settings.mqtt.base_topic}"
+            where = f"{settings.mqtt.host}:{settings.mqtt.port}, publishing below {settings.mqtt.base_topic}"
             print(f"{answers.name} runs, and is connected with {where}")
             return 0
         time.sleep(0.2)

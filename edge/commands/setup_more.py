@@ -89,7 +89,8 @@ def _broker(arguments: argparse.Namespace) -> int:
     for path in set_up(over(told_before(arguments.out), told_now), Where(arguments.out)):
         print(f"{path}: written")
     _start("mosquitto", arguments)
-    print(f"each device: copy {arguments.out} there without ca.key, and axi-edge setup --from fleet.toml --name NAME")
+    print(f"each device: copy its folder in {arguments.out}/accounts there, then")
+    print("axi-edge setup --from setup.toml --name NAME")
     return 0
 
 

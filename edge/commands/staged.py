@@ -11,39 +11,49 @@ from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
 from edge.bundle.format import Bundle, open_bundle
-from edge.commands.activation import activate, placed
+from edge.commands.activation import activate, alone, placed
 from edge.commands.replaying import replay_reviewed
 from edge.config import Settings
+from edge.core.errors import ConfigError
 from edge.core.qualification import Qualification
 from edge.qualify.certificate import seal, unseal
 from edge.qualify.course import Pace, Tell, qualify
 from edge.qualify.settings import wanted_by
 from edge.qualify.standing import served_by, shelf_of, standing
-from edge.upkeep.trial import Trials
+from edge.upkeep.trial import LEAST_JOINTS, Trials
 
 PACE = Pace(trials_s=40.0, arrangement_s=0.0, sustained_s=5.0)
 """Beside a daemon that judges: one thread, and no search for a better arrangement."""
 Say = Callable[[str], None]
 
 
-def activate_staged(settings: Settings, candidate: Path, joint_type: str, say: Say, *, force: bool) -> Bundle:
-    """Verify, qualify, replay reviews, switch, and have the daemon watch it. Raises what each of them raises; until the
-    switch all is as it was.
+def activate_staged(settings: Settings, candidate: Path, joint_type: str, say: Say, *, force: bool) -> Bundle | None:
+    """Verify, qualify, replay reviews, switch, and have the daemon watch it; None where it is active already. Raises
+    what each of them raises; until the switch all is as it was.
     """
-    bundle = placed(settings, joint_type, candidate, force=force)
-    say(f"{bundle.path.name}: verified, golden joints reproduced")
-    after = _as_if_active(settings, joint_type, bundle.path)
-    _qualified(settings, after, bundle, say)
-    for line in replay_reviewed(after, bundle):
-        say(line)
-    trials = Trials(Path(settings.journal.path))
-    trials.begin(bundle.path.name, bundle.digest, joint_type, utc_now(), settings.model.watch_s)
-    try:
-        active = activate(settings, bundle.path, joint_type, force=force)
-    except BaseException:
-        trials.end()
-        raise
-    say(f"{bundle.path.name}: active, and watched for {settings.model.watch_s:g} s")
+    with alone(settings) as trials:
+        if Path(settings.model.bundle_of(joint_type)).resolve() == candidate.resolve():
+            say(f"{candidate.resolve().name}: active already")
+            return None
+        if (other := trials.read(joint_type)) is not None:
+            raise ConfigError(f"{other.bundle} is on trial; activate another once it is kept or left")
+        bundle = placed(settings, joint_type, candidate, force=force)
+        say(f"{bundle.path.name}: verified, golden joints reproduced")
+        after = _as_if_active(settings, joint_type, bundle.path)
+        _qualified(settings, after, bundle, say)
+        for line in replay_reviewed(after, bundle):
+            say(line)
+        watch_s = settings.model.watch_s
+
+        def at_last(proved: Bundle) -> None:
+            trials.begin(proved.path.name, proved.digest, joint_type, utc_now(), watch_s)
+
+        try:
+            active = activate(settings, bundle.path, joint_type, force=force, at_last=at_last)
+        except BaseException:
+            trials.end(joint_type)
+            raise
+    say(f"{bundle.path.name}: active, and watched for {watch_s:g} s and {LEAST_JOINTS} joints at least")
     return active
 
 

@@ -86,13 +86,13 @@ Presence = Literal["online", "stopped", "offline"]
 
 class QualifiedPayload(Struct, frozen=True, kw_only=True):
     """Is this device certified (``axi-qualification/1``) as it is now? ``text``: by what, or why not. ``time`` and
-    ``digest`` of the certificate; null where there is none that can be read.
+    ``digest`` of the certificate, where there is one that can be read.
     """
 
     certified: bool
     text: str
-    time: str | None
-    digest: str | None
+    time: str | UnsetType = UNSET
+    digest: str | UnsetType = UNSET
 
 
 class StatusPayload(Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class StatusPayload(Struct, frozen=True, kw_only=True):
     release: Policy = "licensed"
     """What joints are released on: nothing, their licence, or the card's word alone."""
     qualification: QualifiedPayload | UnsetType = UNSET
-    """Whether this device is certified."""
+    """Whether this device is certified, while it is online."""
 
 
 Severity = Literal["warning", "error", "critical"]

@@ -37,7 +37,8 @@ class Proved(Struct, frozen=True, kw_only=True):
 
     ``joints``: golden and varied ones that were scored, ``of`` so many; ``identical``: are all outputs those that the
     build wrote down (None: these kernels may round otherwise, or nothing is written of them); ``flipped``: joints whose
-    decision is another; ``furthest``: how far a reading is off at most; ``problem``: why it did not pass.
+    decision is another, at that of the card's operating points where most are; ``furthest``: how far a reading is off
+    at most; ``problem``: why it did not pass.
     """
 
     bundle: ModelRef

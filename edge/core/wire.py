@@ -249,7 +249,7 @@ class Encoder(NamedTuple):
             bundle=self.model,
             routes=dict(self.routes),
             release=self.policy,
-            qualification=UNSET if self.qualification is None else self.qualification,
+            qualification=UNSET if self.qualification is None or state != "online" else self.qualification,
         )
 
     def status(self, state: Presence, now: datetime) -> Message:

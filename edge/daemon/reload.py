@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import UNSET
+
 from edge.config import Settings
 from edge.core.clocks import Now
 from edge.core.errors import AxiError
@@ -107,13 +109,14 @@ def standing_of(settings: Settings, ready: Ready) -> Standing:
 
 def qualified(now: Standing) -> QualifiedPayload:
     """As the retained status has it."""
-    return QualifiedPayload(certified=now.certified, text=now.text, time=now.time or None, digest=now.digest or None)
+    return QualifiedPayload(certified=now.certified, text=now.text, time=now.time or UNSET, digest=now.digest or UNSET)
 
 
 class _Next(NamedTuple):
     settings: Settings
     judge: Startable
     ready: Ready
+    standing: Standing
 
 
 class Reloader:
@@ -151,13 +154,14 @@ class Reloader:
             settings = self._load()
             judge = self._judge_of(settings)
             ready = judge.start(lambda: None)
+            now = standing_of(settings, ready)
         except AxiError as error:
             log.error("reload refused", extra={"problem": str(error)})  # noqa: TRY400
             text = f"{error}; all stays as it was"
             self._publish(self.serving.encoder.alarm("reload_refused", text, self._now()))
             return
         with self._lock:
-            overtaken, self._next = self._next, _Next(settings, judge, ready)
+            overtaken, self._next = self._next, _Next(settings, judge, ready, now)
         if overtaken is not None:
             overtaken.judge.close()
 
@@ -172,14 +176,13 @@ class Reloader:
             if getattr(new.settings, section) != getattr(before.settings, section):
                 log.warning("changed, but takes effect at the next start only", extra={"section": section})
         before.judge.close()
-        now = standing_of(new.settings, new.ready)
         encoder = before.encoder._replace(
             model=new.ready.model,
             routes=new.ready.routes,
             policy=new.settings.release.policy,
-            qualification=qualified(now),
+            qualification=qualified(new.standing),
         )
-        self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready), now)
+        self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready), new.standing)
         self._publish(self.status_message("online"))
         for bundle in new.ready.bundles:
             log.info("reloaded", extra=bundle.about())

@@ -101,6 +101,6 @@ def shared_parts(path: Path, serving: Serving, left: str = "") -> Shared:
         alarms=alarms,
         waits=Waits(alarms),
         tally=Tally(),
-        activation=Activation(path, tell),
+        activation=Activation(path, tell, time.monotonic),
         tell=tell,
     )

@@ -213,6 +213,7 @@ def _upkeep(path: Path, shared: Shared, books: Books, health: Health) -> UpkeepL
         shared.tally,
         shared.alarms,
         utc_now,
+        time.monotonic,
         shared.tell,
     )
     duties = (

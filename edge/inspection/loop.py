@@ -57,7 +57,7 @@ class Inspection:
         """Judge with this from the next job on. Another bundle may grade by another measure, so trends begin anew."""
         self._in_use = in_use
         self._records = self._records._replace(encoder=in_use.encoder, permits=in_use.permits)
-        self._records.tally.another_bundle()
+        self._records.tally.forget_trends()
 
     def step(self) -> bool:
         """Take the next job all the way; False when none is waiting."""

@@ -55,6 +55,7 @@ class Records(NamedTuple):
             messages = [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts]
             self.ledger.record(entry, messages, shown)
             self.announce()
+            self.tally.note_reasons(messages)
             self.tally.note(verdicts, job.board.type)  # once it is written down: what is tried again counts once
 
     def _permitted(self, job: Job, verdict: Verdict, *, unknown: bool) -> Verdict:

@@ -13,6 +13,7 @@ import numpy as np
 from edge.core.payloads import LatencyMs, QualityTrend
 from edge.core.trend import Trend
 from edge.core.verdict import Verdict
+from edge.core.wire import VerdictMessage
 
 _KEPT = 2_000
 _BOARD_TYPES = 500
@@ -69,7 +70,7 @@ class Tally:
         self._joints: Counter[str] = Counter()
         self.judged = 0
         """Joints since the start."""
-        self._reasons: Counter[str] = Counter()
+        self._reasons: Counter[tuple[str, str]] = Counter()
         self._latencies: deque[float] = deque(maxlen=_KEPT)
         self._trends: OrderedDict[str, _Board] = OrderedDict()
         self._slices: OrderedDict[str, tuple[int, bool]] = OrderedDict()
@@ -101,7 +102,6 @@ class Tally:
             self.judged += len(verdicts)
             for verdict in verdicts:
                 self._joints[verdict.decision.call.value] += 1
-                self._reasons[verdict.decision.reason or ""] += 1
                 if verdict.decision.scored:
                     self._latencies.append(verdict.latency_ms)
             graded = (verdict.decision.quality_index for verdict in verdicts)
@@ -112,10 +112,17 @@ class Tally:
                 if len(self._trends) > _BOARD_TYPES:
                     self._trends.popitem(last=False)
 
-    def reasons(self) -> Counter[str]:
-        """Joints by their reason, '' where they have none, since the start or the last change of bundle."""
+    def note_reasons(self, messages: Sequence[VerdictMessage]) -> None:
+        """Count them by bundle."""
         with self._lock:
-            return self._reasons.copy()
+            for message in messages:
+                said = message.payload
+                self._reasons[said.model.digest if said.model else "", said.reason or ""] += 1
+
+    def reasons(self, digest: str) -> Counter[str]:
+        """Joints since the start that this bundle answers for, by their reason, '' where they have none."""
+        with self._lock:
+            return Counter({reason: count for (whose, reason), count in self._reasons.items() if whose == digest})
 
     def take(self) -> Interval:
         """What was counted since this was asked last."""
@@ -131,8 +138,7 @@ class Tally:
         p50, p99 = np.percentile(latencies, (50, 99))
         return Interval(joints, LatencyMs(p50=round(float(p50), 3), p99=round(float(p99), 3)), quality)
 
-    def another_bundle(self) -> None:
-        """It grades by another measure, and its reasons are its own."""
+    def forget_trends(self) -> None:
+        """Another bundle grades by another measure."""
         with self._lock:
             self._trends.clear()
-            self._reasons.clear()

@@ -32,6 +32,11 @@ _TICK_S = 0.5
 _GOODBYE_S = 2.0
 
 
+def judging_environment() -> dict[str, str]:
+    """Of a process that judges beside others."""
+    return {**os.environ, **blas_environment(_cpuinfo(), os.environ), **_ENVIRONMENT}
+
+
 class Worker:
     """One process. Use it from one thread.
 
@@ -66,7 +71,7 @@ class Worker:
                 [*self._command, str(number)],
                 pass_fds=(number,),
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **blas_environment(_cpuinfo(), os.environ), **_ENVIRONMENT},
+                env=judging_environment(),
             )
         self._send(encode(self._load))
 

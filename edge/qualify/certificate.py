@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -100,6 +99,6 @@ def unseal(shelf: Shelf) -> Unsealed | None:
         return Unsealed(msgspec.json.decode(sealed.qualification, type=Qualification), digest_bytes(content))
     except InvalidSignature:
         problem = "its signature is not this device's: it was altered, or is another device's"
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, AxiError) as error:
+    except (ValueError, RecursionError, AxiError) as error:
         problem = str(error)
     raise ConfigError(f"{shelf.certificate}: {problem}")

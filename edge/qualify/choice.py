@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edge.core.errors import ConfigError
 from edge.core.qualification import Kernels, Proved
 
-_MOST_PROCESSES = 8
+_MOST_PROCESSES, _MOST_THREADS = 8, 64
 _AS_FAST = 0.95
 """Of the fastest: of those as fast the one with most processes is taken, as these read pictures side by side, too."""
 
@@ -27,8 +27,8 @@ class Arrangement(NamedTuple):
 
 
 def kernels_to_use(proved: Sequence[Proved], wanted: Wanted) -> tuple[str, Kernels]:
-    """Runtime and kernels: the fastest of those that passed with every bundle, every joint and every number of threads,
-    within what is wanted. Raises ConfigError saying why there are none.
+    """Runtime and kernels: the fastest of those that passed with every bundle and number of threads, on one thread with
+    every joint, within what is wanted. Raises ConfigError saying why there are none.
     """
     options = list(_options(proved, wanted))
     if not options:
@@ -43,8 +43,9 @@ def arrangements(cores: int) -> list[Arrangement]:
 
 
 def thread_counts(cores: int) -> list[int]:
-    """Doubling up to the number of cores."""
-    return sorted({*(1 << step for step in range(cores.bit_length()) if 1 << step <= cores), cores})
+    """Doubling up to the number of cores, and as many as the configuration takes."""
+    most = min(cores, _MOST_THREADS)
+    return sorted({*(1 << step for step in range(most.bit_length()) if 1 << step <= most), most})
 
 
 def best(rates: Mapping[Arrangement, float]) -> Arrangement:
@@ -65,8 +66,10 @@ def _options(proved: Sequence[Proved], wanted: Wanted) -> Iterator[tuple[float, 
     for (runtime, kernels), group in groupby(sorted(proved, key=kind), kind):
         tried = list(group)
         allowed = wanted.runtime in {"auto", runtime} and wanted.kernels == kernels
-        if allowed and runtime not in wrong and all(one.passed and one.whole for one in tried):
-            yield min(one.joints_per_s for one in tried if one.threads == 1), runtime, kernels
+        alone = [one for one in tried if one.threads == 1]
+        whole = bool(alone) and all(one.whole for one in alone)
+        if allowed and runtime not in wrong and whole and all(one.passed for one in tried):
+            yield min(one.joints_per_s for one in alone), runtime, kernels
 
 
 def _why(proved: Sequence[Proved], wanted: Wanted) -> str:

@@ -22,7 +22,7 @@ from edge.judging.runtime import installed_runtimes
 from edge.qualify.choice import Arrangement, Wanted, arrangements, best, kernels_to_use, thread_counts
 from edge.qualify.machine import this_machine
 from edge.qualify.sustained import Watch, sustained
-from edge.qualify.trial import Candidate, candidate_of, settings_here, tried
+from edge.qualify.trial import Candidate, Setting, candidate_of, settings_here, tried
 
 
 def counted(number: int, what: str) -> str:
@@ -61,17 +61,18 @@ def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, besid
             f"{card.name} {card.version}: {joints} joints on every runtime, kind of kernels and number of threads"
         )
     threads = thread_counts(cores) if pace.arrangement_s else [1]
-    proved = list(_trials(candidates, threads, pace.trials_s, tell))
+    proved = list(_trials(candidates, wanted, threads, pace.trials_s, tell))
     runtime, kernels = kernels_to_use(proved, wanted)
     load = replace(load, runtime=runtime, kernels=kernels)
     inference = settings.inference
     chosen = Arrangement(inference.processes, inference.threads)
     if pace.arrangement_s:
         chosen = _arranged(load, cores, pace.arrangement_s, tell)
-    words = f"{counted(chosen.processes, 'process')} of {counted(chosen.threads, 'thread')}"
+    processes = chosen.processes if pace.arrangement_s else 1  # beside a daemon's own there is no room for more
+    words = f"{counted(processes, 'process')} of {counted(chosen.threads, 'thread')}"
     tell.step(f"{pace.sustained_s:g} s of work, {words}")
     work = replace(load, threads=chosen.threads)
-    found = sustained(work, chosen.processes, pace.sustained_s, tell.rate, Watch(LinuxHost()))
+    found = sustained(work, processes, pace.sustained_s, tell.rate, Watch(LinuxHost()))
     return Qualification(
         time=timestamp(utc_now()),
         device=settings.device.name,
@@ -84,20 +85,32 @@ def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, besid
     )
 
 
+def must_be_whole(setting: Setting, wanted: Wanted) -> bool:
+    """Does the choice of a runtime hang on this trial?"""
+    named = wanted.runtime in {"auto", setting.runtime.name}
+    return named and setting.kernels == wanted.kernels and setting.threads == 1
+
+
 def _candidates(load: Load) -> Iterator[Candidate]:
     keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
     for choice in load.choices:
         bundle = open_bundle(Path(os.fsdecode(choice.bundle)), keys)
-        yield candidate_of(bundle, bundle.card.rule(choice.operating_point or None))
+        yield candidate_of(bundle)
 
 
-def _trials(candidates: Sequence[Candidate], threads: Sequence[int], limit_s: float, tell: Tell) -> Iterator[Proved]:
-    """What a trial leaves of its time goes to those after it."""
-    left = [(one, setting) for setting in settings_here(installed_runtimes(), threads) for one in candidates]
+def _trials(
+    candidates: Sequence[Candidate], wanted: Wanted, threads: Sequence[int], limit_s: float, tell: Tell
+) -> Iterator[Proved]:
+    """Those that the choice hangs on come first, and take what time they need; what they and each after them leave goes
+    to the rest.
+    """
+    settings = sorted(settings_here(installed_runtimes(), threads), key=lambda one: not must_be_whole(one, wanted))
+    left = [(one, setting) for setting in settings for one in candidates]
     until = time.monotonic() + limit_s
     while left:
-        share = max(until - time.monotonic(), 0.0) / len(left)
-        found = tried(*left.pop(0), share)
+        remaining = max(until - time.monotonic(), 0.0)
+        one, setting = left.pop(0)
+        found = tried(one, setting, limit_s if must_be_whole(setting, wanted) else remaining / (len(left) + 1))
         tell.proved(found)
         yield found
 

@@ -43,6 +43,8 @@ def this_machine(version: str, root: Path = Path("/")) -> Machine:
 
 def changed(then: Machine, now: Machine) -> str:
     """What is no longer as it was, in words; empty where a certificate of ``then`` still holds."""
+    if not now.id:
+        return "this computer has no /etc/machine-id to be known by; make one with systemd-machine-id-setup"
     if then.id != now.id:
         return "it is of another device"
     if (then.processor, then.architecture, then.cores) != (now.processor, now.architecture, now.cores):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge.config import Settings, drop_ins
+from edge.config import Settings, drop_ins, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.core.qualification import Chosen
 from edge.files import write_durably
@@ -17,9 +17,7 @@ NAME = "50-qualified.toml"
 
 def own_settings(config: Path) -> Settings:
     """What people wrote, without what was chosen earlier. Raises ConfigError."""
-    return load_toml(
-        config, Settings, over=sorted(path for path in drop_ins(config).glob("*.toml") if path.name != NAME)
-    )
+    return load_toml(config, Settings, over=[path for path in drop_ins_of(config) if path.name != NAME])
 
 
 def wanted_by(settings: Settings) -> Wanted:

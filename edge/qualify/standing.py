@@ -53,7 +53,9 @@ def standing(settings: Settings, served: Sequence[Served], machine: Machine | No
     try:
         found = unseal(shelf_of(settings))
     except ConfigError as error:
-        return Standing(certified=False, text=f"not certified: {error}; {_REMEDY}")
+        asked = isinstance(error.__cause__, PermissionError)
+        remedy = "ask as the service's user, or as root" if asked else _REMEDY
+        return Standing(certified=False, text=f"not certified: {error}; {remedy}")
     if found is None:
         return Standing(certified=False, text=f"not certified: never qualified; {_REMEDY}")
     said = found.qualification
@@ -90,5 +92,5 @@ def _not_of(said: Qualification, settings: Settings, served: Sequence[Served], h
 def _later(created: str, time: str) -> bool:
     try:
         return datetime.fromisoformat(created) > datetime.fromisoformat(time)
-    except ValueError:
+    except (TypeError, ValueError):  # no date, or one without a zone
         return True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +19,11 @@ from edge.adapters.host import LinuxHost
 from edge.core.errors import ConfigError
 from edge.core.qualification import Sustained
 from edge.judging.messages import Load
+from edge.judging.worker import judging_environment
 from edge.qualify.work import Order, Second
 
 _COMMAND = (sys.executable, "-m", "edge.qualify.work")
+_PATIENCE_S = 60.0
 _PART = 6
 """The first and the last of so many parts of the time are compared."""
 _COUNTS = "sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count"
@@ -88,19 +92,30 @@ def _rate(run: Sequence[Second]) -> float:
 
 
 def _run(order: bytes, seconds: float, look: Callable[[Second], None]) -> list[Second]:
-    found, patience = list[Second](), time.monotonic() + 2 * seconds + 60
-    with subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018
+    found = list[Second]()
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        with subprocess.Popen(
+            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=judging_environment()
+        ) as process:
+            late = threading.Timer(2 * seconds + _PATIENCE_S, process.kill)
+            late.start()
+            try:
+                for second in _seconds(process, order):
+                    found.append(second)
+                    look(second)
+            finally:
+                late.cancel()
+        errors.seek(0)
+        said = errors.read().strip().splitlines()[-1:] or ["nothing said"]
+    if process.returncode or not found:
+        raise ConfigError(f"a process that judges ended with {process.returncode}: {said[0]}")
+    return found
+
+
+def _seconds(process: subprocess.Popen[bytes], order: bytes) -> Iterator[Second]:
+    assert process.stdin and process.stdout  # noqa: S101, PT018
+    with suppress(BrokenPipeError):  # it has ended; how, its code says
         process.stdin.write(order)
         process.stdin.close()
-        for line in process.stdout:
-            found.append(msgspec.json.decode(line, type=Second))
-            look(found[-1])
-            if time.monotonic() > patience:
-                process.kill()
-        said = process.stderr.read().decode(errors="replace").strip().splitlines()
-    if process.returncode or not found:
-        raise ConfigError(
-            f"a process that judges ended with {process.returncode}: {said[-1] if said else 'nothing said'}"
-        )
-    return found
+    for line in process.stdout:
+        yield msgspec.json.decode(line, type=Second)

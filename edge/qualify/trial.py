@@ -38,22 +38,24 @@ class Setting(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A bundle to be tried. ``patches``: the varied joints that its record is of."""
+    """A bundle to be tried. ``rules``: all by which its joints may be released; ``patches``: the varied joints that its
+    record is of.
+    """
 
     bundle: Bundle
-    rule: Rule
+    rules: tuple[Rule, ...]
     parity: Parity
     patches: Sequence[Patch]
 
 
-def candidate_of(bundle: Bundle, rule: Rule) -> Candidate:
+def candidate_of(bundle: Bundle) -> Candidate:
     """Raises BundleRefused for one that holds no record to compare with."""
     if bundle.parity is None:
         raise BundleRefused(
             f"{bundle.path}: holds no parity.npz, which a device is compared with; build it anew with axi-convert build"
         )
     patches = variants([joint.patch for joint in bundle.golden], len(bundle.parity.exact))
-    return Candidate(bundle, rule, bundle.parity, list(patches))
+    return Candidate(bundle, bundle.card.rules(), bundle.parity, list(patches))
 
 
 def settings_here(runtimes: Sequence[RuntimeInfo], threads: Sequence[int]) -> list[Setting]:
@@ -119,13 +121,16 @@ class _Compared(NamedTuple):
 
 
 def _compared(candidate: Candidate, setting: Setting, outputs: NDArray[Any]) -> _Compared:
-    quantisation, rule = candidate.bundle.card.quantisation, candidate.rule
+    quantisation = candidate.bundle.card.quantisation
     recorded = candidate.parity.exact[: len(outputs)]
     pairs = list(zip(outputs, recorded, strict=True))
     if not all(np.isfinite(output).all() for output in outputs):
         return _Compared(len(outputs), problem="outputs are no numbers")
     furthest = max(abs(reading_of(a, quantisation) - reading_of(b, quantisation)) for a, b in pairs)
-    flipped = sum(decide(a, quantisation, rule).call is not decide(b, quantisation, rule).call for a, b in pairs)
+    flipped = max(
+        sum(decide(a, quantisation, rule).call is not decide(b, quantisation, rule).call for a, b in pairs)
+        for rule in candidate.rules
+    )
     identical = _identical(candidate, setting, outputs)
     budget = candidate.parity.budget
     problem = ""

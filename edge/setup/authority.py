@@ -48,6 +48,9 @@ class Authority(NamedTuple):
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         )
         made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        made = made.add_extension(_may(sign=False), critical=True)
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        made = made.add_extension(above, critical=False)
         if hosts:
             made = made.add_extension(x509.SubjectAlternativeName([_general(host) for host in hosts]), critical=False)
         return Issued(made.sign(self.key, SHA256()).public_bytes(Encoding.PEM), _secret(key))
@@ -72,7 +75,7 @@ def _new_authority(certificate: Path, secret: Path, name: str) -> Authority:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = _builder(name, subject, key, timedelta(days=365 * _YEARS_AUTHORITY))
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    signed = made.add_extension(_signs(), critical=True).sign(key, SHA256())
+    signed = made.add_extension(_may(sign=True), critical=True).sign(key, SHA256())
     write_durably(secret, _secret(key), 0o600)
     write_durably(certificate, signed.public_bytes(Encoding.PEM), 0o644)
     return Authority(signed, key)
@@ -88,18 +91,20 @@ def _builder(name: str, issuer: x509.Name, key: EllipticCurvePrivateKey, lasts: 
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))  # clocks beside each other differ
         .not_valid_after(now + lasts)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 
-def _signs() -> x509.KeyUsage:
+def _may(*, sign: bool) -> x509.KeyUsage:
+    """Sign certificates, or keep a connection."""
     return x509.KeyUsage(
-        digital_signature=False,
+        digital_signature=not sign,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
+        key_cert_sign=sign,
+        crl_sign=sign,
         encipher_only=False,
         decipher_only=False,
     )

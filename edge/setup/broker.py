@@ -1,5 +1,5 @@
 """A mosquitto for one line: TLS, every device confined to its own topics, and a bridge to the plant's broker with its
-queue on disk. What each device gets lies in one folder, as ``axi-edge setup --from`` reads it.
+queue on disk. What each account is given lies in a folder of its own, a device's as ``axi-edge setup --from`` reads it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from edge.setup.answers import TLS_PORT, address_of
 from edge.setup.authority import Authority, authority_at
 from edge.setup.programs import require, run
 
+_HOST = r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
 _NAME = r"[A-Za-z0-9._-]{1,64}"
 _HEAD = "# Written by axi-edge setup broker, and anew each time it runs.\n"
 _QUEUE = 500_000
+SETUP = "setup.toml"
 _LINE = "line.json"
-"""What was told, in the folder of what devices are given."""
+"""What was told, in the folder of what accounts are given."""
 _LONGEST_SECRET = 65_535
 
 
@@ -72,6 +74,10 @@ class Where(NamedTuple):
     mosquitto: Path = Path("/etc/mosquitto")
     owner: str = "mosquitto"
 
+    def for_account(self, name: str) -> Path:
+        """What that account is given, and nobody else."""
+        return self.out / "accounts" / name
+
     @property
     def configuration(self) -> Path:
         return self.mosquitto / "conf.d" / "axi.conf"
@@ -113,21 +119,23 @@ def set_up(line: Line, where: Where) -> list[Path]:
         for folder in (where.out, where.keys, where.configuration.parent):
             folder.mkdir(parents=True, exist_ok=True)
         where.out.chmod(0o700)
-        authority = authority_at(where.out / "ca.pem", where.out / "ca.key", f"axi-edge {line.hosts[0]}")
+        authority = authority_at(where.out / "ca.pem", where.out / "ca.key", f"axi-edge {line.hosts[0]}"[:64])
         written = [*_certificates(line, where, authority), *_accounts(line, where), *_bridge_files(line, where)]
         for path, text in (
             (where.mosquitto / "axi-acl", _HEAD + "\n".join(_rights(line)) + "\n"),
             (where.configuration, _HEAD + "\n".join(_settings(line, where)) + "\n"),
         ):
-            write_durably(path, text.encode(), 0o644 if path == where.configuration else 0o640)
+            write_durably(path, text.encode(), 0o640)  # the one has rights, the other may have a password
             written.append(path)
-        fleet = where.out / "fleet.toml"
-        write_durably(fleet, _fleet(line).encode())
+        for name in line.devices:
+            write_durably(where.for_account(name) / SETUP, _told_to(line, name).encode())
         write_durably(where.out / _LINE, msgspec.json.encode(line))
         _hand_over(where)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror or error}; run it as root") from error
-    return [*written, fleet]
+    except LookupError as error:
+        raise ConfigError(f"{where.owner}: no such group; apt install mosquitto") from error
+    return written
 
 
 def _require_usable(line: Line) -> None:
@@ -135,8 +143,11 @@ def _require_usable(line: Line) -> None:
         raise UsageError("--device: missing; name each device")
     if not line.hosts:
         raise UsageError("--host: missing; the name or address that devices reach this broker by")
+    for host in line.hosts:
+        if not re.fullmatch(_HOST, host):
+            raise UsageError(f"--host: {host!r}: a name or an address in plain letters, digits, dots and hyphens")
     for name in line.accounts:
-        if not re.fullmatch(_NAME, name):
+        if not re.fullmatch(_NAME, name) or name in {".", ".."}:
             raise UsageError(f"{name!r}: letters, digits, dots, hyphens and underscores; name the account so")
     if len(set(line.accounts)) < len(line.accounts):
         raise UsageError("an account is named twice; name each once")
@@ -149,38 +160,52 @@ def _require_usable(line: Line) -> None:
 def _certificates(line: Line, where: Where, authority: Authority) -> Iterator[Path]:
     """Of the broker, always anew, so that setting up again renews it; of devices where they are to have one."""
     shutil.copy(where.out / "ca.pem", where.keys / "axi-ca.pem")
-    issued = authority.issue(line.hosts[0], line.hosts)
+    issued = authority.issue(line.hosts[0][:64], line.hosts)
     write_durably(where.keys / "axi-broker.pem", issued.certificate)
     write_durably(where.keys / "axi-broker.key", issued.key, 0o640)
     yield from (where.keys / name for name in ("axi-ca.pem", "axi-broker.pem", "axi-broker.key"))
-    if line.certificates:
-        folder = where.out / "certificates"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for name in line.accounts:
-            if not (folder / f"{name}.key").exists():
-                issued = authority.issue(name)
-                write_durably(folder / f"{name}.pem", issued.certificate)
-                write_durably(folder / f"{name}.key", issued.key, 0o600)
-                yield folder / f"{name}.pem"
+    for name in line.accounts:
+        folder = where.for_account(name)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(folder / "ca.pem", authority.pem)
+        if line.certificates and not (folder / "key.pem").exists():
+            issued = authority.issue(name)
+            write_durably(folder / "cert.pem", issued.certificate)
+            write_durably(folder / "key.pem", issued.key, 0o600)
+        yield folder
 
 
 def _accounts(line: Line, where: Where) -> Iterator[Path]:
     """A password for each account that has none, and mosquitto's file of them made anew out of all."""
     if line.certificates:
         return
-    folder = where.out / "passwords"
-    folder.mkdir(mode=0o700, exist_ok=True)
     hashed = where.mosquitto / "axi-passwords"
     fresh = hashed.with_name(".axi-passwords.tmp")
-    write_durably(fresh, b"", 0o640)
-    for name in line.accounts:
-        path = folder / name
-        if not path.exists():
-            write_durably(path, f"{secrets.token_urlsafe(24)}\n".encode(), 0o600)
-            yield path
-        run(["mosquitto_passwd", "-b", str(fresh), name, read_plain(path, _LONGEST_SECRET).decode().strip()])
+    words = {name: _password_of(where.for_account(name)) for name in line.accounts}
+    plain = "".join(f"{name}:{word}\n" for name, word in words.items())
+    write_durably(fresh, plain.encode(), 0o600)
+    run(["mosquitto_passwd", "-U", str(fresh)])  # in place: no password is an argument that others can see
     fresh.replace(hashed)
     yield hashed
+
+
+def _password_of(folder: Path) -> str:
+    """The one in an account's folder; made now where there is none."""
+    path = folder / "password"
+    if not path.exists():
+        write_durably(path, f"{secrets.token_urlsafe(24)}\n".encode(), 0o600)
+    return _line_of(path)
+
+
+def _line_of(path: Path) -> str:
+    """A file's only line. Raises ConfigError for one that could say more than a password."""
+    try:
+        text = read_plain(path, _LONGEST_SECRET).decode().removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; name a readable file with one line of text") from error
+    if not text or not text.isprintable():
+        raise ConfigError(f"{path}: not one line of text; put the password there, and nothing else")
+    return text
 
 
 def _bridge_files(line: Line, where: Where) -> Iterator[Path]:
@@ -242,21 +267,22 @@ def _bridge(line: Line, bridge: Bridge, where: Where) -> Iterator[str]:
     if bridge.ca_file:
         yield f"bridge_cafile {where.keys}/axi-plant-ca.pem"
     if bridge.username:
+        if not bridge.username.isprintable():
+            raise UsageError("--bridge-username: not one line of text; name the account there")
         yield f"remote_username {bridge.username}"
     if bridge.password_file:
-        yield f"remote_password {_told(bridge.password_file).decode().strip()}"
+        yield f"remote_password {_line_of(Path(bridge.password_file))}"
 
 
-def _fleet(line: Line) -> str:
-    """For ``axi-edge setup --from``: this file, and what it names beside it, go to each device."""
+def _told_to(line: Line, name: str) -> str:
+    """For ``axi-edge setup --from``: this file, and what it names beside it, go to that device."""
     files = (
-        {"cert_file": "certificates/{name}.pem", "key_file": "certificates/{name}.key"}
+        {"cert_file": "cert.pem", "key_file": "key.pem"}
         if line.certificates
-        else {"username": "{name}", "password_file": "passwords/{name}"}
+        else {"username": name, "password_file": "password"}
     )
     told = {"base_topic": line.base_topic, "broker": f"{line.hosts[0]}:{TLS_PORT}", "ca_file": "ca.pem", **files}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
-    return _HEAD + "\n".join(["[all]", *lines, "", *(f'[devices."{name}"]' for name in line.devices)]) + "\n"
+    return _HEAD + "[all]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
 
 
 def _hand_over(where: Where) -> None:

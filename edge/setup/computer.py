@@ -17,7 +17,8 @@ APPLY = {
     "chrony": "systemctl restart chrony",
     "governor": "systemd-tmpfiles --create axi-governor.conf",
     "cores": "start the computer anew: only then the rest of the system keeps away",
-    "firewall": "nft -c -f /etc/nftables-axi.conf && systemctl daemon-reload && systemctl enable --now nftables",
+    "firewall": "nft -c -f /etc/nftables-axi.conf && systemctl daemon-reload && systemctl enable nftables && "
+    "systemctl restart nftables",
 }
 """By part: what makes it take effect."""
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from edge.core.errors import ConfigError, UsageError
-from edge.files import read_plain, replace_file
+from edge.files import read_plain, write_durably
 from edge.setup.programs import require, run
 
 TEMPLATE = Path(__file__).parents[2] / "firmware_cfg" / "share" / "axi-edge.conf"
@@ -33,7 +33,7 @@ def give_share(user: str, password_file: Path, spool: Path, samba: Path = Path("
     _account(user)
     run(["smbpasswd", "-s", "-a", user], said=f"{password}\n{password}\n")
     own = samba / _OWN
-    replace_file(own, _share(user, spool).encode())
+    write_durably(own, _share(user, spool).encode())
     _include(samba / _MAIN, own)
     run(["testparm", "--suppress-prompt", str(samba / _MAIN)])
     return own
@@ -77,8 +77,8 @@ def _include(main: Path, own: Path) -> None:
     line = f"include = {own}"
     try:
         text = main.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{main}: {error.strerror or error}; install samba anew") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{main}: {error}; make it a readable text in UTF-8, or install samba anew") from error
     if line not in (each.strip() for each in text.splitlines()):
         # At the end, in [global] opened once more: what followed would be taken for a part of the share.
-        replace_file(main, f"{text.rstrip()}\n\n[global]\n   {line}\n".encode())
+        write_durably(main, f"{text.rstrip()}\n\n[global]\n   {line}\n".encode(), main.stat().st_mode & 0o777)

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from cryptography.x509 import load_pem_x509_certificates
 from msgspec.structs import replace
 
-from edge.config import Settings, load_settings
+from edge.config import Settings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain, write_durably
 from edge.setup.answers import Answers, Told
+from edge.toml import load_toml
 
 PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
 _LONGEST_SECRET = 65_535
@@ -38,7 +39,7 @@ def already(places: Places) -> tuple[str, Told, bool]:
     """
     if not places.config.exists():
         return "", Told(), False
-    settings = load_settings(places.config)
+    settings = load_toml(places.config, Settings)  # what drop-ins say is nobody's answer
     mqtt = settings.mqtt
     host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
     told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)  # secrets stay
@@ -109,7 +110,7 @@ def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) ->
     places.folder.mkdir(parents=True, exist_ok=True)
     try:
         trial.write_text(text, "utf-8")
-        settings = load_settings(trial)
+        settings = load_toml(trial, Settings, over=drop_ins_of(places.config))
         _require_broker(settings, answers)
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(trial), "axi-edge setup")) from error

@@ -135,7 +135,7 @@ def test_slices_that_take_long_together_are_no_hang(tmp_path: Path) -> None:
     apart.close()
 
 
-def test_another_bundle_in_the_place_of_the_first_gives_no_verdicts_in_its_name(tmp_path: Path) -> None:
+def test_forget_trends_in_the_place_of_the_first_gives_no_verdicts_in_its_name(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     bundle.write_text("sha256:first")
     apart, job = processes(load=Load(choices=(Choice(bundle=os.fsencode(bundle)),))), make_job(joints=1)

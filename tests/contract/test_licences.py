@@ -224,7 +224,7 @@ def test_under_other_policies_nothing_is_permitted_by_licences(device: Device, p
     assert f"policy {policy}" in said["reason"]
 
 
-def test_another_bundle_begins_from_nothing_and_the_one_before_keeps_what_it_earned(device: Device) -> None:
+def test_forget_trends_begins_from_nothing_and_the_one_before_keeps_what_it_earned(device: Device) -> None:
     device.earn()
     other = ModelRef(name="tiny", version="2.0.0", digest="sha256:b")
     device.release = RELEASE._replace(rules={"sha256:b": POINTS}, models={"sha256:b": other})

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion
 
 from convert.demo.ports import free_port, opens
-from edge.core.errors import UsageError
+from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import of_file
 from edge.setup.broker import Bridge, Line, Where, over, set_up, told_before
 from tests.support.lines import wait_until
@@ -64,10 +64,10 @@ class Broker:
             self._process.wait(10)
 
     def client(self, name: str, word: str = "") -> Client:
-        if self.where.out.joinpath("certificates").exists():
-            folder = self.where.out / "certificates"
-            return Client(self, "", "", (str(folder / f"{name}.pem"), str(folder / f"{name}.key")))
-        return Client(self, name, word or (self.where.out / "passwords" / name).read_text().strip())
+        folder = self.where.for_account(name)
+        if (folder / "key.pem").exists():
+            return Client(self, "", "", (str(folder / "cert.pem"), str(folder / "key.pem")))
+        return Client(self, name, word or (folder / "password").read_text().strip())
 
 
 class Client:
@@ -186,21 +186,26 @@ def test_a_certificate_does_as_well_as_a_password(tmp_path: Path) -> None:
 
 
 def test_a_device_is_set_up_from_what_it_is_given(broker: Broker) -> None:
-    told = of_file(broker.where.out / "fleet.toml", "axi2")
-    assert (told.base_topic, told.broker) == ("acme/penang/{name}", "localhost:8883")
+    folder = broker.where.for_account("axi2")
+    told = of_file(folder / "setup.toml", "axi2")
+    assert (told.base_topic, told.broker, told.username) == ("acme/penang/{name}", "localhost:8883", "axi2")
+    assert {path.name for path in folder.iterdir()} == {"setup.toml", "ca.pem", "password"}
     assert Path(told.ca_file).exists()
-    assert Path(told.password_file.replace("{name}", "axi2")).exists()
+    assert Path(told.password_file).exists()
+    others = (broker.where.for_account(name) / "password" for name in LINE.accounts if name != "axi2")
+    secrets = [path.read_text().strip() for path in others]
+    assert not [word for word in secrets for path in folder.iterdir() if word in path.read_text()]
 
 
 def test_once_more_adds_and_keeps(broker: Broker) -> None:
-    words = {path.name: path.read_bytes() for path in (broker.where.out / "passwords").iterdir()}
+    words = {path.parent.name: path.read_bytes() for path in broker.where.out.glob("accounts/*/password")}
     authority = (broker.where.out / "ca.pem").read_bytes()
     before = told_before(broker.where.out)
     assert before == LINE
     broker.kill()
     broker.write(over(before, Line(devices=("axi3",))))
     broker.start()
-    after = {path.name: path.read_bytes() for path in (broker.where.out / "passwords").iterdir()}
+    after = {path.parent.name: path.read_bytes() for path in broker.where.out.glob("accounts/*/password")}
     assert after.keys() - words.keys() == {"axi3"}
     assert {name: after[name] for name in words} == words
     assert (broker.where.out / "ca.pem").read_bytes() == authority
@@ -213,10 +218,36 @@ def test_once_more_adds_and_keeps(broker: Broker) -> None:
 def test_secrets_are_nobody_elses(broker: Broker) -> None:
     out = broker.where.out
     assert out.stat().st_mode & 0o777 == 0o700
-    for path in (out / "ca.key", out / "passwords" / "axi1"):
+    for path in (out / "ca.key", broker.where.for_account("axi1") / "password"):
         assert path.stat().st_mode & 0o777 == 0o600
-    for path in (broker.where.keys / "axi-broker.key", broker.where.mosquitto / "axi-passwords"):
+    for path in (
+        broker.where.keys / "axi-broker.key",
+        broker.where.mosquitto / "axi-passwords",
+        broker.where.configuration,
+    ):
         assert path.stat().st_mode & 0o777 == 0o640
+    assert "axi1:$" in (broker.where.mosquitto / "axi-passwords").read_text(), "no word as it is"
+
+
+def test_its_certificates_please_newer_pythons(broker: Broker) -> None:
+    """From 3.13 on they are read strictly."""
+    context = ssl.create_default_context(cafile=str(broker.where.out / "ca.pem"))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with (
+        socket.create_connection(("localhost", broker.port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        assert secured.version()
+
+
+def test_what_could_say_more_than_it_should_is_refused(tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    word.write_text("good\nallow_anonymous true\n")
+    with pytest.raises(ConfigError, match="not one line of text"):
+        Broker(tmp_path, replace(LINE, bridge=Bridge("127.0.0.1", "axi", str(word))))
+    for host in ("a b", "broker\nuser root", "br\u00f6ker", ""):
+        with pytest.raises(UsageError, match="--host"):
+            Broker(tmp_path, replace(LINE, hosts=(host,)))
 
 
 def test_what_the_plant_misses_waits_on_disk(tmp_path: Path) -> None:

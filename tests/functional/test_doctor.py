@@ -77,9 +77,9 @@ def test_a_sound_device_passes(device: Device) -> None:
     device.log_in("axi1", "secret")
     code, found = device.check()
     assert code == 0, found
-    elsewhere = {"clock", "bundle", "release"}
+    elsewhere = {"clock", "bundle", "release", "qualified"}
     assert {what: text.split()[0] for what, text in found.items() if what not in elsewhere} == dict.fromkeys(
-        ("runtime", "kernels", "broker", "spool", "journal", "disk spool", "disk journal"), "ok"
+        ("runtime", "packages", "kernels", "broker", "spool", "journal", "disk spool", "disk journal"), "ok"
     )
     assert found["release"].startswith("warn policy card")
     device.change('policy = "card"', 'policy = "licensed"')

@@ -157,7 +157,7 @@ def newer(bundle: Path, folder: Path, version: str, created: str) -> Path:
     return write_bundle(folder, card, held.model_path.read_bytes(), held.golden)
 
 
-def test_another_bundle_earns_its_licence_by_joints_that_were_reviewed_since_it_was_made(
+def test_forget_trends_earns_its_licence_by_joints_that_were_reviewed_since_it_was_made(
     plant: Plant, bundle: Path, tmp_path: Path
 ) -> None:
     device = plant.device

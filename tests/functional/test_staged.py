@@ -17,10 +17,10 @@ from edge.bundle.format import Bundle, open_bundle, write_bundle
 from edge.bundle.signing import public_bytes
 from edge.config import load_settings
 from edge.qualify.standing import served_by, shelf_of, standing
-from edge.upkeep.trial import Trial, Trials
+from edge.upkeep.trial import Trials
 from tests.functional.test_qualify import qualified
 from tests.support.daemon import DaemonProcess
-from tests.support.lines import boards, jobs_of
+from tests.support.lines import boards, jobs_of, wait_until
 from tests.support.mosquitto import Mosquitto, Subscriber
 
 pytestmark = pytest.mark.broker
@@ -30,23 +30,26 @@ class Line:
     """A device with a link to its bundle; ``good`` and ``strange`` lie beside it: the second knows no joint."""
 
     def __init__(self, work: Path, bundle: Path, mosquitto: Mosquitto) -> None:
-        self.bundles = work / "bundles"
-        shutil.copytree(bundle, self.bundles / bundle.name)
+        self.bundles, self.key = work / "bundles", Ed25519PrivateKey.generate()
+        self.sound = open_bundle(bundle)
+        card = self.sound.card
+        self.first = self.add(card)
         self.link = self.bundles / "current"
-        self.link.symlink_to(bundle.name)
-        self.first = open_bundle(bundle)
-        card = self.first.card
+        self.link.symlink_to(self.first.path.name)
         self.good = self.add(replace(card, version="9.0.0"))
         assert card.familiarity
         strange = replace(card, version="9.1.0", familiarity=replace(card.familiarity, limit=-1))
         self.strange = self.add(strange)
         self.device = DaemonProcess(work, self.link, mosquitto.port)
         self.subscriber = Subscriber(mosquitto.port)
-        self.set("watch_s = 3.0")
+        (work / "trusted.pem").write_bytes(public_bytes(self.key.public_key()))
+        self.set(f'watch_s = 3.0\npublic_key_file = "{work}/trusted.pem"')
+        text = self.device.config.read_text().replace('policy = "card"', 'policy = "advise"')
+        self.device.config.write_text(text)
 
     def add(self, card: Any) -> Bundle:
-        model = self.first.model_path.read_bytes()
-        return open_bundle(write_bundle(self.bundles, card, model, self.first.golden, None, self.first.parity))
+        model, sound = self.sound.model_path.read_bytes(), self.sound
+        return open_bundle(write_bundle(self.bundles, card, model, sound.golden, self.key, sound.parity))
 
     def set(self, line: str) -> None:
         text = self.device.config.read_text()
@@ -85,15 +88,26 @@ def line(tmp_path: Path, bundle: Path, mosquitto: Mosquitto) -> Iterator[Line]:
     found.close()
 
 
-def test_a_command_activates_a_bundle_that_is_watched_and_kept(line: Line) -> None:
+def test_a_command_activates_a_bundle_that_is_watched_until_it_has_judged_enough_and_kept(
+    line: Line, lots: Path
+) -> None:
     line.device.start()
     line.judges_with(line.first)
     assert line.ask({"bundle": line.good.path.name})["ok"]
     line.judges_with(line.good)
     assert line.alarm("bundle_on_trial").startswith(line.good.path.name)
-    assert line.alarm("bundle_on_trial_over") == "it is kept, or was left"
+    trial = line.trials.read("")
+    assert trial
+    wait_until(lambda: trial.over(utc_now()))
+    assert line.trials.read("") == trial, "the time is over, and nobody has seen it judge"
+    again = line.ask({"bundle": line.good.path.name})
+    assert "active already" in again["text"]
+    for lot in ("learn", "validate"):
+        for job in jobs_of(lots / lot):
+            line.device.submit(job)
+    assert line.alarm("bundle_on_trial_over") == f"{line.good.path.name} is kept, or was left"
     assert line.link.resolve() == line.good.path
-    assert line.trials.read() is None
+    assert line.trials.all() == []
     assert line.device.stop() == 0
 
 
@@ -107,9 +121,11 @@ def test_a_bundle_that_knows_no_joint_is_left_again_by_itself_and_that_is_rememb
     jobs = [job for lot in ("learn", "validate") for job in jobs_of(lots / lot)]
     for job in jobs:
         line.device.submit(job)
-    assert "joints look unfamiliar to it; the bundle before judges again" in line.alarm("bundle_rolled_back")
+    assert "joints look unfamiliar to it, or took too long; the bundle before judges again" in line.alarm(
+        "bundle_rolled_back"
+    )
     line.judges_with(line.first)
-    assert line.link.resolve() == line.bundles / line.first.path.name
+    assert line.link.resolve() == line.first.path
     line.subscriber.wait_for(boards(len(jobs)), 120)
     assert line.device.command("audit").returncode == 0
     assert line.trials.was_left(line.strange.digest)
@@ -122,6 +138,9 @@ def test_a_bundle_that_knows_no_joint_is_left_again_by_itself_and_that_is_rememb
         ({"bundle": "nowhere-1.0.0"}, "no bundle of that name lies beside the active one"),
         ({"bundle": "../bundles/current"}, "no bundle of that name"),
         ({"bundle": ".."}, "no bundle of that name"),
+        ({"bundle": "b" * 300}, "no bundle of that name"),
+        (b'{"bundle": "a", "x": ' + b"[" * 4000, 'say {"bundle": "NAME-VERSION"}'),
+        (b'{"bundle": "' + b"a" * 5000 + b'"}', "more than 4096 bytes"),
         ({"bundle": "current", "type": "SMT"}, "[model.routes.SMT]: missing"),
         (b"", 'say {"bundle": "NAME-VERSION"}'),
         (b"\xff[", 'say {"bundle": "NAME-VERSION"}'),
@@ -146,8 +165,8 @@ def test_a_bundle_that_is_damaged_is_refused_and_all_stays(line: Line) -> None:
     text = line.alarm("activate_refused")
     assert "model.tflite: digest" in text
     assert text.endswith("all stays as it was")
-    assert line.link.resolve() == line.bundles / line.first.path.name
-    assert line.trials.read() is None
+    assert line.link.resolve() == line.first.path
+    assert line.trials.all() == []
     assert line.device.stop() == 0
 
 
@@ -181,36 +200,82 @@ def test_a_daemon_that_is_started_again_and_again_goes_back(line: Line) -> None:
     assert line.device.stop() == 0
 
 
-def test_nothing_is_fetched_by_a_device_that_trusts_anybody(line: Line) -> None:
-    (line.bundles / "wanted.toml").write_text('[all]\nbundle = "x"\n')
+def test_nothing_comes_from_afar_to_a_device_that_trusts_anybody(line: Line) -> None:
+    text = line.device.config.read_text()
+    line.device.config.write_text("\n".join(one for one in text.splitlines() if "public_key_file" not in one))
+    (line.bundles / "wanted.toml").write_text(f'[all]\nbundle = "{line.good.path.name}"\n')
+    done = line.device.command("bundle", "follow", str(line.bundles / "wanted.toml"))
+    assert done.returncode == 1
+    assert "public_key_file: missing" in done.stderr
+    line.device.start()
+    line.judges_with(line.first)
+    assert "public_key_file: missing" in line.ask({"bundle": line.good.path.name})["text"]
+    assert line.device.stop() == 0
+
+
+def test_nothing_comes_from_afar_to_a_device_that_releases_by_the_card_alone(line: Line) -> None:
+    text = line.device.config.read_text().replace('policy = "advise"', 'policy = "card"')
+    line.device.config.write_text(text)
+    (line.bundles / "wanted.toml").write_text(f'[all]\nbundle = "{line.good.path.name}"\n')
     done = line.device.command("bundle", "follow", str(line.bundles / "wanted.toml"))
     assert done.returncode == 3
-    assert "public_key_file: missing" in done.stderr
-
-
-def test_a_device_follows_a_file_of_wanted_bundles(line: Line, tmp_path: Path) -> None:
-    key, offered = Ed25519PrivateKey.generate(), tmp_path / "offered"
-    (tmp_path / "trusted.pem").write_bytes(public_bytes(key.public_key()))
-    model, golden, parity = line.first.model_path.read_bytes(), line.first.golden, line.first.parity
-    shutil.rmtree(line.bundles)
-    write_bundle(line.bundles, line.first.card, model, golden, key, parity)
-    line.link.symlink_to(line.first.path.name)
-    wanted = write_bundle(offered, line.good.card, model, golden, key, parity)
-    (offered / "wanted.toml").write_text(f'[devices.axi1]\nbundle = "{wanted.name}"\n')
-    line.set(f'follow = "{offered}/wanted.toml"\npublic_key_file = "{tmp_path}/trusted.pem"')
     line.device.start()
-    line.judges_with(open_bundle(line.bundles / line.first.path.name))
-    done = line.device.command("bundle", "follow")
-    assert done.returncode == 0, done.stderr
-    assert "fetched, signature good" in done.stdout
-    line.judges_with(open_bundle(wanted))
-    again = line.device.command("bundle", "follow")
-    assert again.stdout == f"{line.bundles / wanted.name}: here already\n"
-    trial = line.trials.read() or Trial(bundle="", digest=open_bundle(wanted).digest, joint_type="", since="", until="")
-    line.trials.leave(trial)
-    line.device.command("bundle", "rollback")
-    assert "left after its trial, and not tried again" in line.device.command("bundle", "follow").stdout
+    line.judges_with(line.first)
+    for said in (done.stderr, line.ask({"bundle": line.good.path.name})["text"]):
+        assert "a new bundle would release" in said
     assert line.device.stop() == 0
+
+
+def test_a_device_follows_a_file_of_wanted_bundles_and_keeps_to_what_people_decide(line: Line, tmp_path: Path) -> None:
+    offered = tmp_path / "offered"
+    shutil.move(line.good.path, offered / line.good.path.name)
+    (offered / "wanted.toml").write_text(
+        f'[all.routes]\nSMT = "no-such"\n[devices.axi1]\nbundle = "{line.good.path.name}"\n'
+    )
+    line.set(f'follow = "{offered}/wanted.toml"')
+    line.device.start()
+    line.judges_with(line.first)
+    done = line.device.command("bundle", "follow")
+    assert done.returncode == 1, "one kind of joints has no route here"
+    assert "SMT: [model.routes.SMT]: missing" in done.stderr
+    assert "fetched, signature good" in done.stdout
+    line.judges_with(line.good)
+    again = line.device.command("bundle", "follow")
+    assert again.stdout == f"{line.good.path}: here already\n"
+    assert line.device.command("bundle", "rollback").returncode == 0
+    assert line.trials.all() == [], "who goes back ends the trial"
+    assert "left before, and not tried again" in line.device.command("bundle", "follow").stdout
+    assert line.device.command("bundle", "activate", str(line.good.path)).returncode == 0
+    assert not line.trials.was_left(line.good.digest), "people may think again"
+    assert line.device.stop() == 0
+
+
+def test_a_trial_that_people_ended_by_moving_the_link_goes_nowhere(line: Line) -> None:
+    """Such as a power cut between the end of going back and the note of it: going back once more would be forward."""
+    line.trials.begin(line.strange.path.name, line.strange.digest, "", utc_now(), 600)
+    line.device.start()
+    line.judges_with(line.first)
+    wait_until(lambda: line.trials.all() == [])
+    assert line.link.resolve() == line.first.path
+    assert line.device.stop() == 0
+
+
+def test_a_trial_that_cannot_be_read_is_said(line: Line) -> None:
+    line.device.work.joinpath("journal.db.trial-main.json").write_text("half a fi")
+    line.device.start()
+    line.judges_with(line.first)
+    assert "look which bundle is active, then remove this file" in line.alarm("bundle_on_trial")
+    assert line.device.stop() == 0
+
+
+def test_two_do_not_move_links_at_once(line: Line) -> None:
+    with line.trials.alone() as free:
+        assert free
+        for words in (("activate", str(line.good.path)), ("activate", "--staged", str(line.good.path)), ("rollback",)):
+            done = line.device.command("bundle", *words)
+            assert done.returncode == 3
+            assert "is under way; wait for it" in done.stderr
+    assert line.link.resolve() == line.first.path
 
 
 def test_a_certified_device_stays_certified_through_a_staged_activation_and_back(line: Line) -> None:
@@ -219,7 +284,7 @@ def test_a_certified_device_stays_certified_through_a_staged_activation_and_back
     assert standing(settings, served_by(settings)).certified
     done = line.device.command("bundle", "activate", "--staged", str(line.good.path))
     assert done.returncode == 0, done.stderr
-    assert "active, and watched for 3 s" in done.stdout
+    assert "active, and watched for 3 s and 50 joints at least" in done.stdout
     assert "from its next start on" in done.stdout
     assert standing(settings, served_by(settings)).certified
     assert line.device.command("bundle", "rollback").returncode == 0

@@ -108,6 +108,12 @@ def test_drop_ins_come_over_the_file_in_the_order_of_their_names(tmp_path: Path)
     assert (settings.inference.threads, settings.inference.kernels, settings.inference.processes) == (3, "exact", 4)
 
 
+def test_a_folder_of_drop_ins_that_is_none_is_said(tmp_path: Path) -> None:
+    (tmp_path / "axi-edge.d").write_text("a file")
+    with pytest.raises(ConfigError, match=r"axi-edge\.d: Not a directory; make it a folder"):
+        load(tmp_path, SMALLEST)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -48,7 +48,7 @@ def test_nothing_is_chosen_that_was_not_proved(trials: list[Proved], words: str)
 def test_every_arrangement_keeps_within_the_cores(cores: int) -> None:
     found = arrangements(cores)
     assert all(1 <= one.processes <= 8 and one.processes * one.threads <= cores for one in found)
-    assert found[-1] == Arrangement(1, cores)
+    assert found[-1] == Arrangement(1, min(cores, 64)) if cores <= 64 else found[-1].threads == 64
 
 
 def test_of_arrangements_as_fast_as_each_other_the_one_with_most_processes_is_taken() -> None:
