@@ -95,8 +95,8 @@ class Joint(Struct, frozen=True, kw_only=True):
 
     @property
     def named(self) -> NamedJoint:
-        """Without its place."""
-        return NamedJoint(self.id, self.refdes, self.pin, self.type, self.machine_call)
+        """As a verdict names it."""
+        return NamedJoint(self.id, self.refdes, self.pin, self.type, self.machine_call, self.view, self.roi)
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -123,13 +123,17 @@ class Manifest(NamedTuple):
 
 
 class NamedJoint(NamedTuple):
-    """A joint as a verdict names it; of a broken manifest, as much of that as it still yields."""
+    """A joint as a verdict names it; of a broken manifest, as much of that as it still yields. ``view``, ``roi``: where
+    it is in its pictures, where that is known.
+    """
 
     id: str
     refdes: str = ""
     pin: str = ""
     type: str = ""
     machine_call: MachineCall | None = None
+    view: str = ""
+    roi: Roi | None = None
 
 
 _LENGTH = re.compile(r"Expected `\w+` of length (>|<)= (\d+)")

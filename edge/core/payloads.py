@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.core.job import MachineCall
+from edge.core.job import MachineCall, Roi
 from edge.core.licence import By, State
 from edge.core.verdict import Call, DefectClass, Reason, Route
 
@@ -30,7 +30,8 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     """``quality_index`` (0 to 1, solder amount) and ``grade`` are there only where a joint was graded.
 
     ``defect_class``: the likeliest kind of defect and its share of ``p_defect``, where the network tells kinds apart
-    and the joint was scored and is not called normal.
+    and the joint was scored and is not called normal. ``view``, ``roi`` and ``files``, the names of the view's slices
+    in the job's folder, by their order in depth: where the joint is to be seen; not of a job that was refused.
     """
 
     schema: Literal["axi-verdict/1"] = "axi-verdict/1"
@@ -55,6 +56,9 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     quality_index: float | UnsetType = UNSET
     grade: str | UnsetType = UNSET
     defect_class: DefectClass | UnsetType = UNSET
+    view: str | UnsetType = UNSET
+    roi: Roi | UnsetType = UNSET
+    files: tuple[str, ...] | UnsetType = UNSET
 
 
 class BoardPayload(Struct, frozen=True, kw_only=True):

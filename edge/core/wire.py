@@ -122,6 +122,12 @@ def topic_level(serial: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", serial) or "_"
 
 
+def _files(job: Job, view: str) -> tuple[str, ...]:
+    """Of that view's slices, by their order in depth."""
+    slices = next((one.slices for one in job.views if one.id == view), ())
+    return tuple(part.file for part in sorted(slices, key=lambda part: part.index))
+
+
 class VerdictMessage(NamedTuple):
     """A verdict as the broker gets it, what it says, and what else the journal keeps of the joint.
 
@@ -176,7 +182,7 @@ class Encoder(NamedTuple):
         """The verdict on a joint of a sound job."""
         model = self.model_for(verdict.joint.type)
         board = BoardRef(serial=job.board.serial, type=job.board.type)
-        return self._verdict(job.job_id, board, verdict, model, model.digest, now)
+        return self._verdict(job.job_id, board, verdict, model, model.digest, now, _files(job, verdict.joint.view))
 
     def event_of(self, job_id: str, joint: NamedJoint) -> str:
         """The ``event_id`` of the verdict on a joint of a sound job."""
@@ -188,7 +194,14 @@ class Encoder(NamedTuple):
         return self._verdict(job_id, BoardRef(serial=serial), verdict, None, content, now)
 
     def _verdict(
-        self, job_id: str, board: BoardRef, verdict: Verdict, model: ModelRef | None, digest: str, now: datetime
+        self,
+        job_id: str,
+        board: BoardRef,
+        verdict: Verdict,
+        model: ModelRef | None,
+        digest: str,
+        now: datetime,
+        files: tuple[str, ...] = (),
     ) -> VerdictMessage:
         joint, decision = verdict.joint, verdict.decision
         payload = VerdictPayload(
@@ -213,6 +226,9 @@ class Encoder(NamedTuple):
             quality_index=UNSET if decision.quality_index is None else decision.quality_index,
             grade=UNSET if decision.grade is None else decision.grade,
             defect_class=UNSET if decision.defect_class is None else decision.defect_class,
+            view=joint.view or UNSET,
+            roi=UNSET if joint.roi is None else joint.roi,
+            files=files or UNSET,
         )
         message = Message(self.topics.verdict(board.serial), encode(payload))
         return VerdictMessage(payload, message, joint.type, verdict.sampled)

@@ -14,7 +14,7 @@ from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.config import MqttSettings, Settings
 from edge.core.errors import BrokerUnavailable, ConfigError
-from edge.core.job import Board, Job, MachineCall, NamedJoint
+from edge.core.job import MAX_SLICES, Board, Job, MachineCall, NamedJoint, Roi, SliceFile, View
 from edge.core.payloads import ModelRef
 from edge.core.verdict import Call, Decision, Verdict
 from edge.core.wire import Encoder, Message, Topics
@@ -129,13 +129,16 @@ def _full_verdict(settings: Settings) -> bytes:
     name = "N" * _LONG_NAME
     model = ModelRef(name=name, version="100.100.100", digest="sha256:" + "0" * 64)
     encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, model, ())
-    joint = NamedJoint(name, name, name, name, MachineCall(code=0, name=name))
+    joint = NamedJoint(
+        name, name, name, name, MachineCall(code=0, name=name), name, Roi(10_000, 10_000, 10_100, 10_100)
+    )
+    slices = tuple(SliceFile(index=index, file=name) for index in range(MAX_SLICES))
     job = Job(
         schema="axi-job/1",
         job_id=name,
         created="",
         board=Board(serial=name, type=name, revision=name, side=name),
-        views=(),
+        views=(View(id=name, slices=slices),),
         joints=(),
     )
     verdict = Verdict(joint, Decision(Call.DEFECT, None, 0.123456, 0.123456, name), 6, 1234.567)

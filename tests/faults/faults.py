@@ -98,7 +98,7 @@ FAULTS: tuple[Fault, ...] = (
         "takes status, and no verdict",
         12,
         1,
-        strict_broker(lambda _: "max_packet_size 530\n", "messages_not_taken"),
+        strict_broker(lambda _: "max_packet_size 600\n", "messages_not_taken"),
     ),
     Fault(
         "broker without retain", "takes no retained message", 12, 1, strict_broker(lambda _: "retain_available false\n")

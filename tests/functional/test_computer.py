@@ -64,13 +64,15 @@ def machine() -> Iterator[ThrowAwayMachine]:
     missing = [package for program, package in NEEDED.items() if not shutil.which(program, path="/usr/sbin:/usr/bin")]
     if why_not_here() or missing:
         pytest.skip(why_not_here() or f"not installed: apt-get install {' '.join(missing)}")
-    with ThrowAwayMachine() as machine:
+    with ThrowAwayMachine(with_=(f"{str(ROOT).lstrip('/')}:checkout",)) as machine:
         yield machine
 
 
 @pytest.mark.systemd
 def test_parts_and_share_take_effect_on_a_real_system(machine: ThrowAwayMachine) -> None:
-    script = SCRIPT.replace("SOURCES", str(ROOT)).replace("PYTHON", sys.executable)
+    python = Path(sys.executable)
+    inside = Path("/checkout") / python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+    script = SCRIPT.replace("SOURCES", "/checkout").replace("PYTHON", str(inside))
     lay(["cores"], machine.root)  # the service manager takes its own from its first start on
     done = machine.boot([], script, seconds=180)
     said = done.stdout

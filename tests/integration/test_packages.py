@@ -11,8 +11,8 @@ import pytest
 
 from convert.packages.__main__ import made
 from convert.packages.repository import KEYRING, repository
-from convert.packages.targets import RECIPES, all_targets, applies, named, pins_of
-from convert.packages.wheels import needed
+from convert.packages.targets import RECIPES, Release, Target, all_targets, applies, named, pins_of
+from convert.packages.wheels import gathered, needed
 from edge.core.errors import ConfigError
 
 BUILD = Path(__file__).parents[2] / "build" / "test-deb"
@@ -79,6 +79,15 @@ def test_every_target_pins_what_it_needs_and_names_what_has_no_pin() -> None:
                 assert wanted.specifier.contains(pins[name]), f"{target}: {wanted}"
     with pytest.raises(ValueError, match="there are bookworm-amd64, bookworm-arm64"):
         named("jessie-m68k")
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_everything_a_device_carries_is_there_for_the_python_between_debians(architecture: str, tmp_path: Path) -> None:
+    """3.12, which neither Debian has: every pinned package has a wheel, and what that asks for, too."""
+    target = Target(Release("another", 12, "3.12"), architecture)
+    wheels = gathered(target, (*needed(), *needed("station")), pins_of(target), tmp_path)
+    assert {"ai-edge-litert", "numpy", "opencv-python-headless", "starlette"} <= wheels.keys()
+    assert "tflite-runtime" not in wheels, "there is none"
 
 
 def test_a_repository_of_nothing_is_none(tmp_path: Path) -> None:

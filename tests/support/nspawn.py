@@ -50,13 +50,7 @@ class ThrowAwayMachine(Overlay):
         try:
             with _alone():
                 done = subprocess.run(
-                    call,
-                    env={**os.environ, "SYSTEMD_NSPAWN_TMPFS_TMP": "0"},
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=seconds,
-                    check=False,
+                    call, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
                 )
         except subprocess.TimeoutExpired as late:
             said = output.read_text(errors="replace") if output.exists() else "nothing"

@@ -10,7 +10,9 @@ from typing import Self
 
 
 class Overlay:
-    """``root`` is its file system, over ``below``; ``with_`` lists what of this machine is seen in it, too."""
+    """``root`` is its file system, over ``below``; ``with_`` lists what of this machine is seen in it, too: folders
+    without their first slash, or HERE:THERE.
+    """
 
     def __init__(self, below: Path = Path("/"), with_: tuple[str, ...] = ()) -> None:
         self._below, self._with = below, with_
@@ -23,15 +25,21 @@ class Overlay:
         layers = f"lowerdir={self._below},upperdir={self._work}/upper,workdir={self._work}/scratch"
         _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         for name in self._with:
-            _run("mount", "--bind", f"/{name}", str(self.root / name))
+            here, _, _ = name.partition(":")
+            self._seen_at(name).mkdir(parents=True, exist_ok=True)
+            _run("mount", "--bind", f"/{here}", str(self._seen_at(name)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for path in (*(self.root / name for name in self._with), self.root, self._work):
+        for path in (*map(self._seen_at, self._with), self.root, self._work):
             subprocess.run(["umount", "--lazy", str(path)], check=False)
         self._work.rmdir()
+
+    def _seen_at(self, name: str) -> Path:
+        here, _, there = name.partition(":")
+        return self.root / (there or here)
 
     @property
     def root(self) -> Path:

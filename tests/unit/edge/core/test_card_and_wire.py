@@ -138,7 +138,11 @@ def test_the_verdict_payload_is_that_of_the_contract() -> None:
         "slices": 4,
         "model": {"name": "cnn3d", "version": "1.0.0", "digest": MODEL.digest},
         "latency_ms": 38.2,
+        "view": joint.view,
+        "roi": list(joint.roi),
+        "files": [part.file for part in make_job().views[0].slices],
     }
+    assert len(make_job().views[0].slices) > 1
 
 
 def test_a_graded_joint_carries_index_and_grade_and_the_bundle_of_its_type() -> None:
@@ -203,5 +207,6 @@ def test_a_refused_joint_carries_no_model() -> None:
     assert payload.model is None
     assert (payload.verdict, payload.reason) == (Call.UNJUDGED, Reason.JOB_REFUSED)
     assert payload.route is Route.SPECIALIST
+    assert not {"view", "roi", "files"} & json.loads(message.payload).keys()
     assert msgspec.json.decode(message.payload, type=VerdictPayload) == payload
     assert Topics("a/b").verdict("SN/1#+") == "a/b/verdict/SN_1__"
