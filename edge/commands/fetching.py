@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,10 +45,25 @@ def fetch(source: Source, beside: Path, keys: Sequence[Ed25519PublicKey], progre
     """
     raw, signature = source.small(CARD, _LARGEST_CARD), source.small(SIGNATURE, _LARGEST_SIGNATURE)
     card = _signed(raw, signature, beside, keys)
-    with exclusive_lock(beside / ".fetch.lock") as free:
-        if not free:
-            raise ConfigError(f"{beside}: another fetch is under way; wait for it")
+    with _alone(beside):
         return _fetched(source, beside / f"{card.name}-{card.version}", raw, signature, card, keys, progress)
+
+
+@contextmanager
+def _alone(beside: Path) -> Iterator[None]:
+    """Raises ConfigError where another fetch is under way, or this user may not fetch."""
+    lock = beside / ".fetch.lock"
+    try:
+        with ExitStack() as stack:
+            fresh = not lock.exists()
+            free = stack.enter_context(exclusive_lock(lock))
+            if fresh and os.geteuid() == 0:  # the service is not kept from fetching later
+                os.chown(lock, beside.stat().st_uid, beside.stat().st_gid)
+            if not free:
+                raise ConfigError(f"{beside}: another fetch is under way; wait for it")
+            yield
+    except PermissionError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; fetch as the service's user, or as root") from error
 
 
 def _fetched(

@@ -35,8 +35,9 @@ def wanted_of(manifest: str, ca_file: str, device: str) -> dict[str, str]:
 
     A relative address or folder is beside the manifest.
     """
-    base, _, name = manifest.rpartition("/")
-    raw = source_of(base or ".", ca_file).small(name, _LARGEST)
+    base, slash, name = manifest.rpartition("/")
+    base = base or slash or "."
+    raw = source_of(base, ca_file).small(name, _LARGEST)
     with tempfile.NamedTemporaryFile(suffix=".toml") as copy:
         copy.write(raw)
         copy.flush()

@@ -10,7 +10,8 @@ from pathlib import Path
 from edge.commands import Commands
 from edge.config import DEFAULT_PATH, SpoolSettings, load_settings
 from edge.core.errors import UsageError
-from edge.setup.broker import Bridge, Line, Where, over, set_up, told_before
+from edge.setup.bridging import Bridge
+from edge.setup.broker import Line, Where, over, set_up, told_before
 from edge.setup.computer import APPLY, lay
 from edge.setup.programs import run
 from edge.setup.share import give_share

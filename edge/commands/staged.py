@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
 from edge.bundle.format import Bundle, open_bundle
-from edge.commands.activation import activate, alone, placed
+from edge.commands.activation import activate, alone, card_digest, placed
 from edge.commands.replaying import replay_reviewed
 from edge.config import Settings
 from edge.core.errors import ConfigError
@@ -32,11 +32,15 @@ def activate_staged(settings: Settings, candidate: Path, joint_type: str, say: S
     what each of them raises; until the switch all is as it was.
     """
     with alone(settings) as trials:
-        if Path(settings.model.bundle_of(joint_type)).resolve() == candidate.resolve():
-            say(f"{candidate.resolve().name}: active already")
+        link = Path(settings.model.bundle_of(joint_type))
+        if not link.exists():
+            raise ConfigError(f"{link}: nothing is active yet; axi-edge bundle activate, without --staged, comes first")
+        if card_digest(link) == card_digest(candidate):
+            say(f"{candidate.name}: active already")
             return None
         if (other := trials.read(joint_type)) is not None:
-            raise ConfigError(f"{other.bundle} is on trial; activate another once it is kept or left")
+            remedy = "wait until it is kept or left, or go back: axi-edge bundle rollback"
+            raise ConfigError(f"{other.bundle} is on trial; {remedy}")
         bundle = placed(settings, joint_type, candidate, force=force)
         say(f"{bundle.path.name}: verified, golden joints reproduced")
         after = _as_if_active(settings, joint_type, bundle.path)

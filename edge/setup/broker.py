@@ -4,6 +4,7 @@ queue on disk. What each account is given lies in a folder of its own, a device'
 
 from __future__ import annotations
 
+import grp
 import json
 import re
 import secrets
@@ -17,11 +18,13 @@ from msgspec import Struct
 
 from edge.core.errors import ConfigError, UsageError
 from edge.files import read_plain, write_durably
-from edge.setup.answers import TLS_PORT, address_of
+from edge.setup.answers import TLS_PORT
 from edge.setup.authority import Authority, authority_at
+from edge.setup.bridging import Bridge, Bridging, line_of
 from edge.setup.programs import require, run
 
-_HOST = r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
+"""A name or an address; with two colons or more one of IPv6."""
 _NAME = r"[A-Za-z0-9._-]{1,64}"
 _HEAD = "# Written by axi-edge setup broker, and anew each time it runs.\n"
 _QUEUE = 500_000
@@ -29,15 +32,6 @@ SETUP = "setup.toml"
 _LINE = "line.json"
 """What was told, in the folder of what accounts are given."""
 _LONGEST_SECRET = 65_535
-
-
-class Bridge(Struct, frozen=True):
-    """The plant's broker. Files may be empty: no password, no TLS."""
-
-    to: str
-    username: str = ""
-    password_file: str = ""
-    ca_file: str = ""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -115,15 +109,20 @@ def set_up(line: Line, where: Where) -> list[Path]:
     """
     _require_usable(line)
     require("mosquitto_passwd", "mosquitto")
+    _require_ours(where)
+    bridge = Bridging.of(line.bridge) if line.bridge else None
     try:
+        grp.getgrnam(where.owner)
         for folder in (where.out, where.keys, where.configuration.parent):
             folder.mkdir(parents=True, exist_ok=True)
         where.out.chmod(0o700)
         authority = authority_at(where.out / "ca.pem", where.out / "ca.key", f"axi-edge {line.hosts[0]}"[:64])
-        written = [*_certificates(line, where, authority), *_accounts(line, where), *_bridge_files(line, where)]
+        written = [*_certificates(line, where, authority), *_accounts(line, where)]
+        if bridge and bridge.authority:
+            write_durably(where.keys / "axi-plant-ca.pem", bridge.authority)
         for path, text in (
             (where.mosquitto / "axi-acl", _HEAD + "\n".join(_rights(line)) + "\n"),
-            (where.configuration, _HEAD + "\n".join(_settings(line, where)) + "\n"),
+            (where.configuration, _HEAD + "\n".join(_settings(line, bridge, where)) + "\n"),
         ):
             write_durably(path, text.encode(), 0o640)  # the one has rights, the other may have a password
             written.append(path)
@@ -145,16 +144,24 @@ def _require_usable(line: Line) -> None:
         raise UsageError("--host: missing; the name or address that devices reach this broker by")
     for host in line.hosts:
         if not re.fullmatch(_HOST, host):
-            raise UsageError(f"--host: {host!r}: a name or an address in plain letters, digits, dots and hyphens")
+            raise UsageError(
+                f"--host: {host!r}: a name or an address in plain letters, digits, dots and hyphens, no port"
+            )
     for name in line.accounts:
         if not re.fullmatch(_NAME, name) or name in {".", ".."}:
             raise UsageError(f"{name!r}: letters, digits, dots, hyphens and underscores; name the account so")
     if len(set(line.accounts)) < len(line.accounts):
         raise UsageError("an account is named twice; name each once")
-    if "{name}" not in line.base_topic.split("/"):
-        raise UsageError(f"--base-topic: {line.base_topic!r}: needs a level {{name}}, as acme/penang/smt/{{name}}")
-    if re.search(r"[#+\s]", line.base_topic) or not all(line.base_topic.split("/")):
-        raise UsageError(f"--base-topic: {line.base_topic!r}: no #, +, space or empty level")
+    _require_topic(line.base_topic)
+
+
+def _require_topic(base_topic: str) -> None:
+    if not base_topic:
+        raise UsageError("--base-topic: missing; say it as acme/penang/smt/{name}")
+    if "{name}" not in base_topic.split("/"):
+        raise UsageError(f"--base-topic: {base_topic!r}: needs a level {{name}}, as acme/penang/smt/{{name}}")
+    if re.search(r"[#+\s]", base_topic) or not all(base_topic.split("/")):
+        raise UsageError(f"--base-topic: {base_topic!r}: no #, +, space or empty level")
 
 
 def _certificates(line: Line, where: Where, authority: Authority) -> Iterator[Path]:
@@ -194,32 +201,16 @@ def _password_of(folder: Path) -> str:
     path = folder / "password"
     if not path.exists():
         write_durably(path, f"{secrets.token_urlsafe(24)}\n".encode(), 0o600)
-    return _line_of(path)
+    return line_of(path)
 
 
-def _line_of(path: Path) -> str:
-    """A file's only line. Raises ConfigError for one that could say more than a password."""
-    try:
-        text = read_plain(path, _LONGEST_SECRET).decode().removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}; name a readable file with one line of text") from error
-    if not text or not text.isprintable():
-        raise ConfigError(f"{path}: not one line of text; put the password there, and nothing else")
-    return text
-
-
-def _bridge_files(line: Line, where: Where) -> Iterator[Path]:
-    if line.bridge and line.bridge.ca_file:
-        target = where.keys / "axi-plant-ca.pem"
-        write_durably(target, _told(line.bridge.ca_file))
-        yield target
-
-
-def _told(path: str) -> bytes:
-    try:
-        return read_plain(Path(path), _LONGEST_SECRET)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; name a readable file") from error
+def _require_ours(where: Where) -> None:
+    """Raises ConfigError for files of these names that somebody else wrote: they are not overwritten."""
+    for path in (where.configuration, where.mosquitto / "axi-acl"):
+        if path.exists() and not path.read_bytes().startswith(_HEAD.encode()):
+            raise ConfigError(
+                f"{path}: was not written by axi-edge setup broker; move it away, with axi-passwords, first"
+            )
 
 
 def _rights(line: Line) -> Iterator[str]:
@@ -236,7 +227,7 @@ def _rights(line: Line) -> Iterator[str]:
         yield f"user {name}\n{read}\ntopic write {each}/review"
 
 
-def _settings(line: Line, where: Where) -> Iterator[str]:
+def _settings(line: Line, bridge: Bridging | None, where: Where) -> Iterator[str]:
     """Beside Debian's own mosquitto.conf, which says where messages are kept."""
     yield f"listener {TLS_PORT}"
     yield f"cafile {where.keys}/axi-ca.pem"
@@ -252,26 +243,23 @@ def _settings(line: Line, where: Where) -> Iterator[str]:
     yield f"max_queued_messages {_QUEUE}"
     yield "# On disk at most so many seconds later, whatever happens to this computer."
     yield "autosave_interval 10"
-    if line.bridge:
-        yield from _bridge(line, line.bridge, where)
+    if bridge:
+        yield from _bridge(line, bridge, where)
 
 
-def _bridge(line: Line, bridge: Bridge, where: Where) -> Iterator[str]:
+def _bridge(line: Line, bridge: Bridging, where: Where) -> Iterator[str]:
     """Everything of ours goes out, commands and reviews come in."""
-    host, port = address_of(bridge.to, tls=bool(bridge.ca_file))
     topics, each = f"{line.above}/#" if line.above else "#", line.base_topic.replace("{name}", "+")
-    yield f"\nconnection axi-plant\naddress {host}:{port}"
+    yield f"\nconnection axi-plant\naddress {bridge.address}"
     yield f"topic {topics} out 1\ntopic {each}/cmd/+ in 1\ntopic {each}/review in 1"
     yield "bridge_protocol_version mqttv50\ncleansession false\nlocal_cleansession false\nstart_type automatic"
     yield "restart_timeout 2 30\nkeepalive_interval 30\nnotifications false\ntry_private true"
-    if bridge.ca_file:
+    if bridge.authority:
         yield f"bridge_cafile {where.keys}/axi-plant-ca.pem"
     if bridge.username:
-        if not bridge.username.isprintable():
-            raise UsageError("--bridge-username: not one line of text; name the account there")
         yield f"remote_username {bridge.username}"
-    if bridge.password_file:
-        yield f"remote_password {_line_of(Path(bridge.password_file))}"
+    if bridge.password:
+        yield f"remote_password {bridge.password}"
 
 
 def _told_to(line: Line, name: str) -> str:
@@ -281,7 +269,8 @@ def _told_to(line: Line, name: str) -> str:
         if line.certificates
         else {"username": name, "password_file": "password"}
     )
-    told = {"base_topic": line.base_topic, "broker": f"{line.hosts[0]}:{TLS_PORT}", "ca_file": "ca.pem", **files}
+    host = f"[{line.hosts[0]}]" if ":" in line.hosts[0] else line.hosts[0]
+    told = {"base_topic": line.base_topic, "broker": f"{host}:{TLS_PORT}", "ca_file": "ca.pem", **files}
     return _HEAD + "[all]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 from msgspec.structs import replace
-from paho.mqtt.enums import CallbackAPIVersion
 
-from convert.demo.ports import free_port, opens
-from edge.core.errors import ConfigError, UsageError
-from edge.setup.answers import of_file
-from edge.setup.broker import Bridge, Line, Where, over, set_up, told_before
+from edge.core.errors import AxiError, ConfigError, UsageError
+from edge.setup.answers import address_of, of_file
+from edge.setup.bridging import Bridge
+from edge.setup.broker import Line, Where, over, set_up, told_before
+from tests.support.line_broker import Broker, Client
 from tests.support.lines import wait_until
-from tests.support.mosquitto import Mosquitto, Subscriber, find_mosquitto
+from tests.support.mosquitto import Mosquitto, Subscriber
 
 pytestmark = pytest.mark.broker
 LINE = Line(
@@ -32,94 +27,6 @@ LINE = Line(
     operators=("operator",),
     stations=("review1",),
 )
-
-
-class Broker:
-    """What was written, started by a main file as Debian's is."""
-
-    def __init__(self, folder: Path, line: Line) -> None:
-        self.folder, self.where = folder, Where(folder / "out", folder / "etc", owner="root")
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.write(line)
-
-    def write(self, line: Line) -> None:
-        set_up(line, self.where)
-        made = self.where.configuration.read_text()
-        main = self.folder / "mosquitto.conf"
-        main.write_text(
-            f"user root\npersistence true\npersistence_location {self.folder}/\n"
-            + made.replace("listener 8883", f"listener {self.port}").replace("interval 10", "interval 1")
-        )
-
-    def start(self) -> None:
-        program = find_mosquitto()
-        assert program
-        self._process = subprocess.Popen([program, "-c", str(self.folder / "mosquitto.conf")])
-        assert opens(self.port, lambda: self._process is not None and self._process.poll() is None, 10)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-
-    def client(self, name: str, word: str = "") -> Client:
-        folder = self.where.for_account(name)
-        if (folder / "key.pem").exists():
-            return Client(self, "", "", (str(folder / "cert.pem"), str(folder / "key.pem")))
-        return Client(self, name, word or (folder / "password").read_text().strip())
-
-
-class Client:
-    """Connected over TLS as somebody; ``refused`` where the broker did not let it in."""
-
-    def __init__(self, broker: Broker, name: str, word: str, files: tuple[str, str] | None = None) -> None:
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-        self._client.tls_set(str(broker.where.out / "ca.pem"), *(files or ()))
-        if name:
-            self._client.username_pw_set(name, word)
-        self._answered, self._changed = threading.Event(), threading.Condition()
-        self.refused, self.heard, self._acknowledged = True, list[str](), dict[int, bool]()
-        self._client.on_connect = self._connected
-        self._client.on_message = lambda _client, _data, message: self._hear(message.topic)
-        self._client.on_publish = self._published
-        self._client.on_subscribe = lambda *_: self._answered.set()
-        self._client.connect("localhost", broker.port)
-        self._client.loop_start()
-        assert self._answered.wait(10)
-
-    def _connected(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
-        self.refused = bool(reason.is_failure)
-        self._answered.set()
-
-    def _hear(self, topic: str) -> None:
-        with self._changed:
-            self.heard.append(topic)
-            self._changed.notify_all()
-
-    def _published(self, _client: paho.Client, _data: object, number: int, reason: Any, _more: object) -> None:
-        with self._changed:
-            self._acknowledged[number] = not reason.is_failure
-            self._changed.notify_all()
-
-    def may_write(self, topic: str) -> bool:
-        number = self._client.publish(topic, json.dumps({"to": topic}), qos=1).mid
-        with self._changed:
-            assert self._changed.wait_for(lambda: number in self._acknowledged, 10)
-            return self._acknowledged[number]
-
-    def subscribe(self, topic: str) -> None:
-        self._answered.clear()
-        self._client.subscribe(topic, qos=1)
-        assert self._answered.wait(10)
-
-    def hears(self, topic: str) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: topic in self.heard, 10)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 def answers_without_certificate(broker: Broker) -> bool:
@@ -248,6 +155,41 @@ def test_what_could_say_more_than_it_should_is_refused(tmp_path: Path) -> None:
     for host in ("a b", "broker\nuser root", "br\u00f6ker", ""):
         with pytest.raises(UsageError, match="--host"):
             Broker(tmp_path, replace(LINE, hosts=(host,)))
+
+
+@pytest.mark.parametrize(
+    ("bridge", "words"),
+    [
+        (Bridge("broker.plant", ca_file="/no/such.pem"), "--bridge-ca-file: /no/such.pem"),
+        (Bridge("broker.plant", "axi", "/no/such"), "/no/such"),
+        (Bridge("broker plant"), "--bridge-to"),
+        (Bridge("broker.plant", password_file="/no/such"), "--bridge-username"),  # noqa: S106 - a path
+    ],
+)
+def test_a_wrong_word_about_the_bridge_changes_nothing(broker: Broker, bridge: Bridge, words: str) -> None:
+    folder = broker.where.mosquitto
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(AxiError) as refused:
+        set_up(replace(LINE, bridge=bridge), broker.where)
+    assert words in str(refused.value)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_broker_that_somebody_set_up_by_hand_is_not_overwritten(tmp_path: Path) -> None:
+    where = Where(tmp_path / "out", tmp_path / "etc", owner="root")
+    where.configuration.parent.mkdir(parents=True)
+    where.configuration.write_text("listener 1883\n")
+    with pytest.raises(ConfigError, match="was not written by axi-edge setup broker; move it away"):
+        set_up(LINE, where)
+    assert where.configuration.read_text() == "listener 1883\n"
+
+
+def test_a_host_of_ipv6_is_told_as_devices_read_it(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, replace(LINE, hosts=("fd00::1",)))
+    told = of_file(broker.where.for_account("axi1") / "setup.toml", "axi1")
+    assert address_of(told.broker, tls=True) == ("fd00::1", 8883)
+    with pytest.raises(UsageError, match="no port"):
+        set_up(replace(LINE, hosts=("broker.line3:8883",)), broker.where)
 
 
 def test_what_the_plant_misses_waits_on_disk(tmp_path: Path) -> None:

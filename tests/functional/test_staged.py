@@ -268,6 +268,14 @@ def test_a_trial_that_cannot_be_read_is_said(line: Line) -> None:
     assert line.device.stop() == 0
 
 
+def test_nothing_is_staged_where_nothing_is_active(line: Line) -> None:
+    line.link.unlink()
+    done = line.device.command("bundle", "activate", "--staged", str(line.good.path))
+    assert done.returncode == 3
+    assert "nothing is active yet; axi-edge bundle activate, without --staged, comes first" in done.stderr
+    assert line.trials.all() == []
+
+
 def test_two_do_not_move_links_at_once(line: Line) -> None:
     with line.trials.alone() as free:
         assert free

@@ -157,6 +157,12 @@ def test_a_device_takes_what_a_file_of_wanted_bundles_has_for_it(web: WebServer,
         assert wanted_of(manifest, authority, "axi2")[""] == "https://elsewhere/slicenet-1.0.0"
 
 
+def test_a_manifest_in_the_folder_one_stands_in_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wanted.toml").write_text(MANIFEST)
+    monkeypatch.chdir(tmp_path)
+    assert wanted_of("wanted.toml", "", "axi1")[""] == "./slicenet-1.1.0"
+
+
 @pytest.mark.parametrize(
     ("text", "words"), [("[all]\nbundel = 'x'\n", "nearest valid name is 'bundle'"), ("[all\n", "not valid TOML")]
 )
