@@ -100,6 +100,7 @@ def test_a_certificate_that_is_older_than_a_bundle_is_refused(settings: Settings
 @pytest.mark.parametrize(
     ("here", "words"),
     [
+        (replace(HERE, id=""), "no /etc/machine-id to be known by"),
         (replace(HERE, processor="Another"), "the processor was A processor (4 cores), and is Another (4 cores)"),
         (replace(HERE, cores=8), "and is A processor (8 cores)"),
         (
