@@ -25,6 +25,8 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _LEVELS = r"[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*"
 _TOPIC = rf"^{_LEVELS}\Z"
 Count = Annotated[int, Meta(ge=1)]
+MOST_PROCESSES, MOST_THREADS = 8, 64
+"""Of ``[inference]``."""
 
 
 class DeviceSettings(Struct, frozen=True, kw_only=True):
@@ -110,8 +112,8 @@ class InferenceSettings(Struct, frozen=True, kw_only=True):
 
     runtime: RuntimeChoice = "auto"
     kernels: Kernels = "fast"
-    processes: Annotated[int, Meta(ge=1, le=8)] = 2
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    processes: Annotated[int, Meta(ge=1, le=MOST_PROCESSES)] = 2
+    threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)] = 1
     start_timeout_s: Seconds = 60.0
     joint_timeout_s: Seconds = 5.0
     job_timeout_s: Seconds = 120.0

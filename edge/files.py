@@ -96,6 +96,13 @@ def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def give_to_folders_owner(path: Path) -> None:
+    """Root may write for a service; what it wrote is the service's, as its folder is."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write ``content`` so that a reader sees the old content or the new. What a power cut does to it is all the same,
     and the disk is not made to wait.
@@ -187,10 +194,14 @@ def digest_file(path: Path) -> str:
 def exclusive_lock(path: Path) -> Iterator[bool]:
     """Hold ``path`` locked for as long as the block runs; yields False when another process holds it.
 
-    The lock dies with its process, so a crash leaves nothing to clean up.
+    The lock dies with its process, so a crash leaves nothing to clean up. One that root makes does not keep the
+    folder's owner out.
     """
+    fresh = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
+        if fresh:
+            give_to_folders_owner(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

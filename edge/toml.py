@@ -24,19 +24,29 @@ def load_toml(path: Path, kind: type[S], over: Sequence[Path] = ()) -> S:
     """Read a TOML file into the struct ``kind``; it is whole by itself. What the files ``over`` it say, each over those
     before it, is in force in its place. Raises ConfigError naming file, key and remedy.
     """
-    document = _document(path, kind)
+    document = _document(_content(path), kind, path)
     found = _converted(document, kind, path)
     for above in over:
-        document = _merged(document, _document(above, kind))
+        document = _merged(document, _document(_content(above), kind, above))
         found = _converted(document, kind, above)
     return found
 
 
-def _document(path: Path, kind: type[Struct]) -> dict[str, Any]:
+def parse_toml(raw: bytes, kind: type[S], source: str) -> S:
+    """The same of what was read elsewhere; ``source``: where, as errors name it."""
+    return _converted(_document(raw, kind, source), kind, source)
+
+
+def _content(path: Path) -> bytes:
     try:
-        document = tomllib.loads(as_utf8(path.read_bytes()).decode())
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
+
+
+def _document(raw: bytes, kind: type[Struct], path: Path | str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(as_utf8(raw).decode())
     except (ValueError, RecursionError) as error:  # of text, and of numbers that Python does not read
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     _require_text(document, path)
@@ -55,7 +65,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return below | above | both
 
 
-def _require_text(value: Any, path: Path, where: str = "") -> None:
+def _require_text(value: Any, path: Path | str, where: str = "") -> None:
     """Raises ConfigError for a zero character, which no path and no name may have."""
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{path}: [{where}]: a zero character; remove it")
@@ -73,7 +83,7 @@ def toml_text(document: Mapping[str, Mapping[str, str | float | bool | Sequence[
     return "\n\n".join("\n".join(lines) for lines in tables) + "\n"
 
 
-def _check(part: Part, path: Path) -> None:
+def _check(part: Part, path: Path | str) -> None:
     """Raises ConfigError for an unknown key, and for what is no table where each name is free to choose."""
     if not isinstance(part.table, dict) or part.path.endswith(".(empty)"):
         raise ConfigError(f"{path}: [{part.path}]: a table with a name is expected, its keys below it")
@@ -85,7 +95,7 @@ def _check(part: Part, path: Path) -> None:
         _converted(part.table, part.kind, path, part.path)
 
 
-def _converted(document: Any, kind: type[S], path: Path, section: str = "") -> S:
+def _converted(document: Any, kind: type[S], path: Path | str, section: str = "") -> S:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:

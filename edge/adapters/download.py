@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -17,7 +16,7 @@ from edge.core.errors import BundleRefused, UsageError
 
 _CHUNK = 1 << 16
 _PATIENCE_S = 30.0
-_PARTIAL, _WHOLE, _NOTHING_LEFT = 206, 200, 416
+_PARTIAL, _NOTHING_LEFT = 206, 416
 Progress = Callable[[str, int], None]
 """Told the name of a file and how many bytes of it are here."""
 
@@ -152,8 +151,3 @@ def _pour(stream: IO[bytes], out: IO[bytes], name: str, limit: int, progress: Pr
         progress(name, out.tell())
     out.flush()
     os.fsync(out.fileno())
-
-
-def forget(folder: Path) -> None:
-    """Remove what was fetched so far."""
-    shutil.rmtree(folder, ignore_errors=True)

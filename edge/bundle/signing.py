@@ -40,6 +40,11 @@ def load_public_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
     return wanted
 
 
+def pinned_keys(file: str) -> tuple[Ed25519PublicKey, ...]:
+    """Those of a file that a configuration or a flag names; none where it names none. Raises ConfigError."""
+    return load_public_keys(Path(file)) if file else ()
+
+
 def _blocks(content: bytes) -> list[bytes]:
     """The public keys in a PEM file. Raises ValueError for a file without one, or with anything beside them."""
     blocks = _BLOCK.findall(content)
@@ -76,12 +81,19 @@ def verify(path: Path, raw_card: bytes, keys: Sequence[Ed25519PublicKey]) -> Non
     if not path.is_file():
         raise BundleRefused(f"{path}: missing, but a public key is pinned; sign the bundle with axi-convert build")
     try:
-        scheme, _, encoded = read_plain(path).strip().partition(b" ")
+        content = read_plain(path)
+    except OSError as error:
+        raise BundleRefused(f"{path}: {error.strerror or error}; make it readable for this user") from error
+    verify_content(content, raw_card, keys, path)
+
+
+def verify_content(content: bytes, raw_card: bytes, keys: Sequence[Ed25519PublicKey], path: Path | str) -> None:
+    """``verify`` of a SIGNATURE file's content; ``path``: as errors name it."""
+    try:
+        scheme, _, encoded = content.strip().partition(b" ")
         if scheme != b"ed25519":
             raise BundleRefused(f"{path}: scheme {scheme[:20]!r} is not ed25519; sign the bundle again")
         signature = base64.b64decode(encoded, validate=True)
-    except OSError as error:
-        raise BundleRefused(f"{path}: {error.strerror or error}; make it readable for this user") from error
     except binascii.Error as error:
         raise BundleRefused(f"{path}: is no signature ({error}); get the bundle from its signer again") from error
     if not any(_fits(signature, raw_card, key) for key in keys):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -29,36 +29,32 @@ def alone(settings: Settings) -> Iterator[Trials]:
     journal = Path(settings.journal.path)
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            trials = Trials(journal)
-            if not stack.enter_context(trials.alone()):
+        with (trials := Trials(journal)).alone() as free:
+            if not free:
                 raise ConfigError("another activation, or going back, is under way; wait for it")
             yield trials
     except PermissionError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}; run it as the service's user, or as root") from error
 
 
-def activate(
-    settings: Settings,
-    candidate: Path,
-    joint_type: str = "",
-    *,
-    force: bool = False,
-    at_last: Callable[[Bundle], None] = lambda _bundle: None,
-) -> Bundle:
+def activate(settings: Settings, candidate: Path, joint_type: str = "", *, force: bool = False) -> Bundle:
     """Verify, replay and copy a bundle beside the link, then point the link to it; the bundle as it lies there.
 
-    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. ``at_last``: once all is proved, before the
-    link moves. Raises BundleRefused for a bundle that does
+    ``joint_type``: the one whose route is meant; empty: ``[model] bundle``. Raises BundleRefused for a bundle that does
     not verify or replay, or is older than the active one of its name (unless ``force``); ConfigError when what is
     configured is not a link, or no such route is.
     """
-    link, offered = _link(settings, joint_type), placed(settings, joint_type, candidate, force=force)
-    at_last(offered)
-    if link.is_symlink() and link.resolve() != offered.path.resolve():
-        _point(previous_of(link), link.resolve())
-    _point(link, offered.path)
+    offered = placed(settings, joint_type, candidate, force=force)
+    switch(settings, joint_type, offered)
     return offered
+
+
+def switch(settings: Settings, joint_type: str, bundle: Bundle) -> None:
+    """Point the link to a bundle that was ``placed``."""
+    link = _link(settings, joint_type)
+    if link.is_symlink() and link.resolve() != bundle.path.resolve():
+        _point(previous_of(link), link.resolve())
+    _point(link, bundle.path)
 
 
 def placed(settings: Settings, joint_type: str, candidate: Path, *, force: bool) -> Bundle:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.bundle.format import open_bundle
 from edge.bundle.shipped import KEYS, bundle_folder
-from edge.bundle.signing import load_public_keys
+from edge.bundle.signing import pinned_keys
 from edge.commands import Commands, add_config
 from edge.commands.activation import activate, alone, bundles_beside, card_digest, previous_of, rollback
 from edge.commands.bundle_sources import add_fetching, taken_up
@@ -101,7 +101,7 @@ def _key(_arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    keys = load_public_keys(Path(arguments.public_key)) if arguments.public_key else ()
+    keys = pinned_keys(arguments.public_key)
     bundle = open_bundle(arguments.bundle, keys)
     signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
     choice = Choice(bundle=os.fsencode(arguments.bundle))

@@ -14,6 +14,7 @@ from edge.commands.staged import activate_staged, was_left
 from edge.commands.status import daemon_runs
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, UsageError
+from edge.daemon.staged import UNPROVED
 
 
 def add_fetching(actions: Commands) -> None:
@@ -51,7 +52,7 @@ def _follow(arguments: argparse.Namespace) -> int:
         raise UsageError("SOURCE: missing; name the file of wanted bundles, or set [model] follow")
     ca_file = arguments.ca_file or settings.model.follow_ca_file
     if settings.release.policy == "card":
-        raise ConfigError("[release] policy is card: a new bundle would release unproved; activate it by hand")
+        raise ConfigError(UNPROVED)
     failed = False
     for kind, source in wanted_of(manifest, ca_file, settings.device.name).items():
         try:

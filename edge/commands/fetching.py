@@ -4,22 +4,20 @@ before anything else is fetched, and it appears there whole and checked, or not 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge.adapters.download import Progress, Source, forget
+from edge.adapters.download import Progress, Source
 from edge.bundle.format import CARD, LARGEST_FILE, SIGNATURE, open_bundle
-from edge.bundle.signing import load_public_keys, verify
+from edge.bundle.signing import load_public_keys, verify_content
 from edge.config import Settings
 from edge.core.card import ModelCard, parse_card
 from edge.core.errors import BundleRefused, ConfigError
-from edge.files import digest_bytes, digest_file, exclusive_lock, move_durably, write_durably
+from edge.files import digest_bytes, digest_file, exclusive_lock, move_durably, remove_tree, write_durably
 
 _LARGEST_CARD, _LARGEST_SIGNATURE = 16 << 20, 4096
 
@@ -43,8 +41,12 @@ def fetch(source: Source, beside: Path, keys: Sequence[Ed25519PublicKey], progre
 
     Raises BundleRefused for a bundle that none of the keys signed, or whose files are not those of its card.
     """
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{beside}: {error.strerror or error}; run it as the service's user, or as root") from error
     raw, signature = source.small(CARD, _LARGEST_CARD), source.small(SIGNATURE, _LARGEST_SIGNATURE)
-    card = _signed(raw, signature, beside, keys)
+    card = _signed(raw, signature, keys)
     with _alone(beside):
         return _fetched(source, beside / f"{card.name}-{card.version}", raw, signature, card, keys, progress)
 
@@ -52,13 +54,8 @@ def fetch(source: Source, beside: Path, keys: Sequence[Ed25519PublicKey], progre
 @contextmanager
 def _alone(beside: Path) -> Iterator[None]:
     """Raises ConfigError where another fetch is under way, or this user may not fetch."""
-    lock = beside / ".fetch.lock"
     try:
-        with ExitStack() as stack:
-            fresh = not lock.exists()
-            free = stack.enter_context(exclusive_lock(lock))
-            if fresh and os.geteuid() == 0:  # the service is not kept from fetching later
-                os.chown(lock, beside.stat().st_uid, beside.stat().st_gid)
+        with exclusive_lock(beside / ".fetch.lock") as free:
             if not free:
                 raise ConfigError(f"{beside}: another fetch is under way; wait for it")
             yield
@@ -76,7 +73,7 @@ def _fetched(
         return Fetched(target, fresh=False)
     part = target.with_name(f".{target.name}.part")
     if (part / CARD).exists() and (part / CARD).read_bytes() != raw:
-        forget(part)
+        remove_tree(part)
     part.mkdir(exist_ok=True)
     write_durably(part / CARD, raw)
     write_durably(part / SIGNATURE, signature)
@@ -87,22 +84,9 @@ def _fetched(
     return Fetched(target, fresh=True)
 
 
-def _signed(raw: bytes, signature: bytes, beside: Path, keys: Sequence[Ed25519PublicKey]) -> ModelCard:
+def _signed(raw: bytes, signature: bytes, keys: Sequence[Ed25519PublicKey]) -> ModelCard:
     """The card, once its signature is good; before that nothing of it is believed."""
-    try:
-        beside.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".SIGNATURE.", dir=beside)
-        trial = Path(name)
-        os.close(handle)
-        trial.write_bytes(signature)
-    except OSError as error:
-        raise ConfigError(f"{beside}: {error.strerror or error}; run it as the service's user, or as root") from error
-    try:
-        verify(trial, raw, keys)
-    except BundleRefused as error:
-        raise BundleRefused(str(error).replace(str(trial), SIGNATURE)) from error
-    finally:
-        trial.unlink(missing_ok=True)
+    verify_content(signature, raw, keys, SIGNATURE)
     card = parse_card(raw, source=CARD)
     for name in card.files:
         if Path(name).name != name or name in {CARD, SIGNATURE, "..", "."}:

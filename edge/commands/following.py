@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from edge.adapters.download import source_of
-from edge.core.errors import ConfigError
-from edge.toml import load_toml
+from edge.toml import parse_toml
 
 _LARGEST = 1 << 20
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -37,14 +34,7 @@ def wanted_of(manifest: str, ca_file: str, device: str) -> dict[str, str]:
     """
     base, slash, name = manifest.rpartition("/")
     base = base or slash or "."
-    raw = source_of(base, ca_file).small(name, _LARGEST)
-    with tempfile.NamedTemporaryFile(suffix=".toml") as copy:
-        copy.write(raw)
-        copy.flush()
-        try:
-            told = load_toml(Path(copy.name), Manifest)
-        except ConfigError as error:
-            raise ConfigError(str(error).replace(copy.name, manifest)) from error
+    told = parse_toml(source_of(base, ca_file).small(name, _LARGEST), Manifest, manifest)
     own = told.devices.get(device, Wanted())
     found = {"": own.bundle or told.all.bundle, **told.all.routes, **own.routes}
     return {kind: _beside(base, where) for kind, where in found.items() if where}

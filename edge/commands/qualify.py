@@ -15,7 +15,8 @@ from edge.config import load_settings
 from edge.core.errors import ConfigError
 from edge.core.qualification import Proved, Qualification, Sustained
 from edge.qualify.certificate import seal, unseal
-from edge.qualify.course import Pace, Tell, counted, qualify
+from edge.qualify.choice import Arrangement, threads_in_words
+from edge.qualify.course import Pace, Tell, qualify
 from edge.qualify.settings import own_settings, require_writable, wanted_by, write_choice
 from edge.qualify.standing import served_by, shelf_of, standing
 
@@ -98,7 +99,7 @@ def _silent(_rate: float) -> None:
 
 
 def _row(proved: Proved) -> str:
-    setting = f"  {proved.runtime:<14} {proved.kernels:<9} {counted(proved.threads, 'thread'):<9}"
+    setting = f"  {proved.runtime:<14} {proved.kernels:<9} {threads_in_words(proved.threads):<9}"
     if not proved.joints:
         return f"{setting}  not used: {proved.problem}"
     same = {True: "the same bits", False: "OTHER BITS", None: "rounds otherwise"}[proved.identical]
@@ -109,10 +110,8 @@ def _row(proved: Proved) -> str:
 
 def _at_the_end(found: Qualification) -> Iterator[str]:
     chosen, work = found.chosen, found.sustained
-    yield (
-        f"chosen: {chosen.runtime}, {chosen.kernels} kernels, {counted(chosen.processes, 'process')} of "
-        f"{counted(chosen.threads, 'thread')}"
-    )
+    arrangement = Arrangement(chosen.processes, chosen.threads)
+    yield f"chosen: {chosen.runtime}, {chosen.kernels} kernels, {arrangement.in_words}"
     yield (
         f"{work.seconds:g} s of work: {work.joints_per_s:.0f} joints/s, preprocessing included; a joint "
         f"{work.median_ms:g} ms, 99 % within {work.p99_ms:g} ms; {work.memory_mb:.0f} MB"

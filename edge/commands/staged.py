@@ -10,13 +10,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
-from edge.bundle.format import Bundle, open_bundle
-from edge.commands.activation import activate, alone, card_digest, placed
+from edge.bundle.format import Bundle
+from edge.commands.activation import alone, card_digest, placed, switch
 from edge.commands.replaying import replay_reviewed
 from edge.config import Settings
 from edge.core.errors import ConfigError
-from edge.core.qualification import Qualification
-from edge.qualify.certificate import seal, unseal
+from edge.qualify.certificate import seal
 from edge.qualify.course import Pace, Tell, qualify
 from edge.qualify.settings import wanted_by
 from edge.qualify.standing import served_by, shelf_of, standing
@@ -48,22 +47,19 @@ def activate_staged(settings: Settings, candidate: Path, joint_type: str, say: S
         for line in replay_reviewed(after, bundle):
             say(line)
         watch_s = settings.model.watch_s
-
-        def at_last(proved: Bundle) -> None:
-            trials.begin(proved.path.name, proved.digest, joint_type, utc_now(), watch_s)
-
+        trials.begin(bundle.path.name, bundle.digest, joint_type, utc_now(), watch_s)
         try:
-            active = activate(settings, bundle.path, joint_type, force=force, at_last=at_last)
+            switch(settings, joint_type, bundle)
         except BaseException:
             trials.end(joint_type)
             raise
     say(f"{bundle.path.name}: active, and watched for {watch_s:g} s and {LEAST_JOINTS} joints at least")
-    return active
+    return bundle
 
 
 def was_left(settings: Settings, bundle: Path) -> bool:
     """Did it do badly in a trial here?"""
-    return Trials(Path(settings.journal.path)).was_left(open_bundle(bundle).digest)
+    return Trials(Path(settings.journal.path)).was_left(card_digest(bundle))
 
 
 def _as_if_active(settings: Settings, joint_type: str, bundle: Path) -> Settings:
@@ -78,8 +74,8 @@ def _qualified(before: Settings, after: Settings, bundle: Bundle, say: Say) -> N
     """The certificate for what will judge, and for what does, so that going back is certified, too. A device that has
     none, and needs none, gets none; nor does a bundle that there is nothing to compare with, where none is needed.
     """
-    known = _certificate(before)
-    if known is None and not after.model.require_certificate:
+    known = standing(before, served_by(before))
+    if not known.certified and not after.model.require_certificate:
         say("not qualified anew: this device is not certified, and need not be")
         return
     if bundle.parity is None and not after.model.require_certificate:
@@ -87,11 +83,5 @@ def _qualified(before: Settings, after: Settings, bundle: Bundle, say: Say) -> N
         return
     tell = Tell(step=say, proved=lambda _: None, rate=lambda _: None)
     found = qualify(after, wanted_by(after), tell, PACE, beside_daemon=True)
-    also = [one for one in known.bundles if one not in found.bundles] if known else []
+    also = [one for one in known.bundles if one not in found.bundles]
     seal(replace(found, bundles=[*found.bundles, *also]), shelf_of(before))
-
-
-def _certificate(settings: Settings) -> Qualification | None:
-    """The one that holds now."""
-    sealed = unseal(shelf_of(settings)) if standing(settings, served_by(settings)).certified else None
-    return sealed.qualification if sealed else None

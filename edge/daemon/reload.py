@@ -15,8 +15,9 @@ from edge.core.errors import AxiError
 from edge.core.licence import Terms
 from edge.core.payloads import Presence, QualifiedPayload, StatusPayload
 from edge.core.rules import Rule
+from edge.core.verdict import Reason
 from edge.core.wire import Encoder, Message
-from edge.daemon.withheld import Uncertified, Withheld, Within
+from edge.daemon.withheld import Withheld, Within
 from edge.feedback.telling import Release
 from edge.inspection.pace import Pace
 from edge.inspection.ports import InUse, Permits
@@ -69,12 +70,12 @@ class Serving(NamedTuple):
         spool, release = self.settings.spool, self.settings.release
         permits_under = {
             "card": None,
-            "advise": Withheld(permits, self.rules),
+            "advise": Withheld(permits, Reason.LEARNING),
             "licensed": Within(permits, self.rules),
         }
         permits_now: Permits | None = permits_under[release.policy]
         if self.uncertified:
-            permits_now = Uncertified(permits_now)
+            permits_now = Withheld(permits_now, Reason.UNCERTIFIED)
         return InUse(
             self.judge,
             self.encoder,

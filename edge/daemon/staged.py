@@ -34,6 +34,8 @@ _LARGEST_PAYLOAD = 4096
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _HOW = 'say {"bundle": "NAME-VERSION"}, and "type" where a joint type has its own'
 Alarm = Callable[[str, str], None]
+UNPROVED = "[release] policy is card: a new bundle would release unproved; activate it by hand"
+"""Why nothing comes from afar to such a device."""
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -143,7 +145,7 @@ def _forbidden(settings: Settings) -> str:
     if not settings.model.public_key_file:
         return "[model] public_key_file: missing; name the keys that may sign before bundles are activated from afar"
     if settings.release.policy == "card":
-        return "[release] policy is card: a new bundle would release unproved; activate it by hand"
+        return UNPROVED
     return ""
 
 

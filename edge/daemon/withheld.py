@@ -24,26 +24,16 @@ class Within:
         self._licences.closed(board_type, strange=strange)
 
 
-class Withheld(Within):
-    """Asks, so that what it is asked of is known, and permits nothing."""
+class Withheld:
+    """Permits nothing, for ``reason``; ``asked``: who is asked nonetheless, so that what is asked of is known."""
 
-    def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
-        super().permit(board_type, joint_type, digest)
-        return NOTHING
-
-
-class Uncertified:
-    """Permits nothing until this device is certified; ``asked``: who is asked nonetheless, so that what is asked of is
-    known.
-    """
-
-    def __init__(self, asked: Permits | None) -> None:
-        self._asked = asked
+    def __init__(self, asked: Permits | None, reason: Reason) -> None:
+        self._asked, self._nothing = asked, NOTHING._replace(reason=reason)
 
     def permit(self, board_type: str, joint_type: str, digest: str) -> Permit:
         if self._asked is not None:
             self._asked.permit(board_type, joint_type, digest)
-        return NOTHING._replace(reason=Reason.UNCERTIFIED)
+        return self._nothing
 
     def closed(self, board_type: str, *, strange: bool) -> None:
         if self._asked is not None:

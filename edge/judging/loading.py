@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.bundle.format import Bundle, open_bundle
-from edge.bundle.signing import load_public_keys
+from edge.bundle.signing import pinned_keys
 from edge.core.decide import supported
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.payloads import ModelRef
@@ -60,8 +60,7 @@ def _require_recorded_bits(kernels: Kernels, bundle: Bundle) -> None:
 
 def load_model(choice: Choice, load: Load) -> LoadedModel:
     """Open, verify, load and replay one bundle. Raises BundleRefused or ConfigError."""
-    public_keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
-    bundle = open_bundle(Path(os.fsdecode(choice.bundle)), public_keys)
+    bundle = open_bundle(Path(os.fsdecode(choice.bundle)), pinned_keys(load.public_key_file))
     rule = bundle.card.rule(choice.operating_point or None)
     for joint_type in choice.joint_types:
         if not supported(joint_type, bundle.card.joint_types):

@@ -12,6 +12,10 @@ from edge.core.preprocess import Patch, Picture
 from edge.core.verdict import Verdict
 
 RuntimeChoice = Literal["auto", "litert", "tflite-runtime"]
+DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+"""The packages that runtimes come in, the faster first: litert runs the same int8 files several times faster on x86
+(docs/decisions/0003).
+"""
 Unchecked = Literal["judge", "specialist"]
 """What becomes of slices of which nothing proves the pixels."""
 

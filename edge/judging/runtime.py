@@ -17,7 +17,7 @@ from edge.core.decide import Answer
 from edge.core.errors import BundleRefused, ConfigError
 from edge.core.preprocess import Patch
 from edge.core.qualification import Kernels
-from edge.judging.ports import RuntimeChoice
+from edge.judging.ports import DISTRIBUTIONS, RuntimeChoice
 from edge.logs import without_lines
 
 
@@ -30,23 +30,19 @@ class RuntimeInfo(NamedTuple):
     version: str
 
 
-# The faster first: litert runs the same int8 files several times faster on x86 (docs/decisions/0003).
-_KNOWN = (
-    ("litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
-    ("tflite-runtime", "tflite_runtime.interpreter", "tflite-runtime"),
-)
+_MODULES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 _REMEDY = "reinstall axi-edge with its constraints.txt (tflite-runtime needs numpy below 2)"
 
 
 def installed_runtimes() -> tuple[RuntimeInfo, ...]:
     """The runtimes found here, the faster first; nothing is loaded."""
     found = []
-    for name, module, distribution in _KNOWN:
+    for name, distribution in DISTRIBUTIONS.items():
         try:
             version = importlib.metadata.version(distribution)
         except importlib.metadata.PackageNotFoundError:
             continue
-        found.append(RuntimeInfo(name, module, distribution, version))
+        found.append(RuntimeInfo(name, _MODULES[name], distribution, version))
     return tuple(found)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from msgspec import Struct
 from edge.bundle.signing import load_private_key, load_public_keys, public_bytes
 from edge.core.errors import AxiError, ConfigError
 from edge.core.qualification import Qualification
-from edge.files import digest_bytes, read_plain, write_durably
+from edge.files import digest_bytes, give_to_folders_owner, read_plain, write_durably
 
 _SIGNED_AS = b"axi-qualification/1\n"
 
@@ -70,9 +69,7 @@ def _new_key(shelf: Shelf) -> Ed25519PrivateKey:
 def _write(path: Path, content: bytes, mode: int) -> None:
     """As its folder's owner would have written it: root may do this for the service."""
     write_durably(path, content, mode)
-    owner = path.parent.stat()
-    if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+    give_to_folders_owner(path)
 
 
 class Unsealed(NamedTuple):

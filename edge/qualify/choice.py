@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from edge.config import MOST_PROCESSES, MOST_THREADS
 from edge.core.errors import ConfigError
 from edge.core.qualification import Kernels, Proved
 
-_MOST_PROCESSES, _MOST_THREADS = 8, 64
 _AS_FAST = 0.95
 """Of the fastest: of those as fast the one with most processes is taken, as these read pictures side by side, too."""
 
@@ -25,6 +25,15 @@ class Arrangement(NamedTuple):
     processes: int
     threads: int
 
+    @property
+    def in_words(self) -> str:
+        processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
+        return f"{processes} of {threads_in_words(self.threads)}"
+
+
+def threads_in_words(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
+
 
 def kernels_to_use(proved: Sequence[Proved], wanted: Wanted) -> tuple[str, Kernels]:
     """Runtime and kernels: the fastest of those that passed with every bundle and number of threads, on one thread with
@@ -39,12 +48,12 @@ def kernels_to_use(proved: Sequence[Proved], wanted: Wanted) -> tuple[str, Kerne
 
 def arrangements(cores: int) -> list[Arrangement]:
     """What keeps every core busy, most processes first."""
-    return [Arrangement(min(_MOST_PROCESSES, cores // threads), threads) for threads in thread_counts(cores)]
+    return [Arrangement(min(MOST_PROCESSES, cores // threads), threads) for threads in thread_counts(cores)]
 
 
 def thread_counts(cores: int) -> list[int]:
     """Doubling up to the number of cores, and as many as the configuration takes."""
-    most = min(cores, _MOST_THREADS)
+    most = min(cores, MOST_THREADS)
     return sorted({*(1 << step for step in range(most.bit_length()) if 1 << step <= most), most})
 
 

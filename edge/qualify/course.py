@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from edge import __version__
 from edge.adapters.host import LinuxHost, utc_now
 from edge.bundle.format import open_bundle
-from edge.bundle.signing import load_public_keys
+from edge.bundle.signing import pinned_keys
 from edge.config import Settings, bundles_to_load
-from edge.core.qualification import Chosen, Proved, Qualification
+from edge.core.qualification import Chosen, Proved, Qualification, Sustained
 from edge.core.wire import timestamp
 from edge.judging.messages import Load
 from edge.judging.runtime import installed_runtimes
@@ -23,11 +23,6 @@ from edge.qualify.choice import Arrangement, Wanted, arrangements, best, kernels
 from edge.qualify.machine import this_machine
 from edge.qualify.sustained import Watch, sustained
 from edge.qualify.trial import Candidate, Setting, candidate_of, settings_here, tried
-
-
-def counted(number: int, what: str) -> str:
-    """Such as "2 threads"."""
-    return f"{number} {what if number == 1 else 'processes' if what == 'process' else f'{what}s'}"
 
 
 class Pace(NamedTuple):
@@ -64,15 +59,13 @@ def qualify(settings: Settings, wanted: Wanted, tell: Tell, pace: Pace, *, besid
     proved = list(_trials(candidates, wanted, threads, pace.trials_s, tell))
     runtime, kernels = kernels_to_use(proved, wanted)
     load = replace(load, runtime=runtime, kernels=kernels)
-    inference = settings.inference
-    chosen = Arrangement(inference.processes, inference.threads)
     if pace.arrangement_s:
-        chosen = _arranged(load, cores, pace.arrangement_s, tell)
-    processes = chosen.processes if pace.arrangement_s else 1  # beside a daemon's own there is no room for more
-    words = f"{counted(processes, 'process')} of {counted(chosen.threads, 'thread')}"
-    tell.step(f"{pace.sustained_s:g} s of work, {words}")
-    work = replace(load, threads=chosen.threads)
-    found = sustained(work, processes, pace.sustained_s, tell.rate, Watch(LinuxHost()))
+        at_work = chosen = _arranged(load, cores, pace.arrangement_s, tell)
+    else:
+        chosen = Arrangement(settings.inference.processes, settings.inference.threads)
+        at_work = chosen._replace(processes=1)  # beside a daemon's own there is no room for more
+    tell.step(f"{pace.sustained_s:g} s of work, {at_work.in_words}")
+    found = _worked(load, at_work, pace.sustained_s, tell)
     return Qualification(
         time=timestamp(utc_now()),
         device=settings.device.name,
@@ -92,7 +85,7 @@ def must_be_whole(setting: Setting, wanted: Wanted) -> bool:
 
 
 def _candidates(load: Load) -> Iterator[Candidate]:
-    keys = load_public_keys(Path(load.public_key_file)) if load.public_key_file else ()
+    keys = pinned_keys(load.public_key_file)
     for choice in load.choices:
         bundle = open_bundle(Path(os.fsdecode(choice.bundle)), keys)
         yield candidate_of(bundle)
@@ -121,9 +114,11 @@ def _arranged(load: Load, cores: int, seconds: float, tell: Tell) -> Arrangement
         return options[0]
     rates = dict[Arrangement, float]()
     for option in options:
-        tell.step(f"{counted(option.processes, 'process')} of {counted(option.threads, 'thread')}")
-        work = sustained(
-            replace(load, threads=option.threads), option.processes, seconds, tell.rate, Watch(LinuxHost())
-        )
-        rates[option] = work.joints_per_s
+        tell.step(option.in_words)
+        rates[option] = _worked(load, option, seconds, tell).joints_per_s
     return best(rates)
+
+
+def _worked(load: Load, arrangement: Arrangement, seconds: float, tell: Tell) -> Sustained:
+    order = replace(load, threads=arrangement.threads)
+    return sustained(order, arrangement.processes, seconds, tell.rate, Watch(LinuxHost()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -11,18 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.core.qualification import Machine
+from edge.files import digest_bytes
+from edge.judging.ports import DISTRIBUTIONS
 
 _ID = ("etc/machine-id", "var/lib/dbus/machine-id")
 _SALT = b"axi-qualification/1\n"
-_RUNTIMES = (("litert", "ai-edge-litert"), ("tflite-runtime", "tflite-runtime"))
-"""By their names in the configuration, the faster first."""
-_COMPUTING = (*(package for _, package in _RUNTIMES), "numpy", "opencv-python-headless")
+_COMPUTING = (*DISTRIBUTIONS.values(), "numpy", "opencv-python-headless")
 """What scores come out of. The axi-edge version is no part of it: golden joints hold each to the same patches."""
 
 
 def runtime_of(machine: Machine, choice: str) -> str:
     """What ``choice`` stands for there, as ``choose_runtime`` has it."""
-    there = [name for name, package in _RUNTIMES if package in machine.packages]
+    there = [name for name, package in DISTRIBUTIONS.items() if package in machine.packages]
     return choice if choice != "auto" else next(iter(there), "none")
 
 
@@ -60,7 +59,7 @@ def _id(root: Path) -> str:
     for name in _ID:
         text = _text(root / name).strip()
         if text:
-            return "sha256:" + hashlib.sha256(_SALT + text.encode()).hexdigest()
+            return digest_bytes(_SALT + text.encode())
     return ""
 
 

@@ -29,13 +29,14 @@ class Served(NamedTuple):
 
 class Standing(NamedTuple):
     """``text``: by which certificate, or why by none and what to do. ``time`` and ``digest`` of the certificate, where
-    it can be read.
+    it can be read; ``bundles``: those that it certifies.
     """
 
     certified: bool
     text: str
     time: str = ""
     digest: str = ""
+    bundles: tuple[ModelRef, ...] = ()
 
 
 def shelf_of(settings: Settings) -> Shelf:
@@ -72,7 +73,7 @@ def standing(settings: Settings, served: Sequence[Served], machine: Machine | No
     text = (
         f"certified {said.time}: {chosen.runtime}, {chosen.kernels} kernels, {said.sustained.joints_per_s:.0f} joints/s"
     )
-    return Standing(certified=True, text=text, time=said.time, digest=found.digest)
+    return Standing(certified=True, text=text, time=said.time, digest=found.digest, bundles=tuple(said.bundles))
 
 
 def _not_of(said: Qualification, settings: Settings, served: Sequence[Served], here: Machine) -> str:

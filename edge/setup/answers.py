@@ -15,6 +15,8 @@ from edge.core.errors import ConfigError, UsageError
 from edge.toml import load_toml
 
 PORT, TLS_PORT = 1883, 8883
+LONGEST_SECRET = 65_535
+"""Bytes of a file with a password, a key or certificates."""
 _FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 

@@ -22,7 +22,7 @@ from edge.core.errors import ConfigError
 from edge.files import read_plain, write_durably
 
 _YEARS_AUTHORITY, _DAYS = 20, 825
-"""A certificate lives as long as other programs accept one (825 days); ``axi-edge check`` warns a month before."""
+"""A certificate lives as long as other programs accept one (825 days)."""
 
 
 class Issued(NamedTuple):

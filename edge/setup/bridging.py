@@ -10,9 +10,7 @@ from msgspec import Struct
 
 from edge.core.errors import ConfigError, UsageError
 from edge.files import read_plain
-from edge.setup.answers import address_of
-
-_LONGEST_SECRET = 65_535
+from edge.setup.answers import LONGEST_SECRET, address_of
 
 
 class Bridge(Struct, frozen=True):
@@ -49,7 +47,7 @@ def _authority_of(path: str) -> bytes:
     if not path:
         return b""
     try:
-        content = read_plain(Path(path), _LONGEST_SECRET)
+        content = read_plain(Path(path), LONGEST_SECRET)
         load_pem_x509_certificates(content)
     except (OSError, ValueError) as error:
         raise ConfigError(f"--bridge-ca-file: {path}: {error}; name a readable PEM certificate") from error
@@ -59,7 +57,7 @@ def _authority_of(path: str) -> bytes:
 def line_of(path: Path) -> str:
     """A file's only line. Raises ConfigError for one that could say more than a password."""
     try:
-        text = read_plain(path, _LONGEST_SECRET).decode().removesuffix("\n")
+        text = read_plain(path, LONGEST_SECRET).decode().removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}; name a readable file with one line of text") from error
     if not text or not text.isprintable():

@@ -31,7 +31,6 @@ _QUEUE = 500_000
 SETUP = "setup.toml"
 _LINE = "line.json"
 """What was told, in the folder of what accounts are given."""
-_LONGEST_SECRET = 65_535
 
 
 class Line(Struct, frozen=True, kw_only=True):

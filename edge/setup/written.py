@@ -15,11 +15,10 @@ from edge.config import Settings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain, write_durably
-from edge.setup.answers import Answers, Told
+from edge.setup.answers import LONGEST_SECRET, Answers, Told
 from edge.toml import load_toml
 
 PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
-_LONGEST_SECRET = 65_535
 _UNITS = ("axi-edge", "axi-station")
 _CREDENTIALS = "/run/credentials/axi-edge.service"
 _FILES = {
@@ -151,7 +150,7 @@ def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
     for key, name in _FILES.items():
         if source := getattr(answers, key):
             try:
-                found[name] = read_plain(Path(source), _LONGEST_SECRET), 0o600 if name in _SECRETS else 0o644
+                found[name] = read_plain(Path(source), LONGEST_SECRET), 0o600 if name in _SECRETS else 0o644
             except OSError as error:
                 raise ConfigError(f"{source}: {error.strerror or error}; name a readable file") from error
     return found

@@ -7,7 +7,6 @@ any kind of end, the daemon's included.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from msgspec import Struct
 
 from edge.core.errors import ConfigError
 from edge.core.wire import timestamp
-from edge.files import exclusive_lock, read_plain, write_durably
+from edge.files import exclusive_lock, give_to_folders_owner, read_plain, write_durably
 
 MOST_STARTS = 3
 """A daemon that was started so often within a trial did not end by itself."""
@@ -62,10 +61,7 @@ class Trials:
     @contextmanager
     def alone(self) -> Iterator[bool]:
         """Whoever moves a link, or what is said of it, does that alone; False: somebody else does so now."""
-        lock = self._beside("bundles.lock")
-        if os.geteuid() == 0 and not lock.exists():
-            self._give(lock, b"")
-        with exclusive_lock(lock) as free:
+        with exclusive_lock(self._beside("bundles.lock")) as free:
             yield free
 
     def begin(self, bundle: str, digest: str, joint_type: str, now: datetime, watch_s: float) -> None:
@@ -79,7 +75,7 @@ class Trials:
         )
 
     def write(self, trial: Trial) -> None:
-        self._give(self._path(trial.joint_type), msgspec.json.encode(trial))
+        _give(self._path(trial.joint_type), msgspec.json.encode(trial))
 
     def read(self, joint_type: str) -> Trial | None:
         """What is on trial for these joints. Raises ConfigError for what cannot be read."""
@@ -96,12 +92,12 @@ class Trials:
     def leave(self, digest: str) -> None:
         """It did badly, or somebody went back from it: it is not taken up again by itself."""
         if not self.was_left(digest):
-            self._give(self._left, msgspec.json.encode([*self._left_before(), digest][-_REMEMBERED:]))
+            _give(self._left, msgspec.json.encode([*self._left_before(), digest][-_REMEMBERED:]))
 
     def forgive(self, digest: str) -> None:
         """Somebody wants it nonetheless."""
         if self.was_left(digest):
-            self._give(self._left, msgspec.json.encode([one for one in self._left_before() if one != digest]))
+            _give(self._left, msgspec.json.encode([one for one in self._left_before() if one != digest]))
 
     def was_left(self, digest: str) -> bool:
         return digest in self._left_before()
@@ -119,13 +115,12 @@ class Trials:
     def _beside(self, what: str) -> Path:
         return self._journal.with_name(f"{self._journal.name}.{what}")
 
-    def _give(self, path: Path, content: bytes) -> None:
-        """As the daemon would have written it: root may do this for it."""
-        write_durably(path, content)
-        if os.geteuid() == 0:
-            path.chmod(0o644)  # whatever root's umask
-            owner = path.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
+
+def _give(path: Path, content: bytes) -> None:
+    """As the daemon would have written it: root may do this for it, whatever its umask."""
+    write_durably(path, content)
+    path.chmod(0o644)
+    give_to_folders_owner(path)
 
 
 def _read(path: Path) -> Trial | None:

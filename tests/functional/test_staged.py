@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
-from edge.bundle.format import Bundle, open_bundle, write_bundle
-from edge.bundle.signing import public_bytes
 from edge.config import load_settings
 from edge.qualify.standing import served_by, shelf_of, standing
-from edge.upkeep.trial import Trials
 from tests.functional.test_qualify import qualified
-from tests.support.daemon import DaemonProcess
 from tests.support.lines import boards, jobs_of, wait_until
-from tests.support.mosquitto import Mosquitto, Subscriber
+from tests.support.mosquitto import Mosquitto
+from tests.support.staged import Line
 
 pytestmark = pytest.mark.broker
-
-
-class Line:
-    """A device with a link to its bundle; ``good`` and ``strange`` lie beside it: the second knows no joint."""
-
-    def __init__(self, work: Path, bundle: Path, mosquitto: Mosquitto) -> None:
-        self.bundles, self.key = work / "bundles", Ed25519PrivateKey.generate()
-        self.sound = open_bundle(bundle)
-        card = self.sound.card
-        self.first = self.add(card)
-        self.link = self.bundles / "current"
-        self.link.symlink_to(self.first.path.name)
-        self.good = self.add(replace(card, version="9.0.0"))
-        assert card.familiarity
-        strange = replace(card, version="9.1.0", familiarity=replace(card.familiarity, limit=-1))
-        self.strange = self.add(strange)
-        self.device = DaemonProcess(work, self.link, mosquitto.port)
-        self.subscriber = Subscriber(mosquitto.port)
-        (work / "trusted.pem").write_bytes(public_bytes(self.key.public_key()))
-        self.set(f'watch_s = 3.0\npublic_key_file = "{work}/trusted.pem"')
-        text = self.device.config.read_text().replace('policy = "card"', 'policy = "advise"')
-        self.device.config.write_text(text)
-
-    def add(self, card: Any) -> Bundle:
-        model, sound = self.sound.model_path.read_bytes(), self.sound
-        return open_bundle(write_bundle(self.bundles, card, model, sound.golden, self.key, sound.parity))
-
-    def set(self, line: str) -> None:
-        text = self.device.config.read_text()
-        self.device.config.write_text(text.replace("[model]\n", f"[model]\n{line}\n", 1))
-
-    @property
-    def trials(self) -> Trials:
-        return Trials(Path(load_settings(self.device.config).journal.path))
-
-    def judges_with(self, bundle: Bundle) -> None:
-        """Wait until the retained status says so."""
-        self.subscriber.wait_for(
-            lambda one: one.payloads("/status") and one.payloads("/status")[-1]["bundle"]["digest"] == bundle.digest
-        )
-
-    def alarm(self, code: str) -> str:
-        self.subscriber.wait_for(lambda one: any(said["code"] == code for said in one.payloads("/alarm")))
-        return next(str(said["text"]) for said in self.subscriber.payloads("/alarm") if said["code"] == code)
-
-    def ask(self, payload: object) -> dict[str, Any]:
-        before = len(self.subscriber.payloads("/response"))
-        raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.subscriber.publish("acme/line3/axi1/cmd/activate", raw)
-        self.subscriber.wait_for(lambda one: len(one.payloads("/response")) > before)
-        return self.subscriber.payloads("/response")[-1]
-
-    def close(self) -> None:
-        self.device.kill()
-        self.subscriber.close()
 
 
 @pytest.fixture
@@ -112,8 +50,7 @@ def test_a_command_activates_a_bundle_that_is_watched_until_it_has_judged_enough
 
 
 def test_a_bundle_that_knows_no_joint_is_left_again_by_itself_and_that_is_remembered(line: Line, lots: Path) -> None:
-    text = line.device.config.read_text().replace("watch_s = 3.0", "watch_s = 300.0")
-    line.device.config.write_text(text)
+    line.change("watch_s = 3.0", "watch_s = 300.0")
     line.device.start()
     line.judges_with(line.first)
     assert line.ask({"bundle": line.strange.path.name})["ok"]
@@ -171,10 +108,7 @@ def test_a_bundle_that_is_damaged_is_refused_and_all_stays(line: Line) -> None:
 
 
 def test_a_daemon_that_cannot_start_with_what_is_on_trial_goes_back(line: Line) -> None:
-    line.link.with_name("current.previous").symlink_to(line.first.path.name)
-    line.link.unlink()
-    line.link.symlink_to(line.good.path.name)
-    line.trials.begin(line.good.path.name, line.good.digest, "", utc_now(), 600)
+    line.put_on_trial(line.good)
     (line.good.path / "model.tflite").unlink()
     line.device.start()
     line.judges_with(line.first)
@@ -183,10 +117,7 @@ def test_a_daemon_that_cannot_start_with_what_is_on_trial_goes_back(line: Line) 
 
 
 def test_a_daemon_that_is_started_again_and_again_goes_back(line: Line) -> None:
-    line.link.with_name("current.previous").symlink_to(line.first.path.name)
-    line.link.unlink()
-    line.link.symlink_to(line.good.path.name)
-    line.trials.begin(line.good.path.name, line.good.digest, "", utc_now(), 600)
+    line.put_on_trial(line.good)
     for number in range(2):
         line.device.start()
         line.subscriber.wait_for(
@@ -214,8 +145,7 @@ def test_nothing_comes_from_afar_to_a_device_that_trusts_anybody(line: Line) -> 
 
 
 def test_nothing_comes_from_afar_to_a_device_that_releases_by_the_card_alone(line: Line) -> None:
-    text = line.device.config.read_text().replace('policy = "advise"', 'policy = "card"')
-    line.device.config.write_text(text)
+    line.change('policy = "advise"', 'policy = "card"')
     (line.bundles / "wanted.toml").write_text(f'[all]\nbundle = "{line.good.path.name}"\n')
     done = line.device.command("bundle", "follow", str(line.bundles / "wanted.toml"))
     assert done.returncode == 3
