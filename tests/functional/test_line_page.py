@@ -17,7 +17,7 @@ from convert.simulator.xray.lot import simulate_lot
 from edge.adapters.journal.view import reviews
 from edge.station.truths import all_told
 from tests.support.mosquitto import Mosquitto, find_mosquitto
-from tests.support.review_line import JOINTS, Line, logged_in
+from tests.support.review_line import JOINTS, Line, follow, logged_in
 from tests.support.station import Robot
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker]
@@ -50,8 +50,8 @@ def test_the_line_page_draws_what_the_device_did(browser: Any, watched: Line) ->
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     for span in ("Today", "7 days", "8 weeks"):
-        page.click("text=Line")
-        page.click(f"text={span}")
+        follow(page, "text=Line")
+        follow(page, f"text={span}")
         page.wait_for_selector("body[data-drawn]")
         shown = figures(page)
         assert (shown["flagged by the machine"], shown["released"]) == (str(JOINTS), "0")
@@ -67,7 +67,7 @@ def test_the_line_page_draws_what_the_device_did(browser: Any, watched: Line) ->
 
 def test_a_boards_map_lies_on_its_own_pictures(browser: Any, watched: Line) -> None:
     page = logged_in(browser, watched, "anna")
-    page.click("tbody td a")
+    follow(page, "tbody td a")
     page.wait_for_function("() => document.querySelector('.map img').naturalWidth")
     serial = page.inner_text("h1").removeprefix("Board ")
     wanted = [one["joint"] for one in watched.verdicts if one["board"]["serial"] == serial]
@@ -124,7 +124,7 @@ def test_joints_of_known_truth_come_back_among_others_and_reach_the_device_as_se
 def test_a_reviewers_page_is_for_engineers(browser: Any, watched: Line) -> None:
     watched.station.add_user("eva", "engineer")
     page = logged_in(browser, watched, "eva")
-    page.click("text=Reviewers")
+    follow(page, "text=Reviewers")
     (row,) = page.locator("tbody tr").all_inner_texts()
     assert re.match(r"ben\s+3\s+0", row)
     assert json.loads(page.evaluate("JSON.stringify(document.title)")) == "Reviewers - review1"

@@ -78,6 +78,12 @@ def logged_in(browser: Any, line: Line, name: str) -> Any:
     return page
 
 
+def follow(page: Any, link: str) -> None:
+    """Clicks, and waits until the page behind the link is there: what is read at once could else be of the old one."""
+    with page.expect_navigation():
+        page.click(link)
+
+
 def joint_on(page: Any) -> str:
     page.wait_for_selector("#joint:not([hidden]) .slices figure")
     return str(page.inner_text("#about"))
