@@ -99,6 +99,12 @@ def _metrics(message: Any) -> str:
     waits = f"{message['backlog']} jobs and {message['outbox']} messages wait"
     moving = [kind or "unnamed" for kind, trend in message.get("quality", {}).items() if trend["drifting"]]
     drift = f", quality drifts on {', '.join(moving)}" if moving else ""
+    moving = [
+        kind or "unnamed"
+        for kind, drift in message.get("drift", {}).items()
+        if any(drift[name] and drift[name]["drifting"] for name in ("normal", "unjudged", "p_defect"))
+    ]
+    drift += f", joints look different on {', '.join(moving)}" if moving else ""
     return f"{message['joints_per_s']:.1f} joints/s{p99}, {waits}, {message['memory_mb']} MB{drift}"
 
 

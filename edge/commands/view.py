@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 
+from edge.adapters.journal.charts import JournalCharts
 from edge.adapters.journal.sights import JournalSights
 from edge.adapters.journal.view import ViewState, views
 from edge.commands import Commands, add_config, journal_of, own_journal, shown
@@ -52,11 +54,13 @@ def in_a_line(state: ViewState) -> str:
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    book = JournalSights(own_journal(load_settings(arguments.config)))
-    try:
+    journal = own_journal(load_settings(arguments.config))
+    with closing(JournalSights(journal)) as book:
         dropped = book.forget(arguments.board_type, arguments.view)
-    finally:
-        book.close()
+    if arguments.view is None:
+        with closing(JournalCharts(journal)) as charts:  # what is usual is no more, either
+            dropped = bool(dropped) or arguments.board_type in charts.names()
+            charts.keep({arguments.board_type: None})
     of = f"view {arguments.view} of " if arguments.view else ""
     what = f"{of}board type {arguments.board_type}"
     done = (

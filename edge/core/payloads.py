@@ -129,8 +129,8 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
 
     ``latency_ms``: from the first byte read of a joint's view to its verdict, of the last joints judged; None before
     there was one. ``score_ms``: what the model alone takes for a joint of late, median. ``backlog``: jobs waiting;
-    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type. ``reviews``: how many the
-    journal holds, of known joints and set aside.
+    ``outbox``: messages not yet acknowledged. ``quality``: of graded joints, by board type; ``drift``: of what X-rays
+    show. ``reviews``: how many the journal holds, of known joints and set aside.
     """
 
     schema: Literal["axi-metrics/1"] = "axi-metrics/1"
@@ -148,6 +148,7 @@ class MetricsPayload(Struct, frozen=True, kw_only=True):
     memory_mb: int
     temperature_c: float | None
     quality: dict[str, QualityTrend] = {}
+    drift: dict[str, Drift] = {}
     reviews: ReviewTotals
 
 
@@ -171,6 +172,29 @@ class QualityTrend(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     drifting: bool
+
+
+class DriftChart(Struct, frozen=True, kw_only=True):
+    """One figure of a board type's boards, as a control chart (``edge.core.drift``). ``lately``: its mean over some ten
+    boards; ``usual``: over all. ``moved``: how far it has moved, below 0 for down; it drifts beyond 20.
+    """
+
+    lately: float
+    usual: float
+    moved: float
+    drifting: bool
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """What X-rays show of a board type: the share of a board's joints that the network calls normal, whatever is earned
+    or drawn for the audit; the share it can say nothing of; the middle p_defect of those it scored. None where no board
+    had any. ``boards``: charted so far.
+    """
+
+    boards: int
+    normal: DriftChart | None
+    unjudged: DriftChart | None
+    p_defect: DriftChart | None
 
 
 class LicencePayload(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.adapters.journal.charts import JournalCharts
 from edge.adapters.journal.licences import JournalLicences
 from edge.adapters.journal.reviews import JournalReviews
 from edge.adapters.journal.sights import JournalSights
@@ -12,8 +13,8 @@ from edge.adapters.journal.store import Journal
 
 
 class Books(NamedTuple):
-    """``ledger`` and ``references`` are inspection's; ``outbox`` is reporting's, ``keeper`` and ``counted`` are
-    upkeep's; the others are feedback's.
+    """``ledger`` and ``references`` are inspection's; ``outbox`` is reporting's, ``keeper``, ``counted`` and
+    ``charts`` are upkeep's; the others are feedback's.
     """
 
     ledger: Journal
@@ -21,6 +22,7 @@ class Books(NamedTuple):
     outbox: Journal
     keeper: Journal
     counted: JournalReviews
+    charts: JournalCharts
     reviews: JournalReviews
     licences: JournalLicences
     sights: JournalSights
@@ -34,6 +36,7 @@ class Books(NamedTuple):
             outbox=Journal(journal),
             keeper=Journal(journal),
             counted=JournalReviews(journal),
+            charts=JournalCharts(journal),
             reviews=JournalReviews(journal),
             licences=JournalLicences(journal),
             sights=JournalSights(journal),

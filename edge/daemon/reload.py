@@ -84,7 +84,16 @@ class Serving(NamedTuple):
             spool.repeated_days,
             release.max_unfamiliar_share,
             permits_now,
+            self.judged_by,
         )
+
+    @property
+    def judged_by(self) -> str:
+        """Which bundles, at which operating points: what a joint is called hangs on both."""
+        models = ("", self.encoder.model), *self.encoder.routes
+        asked = {"": self.settings.model.operating_point}
+        asked |= {kind: route.operating_point for kind, route in self.settings.model.routes.items()}
+        return " ".join(f"{kind}={model.digest}@{asked.get(kind, '')}" for kind, model in models)
 
     def release(self) -> Release:
         """As licences are kept by it."""

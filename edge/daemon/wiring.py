@@ -39,6 +39,7 @@ from edge.judging.messages import Ready
 from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
 from edge.reporting.loop import Backoff, Reporting
 from edge.reporting.ports import CommandTopics
+from edge.upkeep.drifting import Drifting
 from edge.upkeep.metrics import Health, Limits, Sources
 from edge.upkeep.progress import Progress
 from edge.upkeep.retention import Keep, Retention
@@ -107,6 +108,7 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready, left: str 
 
 def _inspection(shared: Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:
     progressed = shared.progress.reporter(INSPECTION)
+    shared.tally.drifts.restore(books.charts.kept())
     inspection = Inspection(
         shared.spool,
         books.ledger,
@@ -222,6 +224,7 @@ def _upkeep(path: Path, shared: Shared, books: Books, health: Health) -> UpkeepL
         Duty("trial", watch.step),
         Duty("certificate", certificate),
         Duty("metrics", health.step, interval_s),
+        Duty("charts", Drifting(shared.tally.drifts, books.charts, shared.alarms).step, interval_s),
         Duty("state", state.step),
         Duty("retention", retention.step, _RETENTION_EVERY_S),
     )

@@ -51,6 +51,7 @@ class Inspection:
         self._spool, self._ledger, self._gallery, self._clock = spool, ledger, gallery, clock
         self._progressed, self._may_go_on = progressed, may_go_on
         self._in_use, self._judged_before = in_use, judged_before
+        tally.drifts.judge_by(in_use.judged_by)
         self._records = Records(ledger, in_use.encoder, tally, now, announce, in_use.permits)
 
     def use(self, in_use: InUse) -> None:
@@ -58,6 +59,7 @@ class Inspection:
         self._in_use = in_use
         self._records = self._records._replace(encoder=in_use.encoder, permits=in_use.permits)
         self._records.tally.forget_trends()
+        self._records.tally.drifts.judge_by(in_use.judged_by)
 
     def step(self) -> bool:
         """Take the next job all the way; False when none is waiting."""

@@ -113,6 +113,7 @@ class InUse(NamedTuple):
     """What jobs are judged with; replaced whole, between two jobs. ``job_timeout_s``: how long one may be in work;
     ``repeated_days``: for how long a picture is not believed again, 0 for not at all; ``max_unfamiliar_share``: of a
     board's joints, beyond which somebody should look at the board. ``permits``: None where the card's word is enough.
+    ``judged_by``: which bundles, at which operating points.
     """
 
     judge: Judging
@@ -122,3 +123,4 @@ class InUse(NamedTuple):
     repeated_days: float = 0.0
     max_unfamiliar_share: float = 1.0
     permits: Permits | None = None
+    judged_by: str = ""

@@ -51,6 +51,7 @@ class Records(NamedTuple):
         they should look like, so that no licence holds for them.
         """
         if verdicts:
+            self.tally.drifts.note(job.job_id, [verdict.decision for verdict in verdicts])
             verdicts = [self._permitted(job, verdict, unknown=unknown) for verdict in verdicts]
             messages = [self.encoder.verdict(job, verdict, self.now()) for verdict in verdicts]
             self.ledger.record(entry, messages, shown)
@@ -120,6 +121,8 @@ class Records(NamedTuple):
             messages.append(self.encoder.alarm("job_refused", refusal, self.now()))
         strange, decided = reasons.get(Reason.UNFAMILIAR, 0), len(outcome.calls)
         too_strange = strange >= _A_FEW and strange > max_unfamiliar_share * decided
+        if refusal is None:
+            self.tally.drifts.close(job_id, board.type, decided)
         if self.permits is not None and refusal is None:
             self.permits.closed(board.type, strange=too_strange)
         if self.tally.begins("unfamiliar_board", board.type, on=too_strange):

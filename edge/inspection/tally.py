@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.core.payloads import LatencyMs, QualityTrend
+from edge.core.payloads import Drift, LatencyMs, QualityTrend
 from edge.core.trend import Trend
 from edge.core.verdict import Verdict
 from edge.core.wire import VerdictMessage
+from edge.inspection.drifts import Drifts, shown
 
 _KEPT = 2_000
 _BOARD_TYPES = 500
@@ -52,7 +53,7 @@ class _Board(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Since the interval before: verdicts by call, and by board type how the quality index does.
+    """Since the interval before: verdicts by call, and by board type how the quality index does, and what X-rays show.
 
     ``latency``: of the last joints that were scored.
     """
@@ -60,12 +61,14 @@ class Interval(NamedTuple):
     joints: dict[str, int]
     latency: LatencyMs | None
     quality: dict[str, QualityTrend]
+    drift: dict[str, Drift]
 
 
 class Tally:
     """Counts verdicts; both sides may use it at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, drifts: Drifts | None = None) -> None:
+        self.drifts = drifts or Drifts()
         self._lock = threading.Lock()
         self._joints: Counter[str] = Counter()
         self.judged = 0
@@ -133,10 +136,11 @@ class Tally:
             self._joints.clear()
             for name, board in self._trends.items():
                 self._trends[name] = board.rested()
+        drift = shown(self.drifts.all())
         if not latencies:
-            return Interval(joints, None, quality)
+            return Interval(joints, None, quality, drift)
         p50, p99 = np.percentile(latencies, (50, 99))
-        return Interval(joints, LatencyMs(p50=round(float(p50), 3), p99=round(float(p99), 3)), quality)
+        return Interval(joints, LatencyMs(p50=round(float(p50), 3), p99=round(float(p99), 3)), quality, drift)
 
     def forget_trends(self) -> None:
         """Another bundle grades by another measure."""

@@ -174,3 +174,10 @@ def _measured(said: MetricsPayload) -> Iterator[Metric]:
     for board_type, quality in said.quality.items():
         trend.add_metric([board_type], quality.trend)
     yield trend
+    drift = GaugeMetricFamily("axi_drift", "How far what X-rays show has moved", labels=["board_type", "chart"])
+    for board_type, charts in said.drift.items():
+        for name in ("normal", "unjudged", "p_defect"):
+            chart = getattr(charts, name)
+            if chart is not None:
+                drift.add_metric([board_type, name], chart.moved)
+    yield drift

@@ -103,6 +103,7 @@ class Health:
             memory_mb=self._sources.host.memory(self._sources.pids()) // MB,
             temperature_c=self._sources.host.temperature_c(),
             quality=interval.quality,
+            drift=interval.drift,
             reviews=self._sources.reviews(),
         )
         self._publish(self._encoder.metrics(self.last))

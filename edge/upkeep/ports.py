@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from edge.core.drift import Charts
 from edge.core.places import JobState, Place
 from edge.core.salvage import Salvage
 
@@ -118,3 +119,13 @@ class VerdictHeld(NamedTuple):
     route: str
     acknowledged: bool
     queued: bool
+
+
+class KeptCharts(Protocol):
+    """Control charts over restarts."""
+
+    def names(self) -> set[str]:
+        """Board types whose charts are kept."""
+
+    def keep(self, charts: Mapping[str, Charts | None]) -> None:
+        """Write them down; None drops what is kept."""

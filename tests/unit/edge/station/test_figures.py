@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.core.payloads import (
     AlarmPayload,
+    Drift,
+    DriftChart,
     LatencyMs,
     LicencePayload,
     MetricsPayload,
@@ -41,6 +43,11 @@ METRICS = MetricsPayload(
     free_mb={"spool": 1000, "journal": 2000},
     memory_mb=120,
     temperature_c=51.5,
+    drift={
+        "O-1": Drift(
+            boards=3, normal=DriftChart(lately=0.5, usual=0.6, moved=-21.5, drifting=True), unjudged=None, p_defect=None
+        )
+    },
     quality={"O-1": QualityTrend(joints=1, mean=0.5, trend=0.6, usual=None, low=None, high=None, drifting=False)},
     reviews=ReviewTotals(counted=1, set_aside=0),
 )
@@ -106,6 +113,9 @@ def test_what_the_device_says_of_itself(station: Station) -> None:
     assert figures["axi_latency_seconds", "0.99"] == pytest.approx(0.009)
     assert figures["axi_free_bytes", "journal"] == 2e9
     assert figures["axi_quality_trend", "O-1"] == 0.6
+    assert {key: value for key, value in figures.items() if "axi_drift" in key} == {
+        ("axi_drift", "O-1", "normal"): -21.5
+    }
     assert figures["axi_licensed", 'MB-"7"\n', "PTH"] == 1
     assert figures["axi_escape_bound", 'MB-"7"\n', "PTH"] == 0.04
     offline = told(station, StatusPayload(state="offline", time="t", version="0.1.0", bundle=None))

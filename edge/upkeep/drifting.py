@@ -1,0 +1,42 @@
+"""Charts of what X-rays show: kept over restarts, and an alarm for each board type that is on the move."""
+
+from __future__ import annotations
+
+from edge.core.drift import BOARDS_A_FALSE_ALARM, Charts
+from edge.core.job import printable
+from edge.inspection.drifts import Drifts
+from edge.upkeep.alarms import Alarms
+from edge.upkeep.ports import KeptCharts
+
+_CODE = "xray_drift"
+
+
+class Drifting:
+    """One ``step`` an interval. Whoever drops a board type's charts from the journal has them begin anew."""
+
+    def __init__(self, drifts: Drifts, book: KeptCharts, alarms: Alarms) -> None:
+        self._drifts, self._book, self._alarms = drifts, book, alarms
+        self._written = book.names()
+
+    def step(self) -> None:
+        self._drifts.forget(self._written - self._book.names())
+        self._book.keep(self._drifts.take_moved())
+        self._written = self._book.names()
+        charts = self._drifts.all()
+        for board_type in self._alarms.about(_CODE) - charts.keys():
+            text = f"board type {_named(board_type)} is charted anew"
+            self._alarms.set(_CODE, text, on=False, about=board_type)
+        for board_type, one in charts.items():
+            self._alarms.set(_CODE, _text(board_type, one), on=bool(one.moving), about=board_type)
+
+
+def _text(board_type: str, charts: Charts) -> str:
+    if not charts.moving:
+        return f"board type {_named(board_type)}: joints look as usual again"
+    chance = f"by chance less than once in {BOARDS_A_FALSE_ALARM:,} boards"
+    remedy = "look at the machine's tube, detector and exposure"
+    return f"board type {_named(board_type)}: {'; '.join(charts.moving)} ({chance}); {remedy}"
+
+
+def _named(board_type: str) -> str:
+    return printable(board_type) or "unnamed"
