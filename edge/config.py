@@ -24,6 +24,9 @@ DEFAULT_PATH = Path("/etc/axi-edge/axi-edge.toml")
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _LEVELS = r"[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*"
 _TOPIC = rf"^{_LEVELS}\Z"
+_TOPIC_WORDS = "a topic such as acme/line3/axi1: no blanks, no # or +, no slash at either end, no $ in front"
+_NAME = "of letters, digits and . _ - alone"
+_URL = r"^(https?://[^\s/?#\"'<>\\]+(/[^\s?#\"'<>\\]*)?)?\Z"
 Count = Annotated[int, Meta(ge=1)]
 MOST_PROCESSES, MOST_THREADS = 8, 64
 """Of ``[inference]``."""
@@ -32,7 +35,7 @@ MOST_PROCESSES, MOST_THREADS = 8, 64
 class DeviceSettings(Struct, frozen=True, kw_only=True):
     """``name`` is part of every event_id: keep it when the hardware behind it is replaced."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")]
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z", description=_NAME)]
 
 
 class SpoolSettings(Struct, frozen=True, kw_only=True):
@@ -127,7 +130,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     have their answers sent; always allowed is the command's own ``/response``.
     """
 
-    base_topic: Annotated[str, Meta(max_length=512, pattern=_TOPIC)]
+    base_topic: Annotated[str, Meta(max_length=512, pattern=_TOPIC, description=_TOPIC_WORDS)]
     host: str = "localhost"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
     version: Literal["5", "3.1.1"] = "5"
@@ -143,7 +146,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
     reviews: bool = True
-    answer_under: tuple[Annotated[str, Meta(max_length=512, pattern=_TOPIC)], ...] = ()
+    answer_under: tuple[Annotated[str, Meta(max_length=512, pattern=_TOPIC, description=_TOPIC_WORDS)], ...] = ()
 
 
 class HealthSettings(Struct, frozen=True, kw_only=True):
@@ -184,10 +187,13 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     ``metrics``: figures at ``/metrics`` for Prometheus, without logging in. ``home_assistant``: where that looks for
     configurations, such as ``homeassistant``; empty: none are said. ``keep_days``: for how many days on which joints
     came the station knows one that waits for nobody. ``known_share``: of the joints that are reviewed, those whose
-    truth is known, dealt among the others to measure the reviewers.
+    truth is known, dealt among the others to measure the reviewers. ``url``: where browsers find the station's pages,
+    such as ``https://station.line3.example``; every verdict then carries a link to its joint's.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z")] = "station1"
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]*\Z", description=_NAME)] = (
+        "station1"
+    )
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8440
     path: Annotated[str, Meta(min_length=1)] = "/var/lib/axi-station/station.db"
@@ -203,8 +209,11 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
     metrics: bool = True
     keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
-    home_assistant: Annotated[str, Meta(max_length=256, pattern=rf"^({_LEVELS})?\Z")] = ""
+    home_assistant: Annotated[str, Meta(max_length=256, pattern=rf"^({_LEVELS})?\Z", description=_TOPIC_WORDS)] = ""
     known_share: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
+    url: Annotated[
+        str, Meta(max_length=256, pattern=_URL, description="an address such as https://station.line3.example")
+    ] = ""
 
 
 class Settings(Struct, frozen=True, kw_only=True):

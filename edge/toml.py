@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from edge.core.errors import ConfigError
-from edge.core.fields import Part, declared, parts, place_of
+from edge.core.fields import Part, declared, parts
+from edge.core.wording import in_words
 from edge.files import as_utf8
 
 S = TypeVar("S", bound=Struct)
@@ -48,7 +49,9 @@ def _document(raw: bytes, kind: type[Struct], path: Path | str) -> dict[str, Any
     try:
         document = tomllib.loads(as_utf8(raw).decode())
     except (ValueError, RecursionError) as error:  # of text, and of numbers that Python does not read
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        raise ConfigError(
+            f"{path}: not valid TOML: {error}; text stands in quotes, a table in [brackets], a list in [ ]"
+        ) from error
     _require_text(document, path)
     for part in parts(document, kind):
         _check(part, path)
@@ -99,12 +102,12 @@ def _converted(document: Any, kind: type[S], path: Path | str, section: str = ""
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_plain(str(error), section)}") from error
+        raise ConfigError(f"{path}: {_plain(str(error), kind, section)}") from error
 
 
-def _plain(problem: str, within: str) -> str:
+def _plain(problem: str, kind: type[Struct], within: str) -> str:
     """'[section] key: problem'; ``within``: the section that was read."""
-    what, where = place_of(problem)
+    what, where = in_words(problem, kind)
     missing = re.fullmatch(r"Object missing required field `(.*)`", what)
     if missing:
         where = f"{where}.{missing.group(1)}" if where else missing.group(1)

@@ -29,7 +29,7 @@ class BundleSection(Struct, frozen=True, kw_only=True):
     """
 
     name: Slug
-    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$", description="three numbers such as 1.0.0")]
     joint_types: tuple[str, ...] = ()
 
 

@@ -30,6 +30,7 @@ from edge.core.rules import (
     TaskName,
     ThermometerHead,
 )
+from edge.core.wording import in_words
 
 SCHEMA = "axi-card/1"
 NORMAL = "normal"
@@ -40,7 +41,7 @@ NORMAL_NAMES = frozenset({NORMAL, "good", "ok", "pass"})
 _MIDWAY = 1e-6
 """How far a threshold may be off the middle, for rounding's sake."""
 
-Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", description="sha256: and 64 of 0-9 a-f")]
 
 
 class TensorInfo(Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
 
     schema: Literal["axi-card/1"]
     name: Slug
-    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$", description="three numbers such as 1.0.0")]
     task: TaskName
     network: str
     joint_types: tuple[str, ...]
@@ -157,8 +158,13 @@ def parse_card(raw: bytes, *, source: str = "card.json") -> ModelCard:
     """Decode a card. Raises BundleRefused naming the field."""
     try:
         card = msgspec.json.decode(raw, type=ModelCard)
+    except msgspec.ValidationError as error:
+        what, where = in_words(str(error), ModelCard)
+        problem = f"{where}: {what}" if where else what
+        raise BundleRefused(f"{source}: {problem}; rebuild the bundle with axi-convert build") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleRefused(f"{source}: {error}; rebuild the bundle with axi-convert build") from error
+        remedy = "this is no bundle's card; name a folder that axi-convert build made"
+        raise BundleRefused(f"{source}: {error}; {remedy}") from error
     for field, problem in _problems(card):
         raise BundleRefused(f"{source}: {field}: {problem}; rebuild the bundle with axi-convert build")
     return card

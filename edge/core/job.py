@@ -6,7 +6,6 @@ Round trip: for every ``Job`` j, ``parse_manifest(encode_manifest(j)).job == j``
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,7 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.core.errors import JobRefused
-from edge.core.fields import parts, place_of
+from edge.core.fields import parts
+from edge.core.wording import in_words
 
 SCHEMA = "axi-job/1"
 MAX_SLICES = 6
@@ -27,7 +27,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=256)]
 """Bounded, so that no job can make a message larger than a broker takes."""
 Coordinate = Annotated[int, Meta(ge=-COORDINATE_LIMIT_PX, le=COORDINATE_LIMIT_PX)]
-_SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+_SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="64 of 0-9 a-f: the SHA-256 of the file")]
 
 
 class Roi(NamedTuple):
@@ -136,7 +136,6 @@ class NamedJoint(NamedTuple):
     roi: Roi | None = None
 
 
-_LENGTH = re.compile(r"Expected `\w+` of length (>|<)= (\d+)")
 # ValidationError is a DecodeError; RecursionError is what nesting thousands deep ends in.
 _UNDECODABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
@@ -185,14 +184,10 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
 
 def _plain(source: str, problem: str) -> str:
     """Source, place, what is wrong there, and the remedy."""
-    what, where = place_of(problem)
-    length = _LENGTH.fullmatch(what)
-    if length:
-        what = f"has {'fewer' if length[1] == '>' else 'more'} than {length[2]} entries or characters"
-        return f"{source}: {where}: {what}; correct this field in the exporter (contract {SCHEMA})"
-    if what == problem:
-        return f"{source}: {problem}; the file must be one JSON object of contract {SCHEMA}"
-    return f"{source}: {where or 'the document'}: {what}; correct this field in the exporter (contract {SCHEMA})"
+    what, where = in_words(problem, Job)
+    if not where:
+        return f"{source}: {what}; the file must be one JSON object of contract {SCHEMA}"
+    return f"{source}: {where}: {what}; correct this field in the exporter (contract {SCHEMA})"
 
 
 def _unknown(document: Any) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     ``defect_class``: the likeliest kind of defect and its share of ``p_defect``, where the network tells kinds apart
     and the joint was scored and is not called normal. ``view``, ``roi`` and ``files``, the names of the view's slices
     in the job's folder, by their order in depth: where the joint is to be seen; not of a job that was refused.
+    ``link``: the page that shows it, where ``[station] url`` is set.
     """
 
     schema: Literal["axi-verdict/1"] = "axi-verdict/1"
@@ -59,6 +60,7 @@ class VerdictPayload(Struct, frozen=True, kw_only=True):
     view: str | UnsetType = UNSET
     roi: Roi | UnsetType = UNSET
     files: tuple[str, ...] | UnsetType = UNSET
+    link: str | UnsetType = UNSET
 
 
 class BoardPayload(Struct, frozen=True, kw_only=True):

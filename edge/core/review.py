@@ -8,15 +8,21 @@ from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.core.fields import place_of
 from edge.core.ids import id_of
-from edge.core.job import Name, Text
+from edge.core.job import Name, Roi, Text
+from edge.core.wording import in_words
 
 NAMESPACE = uuid.UUID("2c6f4c1e-8f0b-5d8a-9b5e-0a4b7f6c2d11")
 """Namespace of the ids of reviews that came without one; changing it would count them twice after an update."""
-Uuid = Annotated[str, Meta(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+Uuid = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        description="a UUID such as 0b3c6c1e-8f0b-4d8a-9b5e-0a4b7f6c2d11",
+    ),
+]
 
 
 class Said(StrEnum):
@@ -47,7 +53,9 @@ class ReviewedBoard(Struct, frozen=True, kw_only=True):
 
 
 class ReviewPayload(Struct, frozen=True, kw_only=True):
-    """One review. ``seconds``: how long the reviewer looked; ``blind``: without knowing what the network says."""
+    """One review. ``seconds``: how long the reviewer looked; ``blind``: without knowing what the network says.
+    ``view``, ``roi`` and ``files``: where the joint is to be seen, as the verdict has it.
+    """
 
     schema: Literal["axi-review/1"] = "axi-review/1"
     review_id: Uuid
@@ -62,6 +70,9 @@ class ReviewPayload(Struct, frozen=True, kw_only=True):
     station: Text = ""
     seconds: Annotated[float, Meta(ge=0)] | None = None
     blind: bool = False
+    view: Text | UnsetType = UNSET
+    roi: Roi | UnsetType = UNSET
+    files: tuple[Text, ...] | UnsetType = UNSET
 
 
 class Review(NamedTuple):
@@ -94,7 +105,7 @@ def read_payload(raw: bytes) -> Review:
     try:
         said = msgspec.json.decode(raw, type=ReviewPayload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        what, where = place_of(str(error))
+        what, where = in_words(str(error), ReviewPayload)
         raise ReviewError(f"{where or 'the review'}: {what}; see contract axi-review/1") from error
     return Review(
         review_id=said.review_id.lower(),

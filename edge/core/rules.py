@@ -15,7 +15,13 @@ from edge.core.verdict import Call, Decision, DefectClass, Reason, unjudged
 
 TaskName = Literal["joint_defect", "joint_quality"]
 Probability = Annotated[float, Meta(ge=0, le=1)]
-Slug = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Slug = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="of letters, digits and . _ -, 64 at most, the first no sign",
+    ),
+]
 
 
 class Rate(Struct, frozen=True, kw_only=True):

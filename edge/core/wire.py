@@ -162,7 +162,8 @@ class Encoder(NamedTuple):
     """Turns what this device decided into messages.
 
     ``model``: the bundle of every joint type that ``routes``, (joint type, bundle), gives none of its own. ``policy``:
-    what joints are released on. ``qualification``: whether the device is certified.
+    what joints are released on. ``qualification``: whether the device is certified. ``station_url``: where the review
+    station's pages are, with no slash at the end; empty where nobody said so.
     """
 
     device: str
@@ -172,6 +173,7 @@ class Encoder(NamedTuple):
     routes: tuple[tuple[str, ModelRef], ...] = ()
     policy: Policy = "licensed"
     qualification: QualifiedPayload | None = None
+    station_url: str = ""
 
     def model_for(self, joint_type: str) -> ModelRef:
         """The bundle responsible for a joint type, whatever came of the joint; so event_ids do not hang on that."""
@@ -204,8 +206,9 @@ class Encoder(NamedTuple):
         files: tuple[str, ...] = (),
     ) -> VerdictMessage:
         joint, decision = verdict.joint, verdict.decision
+        event = event_id(self.device, job_id, joint.id, digest)
         payload = VerdictPayload(
-            event_id=event_id(self.device, job_id, joint.id, digest),
+            event_id=event,
             device=self.device,
             time=timestamp(now),
             job_id=job_id,
@@ -229,6 +232,7 @@ class Encoder(NamedTuple):
             view=joint.view or UNSET,
             roi=UNSET if joint.roi is None else joint.roi,
             files=files or UNSET,
+            link=f"{self.station_url}/joint/{event}" if self.station_url else UNSET,
         )
         message = Message(self.topics.verdict(board.serial), encode(payload))
         return VerdictMessage(payload, message, joint.type, verdict.sampled)

@@ -191,6 +191,7 @@ class Reloader:
             routes=new.ready.routes,
             policy=new.settings.release.policy,
             qualification=qualified(new.standing),
+            station_url=new.settings.station.url.rstrip("/"),
         )
         self.serving = Serving(new.settings, new.judge, encoder, rules_of(new.ready), new.standing)
         self._publish(self.status_message("online"))

@@ -36,6 +36,7 @@ from edge.inspection.gallery import Gallery
 from edge.inspection.loop import Inspection
 from edge.judging.client import Judges
 from edge.judging.messages import Ready
+from edge.qualify.standing import Standing
 from edge.reporting.commands import AnswerPace, AnswerTopics, CommandAnswers
 from edge.reporting.loop import Backoff, Reporting
 from edge.reporting.ports import CommandTopics
@@ -66,15 +67,7 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready, left: str 
     before, and why.
     """
     broker, certified = broker_settings(settings), standing_of(settings, ready)
-    encoder = Encoder(
-        settings.device.name,
-        Topics(settings.mqtt.base_topic),
-        __version__,
-        ready.model,
-        ready.routes,
-        settings.release.policy,
-        qualified(certified),
-    )
+    encoder = _encoder(settings, ready, certified)
     shared = shared_parts(path, Serving(settings, judge, encoder, rules_of(ready), certified), left)
     journal = Path(settings.journal.path)
     dropped = SpoolReviews(Path(settings.spool.path))
@@ -104,6 +97,19 @@ def wire(path: Path, settings: Settings, judge: Judges, ready: Ready, left: str 
         books.close()
 
     return Parts(loops, shared.progress, shared.reloader, shared.signals, close)
+
+
+def _encoder(settings: Settings, ready: Ready, certified: Standing) -> Encoder:
+    return Encoder(
+        settings.device.name,
+        Topics(settings.mqtt.base_topic),
+        __version__,
+        ready.model,
+        ready.routes,
+        settings.release.policy,
+        qualified(certified),
+        settings.station.url.rstrip("/"),
+    )
 
 
 def _inspection(shared: Shared, books: Books, arrivals: Arrivals, licences: Licences) -> InspectionLoop:

@@ -29,11 +29,12 @@ class Became(StrEnum):
 
 
 class Placed(NamedTuple):
-    """A joint on a map; ``roi`` in pixels of its view."""
+    """A joint on a map; ``roi`` in pixels of its view. ``event_id``: of its verdict, empty where none was heard."""
 
     joint: str
     roi: Roi
     became: Became
+    event_id: str = ""
 
 
 class ViewMap(NamedTuple):
@@ -108,7 +109,7 @@ class Boards:
         found = list[ViewMap]()
         for view in job.views if job else ():
             placed = [
-                Placed(joint.id, joint.roi, became.get(joint.id, Became.UNHEARD))
+                Placed(joint.id, joint.roi, became.get(joint.id, Became.UNHEARD), events.get(joint.id, ""))
                 for joint in (job.joints if job else ())
                 if joint.view == view.id
             ]

@@ -75,6 +75,7 @@ CREATE TABLE raised (
 );
 CREATE TABLE hasty (reviewer TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """,
+    "ALTER TABLE joints ADD COLUMN seen TEXT NOT NULL DEFAULT '{}'",
 )
 """What each version added to the one before.
 

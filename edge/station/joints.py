@@ -6,8 +6,10 @@ import re
 from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
 from edge.core.errors import AxiError
+from edge.core.job import Roi
 from edge.core.payloads import VerdictPayload
 from edge.core.verdict import Reason, Route
 
@@ -25,6 +27,14 @@ that the network does not know such joints.
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+class Seen(Struct, frozen=True):
+    """Where a joint is to be seen: the view, its box there in pixels, and the names of the view's slices."""
+
+    view: str | UnsetType = UNSET
+    roi: Roi | UnsetType = UNSET
+    files: tuple[str, ...] | UnsetType = UNSET
+
+
 class NotAVerdict(AxiError):
     """A message that is no verdict of ours."""
 
@@ -34,7 +44,7 @@ class Joint(NamedTuple):
 
     ``verdict``, ``reason``, ``p_defect``, ``kind`` and ``quality`` are what the network says: never shown before the
     decision, or a joint that is drawn for the audit could be told from another. ``latency_ms``: from the first byte
-    read of its view to the verdict.
+    read of its view to the verdict. ``seen``: where it is to be seen, as JSON.
     """
 
     event_id: str
@@ -51,6 +61,12 @@ class Joint(NamedTuple):
     released: bool = False
     latency_ms: float = 0.0
     quality: float | None = None
+    seen: str = "{}"
+
+    @property
+    def place(self) -> Seen:
+        """Where it is to be seen."""
+        return msgspec.json.decode(self.seen, type=Seen)
 
     @property
     def pictures_doubted(self) -> bool:
@@ -102,4 +118,5 @@ def joint_of(payload: bytes) -> Joint:
         released=said.route is Route.RELEASE,
         latency_ms=said.latency_ms,
         quality=None if said.quality_index is msgspec.UNSET else said.quality_index,
+        seen=msgspec.json.encode(Seen(said.view, said.roi, said.files)).decode(),
     )

@@ -34,6 +34,13 @@ class Decided(NamedTuple):
     seconds: float | None
 
 
+class State(NamedTuple):
+    """``waits``: for a specialist; ``held``: its truth is known, and it is not to be shown until it is dealt."""
+
+    waits: bool
+    held: bool
+
+
 class Standing(NamedTuple):
     """``joints``: those of which the reviewer's decision can no longer be taken back."""
 
@@ -48,6 +55,7 @@ class Wanted(NamedTuple):
     machine_call: str = ""
     doubted: bool | None = None
     serial: str = ""
+    event_id: str = ""
 
 
 class WaitingBoard(NamedTuple):
@@ -139,6 +147,11 @@ class JointStore:
         rows = self._database.rows(f"SELECT {COLUMNS} FROM joints WHERE event_id = ?", (event_id,))  # noqa: S608
         return Joint(*rows[0]) if rows else None
 
+    def state_of(self, event_id: str) -> State:
+        """Of a joint that there is."""
+        ((settled, held),) = self._database.rows("SELECT settled, held FROM joints WHERE event_id = ?", (event_id,))
+        return State(waits=not settled, held=bool(held))
+
     def good_ones(self, like: Joint, most: int) -> list[Joint]:
         """Joints of the same board type and name that a reviewer called good, the latest first."""
         rows = self._database.rows(
@@ -211,6 +224,7 @@ class JointStore:
 
 
 def _payload(review_id: str, joint: Joint, decided: Decided, station: str) -> bytes:
+    place = joint.place
     return msgspec.json.encode(
         ReviewPayload(
             review_id=review_id,
@@ -225,13 +239,16 @@ def _payload(review_id: str, joint: Joint, decided: Decided, station: str) -> by
             station=station,
             seconds=None if decided.seconds is None else round(decided.seconds, 2),
             blind=True,
+            view=place.view,
+            roi=place.roi,
+            files=place.files,
         )
     )
 
 
 def _conditions(wanted: Wanted) -> tuple[str, list[object]]:
     conditions, values = ["settled = 0"], list[object]()
-    for column in ("board_type", "machine_call", "serial"):
+    for column in ("board_type", "machine_call", "serial", "event_id"):
         value = getattr(wanted, column)
         if value:
             conditions.append(f"{column} = ?")

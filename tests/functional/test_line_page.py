@@ -71,11 +71,39 @@ def test_a_boards_map_lies_on_its_own_pictures(browser: Any, watched: Line) -> N
     page.wait_for_function("() => document.querySelector('.map img').naturalWidth")
     serial = page.inner_text("h1").removeprefix("Board ")
     wanted = [one["joint"] for one in watched.verdicts if one["board"]["serial"] == serial]
+    assert page.locator(".map a[href^='/joint/']").count() == len(wanted)
     boxes = {name: page.locator(f".map rect.is-{name}").count() for name in ("waits", "good", "released")}
     assert boxes == {"waits": len(wanted) - 3, "good": 3, "released": 0}
     box = page.locator(".map svg").first.get_attribute("viewBox").split()
     size = page.evaluate("(one => [one.naturalWidth, one.naturalHeight])(document.querySelector('.map img'))")
     assert [int(side) for side in box[2:]] == size
+
+
+def test_one_click_on_a_verdicts_link_shows_its_joint_and_one_key_has_it_reviewed(browser: Any, watched: Line) -> None:
+    """Also from a dashboard elsewhere, which sends no cookies that are for our own pages alone."""
+    said = {one["event_id"] for one in watched.reviews().values()}
+    verdict = next(one for one in reversed(watched.verdicts) if one["event_id"] not in said)
+    page = logged_in(browser, watched, "anna")
+    problems = list[str]()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto("about:blank")
+    page.set_content(f'<a href="{verdict["link"]}">look</a>')
+    follow(page, "text=look")
+    page.wait_for_selector("body[data-drawn]")
+    assert page.inner_text("h1") == verdict["joint"]
+    captions = page.locator("#slices figcaption").all_inner_texts()
+    assert captions == [f"slice {number}" for number in range(1, len(verdict["files"]) + 1)]
+    facts = page.inner_text(".facts")
+    assert verdict["files"][0] in facts
+    assert ", ".join(map(str, verdict["roi"])) in facts
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#joint:not([hidden]) .slices figure")
+    assert f"joint {verdict['joint']}" in page.inner_text("#about").replace("\n", " ")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#joints")
+    assert not problems
 
 
 def test_joints_of_known_truth_come_back_among_others_and_reach_the_device_as_settled_first(

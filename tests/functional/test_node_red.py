@@ -54,6 +54,7 @@ def first_of(line: Subscriber, page: Any) -> dict[str, Any]:
     """A verdict that is said until the flow has heard it, and so whatever comes behind; it counts once."""
     said = {"schema": "axi-verdict/1", "event_id": "0", "time": "2026-11-30T08:00:00Z", "board": {"serial": HOSTILE}}
     said |= {"joint": HOSTILE, "machine_call": None, "verdict": "unjudged", "route": "specialist", "reason": "learning"}
+    said["link"] = f"https://line3.example/{HOSTILE}"
     for _ in range(100):
         line.publish(f"{BASE}/verdict/odd", msgspec.json.encode(said))
         if page.inner_text(".axi-tile.flagged b") == "1":

@@ -26,7 +26,8 @@ class StationProcess:
     def __init__(self, config: Path, *, extra: str = "") -> None:
         self.config, self.port = config, free_port()
         self._log = config.with_name("station.log")
-        section = f'\n[station]\nname = "review1"\nport = {self.port}\npath = "{config.parent}/station.db"\n{extra}\n'
+        section = f'\n[station]\nname = "review1"\nport = {self.port}\npath = "{config.parent}/station.db"\n'
+        section += f'url = "{self.address}"\n{extra}\n'
         config.write_text(config.read_text() + section)
         self._process: subprocess.Popen[bytes] | None = None
 

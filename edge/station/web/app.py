@@ -26,7 +26,7 @@ from edge.station.people import People, Role
 from edge.station.pictures import Pictures
 from edge.station.records import Records
 from edge.station.store import JointStore
-from edge.station.web import line, live, pages, reviewing
+from edge.station.web import line, live, pages, reviewing, seeing
 from edge.station.web.guard import Hardened, needs, refusals
 
 
@@ -81,6 +81,7 @@ def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
         Route("/review", needs(reviews, pages.review)),
         Route("/line", needs(looks, line.line_page)),
         Route("/board", needs(looks, line.board_page)),
+        Route("/joint/{event_id}", needs(looks, seeing.joint_page)),
         Route("/reviewers", needs(sees_people, line.reviewers_page)),
         Route("/slice/{event_id}/{index:int}", needs(looks, reviewing.slice_picture)),
         Route("/api/events", needs(looks, live.events)),
@@ -96,7 +97,7 @@ def application(parts: Parts, secret: str, *, secure: bool) -> ASGIApp:
         secret_key=secret,
         session_cookie="axi-station",
         max_age=parts.session_s,
-        same_site="strict",
+        same_site="lax",  # so that a link on a dashboard opens a joint; what changes anything needs a token as well
         https_only=secure,
     )
     app = Starlette(routes=routes, middleware=[cookies])

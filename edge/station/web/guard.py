@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -32,6 +34,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _UNCHANGING = frozenset({"GET", "HEAD"})
+_OURS = re.compile(r"/([A-Za-z0-9_?][A-Za-z0-9_./?=&%+:-]{0,1000})?")
+"""No second slash or backslash at the beginning, which would name another place."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -75,7 +79,7 @@ def needs(role: Role, endpoint: Endpoint) -> Endpoint:
             request.session.clear()
             if request.url.path.startswith("/api/") or request.method not in _UNCHANGING:
                 raise HTTPException(401, "Log in first.")
-            return RedirectResponse("/login", 303)
+            return RedirectResponse(f"/login{_then(request)}", 303)
         request.state.user, request.state.role = known
         if request.state.role < role:
             raise HTTPException(403, f"This needs the role {role.name.lower()}.")
@@ -84,6 +88,19 @@ def needs(role: Role, endpoint: Endpoint) -> Endpoint:
         return await endpoint(request)
 
     return guarded
+
+
+def _then(request: Request) -> str:
+    """Where to go on after that: to the page that was asked for, not to a picture."""
+    path, query = request.url.path, request.url.query
+    if path == "/" or path.startswith("/slice/"):
+        return ""
+    return f"?then={quote(f'{path}?{query}' if query else path, safe='')}"
+
+
+def then_of(asked: str) -> str:
+    """Where a page of ours goes on once somebody has logged in: to one of ours, never to anybody else's."""
+    return asked if _OURS.fullmatch(asked) else "/"
 
 
 def begin_session(session: dict[str, Any]) -> str:

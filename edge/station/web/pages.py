@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from edge.station.accounts import Accounts, Attempts
 from edge.station.store import JointStore, Wanted
-from edge.station.web.guard import begin_session, require_token, text_in, token_of
+from edge.station.web.guard import begin_session, require_token, text_in, then_of, token_of
 
 _MOST_BOARDS = 200
 """In the queue's table; those behind them come when these are done."""
@@ -47,7 +47,7 @@ def refusal(request: Request, status: int, text: str) -> Response:
 
 
 async def login_page(request: Request) -> Response:
-    return page(request, "login.html", problem="", name="")
+    return page(request, "login.html", problem="", name="", then=then_of(request.query_params.get("then", "")))
 
 
 async def log_in(request: Request) -> Response:
@@ -57,22 +57,23 @@ async def log_in(request: Request) -> Response:
     attempts: Attempts = request.app.state.attempts
     form = await request.form()
     name, password = text_in(form, "name").strip(), text_in(form, "password")
+    then = then_of(text_in(form, "then"))
     address = request.client.host if request.client else ""
     keys = f"{name[:64]} from {address}", f"from {address}"  # a name alone would let anybody lock somebody out
     wait = math.ceil(attempts.must_wait(*keys))
     if wait > 0:
         problem = f"Too many attempts: wait {_counted(wait, 'second')}."
-        said = page(request, "login.html", 429, problem=problem, name=name)
+        said = page(request, "login.html", 429, problem=problem, name=name, then=then)
         said.headers["retry-after"] = str(wait)
         return said
     if not accounts.is_right(name, password):
         attempts.failed(*keys)
-        return page(request, "login.html", 401, problem="Name or password is wrong.", name=name)
+        return page(request, "login.html", 401, problem="Name or password is wrong.", name=name, then=then)
     attempts.succeeded(*keys)
     now = time.time()
     session = begin_session(request.session)
     request.app.state.people.begin_session(session, name, now, now + request.app.state.session_s)
-    return RedirectResponse("/", 303)
+    return RedirectResponse(then, 303)
 
 
 async def log_out(request: Request) -> Response:
@@ -122,6 +123,7 @@ def wanted_by(request: Request) -> Wanted:
         machine_call=asked.get("machine_call", "")[:256],
         doubted=doubted[asked.get("doubted", "")],
         serial=asked.get("serial", "")[:256],
+        event_id=asked.get("event_id", "")[:64].lower(),
     )
 
 

@@ -80,16 +80,17 @@ def _before(request: Request, joint: Joint) -> dict[str, Any]:
     store: JointStore = request.app.state.store
     return {
         **joint.before,
-        **_seen(pictures, joint),
+        **seen(pictures, joint),
         "second_look": bool(store.said_of(joint.event_id)),
         "good": [
-            {"event_id": one.event_id, "serial": one.serial, **_seen(pictures, one)}
+            {"event_id": one.event_id, "serial": one.serial, **seen(pictures, one)}
             for one in store.good_ones(joint, _REFERENCES)
         ],
     }
 
 
-def _seen(pictures: Pictures, joint: Joint) -> dict[str, Any]:
+def seen(pictures: Pictures, joint: Joint) -> dict[str, Any]:
+    """The box, and where the slices are; or why nothing is to be seen."""
     shown = pictures.shown(joint)
     addresses = [f"/slice/{joint.event_id}/{index}" for index in shown.slices]
     return {"roi": list(shown.roi) if shown.roi else None, "slices": addresses, "problem": shown.problem}

@@ -65,7 +65,7 @@ def test_profiles_differ_in_how_they_infer_and_nothing_else() -> None:
         (("[model]", "[modle]"), r"\[modle\]: unknown; the nearest valid name is 'model'"),
         (('bundle = "/b"', ""), r"\[model\] bundle: missing; add it"),
         (("[mqtt]", "[model.routes.SMT]\n[mqtt]"), r"\[model\.routes\.SMT\] bundle: missing; add it"),
-        (("[mqtt]", "[model.routes.SMT]\nbundle = 3\n[mqtt]"), r"\[model\.routes\.SMT\] bundle: Expected `str`"),
+        (("[mqtt]", "[model.routes.SMT]\nbundle = 3\n[mqtt]"), r"\[model\.routes\.SMT\] bundle: text, in quotes"),
         (("[mqtt]", '[model.routes]\nSMT = "/q"\n[mqtt]'), r"\[model\.routes\.SMT\]: a table with a name"),
         (("[mqtt]", '[model.routes.""]\nbundle = "/q"\n[mqtt]'), r"\[model\.routes\.\(empty\)\]: a table with a name"),
         (
@@ -75,7 +75,10 @@ def test_profiles_differ_in_how_they_infer_and_nothing_else() -> None:
         (('[device]\nname = "axi1"', ""), r"\[device\]: missing; add it"),
         (('"axi1"', '"axi 1"'), r"\[device\] name: "),
         (('"acme/line3/axi1"', '"acme/#"'), r"\[mqtt\] base_topic: "),
-        (('base_topic = "acme/line3/axi1"', 'base_topic = "a"\nport = "1883"'), r"\[mqtt\] port: .*int.*str"),
+        (
+            ('base_topic = "acme/line3/axi1"', 'base_topic = "a"\nport = "1883"'),
+            r"\[mqtt\] port: a whole number is expected, not text",
+        ),
         (("[device]", "[device"), "not valid TOML"),
     ],
 )

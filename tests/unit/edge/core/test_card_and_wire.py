@@ -143,6 +143,9 @@ def test_the_verdict_payload_is_that_of_the_contract() -> None:
         "files": [part.file for part in make_job().views[0].slices],
     }
     assert len(make_job().views[0].slices) > 1
+    encoder = ENCODER._replace(station_url="https://line3.example")
+    linked = encoder.verdict(make_job(), Verdict(joint.named, decision), NOW).payload
+    assert linked.link == f"https://line3.example/joint/{linked.event_id}"
 
 
 def test_a_graded_joint_carries_index_and_grade_and_the_bundle_of_its_type() -> None:

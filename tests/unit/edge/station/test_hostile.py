@@ -26,7 +26,8 @@ def station(tmp_path: Path) -> Station:
 @pytest.mark.parametrize("address", ["/", "/review", "/review?serial=x", f"/slice/{EVENT}/0"])
 def test_pages_ask_to_log_in(address: str, station: Station) -> None:
     answer = station.visitor().client.get(address)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert answer.status_code == 303
+    assert answer.headers["location"].split("?")[0] == "/login"
 
 
 @pytest.mark.parametrize("address", [*CHANGING, "/logout"])
@@ -181,7 +182,7 @@ def test_every_answer_has_its_headers_and_pages_are_kept_by_nobody(station: Stat
     assert anna.client.get("/").headers["cache-control"] == "no-store"
     cookie = station.visitor().client.get("/login").headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
 
 
 def test_what_goes_wrong_inside_is_not_shown(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,7 @@ def test_who_may_see_what(station: Station) -> None:
         assert ("/reviewers" in client.get("/line").text) == (status == 200)
     stranger = station.visitor().client
     for address in ("/line", "/board?serial=SN000", "/reviewers"):
-        assert stranger.get(address).headers["location"] == "/login"
+        assert stranger.get(address).headers["location"].startswith("/login?then=%2F")
     viewer = station.logged_in("viewer", "viewer").client
     assert viewer.get("/line?span=year").status_code == 400
     assert viewer.get("/board?serial=nothing").status_code == 404
