@@ -18,6 +18,7 @@ from edge.commands.licence import add_licence
 from edge.commands.qualify import add_qualify
 from edge.commands.review import add_review
 from edge.commands.run import add_run
+from edge.commands.sample import add_sample
 from edge.commands.setup import add_setup
 from edge.commands.station import add_station
 from edge.commands.status import add_status
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
         add_bundle,
         add_station,
         add_setup,
+        add_sample,
         add_upgrade,
     ):
         add(commands)

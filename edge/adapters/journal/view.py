@@ -122,6 +122,27 @@ def views(path: Path) -> list[ViewState]:
     return found
 
 
+class Decided(NamedTuple):
+    """A joint's verdict; ``acknowledged``: by the broker. ``reason``: empty for none."""
+
+    joint: str
+    verdict: str
+    route: str
+    reason: str
+    acknowledged: bool
+
+
+def decided_of(path: Path, job_id: str) -> list[Decided]:
+    """What is decided of a job's joints, in that order. Raises JournalError."""
+    asked = (
+        "SELECT joint, verdict, route, coalesce(reason, ''), acknowledged IS NOT NULL FROM verdict "
+        "JOIN job ON job.row = verdict.job WHERE job.job_id = ? ORDER BY verdict.rowid"
+    )
+    with _reading(path) as db:
+        rows = db.execute(asked, (job_id,)).fetchall() if _version(db) else []
+    return [Decided(*row) for row in rows]
+
+
 class Totals(NamedTuple):
     """What the journal holds, for people."""
 
