@@ -8,22 +8,22 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from edge.adapters.copying import COPIED, Copies, rights_of
 from edge.adapters.settling import Settling
+from edge.adapters.spool_view import backlog, job_folders
 from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
-from edge.core.job import printable
-from edge.core.places import UNFINISHED, Place
-from edge.core.salvage import Salvage, salvage
+from edge.core.places import Place
 from edge.files import below, free_name, is_unfinished, lengthened, move_durably, remove_tree, write_durably
-from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, arrival, open_folder, require_readable, unread_of
+from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, open_folder, require_readable
 from edge.jobs.vendors import JobDefaults
-from edge.upkeep.ports import Backlog, FinishedJob, FoundJob
+from edge.upkeep.ports import Backlog, FinishedJob
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +77,14 @@ class FolderSpool:
         self._peeked: dict[Path, ClaimedJob] = {}
         self._ignored: set[str] = set()
         self._stuck: set[str] = set()
+        self._copies = Copies()
 
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what a crash or a failed attempt left in work, then the oldest incoming one.
 
         For one consumer: whatever lies in work when the next job is asked for was not finished.
         """
-        in_work = sorted(_job_folders(self.work))
+        in_work = sorted(job_folders(self.work))
         self._stuck &= {folder.name for folder in in_work}
         for folder in in_work:
             if folder.name not in self._stuck and (job := self._opened(folder)) is not None:
@@ -92,22 +93,19 @@ class FolderSpool:
             self._waiting = deque(self._arrived())
         while self._waiting:
             folder = self._waiting.popleft()
-            if not self._settling.settled(folder):
+            if self._copies.taken(folder) or not self._settling.settled(folder):
                 continue  # its sender writes to it again: it is listed anew when it has settled
             target = free_name(self.work / folder.name)
             try:
                 require_readable(folder)
-                move_durably(folder, target)
+                self._copies.move(folder, target)
             except FileNotFoundError:
                 continue  # taken back by its sender since the folder was listed
             except OSError as error:
                 if error.errno not in _OWN_FAULTS:
                     raise
-                self._say_once(
-                    folder.name,
-                    f"{error}; a job folder and what lies in it must be readable, and the folder writable, for the "
-                    "daemon's group (the sender's umask: 002)",
-                )
+                remedy = "let the daemon's group read it and all in it, as chgrp -R axi-edge and chmod -R g+rwX do"
+                self._say_once(folder.name, f"{error}; {rights_of(folder)}; {remedy}")
                 continue
             if (job := self._opened(target)) is not None:
                 return job
@@ -173,7 +171,7 @@ class FolderSpool:
         One that cannot be moved stays where it is, and holds up no other.
         """
         moved = 0
-        for folder in [folder for place in (self.done, self.rejected) for folder in sorted(_job_folders(place))]:
+        for folder in [folder for place in (self.done, self.rejected) for folder in sorted(job_folders(place))]:
             try:
                 if but and open_folder(folder).content in but:
                     continue
@@ -189,7 +187,7 @@ class FolderSpool:
         """Every job in done and rejected, the longest filed first."""
         found = []
         for place in (self.done, self.rejected):
-            for folder in _job_folders(place):
+            for folder in job_folders(place):
                 with suppress(OSError):  # gone, or not ours to look into; the others are kept no longer for that
                     size = sum(part.stat(follow_symlinks=False).st_size for part in below(folder))
                     found.append(FinishedJob(folder, open_folder(folder).content, folder.stat().st_ctime, size))
@@ -220,6 +218,13 @@ class FolderSpool:
                 entry, f"unfinished for {minutes}; rename it when it is whole, to no dot in front and no .tmp"
             )
 
+    def _note_copied(self, entry: str) -> None:
+        """One of them stands for all."""
+        if not any(name.endswith(COPIED) for name in self._ignored - {entry}):
+            rights = rights_of(self.incoming / entry)
+            remedy = "delete it and others like it; and have its sender let the daemon's group write (umask 002)"
+            self._say_once(entry, f"judged from a copy, since it could not be moved: {rights}; {remedy}")
+
     def _say_once(self, entry: str, problem: str) -> None:
         if entry not in self._ignored:
             self._ignored.add(entry)
@@ -231,6 +236,9 @@ class FolderSpool:
         with os.scandir(self.incoming) as entries:
             for entry in entries:
                 there.add(entry.name)
+                if entry.name.endswith(COPIED):
+                    self._note_copied(entry.name)
+                    continue
                 if is_unfinished(entry.name):
                     self._note_unfinished(entry.name, entry.inode())
                     continue
@@ -254,39 +262,3 @@ def _remove(doomed: Path) -> None:
         remove_tree(doomed)
     except OSError as error:
         log.warning("not deleted", extra={"folder": str(doomed), "problem": str(error)})
-
-
-def backlog(root: Path) -> Backlog:
-    """Jobs in the spool that are still to be inspected, touching nothing."""
-    arrivals, jobs = [], 0
-    for place in UNFINISHED:
-        for folder in _job_folders(root / place):
-            jobs += 1
-            with suppress(OSError):  # moved on since it was listed, or not ours to look into
-                arrivals.append(arrival(folder))
-    return Backlog(jobs, min(arrivals, default=None))
-
-
-def survey(root: Path) -> Iterator[FoundJob]:
-    """Every job in the spool, touching nothing."""
-    for place in Place:
-        for folder in sorted(_job_folders(root / place)):
-            try:
-                job = open_folder(folder)
-            except FileNotFoundError:
-                continue  # moved on since it was listed
-            except OSError as error:
-                yield FoundJob(
-                    place, printable(folder.name), "", Salvage(None, None, ()), f"{error.strerror} for this user"
-                )
-            else:
-                found = salvage(job.manifest)
-                yield FoundJob(place, printable(folder.name), job.content, found, unread_of(job, found))
-
-
-def _job_folders(place: Path) -> Iterator[Path]:
-    if not place.is_dir():
-        return
-    for folder in place.iterdir():
-        if not is_unfinished(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield folder

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edge.adapters.journal.view import held
-from edge.adapters.spool import survey
+from edge.adapters.spool_view import survey
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import UsageError

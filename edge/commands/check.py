@@ -7,7 +7,8 @@ import argparse
 from edge.commands import Commands, add_config
 from edge.commands.doctor import examine
 from edge.commands.findings import Health
-from edge.config import load_settings
+from edge.commands.service_limits import service
+from edge.config import DEFAULT_PATH, load_settings
 
 
 def add_check(commands: Commands) -> None:
@@ -18,7 +19,8 @@ def add_check(commands: Commands) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     failed = False
-    for finding in examine(load_settings(arguments.config)):
+    unit = service() if arguments.config == DEFAULT_PATH else None
+    for finding in examine(load_settings(arguments.config), unit):
         print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}", flush=True)
         failed |= finding.health is Health.FAIL
     return int(failed)

@@ -2,53 +2,85 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.x509 import load_pem_x509_certificates
 from msgspec.structs import replace
 
-from edge.adapters.host import LinuxHost, utc_now
-from edge.adapters.journal.view import totals
+from edge.adapters.host import utc_now
+from edge.bundle.format import open_bundle
+from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
-from edge.commands.status import RELEASES
+from edge.commands.service_limits import Service, as_the_service, within_limits
+from edge.commands.status import RELEASES, state_now
 from edge.commands.traps import traps
 from edge.config import DEFAULT_PATH, Settings, bundles_to_load
+from edge.core.decide import supported
 from edge.core.errors import AxiError
-from edge.core.places import Place
 from edge.daemon.broker import try_broker
 from edge.files import read_plain
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.qualify.standing import served_by, standing
-from edge.upkeep.disks import in_words, is_short
 
 _CREDENTIALS = "/run/credentials/"
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
 _RENEW_DAYS = 30
 _CPUINFO = Path("/proc/cpuinfo")
+_STOPS_JOBS = frozenset({"job_left", "spool_stuck", "disk_low", "disk_blocked", "journal_locked", "bundle_refused"})
+"""Alarms while which some job or all of them wait."""
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """One finding for each thing the daemon depends on."""
+def examine(settings: Settings, unit: Service | None = None) -> Iterator[Finding]:
+    """One finding for each thing the daemon depends on. ``unit``: what runs it, and what that may."""
     settings = _before_the_first_start(settings)
     yield _runtime()
     yield from traps()
     yield from _bundle(settings)
+    yield from _joint_type(settings)
     yield _qualified(settings)
     yield _release(settings)
     yield from _certificates(settings)
     yield _broker(settings)
     spool, journal, least = Path(settings.spool.path), Path(settings.journal.path), settings.health.min_free_mb
-    yield _guarded("spool", lambda: _spool(spool))
-    yield _guarded("journal", lambda: _journal(journal))
-    yield _guarded("disk spool", lambda: _disk("disk spool", spool, least))
-    yield _guarded("disk journal", lambda: _disk("disk journal", journal, least))
+    if unit is not None:
+        yield from within_limits(settings, unit)
+    yield guarded("spool", spool, lambda: as_the_service(unit, lambda: spool_finding(spool)))
+    yield guarded("journal", journal, lambda: as_the_service(unit, lambda: journal_finding(journal)))
+    yield guarded("disk spool", spool, lambda: disk_finding("disk spool", spool, least))
+    yield guarded("disk journal", journal, lambda: disk_finding("disk journal", journal, least))
     yield _clock()
+    yield from _said_by_the_daemon(settings)
+
+
+def _joint_type(settings: Settings) -> Iterator[Finding]:
+    """What result XMLs and tables that name no joint type are taken for."""
+    wanted, known = settings.spool.joint_type, list(settings.model.routes)
+    try:
+        known += open_bundle(Path(settings.model.bundle)).card.joint_types
+    except AxiError:
+        return  # said already
+    if wanted and not supported(wanted, known):
+        text = (
+            f"[spool] joint_type {wanted!r} is judged by no bundle, only {', '.join(known)}; correct it, or add a route"
+        )
+        yield Finding("joint type", Health.FAIL, text)
+
+
+def _said_by_the_daemon(settings: Settings) -> Iterator[Finding]:
+    """What is wrong now, by the word of the one that runs."""
+    try:
+        state = state_now(settings)
+    except (AxiError, OSError) as error:
+        yield Finding("daemon", Health.WARN, f"whether it runs cannot be told: {error}")
+        return
+    for alarm in state.alarms if state else []:
+        health = Health.FAIL if alarm.code in _STOPS_JOBS else Health.WARN
+        yield Finding("alarm", health, f"{alarm.code}, since {alarm.since}: {alarm.text}")
 
 
 def _before_the_first_start(settings: Settings) -> Settings:
@@ -174,54 +206,6 @@ def _certificates(settings: Settings) -> Iterator[Finding]:
         yield Finding("certificate", health, f"[mqtt] {key}: {path}: valid until {ends:%Y-%m-%d}{remedy}")
 
 
-def _guarded(what: str, find: Callable[[], Finding]) -> Finding:
-    """What one path ends in keeps none of the other findings."""
-    try:
-        return find()
-    except OSError as error:
-        return Finding(what, Health.FAIL, f"{error}; correct its path")
-
-
-def _spool(root: Path) -> Finding:
-    present = [root / place for place in Place if (root / place).is_dir()]
-    for folder in [_nearest(root), *present]:
-        if not folder.is_dir():
-            return Finding("spool", Health.FAIL, f"{folder}: a file, not a folder; correct [spool] path")
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            return Finding("spool", Health.FAIL, f"{folder}: not writable for this user; correct its owner or mode")
-    if len({folder.stat().st_dev for folder in present}) > 1:
-        return Finding("spool", Health.FAIL, f"{root}: its folders lie on different file systems; use one")
-    return Finding("spool", Health.OK, str(root))
-
-
-def _journal(path: Path) -> Finding:
-    if path.is_dir():
-        return Finding("journal", Health.FAIL, f"{path}: a folder, not a file; correct [journal] path")
-    if path.exists():
-        try:
-            held = totals(path)
-        except AxiError as error:
-            return Finding("journal", Health.FAIL, str(error))
-        return Finding("journal", Health.OK, f"{path}, {held.unsent} messages waiting for the broker")
-    nearest = _nearest(path.parent)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        return Finding("journal", Health.FAIL, f"{nearest}: no folder this user may write to; correct [journal] path")
-    return Finding("journal", Health.OK, f"{path}, to be created")
-
-
-def _disk(what: str, path: Path, min_free_mb: int) -> Finding:
-    """By the daemon's own limit, below which it claims no job; a warning when that is near."""
-    nearest = _nearest(path)
-    free = LinuxHost().free(nearest)
-    left = in_words({str(nearest): free})
-    if is_short(free, min_free_mb):
-        text = f"{left}: below [health] min_free_mb {min_free_mb} no job is claimed; free some space"
-        return Finding(what, Health.FAIL, text)
-    if is_short(free, 2 * min_free_mb):
-        return Finding(what, Health.WARN, f"{left}; below {min_free_mb} MB no job is claimed: free some space")
-    return Finding(what, Health.OK, left)
-
-
 def _clock() -> Finding:
     now = utc_now()
     if now < _EARLIEST:
@@ -239,10 +223,3 @@ def _kept_by_another() -> bool:
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() == "yes"
     except OSError:
         return False
-
-
-def _nearest(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that exists."""
-    while not path.exists():
-        path = path.parent
-    return path

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.adapters.journal.licences import JournalLicences
-from edge.adapters.spool import survey
+from edge.adapters.spool_view import survey
 from edge.bundle.format import Bundle
 from edge.commands import user_name
 from edge.config import Settings, bundles_to_load

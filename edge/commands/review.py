@@ -13,7 +13,7 @@ import msgspec
 
 from edge.adapters.journal.view import reviews
 from edge.adapters.review_folder import LARGEST_BYTES, drop
-from edge.adapters.spool import survey
+from edge.adapters.spool_view import survey
 from edge.commands import Commands, add_config
 from edge.config import load_settings
 from edge.core.errors import UsageError

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.commands import Commands, add_config
 from edge.commands.doctor import examine
 from edge.commands.findings import Health
+from edge.commands.service_limits import service
 from edge.commands.setup_more import add_broker, add_computer, add_share
 from edge.commands.status import state_now
 from edge.config import Settings
@@ -96,7 +97,7 @@ def _ask(question: str, default: str) -> str:
 def _found(settings: Settings) -> int:
     """What the doctor finds amiss; nothing of what is well."""
     failed = False
-    for finding in examine(settings):
+    for finding in examine(settings, service()):
         if finding.health is not Health.OK:
             print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}")
         failed |= finding.health is Health.FAIL

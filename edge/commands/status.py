@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from edge.adapters.host import utc_now
 from edge.adapters.journal.view import Totals, totals
-from edge.adapters.spool import backlog
+from edge.adapters.spool_view import backlog
 from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings

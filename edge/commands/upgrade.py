@@ -10,7 +10,8 @@ from edge import __version__
 from edge.adapters.host import utc_now
 from edge.adapters.journal.earlier import closed_before, put_back
 from edge.adapters.review_folder import SpoolReviews
-from edge.adapters.spool import FolderSpool, backlog
+from edge.adapters.spool import FolderSpool
+from edge.adapters.spool_view import backlog
 from edge.commands import Commands, add_config
 from edge.commands.status import state_now
 from edge.config import load_settings

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.adapters.arrivals import Arrivals
-from edge.adapters.spool import FolderSpool, survey
+from edge.adapters.spool import FolderSpool
+from edge.adapters.spool_view import survey
 from edge.core.errors import ConfigError
 from edge.inspection.ports import Spool
 from edge.jobs.folder import ClaimedJob, open_folder

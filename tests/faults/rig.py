@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from edge.adapters.journal.view import held
-from edge.adapters.spool import survey
+from edge.adapters.spool_view import survey
 from edge.core.verdict import Call
 from edge.upkeep.audit import Account, Problem, audit
 from tests.faults.reviewing import Reviewing

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.daemon import DaemonProcess
+from tests.support.lines import wait_until
 from tests.support.mosquitto import Mosquitto, find_mosquitto
 
 pytestmark = pytest.mark.broker
@@ -44,7 +45,8 @@ class Device:
 
     def __init__(self, work: Path, bundle: Path, port: int) -> None:
         self.work, self.bundle = work, bundle
-        self.config = DaemonProcess(work, bundle, port).config
+        self.daemon = DaemonProcess(work, bundle, port)
+        self.config = self.daemon.config
 
     def change(self, old: str, new: str) -> None:
         text = self.config.read_text()
@@ -128,6 +130,18 @@ def spool_is_a_file(device: Device) -> None:
     (device.work / "spool").write_text("not a folder")
 
 
+def spool_is_nowhere(device: Device) -> None:
+    device.change("/spool", "/spol")
+
+
+def spool_is_relative(device: Device) -> None:
+    device.change(f"{device.work}/spool", "spool")
+
+
+def a_type_that_nothing_judges(device: Device) -> None:
+    device.change("[spool]", '[spool]\njoint_type = "BGA"')
+
+
 def damaged_bundle(device: Device) -> None:
     copy = device.work / "copy"
     shutil.copytree(device.bundle, copy)
@@ -149,6 +163,9 @@ def damaged_bundle(device: Device) -> None:
         (spool_is_a_file, "spool", "fail .*a file, not a folder"),
         (journal_is_a_folder, "journal", "fail .*a folder, not a file; correct .journal. path"),
         (journal_of_a_long_name, "journal", "fail .*File name too long.*correct its path"),
+        (spool_is_nowhere, "spool", "fail .*spol: no such folder; correct .spool. path"),
+        (spool_is_relative, "spool", "fail spool: a service has no folder of its own"),
+        (a_type_that_nothing_judges, "joint type", "fail .*'BGA' is judged by no bundle, only PTH;"),
         (damaged_bundle, "bundle", "fail .*model.tflite: digest"),
     ],
 )
@@ -194,3 +211,15 @@ def test_a_full_disk_and_slow_kernels_are_found(device: Device) -> None:
     assert "below [health] min_free_mb 256 no job is claimed" in found["disk spool"]
     assert found["kernels"].startswith("warn XNNPACK is off")
     assert "/proc/cpuinfo cannot be read" in found["kernels"]
+
+
+def test_what_keeps_jobs_from_the_daemon_that_runs_is_found(device: Device) -> None:
+    device.log_in("axi1", "secret")
+    device.change("[mqtt]", "[health]\ninterval_s = 0.1\n[mqtt]")
+    device.daemon.start()
+    (device.work / "spool" / "incoming" / "note.txt").write_text("no job")
+    wait_until(lambda: "job_left" in device.daemon.command("status").stdout)
+    code, found = device.check()
+    assert code == 1
+    assert re.match("fail job_left, since .*: note.txt: not a job folder", found["alarm"])
+    device.daemon.kill()

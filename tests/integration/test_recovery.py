@@ -11,7 +11,8 @@ import pytest
 from edge.adapters.journal.store import Journal
 from edge.adapters.journal.view import held
 from edge.adapters.review_folder import SpoolReviews
-from edge.adapters.spool import FolderSpool, survey
+from edge.adapters.spool import FolderSpool
+from edge.adapters.spool_view import survey
 from edge.core.payloads import ModelRef
 from edge.core.wire import Encoder, Topics
 from edge.daemon.recovery import open_journal

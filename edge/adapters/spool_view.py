@@ -1,0 +1,50 @@
+"""What lies in the spool: looked at, and nothing touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from edge.core.job import printable
+from edge.core.places import UNFINISHED, Place
+from edge.core.salvage import Salvage, salvage
+from edge.files import is_unfinished
+from edge.jobs.folder import arrival, open_folder, unread_of
+from edge.upkeep.ports import Backlog, FoundJob
+
+
+def backlog(root: Path) -> Backlog:
+    """Jobs in the spool that are still to be inspected, touching nothing."""
+    arrivals, jobs = [], 0
+    for place in UNFINISHED:
+        for folder in job_folders(root / place):
+            jobs += 1
+            with suppress(OSError):  # moved on since it was listed, or not ours to look into
+                arrivals.append(arrival(folder))
+    return Backlog(jobs, min(arrivals, default=None))
+
+
+def survey(root: Path) -> Iterator[FoundJob]:
+    """Every job in the spool, touching nothing."""
+    for place in Place:
+        for folder in sorted(job_folders(root / place)):
+            try:
+                job = open_folder(folder)
+            except FileNotFoundError:
+                continue  # moved on since it was listed
+            except OSError as error:
+                yield FoundJob(
+                    place, printable(folder.name), "", Salvage(None, None, ()), f"{error.strerror} for this user"
+                )
+            else:
+                found = salvage(job.manifest)
+                yield FoundJob(place, printable(folder.name), job.content, found, unread_of(job, found))
+
+
+def job_folders(place: Path) -> Iterator[Path]:
+    if not place.is_dir():
+        return
+    for folder in place.iterdir():
+        if not is_unfinished(folder.name) and folder.is_dir() and not folder.is_symlink():
+            yield folder
