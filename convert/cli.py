@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -16,9 +15,11 @@ from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.split import add_split
 from convert.commands.train import add_reference, add_train
 from edge import __version__
-from edge.core.errors import INTERRUPTED, AxiError
+from edge.commands.arguments import Parser
+from edge.core.errors import INTERRUPTED, AxiError, UsageError
 from edge.logs import set_up_logging
 
+_OF_A_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 _EXIT_CODES = (
     "exit codes: 0 done, 1 an export with faults, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, "
     "6 gate refused, 70 internal"
@@ -43,12 +44,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except OSError as error:
         if arguments.debug:
             raise
-        print(f"axi-convert: {error}; name a place this user may write to", file=sys.stderr)
-        return AxiError.exit_code
+        print(f"axi-convert: {error}; name a folder this user may write to", file=sys.stderr)
+        return UsageError.exit_code if isinstance(error, _OF_A_PATH) else AxiError.exit_code
 
 
-def parser() -> argparse.ArgumentParser:
-    program = argparse.ArgumentParser(
+def parser() -> Parser:
+    program = Parser(
         prog="axi-convert", description="Import or simulate, train, convert and prove.", epilog=_EXIT_CODES
     )
     program.add_argument("--version", action="version", version=f"axi-convert {__version__}")

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from edge import __version__
+from edge.commands.arguments import Parser
 from edge.commands.audit import add_audit
 from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check
@@ -69,13 +70,15 @@ def _failed(error: Exception, code: int, *, debug: bool) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    program = argparse.ArgumentParser(
+def parser() -> Parser:
+    program = Parser(
         prog="axi-edge", description="Verdicts for flagged solder joints, at the edge.", epilog=_EXIT_CODES
     )
     program.add_argument("--version", action="version", version=f"axi-edge {__version__}")
     program.add_argument("--debug", action="store_true", help="log everything, and show tracebacks")
-    program.add_argument("--log-level", choices=["info", "warning", "error"], default="info")
+    program.add_argument(
+        "--log-level", choices=["info", "warning", "error"], default="info", help="what the log says at least"
+    )
     commands = program.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         add_inspect,

@@ -25,6 +25,8 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _LEVELS = r"[^#+/$\x00\s][^#+/\x00\s]*(/[^#+/\x00\s]+)*"
 _TOPIC = rf"^{_LEVELS}\Z"
 _TOPIC_WORDS = "a topic such as acme/line3/axi1: no blanks, no # or +, no slash at either end, no $ in front"
+_HOST = r"^([^\s/:]+|[^\s/]*:[^\s/]*:[^\s/]*)\Z"
+_HOST_WORDS = "a name or an address alone, such as broker.plant; its port goes to port"
 _NAME = "of letters, digits and . _ - alone"
 _URL = r"^(https?://[^\s/?#\"'<>\\]+(/[^\s?#\"'<>\\]*)?)?\Z"
 Count = Annotated[int, Meta(ge=1)]
@@ -131,7 +133,7 @@ class MqttSettings(Struct, frozen=True, kw_only=True):
     """
 
     base_topic: Annotated[str, Meta(max_length=512, pattern=_TOPIC, description=_TOPIC_WORDS)]
-    host: str = "localhost"
+    host: Annotated[str, Meta(pattern=_HOST, description=_HOST_WORDS)] = "localhost"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
     version: Literal["5", "3.1.1"] = "5"
     client_id: Annotated[str, Meta(max_length=128)] = ""

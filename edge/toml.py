@@ -18,6 +18,8 @@ from edge.core.fields import Part, declared, parts
 from edge.core.wording import in_words
 from edge.files import as_utf8
 
+_DEVICES_OWN = frozenset({"device", "model", "mqtt", "spool", "journal"})
+"""Sections of a device's configuration, which is often given where another file is due."""
 S = TypeVar("S", bound=Struct)
 
 
@@ -42,12 +44,19 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; name a readable TOML file") from error
+        remedy = "name a readable TOML file"
+        if isinstance(error, FileNotFoundError):
+            remedy = f"{remedy}; axi-edge setup writes a device's configuration"
+        raise ConfigError(f"{path}: {error.strerror or error}; {remedy}") from error
 
 
 def _document(raw: bytes, kind: type[Struct], path: Path | str) -> dict[str, Any]:
     try:
-        document = tomllib.loads(as_utf8(raw).decode())
+        text = as_utf8(raw).decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: no text in UTF-8; save it as such") from error
+    try:
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of text, and of numbers that Python does not read
         raise ConfigError(
             f"{path}: not valid TOML: {error}; text stands in quotes, a table in [brackets], a list in [ ]"
@@ -92,10 +101,23 @@ def _check(part: Part, path: Path | str) -> None:
         raise ConfigError(f"{path}: [{part.path}]: a table with a name is expected, its keys below it")
     for key in part.unknown:
         where = f"[{part.path}] {key}" if part.path else f"[{key}]"
-        near = difflib.get_close_matches(key, declared(part.kind), n=1, cutoff=0.0)
-        raise ConfigError(f"{path}: {where}: unknown; the nearest valid name is {near[0]!r}")
+        raise ConfigError(f"{path}: {where}: unknown; {_nearest(key, part)}")
     if part.named_freely:  # where msgspec would not say in which of the tables
         _converted(part.table, part.kind, path, part.path)
+
+
+def _nearest(key: str, part: Part) -> str:
+    """What was probably meant: a name like it, or the table that it was written outside of."""
+    names = list(declared(part.kind))
+    if not part.path and not isinstance(part.table.get(key), dict):
+        for section, types in declared(part.kind).items():
+            if isinstance(types, type) and issubclass(types, Struct) and key in declared(types):
+                return f"it stands outside any table; put it below [{section}]"
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    if near and (part.path or key not in _DEVICES_OWN):
+        return f"the nearest valid name is {near[0]!r}"
+    other = " this is another kind of file;" if not part.path and set(names).isdisjoint(part.table) else ""
+    return f"{other} valid are: {', '.join(names)}".strip()
 
 
 def _converted(document: Any, kind: type[S], path: Path | str, section: str = "") -> S:

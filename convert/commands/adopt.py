@@ -20,12 +20,12 @@ def add_adopt(commands: Commands) -> None:
     adopt = commands.add_parser(
         "adopt", help="a lot -> a signed bundle of its own: split, fine-tune, build, gate, report"
     )
-    adopt.add_argument("lot", type=Path, metavar="LOT")
+    adopt.add_argument("lot", type=Path, metavar="LOT", help="job folders with truth.csv beside them")
     adopt.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="lots, model, recipe, report and bundle go there"
     )
     adopt.add_argument("--name", help="of the bundle (default: the lot's)")
-    adopt.add_argument("--version", default="1.0.0")
+    adopt.add_argument("--version", default="1.0.0", help="of the bundle")
     adopt.add_argument(
         "--key", type=Path, metavar="FILE.pem", help="to sign with (default: DIR/signing.pem, made where missing)"
     )
@@ -45,7 +45,7 @@ def add_adopt(commands: Commands) -> None:
         metavar="TYPE",
         help="of several in the lot the only one (default: all, in one bundle)",
     )
-    adopt.add_argument("--seed", type=int, default=0)
+    adopt.add_argument("--seed", type=int, default=0, help="of the split and the training")
     adopt.add_argument(
         "--curve-seeds", type=int, default=3, help="trainings at each point of the learning curve; 0: none"
     )
@@ -59,6 +59,8 @@ def _adopt(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{option} {text}: give letters, digits, '.', '_', '-', or MAJOR.MINOR.PATCH")
     if not arguments.lot.is_dir():
         raise UsageError(f"{arguments.lot}: is no folder; name a lot, such as axi-convert import writes")
+    if arguments.key and not arguments.key.is_file():
+        raise UsageError(f"--key {arguments.key}: no such file; name a private key, or leave it out to have one made")
     from convert.adoption.adopt import adopt
     from convert.adoption.order import Order
 

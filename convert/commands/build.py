@@ -20,8 +20,14 @@ _DECIDES = ("decides by", "threshold", "recall", "false positive rate", "Recogni
 
 def add_build(commands: Commands) -> None:
     build = commands.add_parser("build", help="trained model -> gated, signed bundle")
-    build.add_argument("recipe", type=Path, metavar="RECIPE.toml")
-    build.add_argument("--out", required=True, type=Path, metavar="DIR")
+    build.add_argument("recipe", type=Path, metavar="RECIPE.toml", help="what to build of which model and lots")
+    build.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for the bundle NAME-VERSION and its report",
+    )
     build.set_defaults(action=_build)
 
 

@@ -14,7 +14,7 @@ PRIVATE, PUBLIC = "signing.pem", "signing.pub"
 
 def add_keys(commands: Commands) -> None:
     keys = commands.add_parser("keys", help="an Ed25519 key pair to sign bundles with")
-    keys.add_argument("--out", required=True, type=Path, metavar="DIR")
+    keys.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder that holds no key yet")
     keys.set_defaults(action=_keys)
 
 

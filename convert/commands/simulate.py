@@ -31,7 +31,7 @@ def add_simulate(commands: Commands) -> None:
     simulate.add_argument("--seed", type=int, help="default 0")
     simulate.add_argument("--types", type=int, help="board types, boards take turns (default 4)")
     simulate.add_argument("--first-type", type=int, help="number of the first board type (default 0)")
-    simulate.add_argument("--defect-share", type=float, help="default: 1 : 0.18, as the paper's population")
+    simulate.add_argument("--defect-share", type=float, help="default 0.1525: 1 to 0.18, as in the paper")
     simulate.add_argument("--difficulty", choices=list(DIFFICULTIES), help="default hard")
     simulate.add_argument("--form", choices=["jobs", "patches"], help="job folders (default), or patches to train on")
     simulate.add_argument(
@@ -42,7 +42,7 @@ def add_simulate(commands: Commands) -> None:
 
 def add_gallery(commands: Commands) -> None:
     gallery = commands.add_parser("gallery", help="simulated slices by class and by board type, with truth")
-    gallery.add_argument("--out", required=True, type=Path, metavar="DIR")
+    gallery.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
     gallery.set_defaults(action=_gallery)
 
 
@@ -67,6 +67,8 @@ def _gallery(arguments: argparse.Namespace) -> int:
     from convert.reports.optical_gallery import draw_optical_gallery
     from convert.reports.xray_gallery import draw_gallery
 
+    if arguments.out.exists() and (not arguments.out.is_dir() or any(arguments.out.iterdir())):
+        raise UsageError(f"{arguments.out}: holds something already; name a new or empty folder")
     for path in [*draw_gallery(arguments.out), *draw_optical_gallery(arguments.out)]:
         print(path)
     return 0

@@ -13,14 +13,14 @@ from edge.core.preprocess import PreprocessSpec
 
 def add_split(commands: Commands) -> None:
     split = commands.add_parser("split", help="a lot -> training, validation and held-out lots that share nothing")
-    split.add_argument("lot", type=Path, metavar="LOT")
+    split.add_argument("lot", type=Path, metavar="LOT", help="job folders with truth.csv beside them")
     split.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder for the three")
     add_apart(split)
     add_colours(split)
     split.add_argument(
         "--shares", nargs=3, type=float, default=(0.6, 0.2, 0.2), metavar="SHARE", help="of each (default 0.6 0.2 0.2)"
     )
-    split.add_argument("--seed", type=int, default=0)
+    split.add_argument("--seed", type=int, default=0, help="of the draw")
     split.set_defaults(action=_split)
 
 

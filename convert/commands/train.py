@@ -34,14 +34,16 @@ _PLAN_OPTIONS = (
     "large",
 )
 _USUAL, _REFERENCE = {"slicenet": "slicenet"}, "reference"
+_OF_ONE = {"large": "slicenet", "dense_units": "cnn3d", "trunk": "cnn-lstm"}
+"""Options that mean something to one network alone."""
 _QUALITY_OPTIONS = ("epochs", "seed", "validation_share")
 
 
 def add_train(commands: Commands) -> None:
     train = commands.add_parser("train", help="train a network on a lot with truth")
-    train.add_argument("network", choices=["slicenet", "cnn3d", "cnn-lstm", "neurofuzzy"])
-    train.add_argument("--data", required=True, type=Path, metavar="DIR")
-    train.add_argument("--out", required=True, type=Path, metavar="FILE.keras")
+    train.add_argument("network", choices=["slicenet", "cnn3d", "cnn-lstm", "neurofuzzy"], help="neurofuzzy grades")
+    train.add_argument("--data", required=True, type=Path, metavar="DIR", help="a lot, with truth.csv")
+    train.add_argument("--out", required=True, type=Path, metavar="FILE.keras", help="new, or written over")
     train.add_argument("--validation", type=Path, metavar="DIR", help="a lot of other board types")
     add_apart(train)
     add_colours(train)
@@ -53,17 +55,17 @@ def add_train(commands: Commands) -> None:
         help="go on from this model's weights; reference: from the shipped SliceNet",
     )
     train.add_argument("--teacher", type=Path, metavar="FILE.keras", help="learn from what this model says, too")
-    train.add_argument("--large", action="store_const", const=True, help="SliceNet as wide as a teacher")
-    train.add_argument("--epochs", type=_positive)
-    train.add_argument("--batch", type=_positive)
-    train.add_argument("--learning-rate", type=float)
-    train.add_argument("--seed", type=int)
+    train.add_argument("--large", action="store_const", const=True, help="of slicenet alone: as wide as a teacher")
+    train.add_argument("--epochs", type=_positive, help="default: the recipe's, as of all that follow")
+    train.add_argument("--batch", type=_positive, help="joints of a step")
+    train.add_argument("--learning-rate", type=float, help="Adam's, at the beginning")
+    train.add_argument("--seed", type=int, help="of weights, order and what is held out")
     train.add_argument("--patience", type=_positive, help="epochs without a better validation AUROC before stopping")
     train.add_argument("--validation-share", type=float, help="of the board types; 0: none held out")
-    train.add_argument("--dense-units", type=_positive, help="of the 3D CNN; Table II has 1024")
-    train.add_argument("--dropout", type=float)
-    train.add_argument("--trunk", choices=["compact", "twin"], help="of the CNN + LSTM")
-    train.add_argument("--balance", choices=["fewer-normals", "repeat-defects"])
+    train.add_argument("--dense-units", type=_positive, help="of cnn3d alone; Table II has 1024")
+    train.add_argument("--dropout", type=float, help="share that is dropped before the last layer")
+    train.add_argument("--trunk", choices=["compact", "twin"], help="of cnn-lstm alone")
+    train.add_argument("--balance", choices=["fewer-normals", "repeat-defects"], help="how defects count as much")
     train.add_argument(
         "--time-limit", dest="time_limit_s", type=float, metavar="SECONDS", help="stop after the epoch this runs out in"
     )
@@ -86,6 +88,7 @@ def _train(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
+    _require_its_own(arguments.network, given)
     from convert.lots.marks import save_taught
     from convert.lots.reading import load_lot
     from convert.lots.splits import says_less
@@ -125,6 +128,13 @@ def _train(arguments: argparse.Namespace) -> int:
     plainly(f"{train.kept_in_words(history)}; classes, as a recipe has them: {list(data.classes)}")
     plainly(f"saved {arguments.out}; beside it .csv and .png (its epochs), .taught.json (which joints taught it)")
     return 0
+
+
+def _require_its_own(network: str, given: dict[str, Any]) -> None:
+    """Raises UsageError for an option of another network, which would silently do nothing."""
+    for name, own in _OF_ONE.items():
+        if name in given and network != own:
+            raise UsageError(f"--{name.replace('_', '-')}: means nothing to {network}; leave it out")
 
 
 def _recipe(network: str) -> TrainingPlan:

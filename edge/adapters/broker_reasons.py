@@ -23,7 +23,12 @@ _REMEDIES = {
 }
 
 
-def remedy_for(said: str, otherwise: str = "check [mqtt] version, username and password_file") -> str:
+_OTHERWISE = "check [mqtt] version, username and password_file"
+PLAIN = f"{_OTHERWISE}; if the broker speaks TLS there (as on port 8883), set [mqtt] ca_file"
+"""Where we speak no TLS: one that does says nothing that we understand."""
+
+
+def remedy_for(said: str, otherwise: str = _OTHERWISE) -> str:
     """``said``: the reason code, in words (MQTT 5, section 2.4). ``otherwise``: where nothing better is known."""
     found = (remedy for reason, remedy in _REMEDIES.items() if reason in said.casefold())
     return next(found, otherwise)

@@ -54,7 +54,7 @@ class FolderSource:
                 return _all(stream, name, limit)
         except OSError as error:
             raise BundleRefused(
-                f"{self._folder / name}: {error.strerror or error}; copy the bundle there whole"
+                f"{self._folder / name}: {error.strerror or error}; name the folder of a whole bundle, NAME-VERSION"
             ) from error
 
     def into(self, name: str, target: Path, limit: int, progress: Progress) -> None:
@@ -133,7 +133,12 @@ def _goes_on(answer: http.client.HTTPResponse, have: int) -> bool:
 
 def _refused(where: str, error: Exception) -> BundleRefused:
     reason = getattr(error, "reason", None) or error
-    return BundleRefused(f"{where}: {reason}; what is here already stays: fetch it again")
+    remedy = "what is here already stays: fetch it again"
+    if isinstance(error, urllib.error.HTTPError):
+        remedy = "name the address of a bundle's folder, NAME-VERSION, as a browser would find card.json below it"
+    elif not isinstance(error, ConnectionError):
+        remedy = f"is there a web server, and trusted (--ca-file)? {remedy}"
+    return BundleRefused(f"{where}: {reason}; {remedy}")
 
 
 def _all(stream: IO[bytes], where: str, limit: int) -> bytes:

@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.adapters.broker_reasons import remedy_for
+from edge.adapters.broker_reasons import PLAIN, remedy_for
 from edge.adapters.mqtt_client import BrokerSettings, plain_client
 from edge.core.errors import BrokerUnavailable
 from edge.core.wire import Message
@@ -85,7 +85,7 @@ class MqttSession:
         if state != "connected":
             self.close()
             said = "no answer in time" if state == "connecting" else state
-            raise BrokerUnavailable(f"{self._where}: {said}; {remedy_for(said)}")
+            raise BrokerUnavailable(f"{self._where}: {said}; {remedy_for(said, otherwise_for(settings))}")
 
     def publish(self, messages: Sequence[Message]) -> list[Outcome]:
         """Publish at QoS 1 and wait for the broker's word on each message."""
@@ -241,6 +241,11 @@ def _set(connection: Any, option: int) -> None:
         log.debug("socket option not set", extra={"problem": str(error)})
 
 
+def otherwise_for(settings: BrokerSettings) -> str:
+    """What to do where the broker gives no reason that is known."""
+    return PLAIN if settings.ca_file is None else remedy_for("")
+
+
 def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]:
     """Every message under ``topics`` from now on, retained ones first; goes on after a lost connection.
 
@@ -252,7 +257,9 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
 
     def connected(client: paho.Client, _data: object, _flags: object, code: ReasonCode, _props: object) -> None:
         if code.is_failure:
-            arrived.put(BrokerUnavailable(f"{where}: refused: {code}; {remedy_for(str(code))}"))
+            arrived.put(
+                BrokerUnavailable(f"{where}: refused: {code}; {remedy_for(str(code), otherwise_for(settings))}")
+            )
             answered.set()
         else:
             client.subscribe(topics, qos=1)
@@ -273,7 +280,7 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
     client.loop_start()
     try:
         if not answered.wait(settings.timeout_s):
-            raise BrokerUnavailable(f"{where}: no answer in time; {remedy_for('')}")
+            raise BrokerUnavailable(f"{where}: no answer in time; {otherwise_for(settings)}")
         while True:
             found = arrived.get()
             if isinstance(found, BrokerUnavailable):

@@ -72,6 +72,7 @@ def open_bundle(path: Path, public_keys: Sequence[Ed25519PublicKey] = ()) -> Bun
 
     Raises BundleRefused naming the file and the remedy.
     """
+    _require_folder(path)
     raw_card = _read(path / CARD)
     if public_keys:
         verify(path / SIGNATURE, raw_card, public_keys)
@@ -133,6 +134,19 @@ def _digest(path: Path) -> str:
         return digest_file(path)
     except OSError as error:
         raise BundleRefused(f"{path}: {error.strerror or error}; make it readable for this user") from error
+
+
+def _require_folder(path: Path) -> None:
+    """Raises BundleRefused for what is named in place of a bundle's folder."""
+    if path.parts and path.parts[0] in {"http:", "https:"}:
+        raise BundleRefused(f"{path}: an address; get it first, with axi-edge bundle fetch ADDRESS")
+    if path.is_file():
+        within = path.name in {CARD, MODEL, GOLDEN, PARITY, SIGNATURE}
+        remedy = f"name its folder, {path.parent}" if within else "unpack it, and name the folder NAME-VERSION in it"
+        raise BundleRefused(f"{path}: a file, not a bundle's folder; {remedy}")
+    if not path.exists():
+        remedy = "name the folder of a bundle; reference is the one that comes with axi-edge"
+        raise BundleRefused(f"{path}: no such folder; {remedy}")
 
 
 def _read(path: Path) -> bytes:

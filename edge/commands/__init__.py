@@ -6,12 +6,13 @@ import argparse
 import os
 import pwd
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edge.config import DEFAULT_PATH, Settings
 from edge.core.errors import ConfigError
+from edge.core.rules import Rule
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no public name
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - argparse has no public name
 
 
 def shown(line: str) -> str:
@@ -22,6 +23,11 @@ def shown(line: str) -> str:
 def add_config(command: argparse.ArgumentParser) -> None:
     """``--config``, as every command that is about this device has it."""
     command.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+
+
+def measured(rule: Rule) -> str:
+    """An operating point with the recall that it had on joints that nothing was chosen on: its name is a wish."""
+    return f"{rule.name} (measured recall {rule.recall.value:.3f}, {rule.recall.hits} of {rule.recall.total})"
 
 
 def journal_of(settings: Settings) -> Path:

@@ -15,14 +15,14 @@ from edge.adapters.journal.view import held
 from edge.adapters.spool_view import survey
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
-from edge.core.errors import UsageError
+from edge.core.errors import ConfigError, UsageError
 from edge.upkeep.audit import Account, audit
 
 
 def add_audit(commands: Commands) -> None:
     command = commands.add_parser("audit", help="is every joint accounted for? exit 1 and its name if not")
     add_config(command)
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help="all counts and problems as one JSON object")
     command.add_argument("--capture", type=Path, metavar="FILE", help="what axi-edge tail --json printed")
     command.set_defaults(action=_audit)
 
@@ -48,7 +48,10 @@ def device_account(settings: Settings, capture: Path | None) -> Account:
 
 def _look(settings: Settings, capture: Path | None) -> Account:
     delivered = None if capture is None else list(captured(capture))
-    found = list(survey(Path(settings.spool.path)))
+    spool = Path(settings.spool.path)
+    if not spool.is_dir():
+        raise ConfigError(f"[spool] path: {spool}: no such folder, so nothing can be audited; mount it, or correct it")
+    found = list(survey(spool))
     return audit(found, held(Path(settings.journal.path)), delivered)
 
 

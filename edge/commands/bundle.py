@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge.bundle.format import open_bundle
-from edge.bundle.shipped import KEYS, bundle_folder
+from edge.bundle.shipped import KEYS, WORD, bundle_folder
 from edge.bundle.signing import pinned_keys
-from edge.commands import Commands, add_config
+from edge.commands import Commands, add_config, measured
 from edge.commands.activation import activate, alone, bundles_beside, card_digest, previous_of, rollback
 from edge.commands.bundle_sources import add_fetching, taken_up
 from edge.commands.replaying import replay_reviewed
 from edge.commands.staged import activate_staged
-from edge.config import load_settings
+from edge.config import DEFAULT_PATH, Settings, load_settings
 from edge.core.card import encode_card
 from edge.core.errors import AxiError
 from edge.judging.loading import load_model
@@ -30,7 +30,13 @@ def add_bundle(commands: Commands) -> None:
     show.set_defaults(action=_show)
     verify = actions.add_parser("verify", help="check digests, signature and golden joints")
     _add_folder(verify)
-    verify.add_argument("--public-key", default="", metavar="FILE")
+    add_config(verify)
+    verify.add_argument(
+        "--public-key",
+        default="",
+        metavar="FILE",
+        help="who may have signed it; default: [model] public_key_file of the configuration, where there is one",
+    )
     verify.set_defaults(action=_verify)
     activate = actions.add_parser("activate", help="verify and replay a bundle, then point [model] bundle to it")
     add_config(activate)
@@ -83,7 +89,8 @@ def _about(folder: Path) -> str:
         card = open_bundle(folder).card
     except AxiError as error:
         return f"{folder.name}: refused: {error}"
-    return f"{card.name} {card.version} for {', '.join(card.joint_types)}, built {card.lineage.created}"
+    about = f"{card.name} {card.version} for {', '.join(card.joint_types)}, built {card.lineage.created}"
+    return f"{about}, {measured(card.rule())}, {folder}"
 
 
 def _roles(folder: Path, links: Mapping[str, Path]) -> Iterator[str]:
@@ -101,30 +108,51 @@ def _key(_arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    keys = pinned_keys(arguments.public_key)
-    bundle = open_bundle(arguments.bundle, keys)
-    signature = "signature good" if bundle.signed else "signature not checked (no --public-key)"
+    key_file = _key_file(arguments)
+    bundle = open_bundle(arguments.bundle, pinned_keys(key_file))
     choice = Choice(bundle=os.fsencode(arguments.bundle))
-    model = load_model(choice, Load(choices=(choice,), public_key_file=arguments.public_key))
+    model = load_model(choice, Load(choices=(choice,), public_key_file=key_file))
     named = f"{bundle.card.name}-{bundle.card.version}"
-    print(f"{named}: digests good, {signature}, {model.replayed} golden joints reproduced")
+    if not bundle.signed:
+        problem = "whoever altered it may have altered its digests, too: name who signed it with --public-key"
+        print(f"{named}: signature NOT checked; {problem}")
+        return 1
+    print(f"{named}: digests good, signature good, {model.replayed} golden joints reproduced")
     return 0
+
+
+def _key_file(arguments: argparse.Namespace) -> str:
+    """Whom the flag names, else the configuration; for the bundle that ships, who signed that. '' for nobody."""
+    if arguments.public_key:
+        return str(arguments.public_key)
+    if arguments.config != DEFAULT_PATH or DEFAULT_PATH.exists():
+        found = load_settings(arguments.config).model.public_key_file
+        if found:
+            return found
+    return str(KEYS) if arguments.bundle == bundle_folder(WORD) else ""
 
 
 def _activate(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
+    offered = _beside(settings, arguments.bundle, arguments.type)
     if arguments.staged:
-        if activate_staged(settings, arguments.bundle, arguments.type, print, force=arguments.force):
+        if activate_staged(settings, offered, arguments.type, print, force=arguments.force):
             taken_up(settings)
         return 0
     with alone(settings) as trials:
-        bundle = activate(settings, arguments.bundle, arguments.type, force=arguments.force)
+        bundle = activate(settings, offered, arguments.type, force=arguments.force)
         trials.end(arguments.type)
         trials.forgive(bundle.digest)
     for line in replay_reviewed(settings, bundle):
         print(line)
-    print(f"{bundle.card.name} {bundle.card.version} is active: reload axi-edge (SIGHUP) to judge with it")
+    print(f"{bundle.card.name} {bundle.card.version} is active; to judge with it: systemctl reload axi-edge")
     return 0
+
+
+def _beside(settings: Settings, bundle: Path, joint_type: str) -> Path:
+    """A name alone may be that of a folder beside the active bundle, as ``bundle list`` has them."""
+    there = Path(settings.model.bundle_of(joint_type)).parent / bundle
+    return there if not bundle.exists() and bundle.name == str(bundle) and there.is_dir() else bundle
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
@@ -133,12 +161,13 @@ def _rollback(arguments: argparse.Namespace) -> int:
         link = Path(settings.model.bundle_of(arguments.type))
         was = link.resolve()
         if arguments.only_if and was.name != arguments.only_if:
-            print(f"{arguments.only_if} is not active any more: nothing to go back from")
+            print(f"{arguments.only_if} is not active, {was.name} is: nothing was done")
             return 0
         left = card_digest(was)
         bundle = rollback(settings, arguments.type)
         trials.end(arguments.type)
         trials.leave(left)
         trials.forgive(bundle.digest)
-    print(f"{bundle.card.name} {bundle.card.version} is active again: reload axi-edge (SIGHUP) to judge with it")
+    print(f"{bundle.card.name} {bundle.card.version} is active again; to judge with it: systemctl reload axi-edge")
+    print(f"once more goes forward again, to {was.name}")
     return 0

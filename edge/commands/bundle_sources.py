@@ -53,8 +53,12 @@ def _follow(arguments: argparse.Namespace) -> int:
     ca_file = arguments.ca_file or settings.model.follow_ca_file
     if settings.release.policy == "card":
         raise ConfigError(UNPROVED)
-    failed = False
-    for kind, source in wanted_of(manifest, ca_file, settings.device.name).items():
+    failed, wanted = False, wanted_of(manifest, ca_file, settings.device.name)
+    if not wanted:
+        name = settings.device.name
+        print(f"{manifest}: wants no bundle for {name}; name one below [devices.{name}], or [all]", file=sys.stderr)
+        return 1
+    for kind, source in wanted.items():
         try:
             _follow_one(settings, kind, source, ca_file)
         except AxiError as error:  # of one kind of joints: the others are not kept from theirs

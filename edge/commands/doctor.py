@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
 from edge.bundle.format import open_bundle
+from edge.commands import measured
 from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
 from edge.commands.service_limits import Service, as_the_service, within_limits
 from edge.commands.status import RELEASES, state_now
 from edge.commands.traps import traps
-from edge.config import DEFAULT_PATH, Settings, bundles_to_load
+from edge.config import DEFAULT_PATH, Settings, bundles_to_load, drop_ins, drop_ins_of
 from edge.core.decide import supported
 from edge.core.errors import AxiError
 from edge.daemon.broker import try_broker
@@ -55,6 +56,34 @@ def examine(settings: Settings, unit: Service | None = None) -> Iterator[Finding
     yield guarded("disk journal", journal, lambda: disk_finding("disk journal", journal, least))
     yield _clock()
     yield from _said_by_the_daemon(settings)
+
+
+def ignored_drop_ins(config: Path) -> Iterator[Finding]:
+    """What lies beside the configuration as if it was in force; and what is."""
+    folder = drop_ins(config)
+    try:
+        there = sorted(path.name for path in folder.iterdir())
+        read = [path.name for path in drop_ins_of(config)]
+    except (OSError, AxiError):
+        return  # none, or said already
+    for name in there:
+        if name not in read and not name.startswith("."):
+            yield Finding("drop-ins", Health.WARN, f"{folder / name}: not read: only names that end in .toml are")
+    if read:
+        yield Finding("drop-ins", Health.OK, f"in force: {', '.join(read)}")
+
+
+def follows(unit: str = "axi-edge-follow.service") -> Iterator[Finding]:
+    """How the last look for wanted bundles ended."""
+    words = ["systemctl", "show", unit, "--property=LoadState,Result,ExecMainStatus"]
+    try:
+        said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    found = dict(line.partition("=")[::2] for line in said.splitlines())
+    if found.get("LoadState") == "loaded" and found.get("Result", "success") != "success":
+        text = f"the last one ended with {found.get('ExecMainStatus')}; journalctl -u axi-edge-follow says why"
+        yield Finding("follow", Health.WARN, text)
 
 
 def _joint_type(settings: Settings) -> Iterator[Finding]:
@@ -144,7 +173,7 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
         card = model.bundle.card
         text = (
             f"{card.name} {card.version} on {model.runtime.name} for {', '.join(joint_types) or 'no joint type'}, "
-            f"{model.replayed} golden joints reproduced, operating point {model.decider.rule.name}"
+            f"{model.replayed} golden joints reproduced, {measured(model.decider.rule)}"
         )
         if not model.bundle.signed:
             yield Finding("bundle", Health.WARN, f"{text}; signature not checked: set [model] public_key_file")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from edge.adapters.download import source_of
+from edge.core.errors import ConfigError
 from edge.toml import parse_toml
 
 _LARGEST = 1 << 20
@@ -32,6 +34,9 @@ def wanted_of(manifest: str, ca_file: str, device: str) -> dict[str, str]:
 
     A relative address or folder is beside the manifest.
     """
+    if "://" not in manifest and not Path(manifest).is_file():
+        problem = "a folder" if Path(manifest).is_dir() else "no such file"
+        raise ConfigError(f"{manifest}: {problem}; name the file of wanted bundles, such as wanted.toml")
     base, slash, name = manifest.rpartition("/")
     base = base or slash or "."
     told = parse_toml(source_of(base, ca_file).small(name, _LARGEST), Manifest, manifest)

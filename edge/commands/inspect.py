@@ -39,14 +39,16 @@ def add_inspect(commands: Commands) -> None:
     inspect.add_argument(
         "--operating-point", default="", metavar="NAME", help="of the first bundle; default: the card's"
     )
-    inspect.add_argument("--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto")
+    inspect.add_argument(
+        "--runtime", choices=["auto", "litert", "tflite-runtime"], default="auto", help="auto: litert first"
+    )
     inspect.add_argument(
         "--kernels",
         choices=list(get_args(Kernels)),
         default="fast",
         help="exact: same bits on both runtimes of an x86-64; reference: on every processor",
     )
-    inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N")
+    inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N", help="1 to 64")
     inspect.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
     inspect.add_argument(
         "--joint-type", default="", metavar="TYPE", help="of a result XML or a table that names none, as in [spool]"
@@ -91,8 +93,12 @@ def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str, defaults
     ``defaults``: of jobs that come as a result XML or a table.
     """
     for folder in folders:
+        if folder.is_file():
+            raise UsageError(f"{folder}: a file; name the job's folder (an archive: unpack it first)")
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; name job folders")
+        if not any(path.is_file() for path in folder.iterdir()) or (folder / "truth.csv").exists():
+            raise UsageError(f"{folder}: a folder of jobs, or empty; name the jobs in it: {folder}/*/")
     encoder = Encoder(device, Topics("inspect"), __version__, loaded.models[0].bundle.reference, loaded.routes)
     code = 0
     for folder in folders:

@@ -39,7 +39,6 @@ def add_licence(commands: Commands) -> None:
     _add_place(suspend)
     _add_words(suspend)
     suspend.add_argument("--lift", action="store_true", help="let it earn its release again, from the beginning")
-    suspend.add_argument("--unknown", action="store_true", help="also a type that no licence is known of yet")
     suspend.set_defaults(action=_suspend)
     grant = actions.add_parser("grant", help="release without evidence, on your own word; it is marked everywhere")
     _add_place(grant)
@@ -56,6 +55,7 @@ def _add_place(command: argparse.ArgumentParser) -> None:
 
 def _add_words(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reason", required=True, help="why; it is kept, and published")
+    command.add_argument("--unknown", action="store_true", help="also a type that no licence is known of yet")
     command.add_argument("--by", default=None, metavar="NAME", help="who decided; without it, the user's name here")
 
 
@@ -74,8 +74,9 @@ def _show(arguments: argparse.Namespace) -> int:
     known = _known(load_settings(arguments.config))
     found = [one for one in known if one.board_type == arguments.board_type and wanted in {None, one.joint_type}]
     if not found:
-        names = ", ".join(sorted({one.board_type for one in known})) or "none"
-        print(shown(f"nothing is known of board type {arguments.board_type}; known are: {names}"))
+        names = ", ".join(sorted({f"{one.board_type} {one.joint_type}" for one in known})) or "none"
+        what = f"{wanted} of board type" if wanted else "board type"
+        print(shown(f"nothing is known of {what} {arguments.board_type}; known are: {names}"))
     else:
         print("\n\n".join(as_text(licence) for licence in found))
     return int(not found)
@@ -86,16 +87,31 @@ def _suspend(arguments: argparse.Namespace) -> int:
     deed = Deed.LIFT if arguments.lift else Deed.SUSPEND
     act = ActHeld(arguments.board_type, arguments.joint_type, None, _act(arguments, deed))
     _require_usable(settings)
-    known = _known(settings)
-    if not (arguments.unknown or any(act.concerns(Key(one.board_type, one.joint_type, "")) for one in known)):
-        names = ", ".join(f"{one.board_type} {one.joint_type}" for one in known) or "none"
-        what = " ".join(filter(None, (arguments.board_type, arguments.joint_type)))
-        print(shown(f"nothing was done: no licence of {what} is known; known are: {names}; or insist with --unknown"))
+    concerned = _concerned(settings, act, insists=arguments.unknown)
+    if concerned is None:
+        return 1
+    if arguments.lift and concerned and not any(one.state is State.SUSPENDED for one in concerned):
+        states = ", ".join(f"{one.board_type} {one.joint_type} is {one.state.value}" for one in concerned)
+        print(shown(f"nothing was done: {states}, and nothing of it is suspended"))
         return 1
     _enter(settings, act)
     done = "may earn its release again" if arguments.lift else "is suspended, until you lift that (--lift)"
     print(shown(f"board type {arguments.board_type} {done}; a running daemon takes it up within seconds"))
     return 0
+
+
+def _concerned(settings: Settings, act: ActHeld, *, insists: bool) -> list[LicencePayload] | None:
+    """Licences that an act is about. None, and said, where there is none, unless somebody ``insists``: a name may be
+    misspelt.
+    """
+    known = _known(settings)
+    found = [one for one in known if act.concerns(Key(one.board_type, one.joint_type, ""))]
+    if not found and not insists:
+        names = ", ".join(f"{one.board_type} {one.joint_type}" for one in known) or "none"
+        what = " ".join(filter(None, (act.board_type, act.joint_type)))
+        print(shown(f"nothing was done: no licence of {what} is known; known are: {names}; or insist with --unknown"))
+        return None
+    return found
 
 
 def _grant(arguments: argparse.Namespace) -> int:
@@ -106,7 +122,10 @@ def _grant(arguments: argparse.Namespace) -> int:
     names = [rule.name for rule in card.rules(limit)]
     if arguments.point not in names:
         raise UsageError(f"--point {arguments.point}: {card.name} {card.version} offers {', '.join(names)}")
-    _enter(settings, ActHeld(arguments.board_type, joint_type, digest, _act(arguments, Deed.GRANT, arguments.point)))
+    act = ActHeld(arguments.board_type, joint_type, digest, _act(arguments, Deed.GRANT, arguments.point))
+    if _concerned(settings, act, insists=arguments.unknown) is None:
+        return 1
+    _enter(settings, act)
     what = "would be" if settings.release.policy == "advise" else "are"
     print(
         shown(

@@ -18,9 +18,10 @@ from edge.commands import Commands, add_config
 from edge.config import load_settings
 from edge.core.errors import UsageError
 from edge.core.places import Place
+from edge.core.review import Said
 from edge.feedback.export import Truth, truth_of
 from edge.feedback.ports import ReviewHeld
-from edge.feedback.reading import SETTLED, read_reviews
+from edge.feedback.reading import COLUMNS, SETTLED, read_reviews
 from edge.files import read_plain
 
 _TRUTH = "truth.csv"
@@ -31,7 +32,14 @@ def add_review(commands: Commands) -> None:
     actions = review.add_subparsers(dest="action", required=True, metavar="import|list|export")
     come_in = actions.add_parser("import", help="hand files of reviews to the daemon: .jsonl, .csv, or .xml of a V810")
     add_config(come_in)
-    come_in.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    come_in.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help=f"a table has the columns {', '.join(COLUMNS)}, and event_id, job_id or serial; "
+        f"decision is one of {', '.join(Said)}",
+    )
     come_in.add_argument(
         "--settled",
         action="store_true",
@@ -45,7 +53,7 @@ def add_review(commands: Commands) -> None:
     listed = actions.add_parser("list", help="every review that the journal holds")
     add_config(listed)
     listed.add_argument("--aside", action="store_true", help="only those that belong to no joint known here, and why")
-    listed.add_argument("--json", action="store_true")
+    listed.add_argument("--json", action="store_true", help="a review a line")
     listed.set_defaults(action=_list)
 
 
@@ -69,6 +77,7 @@ def _import(arguments: argparse.Namespace) -> int:
                     f"{spool}: {error.strerror or error}; run this as a user who may write there"
                 ) from error
             print(f"{path}: {len(found)} review{'s' * (len(found) != 1)} handed over as {lies}")
+            print("what belongs to no joint known here, the daemon sets aside: axi-edge review list --aside")
         elif not problems:
             print(f"{path}: no review in it", file=sys.stderr)
             wrong += 1

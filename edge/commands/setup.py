@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import grp
 import os
+import pwd
 import sys
 import time
 from pathlib import Path
@@ -17,7 +19,7 @@ from edge.commands.status import state_now
 from edge.config import Settings
 from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import Answers, Told, of_file, over, own_name, whole
-from edge.setup.steps import give_bundle, managed, start_services
+from edge.setup.steps import OWNER, give_bundle, managed, start_services
 from edge.setup.written import Places, already, profiles, write_all
 
 _BUNDLES = "/var/lib/axi-edge/bundles/current"
@@ -57,6 +59,8 @@ def _setup(arguments: argparse.Namespace) -> int:
         raise UsageError("setup writes the system's files: run it as root, for example with sudo")
     places = Places(arguments.config)
     before, known, tls = already(places)
+    if not before:
+        _require_account()
     if before and arguments.profile:
         raise UsageError(
             f"--profile: {places.config} is there already, and stays as it is besides; edit it, or move it"
@@ -79,6 +83,16 @@ def _setup(arguments: argparse.Namespace) -> int:
         raise
     print(f"started: {', '.join(units)}")
     return max(_found(settings), _waited(settings, answers))
+
+
+def _require_account() -> None:
+    """Raises ConfigError before anything is written that would belong to nobody."""
+    try:
+        pwd.getpwnam(OWNER)
+        grp.getgrnam(OWNER)
+    except KeyError as error:
+        remedy = "the package makes them; from the sources, systemd-sysusers does"
+        raise ConfigError(f"{OWNER}: no such user or group here; {remedy}") from error
 
 
 def _told(arguments: argparse.Namespace, name: str, known: Told) -> Told:

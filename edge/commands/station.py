@@ -33,11 +33,11 @@ def add_station(commands: Commands) -> None:
     ):
         command = user.add_parser(name, help=words)
         if name != "list":
-            command.add_argument("name", metavar="NAME")
+            command.add_argument("name", metavar="NAME", help="what is typed at the login, and stands in every review")
         if name == "add":
             command.add_argument("--role", choices=list(ROLES), default="specialist", help="default: specialist")
         if name == "change":
-            command.add_argument("--role", choices=list(ROLES))
+            command.add_argument("--role", choices=list(ROLES), help="another one")
             command.add_argument("--password", action="store_true", help="ask for a new one")
         add_config(command)
         command.set_defaults(action=action)

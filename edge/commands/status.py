@@ -26,7 +26,7 @@ from edge.upkeep.state import DaemonState, is_fresh, read_state, state_path
 def add_status(commands: Commands) -> None:
     status = commands.add_parser("status", help="what the daemon is doing")
     add_config(status)
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help="all of it as one JSON object")
     status.set_defaults(action=_status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +21,7 @@ from edge.daemon.broker import broker_settings
 def add_tail(commands: Commands) -> None:
     tail = commands.add_parser("tail", help="what the device publishes, live from the broker")
     add_config(tail)
-    tail.add_argument("--json", action="store_true")
+    tail.add_argument("--json", action="store_true", help="a message a line, as axi-edge audit --capture reads them")
     tail.set_defaults(action=_tail)
 
 
@@ -34,7 +35,8 @@ def _tail(arguments: argparse.Namespace) -> int:
 def follow(settings: Settings, *, as_json: bool) -> None:
     """Print a line a message until interrupted. Raises BrokerUnavailable or ConfigError."""
     broker = broker_settings(settings)
-    broker = broker._replace(client_id=f"{broker.client_id}-tail")
+    # An id of its own: two that share one take each other's place, and each loses what comes meanwhile.
+    broker = broker._replace(client_id=f"{broker.client_id}-tail-{os.urandom(4).hex()}")
     for topic, raw in listen(broker, f"{settings.mqtt.base_topic}/#"):
         if as_json:
             print(msgspec.json.encode({"topic": topic, "payload": _decoded(raw)}).decode(), flush=True)

@@ -3,6 +3,7 @@
     AxiError                      exit 70
     ├── UsageError                exit 2
     ├── ConfigError               exit 3
+    │   └── ConfigUnreadable      the daemon's own; exit 78, which systemd takes for what it is
     ├── BundleRefused             exit 4
     ├── JobRefused                exit 5
     ├── GateRefused               exit 6
@@ -37,6 +38,12 @@ class ConfigError(AxiError):
     """A configuration, recipe or installation cannot be used."""
 
     exit_code = 3
+
+
+class ConfigUnreadable(ConfigError):
+    """The daemon's configuration cannot be read, so starting anew mends nothing: systemd says CONFIG, and waits."""
+
+    exit_code = 78
 
 
 class BundleRefused(AxiError):

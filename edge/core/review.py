@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
@@ -107,6 +108,8 @@ def read_payload(raw: bytes) -> Review:
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         what, where = in_words(str(error), ReviewPayload)
         raise ReviewError(f"{where or 'the review'}: {what}; see contract axi-review/1") from error
+    if problem := wrong_time(said.time):
+        raise ReviewError(f"{problem}; see contract axi-review/1")
     return Review(
         review_id=said.review_id.lower(),
         time=said.time,
@@ -121,6 +124,15 @@ def read_payload(raw: bytes) -> Review:
         seconds=said.seconds,
         blind=said.blind,
     )
+
+
+def wrong_time(text: str) -> str:
+    """Why that is no moment, as reviews have them; empty where it is."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return f"time: {text!r}; a date and a time, such as 2026-11-30T22:31:00Z"
+    return ""
 
 
 def with_own_id(review: Review) -> Review:

@@ -122,6 +122,12 @@ def topic_level(serial: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", serial) or "_"
 
 
+def below_base(topic: str) -> str:
+    """What of a topic of ours stands below its base, whatever that is; empty for none of ours."""
+    found = re.search(r"/((?:verdict|board)/[^/]+|licence/[^/]+/[^/]+|alarm|status|metrics)$", topic)
+    return found[1] if found else ""
+
+
 def _files(job: Job, view: str) -> tuple[str, ...]:
     """Of that view's slices, by their order in depth."""
     slices = next((one.slices for one in job.views if one.id == view), ())

@@ -128,7 +128,8 @@ def _full_verdict(settings: Settings) -> bytes:
     """A verdict whose names are all as long as names usually are at most."""
     name = "N" * _LONG_NAME
     model = ModelRef(name=name, version="100.100.100", digest="sha256:" + "0" * 64)
-    encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, model, ())
+    encoder = Encoder(settings.device.name, Topics(settings.mqtt.base_topic), __version__, model)
+    encoder = encoder._replace(station_url=settings.station.url)
     joint = NamedJoint(
         name, name, name, name, MachineCall(code=0, name=name), name, Roi(10_000, 10_000, 10_100, 10_100)
     )

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
+from edge.adapters.journal.addresses import address_anew
 from edge.adapters.journal.connection import set_aside
 from edge.adapters.journal.store import Journal
 from edge.adapters.review_folder import SpoolReviews
@@ -43,4 +44,6 @@ def open_journal(path: Path, spool: FolderSpool, reviews: SpoolReviews, encoder:
         journal.settle_in(
             [encoder.alarm("journal_rebuilt", text, now, "critical")] if lost else [], now if lost else None
         )
+    if moved := address_anew(path, encoder.topics.base):
+        log.warning("messages go to another base topic", extra={"messages": moved, "base": encoder.topics.base})
     return journal

@@ -12,7 +12,7 @@ from pathlib import Path
 from edge import __version__
 from edge.adapters.systemd import Notifier
 from edge.config import Settings, load_settings
-from edge.core.errors import AxiError, ConfigError
+from edge.core.errors import AxiError, ConfigError, ConfigUnreadable
 from edge.daemon.caught import Caught, catch_signals, ignore_signals
 from edge.daemon.shared import judges_of
 from edge.daemon.staged import before_start, left_at_start
@@ -32,7 +32,10 @@ def run_daemon(path: Path) -> None:
 
     Raises AxiError when it cannot start, and whatever a loop died of.
     """
-    settings = load_settings(path)
+    try:
+        settings = load_settings(path)
+    except ConfigError as error:
+        raise ConfigUnreadable(f"{error}; then systemctl start axi-edge") from error
     with _own_lock(lock_path(settings)), ExitStack() as stack:
         left = before_start(path, settings)
         judge = stack.enter_context(closing(judges_of(settings)))

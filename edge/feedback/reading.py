@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.core.review import Review, ReviewError, Said, read_payload, with_own_id
+from edge.core.review import Review, ReviewError, Said, read_payload, with_own_id, wrong_time
 from edge.files import as_utf8
 from edge.jobs.repairs import read_repairs
 from edge.jobs.tables import Row, read_table
@@ -83,6 +83,8 @@ def _json_lines(raw: bytes) -> Iterator[Review | str]:
 
 
 def _table(raw: bytes) -> Reading:
+    if not raw.strip():
+        return Reading([], ["empty; a table has a line of column names, and a line for each review"])
     table = read_table(raw, COLUMNS)
     if table.problem:
         return Reading([], [table.problem])
@@ -128,7 +130,7 @@ def _wrong_cells(cells: dict[str, str]) -> str:
         return "which joint is meant: give event_id, or joint with job_id or serial"
     if cells["blind"].casefold() not in _YES:
         return f"blind: {cells['blind']!r}; true or false"
-    return _wrong_seconds(cells["seconds"])
+    return wrong_time(cells["time"]) or _wrong_seconds(cells["seconds"])
 
 
 def _wrong_seconds(text: str) -> str:

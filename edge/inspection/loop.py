@@ -107,6 +107,8 @@ class Inspection:
             board = BoardRef(serial=job.board.serial, type=job.board.type)
             share, spent_s = self._in_use.max_unfamiliar_share, self._clock() - started
             self._records.close(entry, job.job_id, board, len(job.joints), spent_s, max_unfamiliar_share=share)
+            about = {"job_id": job.job_id, "serial": job.board.serial, "joints": len(job.joints)}
+            log.info("job finished", extra={**about, "ms": round(1e3 * spent_s)})
         if problem is None:
             self._spool.finish(claimed)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -50,6 +51,9 @@ _GRACE_S = 5
 _ANSWER_S = 2.0
 """A broker that is there answers in less; what it said before that, a station that is new never hears."""
 _NICE = 10
+_OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
+_CLEAR = "set [station] cert_file and key_file, or serve behind a proxy with TLS (behind_tls)"
+log = logging.getLogger(__name__)
 """Where both want the same core the device's own work comes first."""
 _CREDENTIALS = "/run/credentials/"
 
@@ -231,6 +235,8 @@ def require_usable(section: StationSettings) -> None:
     twice = next((name for name in section.classes if section.classes.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"[station] classes: {twice!r} stands there twice; keep one")
+    if not section.cert_file and not section.behind_tls and section.host not in _OWN_HOSTS:
+        log.warning("passwords go over the network in clear", extra={"host": section.host, "remedy": _CLEAR})
     if section.cert_file:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(section.cert_file, section.key_file)

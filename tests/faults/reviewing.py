@@ -40,7 +40,7 @@ class Reviewing:
         self._tried |= said.keys()
         with suppress(OSError):  # no room: they are handed over with the next
             if known:
-                rows = [f"{event},{joint},{decision},lab,now" for event, joint, decision in fresh]
+                rows = [f"{event},{joint},{decision},lab,2026-11-29T08:00:00Z" for event, joint, decision in fresh]
                 table = "\n".join(["event_id,joint,decision,reviewer,time", *rows, ""])
                 drop(self._spool, "lab.settled.csv", table.encode())
                 self.settled |= {event for event, _, _ in fresh}

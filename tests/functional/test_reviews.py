@@ -70,7 +70,7 @@ def table(path: Path, lot: Path, *, reviewer: str = "r1") -> Path:
     """What a reviewer who is never wrong says of the lot."""
     said = {0: "false_call,", 1: "defect,"}
     rows = [
-        f"{job_id},{joint},{said[row.label]}{row.truth if row.label else ''},{reviewer},now"
+        f"{job_id},{joint},{said[row.label]}{row.truth if row.label else ''},{reviewer},2026-11-29T08:00:00Z"
         for (job_id, joint), row in read_truth(lot).items()
     ]
     path.write_text("\n".join(["job_id,joint,decision,defect_class,reviewer,time", *rows, ""]))
@@ -176,7 +176,9 @@ def test_what_is_wrong_is_said_to_whoever_hands_it_over_and_by_an_alarm(
 ) -> None:
     subscriber = Subscriber(mosquitto.port)
     file = tmp_path / "a.csv"
-    file.write_text("job_id,joint,decision,reviewer,time\nL-unknown,J1,defect,r1,now\nL-unknown,J2,scrap,r1,now\n")
+    file.write_text(
+        "job_id,joint,decision,reviewer,time\nL-unknown,J1,defect,r1,2026-11-29\nL-unknown,J2,scrap,r1,2026-11-29\n"
+    )
     done = busy.command("review", "import", str(file))
     assert done.returncode == 1
     assert "line 3: decision: 'scrap'" in done.stderr

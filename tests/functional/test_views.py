@@ -61,7 +61,7 @@ def review(device: DaemonProcess, said: list[dict[str, Any]]) -> None:
     """As the network says."""
     words = {True: "defect", False: "false_call"}
     rows = [
-        f"{one['job_id']},{one['joint']},{words[one['p_defect'] >= one['threshold']]},r1,now"
+        f"{one['job_id']},{one['joint']},{words[one['p_defect'] >= one['threshold']]},r1,2026-11-29T08:00:00Z"
         for one in said
         if one["p_defect"] is not None
     ]

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from edge.adapters.spool import FolderSpool
 from edge.jobs.folder import read_job
 from tests.support.builders import make_job, write_job
+from tests.support.users import as_a_user_without_rights
 
 
 class Clock:
@@ -121,23 +121,6 @@ def test_a_job_that_cannot_be_filed_holds_up_no_other_and_is_said(tmp_path: Path
     assert second.folder.name == "L-2"
 
 
-def as_a_user_without_rights(action: Callable[[], str]) -> str:
-    """What it returns in a process of a user who owns nothing: root may read everything."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        if os.geteuid() == 0:
-            os.setgid(65_534)
-            os.setuid(65_534)
-        os.write(writer, action().encode())
-        os._exit(0)
-    os.close(writer)
-    with open(reader) as said:  # noqa: PTH123 - a descriptor, not a path
-        text = said.read()
-    assert os.waitpid(child, 0)[1] == 0
-    return text
-
-
 def test_what_may_not_be_read_stays_in_incoming_and_is_said() -> None:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -239,73 +222,3 @@ def test_a_sender_may_use_one_unfinished_name_again_and_again(tmp_path: Path) ->
         clock.now += 50.0
         (tmp_path / "incoming" / "upload.tmp").rename(tmp_path / f"away-{i}")
     assert left == {}
-
-
-HANDED_OVER = {
-    "cp -r": "cp -r {source} {incoming}/J.tmp && mv {incoming}/J.tmp {incoming}/J",
-    "cp -a": "cp -a {source} {incoming}/J.tmp && mv {incoming}/J.tmp {incoming}/J",
-    "mv": "mv {source} {incoming}/J",
-    "install": "install -d -m 755 {incoming}/J.tmp && cp {source}/* {incoming}/J.tmp && cd {incoming} && mv J.tmp J",
-}
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
-@pytest.mark.parametrize("how", HANDED_OVER)
-def test_a_folder_that_its_sender_alone_may_write_is_judged_from_a_copy_once(how: str) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
-        root.chmod(0o755)
-        spool, home = root / "spool", root / "home"
-        FolderSpool(spool)
-        for path in (spool, *spool.iterdir()):
-            shutil.chown(path, 65_534, 65_534)
-            path.chmod(0o2775)
-        home.mkdir()
-        job = make_job("L-1")
-        source = write_job(home, job, side=16)
-        source.chmod(0o755)
-        command = HANDED_OVER[how].format(source=source, incoming=spool / "incoming")
-        subprocess.run(["sh", "-c", f"umask 022; {command}"], check=True)
-
-        def judged() -> str:
-            said = list[str]()
-            taken = FolderSpool(spool, left=lambda entry, problem: said.append(f"{entry}: {problem}"))
-            found = taken.claim()
-            assert found is not None
-            assert read_job(found).job == job
-            taken.finish(found)
-            assert taken.claim() is None, "and not once more"
-            assert taken.claim() is None
-            return "\n".join(said)
-
-        (text,) = as_a_user_without_rights(judged).splitlines()
-        assert text.startswith(".J.copied: judged from a copy, since it could not be moved: it has mode ")
-        assert "belongs to root" in text
-        assert "umask 002" in text
-        assert sorted(path.name for path in (spool / "incoming").iterdir()) == [".J.copied"]
-        copy, original = spool / "done" / "J", spool / "incoming" / ".J.copied"
-        assert {path.name: path.read_bytes() for path in copy.iterdir()} == {
-            path.name: path.read_bytes() for path in original.iterdir()
-        }
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
-def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_same() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
-        root.chmod(0o755)
-        FolderSpool(root / "spool")
-        for path in (root / "spool").iterdir():
-            path.chmod(0o777)
-        write_job(root / "spool" / "incoming", make_job("L-1"), side=16).chmod(0o755)
-        (root / "spool" / "incoming").chmod(0o1777)  # as /tmp is: what is another's cannot be renamed
-
-        def judged() -> str:
-            spool = FolderSpool(root / "spool")
-            found = spool.claim()
-            assert found is not None
-            spool.finish(found)
-            return str([spool.claim(), spool.claim()])
-
-        assert as_a_user_without_rights(judged) == "[None, None]"
-        assert (root / "spool" / "incoming" / "L-1").exists()

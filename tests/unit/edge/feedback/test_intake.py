@@ -137,7 +137,7 @@ def test_of_a_file_that_is_wrong_in_parts_the_rest_counts_and_it_is_kept_with_wh
 
 
 def message(number: int, review_id: bytes) -> Heard:
-    said = b'"schema": "axi-review/1", "time": "now", "decision": "defect", "reviewer": "r1", "joint": "J1"'
+    said = b'"schema": "axi-review/1", "time": "2026-11-26", "decision": "defect", "reviewer": "r1", "joint": "J1"'
     return Heard(1, number, b'{\n"review_id": "%s",\r\n"event_id": "%s", %s}' % (review_id, review_id, said))
 
 

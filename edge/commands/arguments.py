@@ -1,0 +1,123 @@
+"""How commands read what they are given: no abbreviations, near names where one is wrong, defaults in every help."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+FIRST = ("--debug", "--log-level", "--version")
+"""Flags of the whole program."""
+_OTHER_WORDS = {
+    "license": "licence",
+    "doctor": "check",
+    "start": "run",
+    "log": "tail",
+    "watch": "tail",
+    "help": "--help",
+}
+_UNSAID = (None, False, True, "", argparse.SUPPRESS)
+
+
+class _Help(argparse.HelpFormatter):
+    """Says each default that there is, once."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        silent = action.default in _UNSAID or isinstance(action.default, list | tuple) or not action.option_strings
+        if silent or "default" in text or "(" in text:
+            return text
+        return f"{text} (%(default)s)" if text else "default: %(default)s"
+
+
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - argparse has no public name
+    """What is said before a command holds for it, too, unless it is said again behind it."""
+
+    def add_parser(self, name: str, **words: Any) -> Any:
+        text = words.get("help", "")
+        words.setdefault("description", f"{text[:1].upper()}{text[1:]}." if text else None)
+        return super().add_parser(name, **words)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        before = dict(vars(namespace))
+        super().__call__(parser, namespace, values, option_string)
+        chosen = self._name_parser_map[values[0]]
+        for key, said in before.items():
+            if said != parser.get_default(key) and getattr(namespace, key) in _defaults(chosen, key):
+                setattr(namespace, key, said)
+
+
+def _defaults(parser: argparse.ArgumentParser, key: str) -> list[Any]:
+    """Of a command and those below it."""
+    below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
+    inner = [one for action in below for each in action.choices.values() for one in _defaults(each, key)]
+    return [parser.get_default(key), *inner]
+
+
+def _flags_below(parser: argparse.ArgumentParser) -> set[str]:
+    below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
+    inner = [each for action in below for each in action.choices.values()]
+    own = {flag for each in inner for action in each._actions for flag in action.option_strings}  # noqa: SLF001
+    return own.union(*(_flags_below(each) for each in inner))
+
+
+class Parser(argparse.ArgumentParser):
+    """For a program and all its commands."""
+
+    def __init__(self, **words: Any) -> None:
+        words.setdefault("formatter_class", _Help)
+        words.setdefault("allow_abbrev", False)
+        super().__init__(**words)
+        self.register("action", "parsers", _Commands)
+        self._given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = sys.argv[1:] if args is None else list(args)
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"{' '.join(left)}: {self._remedy(left[0])}")
+        return found, left
+
+    def _remedy(self, word: str) -> str:
+        name = word.partition("=")[0]
+        if name in FIRST:
+            return f"goes before the command: {self.prog.split()[0]} {name} ..."
+        if not word.startswith("-"):
+            return "one word too many"
+        near = difflib.get_close_matches(name, self._flags(), n=1)
+        return f"no such flag; did you mean {near[0]}?" if near else f"no such flag; {self.prog} --help lists them"
+
+    def _flags(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
+    def error(self, message: str) -> NoReturn:
+        choices = self._choices()
+        strange = [
+            word for word in self._given if word.startswith("--") and word.partition("=")[0] not in self._flags()
+        ]
+        if strange and "are required" in message:  # it may be one of those, misspelt
+            message = f"{strange[0]}: {self._remedy(strange[0])}; {message}"
+        if choices and "invalid choice" in message:
+            message = self._wrong_command(message, choices)
+        super().error(message)
+
+    def _choices(self) -> list[str]:
+        return [name for action in self._actions if isinstance(action, _Commands) for name in action.choices]
+
+    def _wrong_command(self, message: str, choices: Iterable[str]) -> str:
+        """Which command was meant; or a flag of one came before it."""
+        names = list(choices)
+        early = [word for word in self._given if word.startswith("-") and word not in self._flags()]
+        if early and early[0] in _flags_below(self):
+            return f"{early[0]}: goes behind the command: {self.prog} COMMAND {early[0]} ..."
+        if early:
+            return f"{early[0]}: {self._remedy(early[0])}"
+        said = message.partition("invalid choice: ")[2].partition(" ")[0].strip("'\"")
+        meant = _OTHER_WORDS.get(said, "")
+        near = [meant] if meant in names else difflib.get_close_matches(said, names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{said}: no such command; {hint}There are: {', '.join(names)}"
