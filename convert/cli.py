@@ -15,7 +15,7 @@ from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.split import add_split
 from convert.commands.train import add_reference, add_train
 from edge import __version__
-from edge.commands.arguments import Parser
+from edge.arguments import Parser
 from edge.core.errors import INTERRUPTED, AxiError, UsageError
 from edge.logs import set_up_logging
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.commands.arguments import Parser
+from edge.arguments import Parser
 from edge.commands.audit import add_audit
 from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check

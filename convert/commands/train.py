@@ -85,10 +85,9 @@ def add_reference(commands: Commands) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     if arguments.out.suffix != ".keras" or not arguments.out.parent.is_dir():
         raise UsageError(f"--out {arguments.out}: name a .keras file in a folder that exists")
-    given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
+    given = _given(arguments)
     if arguments.network == "neurofuzzy":
         return _train_neurofuzzy(arguments, given)
-    _require_its_own(arguments.network, given)
     from convert.lots.marks import save_taught
     from convert.lots.reading import load_lot
     from convert.lots.splits import says_less
@@ -130,11 +129,13 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _require_its_own(network: str, given: dict[str, Any]) -> None:
-    """Raises UsageError for an option of another network, which would silently do nothing."""
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What of a plan was said. Raises UsageError for an option of another network, which would silently do nothing."""
+    given = {name: getattr(arguments, name) for name in _PLAN_OPTIONS if getattr(arguments, name) is not None}
     for name, own in _OF_ONE.items():
-        if name in given and network != own:
-            raise UsageError(f"--{name.replace('_', '-')}: means nothing to {network}; leave it out")
+        if name in given and arguments.network not in {own, "neurofuzzy"}:
+            raise UsageError(f"--{name.replace('_', '-')}: means nothing to {arguments.network}; leave it out")
+    return given
 
 
 def _recipe(network: str) -> TrainingPlan:

@@ -9,7 +9,7 @@ import pytest
 
 import convert.cli
 import edge.cli
-from edge.commands.arguments import Parser
+from edge.arguments import Parser
 
 
 def refused(capsys: pytest.CaptureFixture[str], words: str, program: Parser | None = None) -> str:
