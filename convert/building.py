@@ -38,6 +38,7 @@ from convert.reports.build import write_findings
 from edge.bundle.format import write_bundle
 from edge.bundle.signing import load_private_key
 from edge.core.card import NORMAL, Lineage, ModelCard
+from edge.core.decide import supported
 from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
 from edge.core.qualification import Kernels
@@ -116,7 +117,7 @@ def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[F
     yield (found := replace(found, lots=tuple(_in_words(task, lots))))
     tell("checking that no joint is in two of the lots")
     require_apart(lots.named)
-    _require_untaught(order, lots)
+    _require_untaught(order, lots, tell)
     task.require_lots(lots)
     source = read(recipe, task, order.model, lots, tell)
     yield (found := replace(found, source=source))
@@ -171,21 +172,30 @@ def _read_lots(order: _Order, tell: Tell) -> Lots:
 
 
 def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
-    """Those that the recipe names, else those that the lots hold, else the task's.
+    """Those that the recipe names, else those that the lots hold.
 
-    Raises ConfigError for a recipe that names none of those that the lots hold: it would judge what it never saw.
+    Raises ConfigError for a recipe that names one that the lots do not hold, as it would judge what it never saw; and
+    where nobody names any.
     """
     asked = order.recipe.bundle.joint_types
     rows = (row for lot in lots.named.values() for row in lot.rows if isinstance(row, TruthRow))
     held = tuple(sorted({row.joint_type for row in rows} - {""}))
-    if asked and held and {name.casefold() for name in asked}.isdisjoint(name.casefold() for name in held):
-        raise ConfigError(f"[bundle] joint_types: {', '.join(asked)}, but the lots hold {', '.join(held)}; name those")
-    return asked or held or order.task.joint_types
+    strange = [name for name in asked if not supported(name, held)] if held else []
+    if strange:
+        raise ConfigError(
+            f"[bundle] joint_types: {', '.join(strange)}, but the lots hold {', '.join(held)}; name those"
+        )
+    if not (asked or held):
+        usual = ", ".join(order.task.joint_types)
+        raise ConfigError(f"[bundle] joint_types: missing, and the lots name none; say which they are, such as {usual}")
+    return asked or held
 
 
-def _require_untaught(order: _Order, lots: Lots) -> None:
+def _require_untaught(order: _Order, lots: Lots, tell: Tell) -> None:
     """Raises ConfigError where the model is known to have learnt from joints that it would be measured on."""
     taught = load_taught(order.source)
+    if taught is None:
+        tell(f"nobody says which joints taught {order.source.name} (no .taught.json beside it): see that these did not")
     known = taught.among(lots.evaluation) if taught else 0
     if known:
         raise ConfigError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from convert.conversion.calibration import require_images
-from convert.conversion.gate import Check, escape_check
+from convert.conversion.gate import Check, escape_check, upper_bound
 from convert.conversion.parity import Measured
 from convert.conversion.recipe import BudgetSection, Recipe
 from convert.conversion.score_scale import fitted_head
@@ -87,7 +87,7 @@ def checks_of(
     lines = [Check("AUROC drop against Keras", drop, budget.max_auroc_drop)]
     for point in points:
         lost = point.keras.recall.value - point.tflite.recall.value
-        note = f"{point.flipped} of {len(labels)} joints"
+        note = _how_sure(point.flipped, len(labels), budget.max_flipped)
         lines += [
             Check(f"recall drop at {point.name}", lost, budget.max_recall_drop),
             Check(f"decisions flipped at {point.name}", point.flipped / len(labels), budget.max_flipped, note),
@@ -96,6 +96,13 @@ def checks_of(
         share = len(flipped(measured.tflite, scores, points[0].threshold)) / len(labels)
         lines.append(Check(f"decisions flipped on {name} at {points[0].name}", share, budget.max_flipped))
     return (*lines, *_escapes(measured, points[0], budget))
+
+
+def _how_sure(flipped: int, joints: int, budget: float | None) -> str:
+    """Out of how many, and what the share lies below by that; a few joints prove little."""
+    bound = upper_bound(flipped, joints)
+    few = "; too few joints to prove the budget" if budget is not None and bound > budget >= flipped / joints else ""
+    return f"{flipped} of {joints} joints, below {bound:.1%} (95 %){few}"
 
 
 def _escapes(measured: Measured, point: AtPoint, budget: BudgetSection) -> Iterator[Check]:

@@ -54,6 +54,8 @@ def test_the_report_says_what_is_proved(adopted: Path) -> None:
     report = adopted / "own-1.0.0.report"
     assert re.search(r"\d+ of \d+ held-out defects escape: at most", (report / "adoption.md").read_text())
     page = (report / "adoption.md").read_text()
+    gate = (report / "report.html").read_text()
+    assert re.search(r"\d+ of \d+ joints, below \d+\.\d% \(95 %\); too few joints to prove the budget", gate)
     assert re.search(r"held-out: \d+ joints, \d+ of them defects", page)
     assert re.search(r"max_flipped = 0\.\d+", page)
     assert re.search(r"recall-0\.98, threshold \d\.\d+: recall \d\.\d+ \(\d+ of \d+\)", page)
@@ -63,9 +65,10 @@ def test_the_report_says_what_is_proved(adopted: Path) -> None:
 def test_lots_of_another_joint_type_are_refused(adopted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = adopted / "other.toml"
     text = (adopted / "own-1.0.0.toml").read_text()
-    recipe.write_text(text.replace('["PTH"]', '["BGA"]').replace('"1.0.0"', '"1.0.1"'))
-    assert main(["build", str(recipe), "--out", str(adopted)]) == 3
-    assert "[bundle] joint_types: BGA, but the lots hold PTH" in capsys.readouterr().err
+    for named in ('["BGA"]', '["PTH", "BGA"]'):
+        recipe.write_text(text.replace('["PTH"]', named).replace('"1.0.0"', '"1.0.1"'))
+        assert main(["build", str(recipe), "--out", str(adopted)]) == 3
+        assert "[bundle] joint_types: BGA, but the lots hold PTH" in capsys.readouterr().err
     recipe.unlink()
 
 
