@@ -15,11 +15,10 @@ from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
-from edge.core.payloads import Policy
+from edge.core.payloads import Policy, Raised
 from edge.daemon.run import lock_path
 from edge.files import exclusive_lock
 from edge.qualify.standing import served_by, standing
-from edge.upkeep.alarms import Raised
 from edge.upkeep.state import DaemonState, is_fresh, read_state, state_path
 
 

@@ -119,11 +119,23 @@ Severity = Literal["warning", "error", "critical"]
 
 
 class AlarmPayload(Struct, frozen=True, kw_only=True):
+    """``about``: whose trouble it is, such as a board type's, where several may have the same at once."""
+
     schema: Literal["axi-alarm/1"] = "axi-alarm/1"
     code: str
     severity: Severity
     text: str
     time: str
+    about: str | UnsetType = UNSET
+
+
+class Raised(Struct, frozen=True, kw_only=True):
+    """A trouble that is on. ``about``: whose, where several may have the same."""
+
+    code: str
+    about: str
+    text: str
+    since: str
 
 
 class MetricsPayload(Struct, frozen=True, kw_only=True):
@@ -231,7 +243,9 @@ class LicencePayload(Struct, frozen=True, kw_only=True):
 
 
 class AnswerPayload(Struct, frozen=True, kw_only=True):
-    """What came of a command. ``text`` is for people; ``status`` and ``metrics`` answer ``status``."""
+    """What came of a command. ``text`` is for people; ``status``, ``metrics`` and ``alarms``, those that are on, answer
+    ``status``.
+    """
 
     schema: Literal["axi-answer/1"] = "axi-answer/1"
     op: str
@@ -240,6 +254,7 @@ class AnswerPayload(Struct, frozen=True, kw_only=True):
     time: str
     status: StatusPayload | None = None
     metrics: MetricsPayload | None = None
+    alarms: tuple[Raised, ...] | UnsetType = UNSET
 
 
 class LatencyMs(Struct, frozen=True, kw_only=True):

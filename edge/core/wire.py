@@ -281,8 +281,8 @@ class Encoder(NamedTuple):
     def status(self, state: Presence, now: datetime) -> Message:
         return Message(self.topics.status, encode(self.status_payload(state, now)), retain=True)
 
-    def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error") -> Message:
-        payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now))
+    def alarm(self, code: str, text: str, now: datetime, severity: Severity = "error", about: str = "") -> Message:
+        payload = AlarmPayload(code=code, severity=severity, text=text, time=timestamp(now), about=about or UNSET)
         return Message(self.topics.alarm, encode(payload))
 
     def licence(self, payload: LicencePayload) -> Message:

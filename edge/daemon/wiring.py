@@ -148,6 +148,7 @@ def _reporting(shared: Shared, books: Books, broker: BrokerSettings, health: Hea
         metrics=lambda: health.last,
         reload=shared.reloader.request,
         activate=lambda payload: shared.activation.ask(payload, shared.reloader.serving.settings),
+        alarms=shared.alarms.raised,
         publish=shared.passing.publish,
         allowed=AnswerTopics(f"{mqtt.base_topic}/cmd", mqtt.answer_under),
         pace=AnswerPace(time.monotonic),

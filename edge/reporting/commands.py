@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from edge.core.clocks import Monotonic, Now
-from edge.core.payloads import AnswerPayload, MetricsPayload, StatusPayload
+from edge.core.payloads import AnswerPayload, MetricsPayload, Raised, StatusPayload
 from edge.core.wire import Message, encode, timestamp
 from edge.reporting.ports import Command
 
@@ -65,6 +65,7 @@ class CommandAnswers(NamedTuple):
     metrics: Callable[[], MetricsPayload | None]
     reload: Callable[[], None]
     activate: Callable[[bytes], str]
+    alarms: Callable[[], Sequence[Raised]]
     publish: Callable[[Message], None]
     allowed: AnswerTopics
     pace: AnswerPace
@@ -87,7 +88,13 @@ class CommandAnswers(NamedTuple):
                 return AnswerPayload(op=op, ok=True, text="here", time=time)
             case "status":
                 return AnswerPayload(
-                    op=op, ok=True, text="as of now", time=time, status=self.status(), metrics=self.metrics()
+                    op=op,
+                    ok=True,
+                    text="as of now",
+                    time=time,
+                    status=self.status(),
+                    metrics=self.metrics(),
+                    alarms=tuple(self.alarms()),
                 )
             case "reload":
                 self.reload()

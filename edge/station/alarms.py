@@ -31,12 +31,13 @@ class NotAnAlarm(AxiError):
 
 
 class Alarm(NamedTuple):
-    """``code`` without its end; ``over``: it no longer is so. ``time``: RFC 3339."""
+    """``over``: it no longer is so. ``time``: RFC 3339. ``about``: whose it is, where several may have the same."""
 
     time: str
     code: str
     severity: str
     text: str
+    about: str = ""
 
     @property
     def over(self) -> bool:
@@ -53,10 +54,8 @@ def alarm_of(payload: bytes) -> Alarm:
         said = msgspec.json.decode(payload, type=AlarmPayload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise NotAnAlarm(f"no axi-alarm/1: {error}") from error
-    return Alarm(said.time, said.code, said.severity, said.text)
-
-
-_COLUMNS = ", ".join(Alarm._fields)
+    about = "" if said.about is msgspec.UNSET else said.about
+    return Alarm(said.time, said.code, said.severity, said.text, about)
 
 
 class Alarms:
@@ -72,19 +71,21 @@ class Alarms:
         with self._database.transaction() as db:
             for alarm in alarms:
                 enter = "INSERT OR IGNORE INTO alarms (time, code, severity, text) VALUES (?, ?, ?, ?)"
-                if not db.execute(enter, alarm).rowcount:
+                if not db.execute(enter, alarm[:4]).rowcount:
                     continue
-                db.execute("DELETE FROM raised WHERE code = ?", (alarm.subject,))
+                db.execute("DELETE FROM raised WHERE code = ? AND about = ?", (alarm.subject, alarm.about))
                 if not alarm.over and alarm.subject not in MOMENTS:
-                    db.execute("INSERT INTO raised (time, code, severity, text) VALUES (?, ?, ?, ?)", alarm)
+                    db.execute("INSERT INTO raised (time, code, severity, text, about) VALUES (?, ?, ?, ?, ?)", alarm)
             db.execute("DELETE FROM alarms WHERE number <= (SELECT MAX(number) FROM alarms) - ?", (_MOST_HELD,))
 
     def latest(self, most: int) -> list[Alarm]:
         """As they came, the last one first."""
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM alarms ORDER BY number DESC LIMIT ?", (most,))  # noqa: S608
+        rows = self._database.rows(
+            "SELECT time, code, severity, text FROM alarms ORDER BY number DESC LIMIT ?", (most,)
+        )
         return [Alarm(*row) for row in rows]
 
     def raised(self) -> list[Alarm]:
         """What is the case: of each lasting subject that is not over what was said of it last."""
-        rows = self._database.rows(f"SELECT {_COLUMNS} FROM raised ORDER BY code")  # noqa: S608
+        rows = self._database.rows("SELECT time, code, severity, text, about FROM raised ORDER BY code, about")
         return [Alarm(*row) for row in rows]

@@ -75,7 +75,16 @@ CREATE TABLE raised (
 );
 CREATE TABLE hasty (reviewer TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """,
-    "ALTER TABLE joints ADD COLUMN seen TEXT NOT NULL DEFAULT '{}'",
+    """
+ALTER TABLE joints ADD COLUMN seen TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE troubles (
+    code TEXT NOT NULL, about TEXT NOT NULL DEFAULT '', time TEXT NOT NULL, severity TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (code, about)
+);
+INSERT INTO troubles (code, time, severity, text) SELECT code, time, severity, text FROM raised;
+DROP TABLE raised;
+ALTER TABLE troubles RENAME TO raised
+""",
 )
 """What each version added to the one before.
 

@@ -47,7 +47,8 @@ class Device:
         self.metrics: MetricsPayload | None = None
         self.heard = 0.0
         self.joints, self.alarms = Counter[str](), Counter[str]()
-        self.raised = dict[str, bool]()
+        self.raised = dict[str, set[str]]()
+        """Whose, by code; of one that is over nobody's."""
         self.licences = dict[tuple[str, str], LicencePayload]()
 
     def hear(self, _: str, payload: bytes) -> None:
@@ -70,7 +71,9 @@ class Device:
             case AlarmPayload():
                 subject, over = said.code.removesuffix(OVER), said.code.endswith(OVER)
                 if subject not in MOMENTS:
-                    self.raised[subject] = not over
+                    about = "" if said.about is msgspec.UNSET else said.about
+                    whose = self.raised.setdefault(subject, set())
+                    whose.discard(about) if over else whose.add(about)
                 self.alarms[said.code] += not over
             case LicencePayload():
                 self.licences[said.board_type, said.joint_type] = said
@@ -134,9 +137,9 @@ class Figures(Collector):
         joints.add_metric([Route.RELEASE], released)
         joints.add_metric([Route.SPECIALIST], device.joints.total() - released)
         yield joints
-        raised = GaugeMetricFamily("axi_alarm", "1 from an alarm until its end", labels=["code"])
-        for code, on in device.raised.items():
-            raised.add_metric([code], float(on))
+        raised = GaugeMetricFamily("axi_alarm", "How many have it, from an alarm until its end", labels=["code"])
+        for code, whose in device.raised.items():
+            raised.add_metric([code], float(len(whose)))
         yield raised
         alarms = CounterMetricFamily("axi_alarms", "Alarms raised since the station listens", labels=["code"])
         for code, count in device.alarms.items():

@@ -6,22 +6,11 @@ import logging
 import threading
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from edge.core.clocks import Now
-from edge.core.payloads import Severity
+from edge.core.payloads import Raised, Severity
 from edge.core.wire import Encoder, Message, timestamp
 
 log = logging.getLogger(__name__)
-
-
-class Raised(Struct, frozen=True, kw_only=True):
-    """A trouble that is on. ``about``: whose, where several may have the same."""
-
-    code: str
-    about: str
-    text: str
-    since: str
 
 
 class Alarms:
@@ -56,7 +45,7 @@ class Alarms:
                 del self._raised[code, about]
             log.log(logging.ERROR if on else logging.WARNING, "alarm", extra={"code": code, "on": on, "problem": text})
             severity: Severity = "error" if on else "warning"
-            self._publish(self._encoder.alarm(code if on else f"{code}_over", text, self._now(), severity))
+            self._publish(self._encoder.alarm(code if on else f"{code}_over", text, self._now(), severity, about))
 
     def event(self, code: str, text: str) -> None:
         """Something that happened and is over."""

@@ -13,10 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from edge.core.clocks import Now
-from edge.core.payloads import ModelRef, Policy
+from edge.core.payloads import ModelRef, Policy, Raised
 from edge.core.wire import timestamp
 from edge.files import read_plain, replace_file
-from edge.upkeep.alarms import Raised
 
 log = logging.getLogger(__name__)
 

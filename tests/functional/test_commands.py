@@ -105,6 +105,8 @@ def test_ping_status_and_reload_are_answered(tmp_path: Path, bundle: Path, mosqu
     }
     assert answers["status"]["status"]["bundle"]["name"] == bundle.name.rpartition("-")[0]
     assert answers["status"]["metrics"]["backlog"] == 0
+    assert answers["status"]["alarms"] == []
+    assert "alarms" not in answers["ping"]
     subscriber.wait_for(lambda s: len(s.payloads("axi1/status")) == 2)
     assert device.stop() == 0
     assert [payload["state"] for payload in subscriber.payloads("axi1/status")] == ["online", "online", "stopped"]

@@ -52,6 +52,7 @@ def test_a_command_of_long_correlation_data_is_not_answered(length: int, *, answ
         metrics=lambda: None,
         reload=lambda: None,
         activate=lambda _: "",
+        alarms=list,
         publish=sent.append,
         allowed=AnswerTopics("plant/axi1/cmd"),
         pace=AnswerPace(lambda: 0.0),

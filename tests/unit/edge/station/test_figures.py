@@ -123,8 +123,8 @@ def test_what_the_device_says_of_itself(station: Station) -> None:
 
 
 def test_an_alarm_lasts_until_its_end(station: Station) -> None:
-    def alarm(code: str) -> AlarmPayload:
-        return AlarmPayload(code=code, severity="error", text="", time="t")
+    def alarm(code: str, about: str = "") -> AlarmPayload:
+        return AlarmPayload(code=code, severity="error", text="", time="t", about=about)
 
     raised = told(station, alarm("disk_low"), alarm("disk_low"), alarm("job_stuck"))
     assert raised["axi_alarm", "disk_low"] == 1
@@ -132,6 +132,8 @@ def test_an_alarm_lasts_until_its_end(station: Station) -> None:
     over = told(station, alarm("disk_low_over"))
     assert (over["axi_alarm", "disk_low"], over["axi_alarm", "job_stuck"]) == (0, 1)
     assert over["axi_alarms_total", "disk_low"] == 2
+    two = told(station, alarm("xray_drift", "MB-1"), alarm("xray_drift", "MB-2"), alarm("xray_drift_over", "MB-1"))
+    assert two["axi_alarm", "xray_drift"] == 1, "one of them drifts still"
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,9 @@ def test_alarms_are_kept_once_and_those_that_are_not_over_are_the_case(tmp_path:
     alarms.hear([Alarm("zzz", "job_refused", "error", str(n)) for n in range(10_005)])
     assert [one.code for one in alarms.raised()] == ["disk_low"]
     assert len(alarms.latest(20_000)) == 10_000
+    whose = [Alarm("t", "xray_drift", "error", name, name) for name in ("MB-1", "MB-2")]
+    alarms.hear([*whose, Alarm("u", "xray_drift_over", "warning", "as usual", "MB-1")])
+    assert [(one.code, one.about) for one in alarms.raised()] == [("disk_low", ""), ("xray_drift", "MB-2")]
     with pytest.raises(NotAnAlarm):
         alarm_of(b'{"schema":"axi-alarm/1"}')
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from edge.core.payloads import ModelRef
-from edge.upkeep.alarms import Raised
+from edge.core.payloads import ModelRef, Raised
 from edge.upkeep.readiness import not_yet
 from edge.upkeep.state import Before, DaemonState, StateFile, is_fresh, read_state, state_path
 
