@@ -17,6 +17,7 @@ from edge.commands.check import add_check
 from edge.commands.inspect import add_inspect
 from edge.commands.licence import add_licence
 from edge.commands.qualify import add_qualify
+from edge.commands.reload import add_reload
 from edge.commands.review import add_review
 from edge.commands.run import add_run
 from edge.commands.sample import add_sample
@@ -83,6 +84,7 @@ def parser() -> Parser:
     for add in (
         add_inspect,
         add_run,
+        add_reload,
         add_qualify,
         add_check,
         add_status,

@@ -27,9 +27,10 @@ class EventFormatter(logging.Formatter):
         fields = " ".join(f"{key}={_value(value)}" for key, value in vars(record).items() if key not in _STANDARD)
         prefix = f"<{_PRIORITY.get(record.levelname, 6)}>" if self._journald else f"{record.levelname.lower()} "
         line = f"{prefix}{record.getMessage()} {fields}".rstrip()
-        if record.exc_info:
-            line += " exception=" + json.dumps(self.formatException(record.exc_info))
-        return line.replace("\n", "\\n")
+        line = line.replace("\n", "\\n")
+        if record.exc_info:  # a traceback is read by people: a line each, of the same priority
+            line += "".join(f"\n{prefix}  {each}" for each in self.formatException(record.exc_info).splitlines())
+        return line
 
 
 def set_up_logging(level: str) -> None:
@@ -65,5 +66,7 @@ def without_lines(*beginnings: bytes) -> Iterator[None]:
 def _value(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if text and not set(text) & set(' "=\n') else json.dumps(text)

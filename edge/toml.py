@@ -130,7 +130,7 @@ def _converted(document: Any, kind: type[S], path: Path | str, section: str = ""
 def _plain(problem: str, kind: type[Struct], within: str) -> str:
     """'[section] key: problem'; ``within``: the section that was read."""
     what, where = in_words(problem, kind)
-    missing = re.fullmatch(r"Object missing required field `(.*)`", what)
+    missing = re.fullmatch(r"(\w+) is missing", what)
     if missing:
         where = f"{where}.{missing.group(1)}" if where else missing.group(1)
         what = "missing; add it"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import time
@@ -14,11 +13,14 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+import msgspec
+
 from edge.adapters.copying import COPIED, Copies, rights_of
 from edge.adapters.settling import Settling
 from edge.adapters.spool_view import backlog, job_folders
 from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
+from edge.core.job import Rejection, printable
 from edge.core.places import Place
 from edge.files import below, free_name, is_unfinished, lengthened, move_durably, remove_tree, write_durably
 from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, open_folder, require_readable
@@ -145,9 +147,9 @@ class FolderSpool:
 
     def reject(self, job: ClaimedJob, reason: str) -> None:
         """Move a refused job to rejected, with reason.json; one that cannot be moved stays in work."""
-        document = {"schema": "axi-rejection/1", "job": job.folder.name, "reason": reason}
+        document = Rejection(job=printable(job.folder.name), reason=printable(reason))
         try:
-            write_durably(job.folder / REASON, json.dumps(document, indent=1).encode() + b"\n")
+            write_durably(job.folder / REASON, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
         except OSError as error:  # the sender's doing, where it is the folder's: the job must leave the queue
             if error.errno not in _OWN_FAULTS:
                 raise

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -61,7 +62,8 @@ def _told(payload: Any) -> str:
     """A message of ours in words; empty for anything else, which anybody may publish."""
     with suppress(LookupError, TypeError, ValueError, AttributeError):
         kind = str(payload["schema"]).partition("/")[0]
-        return f"{str(payload['time'])[11:23]}  {_IN_WORDS[kind](payload)}"
+        moment = datetime.fromisoformat(payload["time"]).astimezone()
+        return f"{moment:%Y-%m-%d %H:%M:%S}  {_IN_WORDS[kind](payload)}"
     return ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -115,6 +116,14 @@ class Job(Struct, frozen=True, kw_only=True):
         return tuple(joint for joint in self.joints if joint.view == view.id)
 
 
+class Rejection(Struct, frozen=True, kw_only=True):
+    """``reason.json`` beside a refused job. ``job``: its folder's name; ``reason``: what is wrong, and the remedy."""
+
+    schema: Literal["axi-rejection/1"] = "axi-rejection/1"
+    job: str
+    reason: str
+
+
 class Manifest(NamedTuple):
     """A parsed manifest and the keys nobody here knows (machines add fields; they belong in the log)."""
 
@@ -191,9 +200,21 @@ def _plain(source: str, problem: str) -> str:
 
 
 def _unknown(document: Any) -> tuple[str, ...]:
-    """Paths of the keys that the contract does not know, array positions folded to ``[]``."""
-    found = (f"{part.path}.{key}".lstrip(".") for part in parts(document, Job) for key in part.unknown)
+    """Paths of the keys that the contract does not know, array positions folded to ``[]``; and a ``created`` that says
+    nothing: it is handed on, and nobody else would ever notice.
+    """
+    found = [f"{part.path}.{key}".lstrip(".") for part in parts(document, Job) for key in part.unknown]
+    if not _is_time(document["created"]):
+        found.append(f"created ({document['created'][:40]!r} is no time, such as 2026-11-30T22:31:00Z)")
     return tuple(dict.fromkeys(found))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check(job: Job, source: str) -> None:

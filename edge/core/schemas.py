@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from edge.core.card import ModelCard
-from edge.core.job import Job
+from edge.core.job import Job, Rejection
 from edge.core.payloads import PAYLOADS
 from edge.core.qualification import Qualification
 from edge.core.review import ReviewPayload
 
-CONTRACTS: tuple[type[Struct], ...] = (Job, ModelCard, *PAYLOADS, ReviewPayload, Qualification)
+CONTRACTS: tuple[type[Struct], ...] = (Job, Rejection, ModelCard, *PAYLOADS, ReviewPayload, Qualification)
 
 
 def schema_name(contract: type[Struct]) -> str:

@@ -62,6 +62,9 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
         lambda match: f"must be {_LIMITS[match[1]]} {match[2].removesuffix('.0')}",
     ),
     (r"Expected `(\w+)` of length (>=|<=) (\d+)", _of_length),
+    (r"Expected `array` of length (\d+), got (\d+)", lambda match: f"has {match[2]} entries instead of {match[1]}"),
+    (r"Expected `array` of length (\d+) to (\d+), got (\d+)", lambda match: f"has {match[3]} entries"),
+    (r"Object missing required field `(.*)`", lambda match: f"{match[1]} is missing"),
 )
 
 

@@ -129,6 +129,13 @@ class _Next(NamedTuple):
     standing: Standing
 
 
+class Reloaded(NamedTuple):
+    """How often it was asked for and is over, and what the last one was refused for; empty where it was not."""
+
+    times: int = 0
+    problem: str = ""
+
+
 class Reloader:
     """``request`` may be called from any thread, ``step`` from one that lives as long as the daemon (the judge's
     process dies with the thread that started it), ``change`` from the one that inspects.
@@ -150,6 +157,7 @@ class Reloader:
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._next: _Next | None = None
+        self.reloaded = Reloaded()
 
     def request(self) -> None:
         self._wanted.set()
@@ -169,6 +177,7 @@ class Reloader:
             log.error("reload refused", extra={"problem": str(error)})  # noqa: TRY400
             text = f"{error}; all stays as it was"
             self._publish(self.serving.encoder.alarm("reload_refused", text, self._now()))
+            self.reloaded = Reloaded(self.reloaded.times + 1, text)
             return
         with self._lock:
             overtaken, self._next = self._next, _Next(settings, judge, ready, now)
@@ -197,6 +206,8 @@ class Reloader:
         self._publish(self.status_message("online"))
         for bundle in new.ready.bundles:
             log.info("reloaded", extra=bundle.about())
+        self.reloaded = Reloaded(self.reloaded.times + 1)
+        self._requested()  # so that it is said at once
         return self.serving.in_use(permits)
 
     def status_message(self, state: Presence) -> Message:

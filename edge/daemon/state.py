@@ -31,6 +31,8 @@ def state_file(settings: Settings, reloader: Reloader, absence: Absence, tally: 
             qualification=reloader.serving.standing.text,
             alarms=alarms.raised(),
             before=before,
+            reloads=reloader.reloaded.times,
+            reload_problem=reloader.reloaded.problem,
         )
 
     return StateFile(state_path(Path(settings.journal.path)), __version__, look, utc_now)

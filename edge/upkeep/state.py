@@ -34,7 +34,8 @@ class Before(Struct, frozen=True, kw_only=True):
 
 class DaemonState(Struct, frozen=True, kw_only=True):
     """``connected``: has the broker answered, and not gone since; ``judged``: joints since the start. ``bundle`` and
-    ``routes``: those that judge; ``qualification``: is it certified to; ``time``: when this was written.
+    ``routes``: those that judge; ``qualification``: is it certified to; ``time``: when this was written. ``reloads``:
+    how many are over, and what the last one was refused for.
     """
 
     schema: Literal["axi-state/1"] = "axi-state/1"
@@ -49,6 +50,8 @@ class DaemonState(Struct, frozen=True, kw_only=True):
     qualification: str = ""
     alarms: list[Raised] = []
     before: Before | None = None
+    reloads: int = 0
+    reload_problem: str = ""
 
 
 def state_path(journal: Path) -> Path:

@@ -117,3 +117,21 @@ def test_a_drop_in_that_is_not_read_is_found(device: DaemonProcess) -> None:
     said = device.command("check").stdout
     assert "60-x.conf: not read: only names that end in .toml are" in said
     assert "in force: 50-y.toml" in said
+
+
+def test_a_reload_that_is_refused_fails_and_says_why(device: DaemonProcess) -> None:
+    done = device.command("reload")
+    assert done.returncode == 1
+    assert "no daemon runs" in done.stdout
+    device.start()
+    wait_until(lambda: "running" in device.command("status").stdout)
+    done = device.command("reload")
+    assert (done.returncode, done.stdout) == (0, "slicenet 1.0.0 judges\n"), done.stderr
+    right = device.config.read_text()
+    device.config.write_text(right.replace(str(bundle_folder(WORD)), "/nowhere"))
+    done = device.command("reload")
+    assert done.returncode == 1
+    assert "refused: " in done.stdout
+    assert "no such folder" in done.stdout
+    device.config.write_text(right)
+    assert device.command("reload").returncode == 0
