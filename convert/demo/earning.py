@@ -103,7 +103,7 @@ def _told_before(work: Path, boards: Sequence[_Board]) -> Path:
         rows.writerow(("job_id", "joint", "decision", "reviewer", "time"))
         for board in boards:
             for joint, row in board.joints.items():
-                rows.writerow((board.job.name, joint, _said(row), "laboratory", "before"))
+                rows.writerow((board.job.name, joint, _said(row), "laboratory", "2026-11-01T08:00:00Z"))
     return path
 
 
