@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from convert.commands.adopt import add_adopt
 from convert.commands.build import add_build
 from convert.commands.evaluate import add_evaluate
+from convert.commands.examples import EXAMPLES
 from convert.commands.importing import add_import
 from convert.commands.keys import add_keys
 from convert.commands.simulate import add_gallery, add_simulate
 from convert.commands.split import add_split
 from convert.commands.train import add_reference, add_train
 from edge import __version__
-from edge.arguments import Parser
+from edge.arguments import Parser, with_examples
 from edge.core.errors import INTERRUPTED, AxiError, UsageError
 from edge.logs import set_up_logging
 
 _OF_A_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 _EXIT_CODES = (
     "exit codes: 0 done, 1 an export with faults, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, "
-    "6 gate refused, 70 internal"
+    "6 gate refused, 70 internal. Words are explained in docs/glossary.md, all of it in docs/guides/own-data.md"
 )
 
 
@@ -60,6 +61,7 @@ def parser() -> Parser:
         *(add_keys, add_build, add_evaluate, add_gallery, add_reference),
     ):
         add(commands)
+    with_examples(program, EXAMPLES)
     return program
 
 

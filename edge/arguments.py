@@ -58,6 +58,22 @@ def _defaults(parser: argparse.ArgumentParser, key: str) -> list[Any]:
     return [parser.get_default(key), *inner]
 
 
+def with_examples(program: argparse.ArgumentParser, examples: Iterable[str]) -> None:
+    """Each stands at the end of the help of its command."""
+    below = {parser.prog: parser for parser in _all(program)}
+    for example in examples:
+        words = example.split()
+        prog = next(" ".join(words[:n]) for n in range(len(words), 0, -1) if " ".join(words[:n]) in below)
+        below[prog].epilog = f"example: {example}"
+
+
+def _all(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:  # noqa: SLF001
+        for each in action.choices.values() if isinstance(action, _Commands) else ():
+            yield from _all(each)
+
+
 def _flags_below(parser: argparse.ArgumentParser) -> set[str]:
     below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
     inner = [each for action in below for each in action.choices.values()]

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.arguments import Parser
+from edge.arguments import Parser, with_examples
 from edge.commands.audit import add_audit
 from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check
+from edge.commands.examples import EXAMPLES
 from edge.commands.inspect import add_inspect
 from edge.commands.licence import add_licence
 from edge.commands.qualify import add_qualify
@@ -33,7 +34,8 @@ from edge.logs import set_up_logging
 _NOBODY_READS = 141
 """As shells have it for a program that a broken pipe ended: whether all was well nobody has read."""
 _EXIT_CODES = (
-    "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal"
+    "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal. "
+    "Words are explained in docs/glossary.md, all of it in docs/guides/device.md"
 )
 
 
@@ -100,6 +102,7 @@ def parser() -> Parser:
         add_upgrade,
     ):
         add(commands)
+    with_examples(program, EXAMPLES)
     return program
 
 

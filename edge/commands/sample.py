@@ -30,7 +30,6 @@ def add_sample(commands: Commands) -> None:
     sample = commands.add_parser(
         "sample",
         help="hand over a job of the bundle's own golden joints, and see what becomes of it",
-        epilog="example, on a device that was just set up: axi-edge sample",
     )
     add_config(sample)
     sample.add_argument("--type", default="", metavar="TYPE", help="joint type of [model.routes] (the main bundle's)")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 
 import pytest
 
 import convert.cli
+import convert.commands.examples
 import edge.cli
+import edge.commands.examples
 from edge.arguments import Parser
 
 
@@ -69,3 +72,16 @@ def test_every_command_says_what_it_does_and_every_argument_what_it_is(program: 
         own = [action for action in command._actions if not isinstance(action, argparse._SubParsersAction)]
         assert [action.option_strings or action.dest for action in own if not action.help] == [], command.prog
         command.format_help()
+
+
+@pytest.mark.parametrize(
+    ("program", "examples"),
+    [(edge.cli.parser(), edge.commands.examples.EXAMPLES), (convert.cli.parser(), convert.commands.examples.EXAMPLES)],
+    ids=["axi-edge", "axi-convert"],
+)
+def test_every_command_has_an_example_that_is_right(program: Parser, examples: tuple[str, ...]) -> None:
+    for example in examples:
+        program.parse_args(shlex.split(example)[1:])
+    runs = [command for command in leaves(program) if command.get_default("action") is not None]
+    assert runs
+    assert [command.prog for command in runs if "example: axi-" not in (command.epilog or "")] == []
