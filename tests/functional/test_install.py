@@ -38,3 +38,10 @@ def test_a_device_starts_with_the_bundle_that_ships(device_python: Path, lots: P
     assert len(verdicts) == 10
     assert {verdict["model"]["name"] for verdict in verdicts} == {"slicenet"}
     assert all(verdict["reason"] in {None, "unfamiliar"} for verdict in verdicts)
+
+
+def test_the_workstations_program_says_on_a_device_that_it_is_none(device_python: Path) -> None:
+    command = [str(device_python.parent / "axi-convert"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 3
+    assert done.stderr.endswith("axi-convert is for the workstation: pip install 'axi-edge[convert]'\n")
