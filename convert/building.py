@@ -43,6 +43,7 @@ from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
 from edge.core.qualification import Kernels
 from edge.files import digest_file
+from edge.jobs.vendors import UNSAID
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
     """
     asked = order.recipe.bundle.joint_types
     rows = (row for lot in lots.named.values() for row in lot.rows if isinstance(row, TruthRow))
-    held = tuple(sorted({row.joint_type for row in rows} - {""}))
+    held = tuple(sorted({row.joint_type for row in rows} - {"", UNSAID}))
     strange = [name for name in asked if not supported(name, held)] if held else []
     if strange:
         raise ConfigError(

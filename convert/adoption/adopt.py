@@ -24,6 +24,7 @@ from convert.training.defects import Epoch, Sides, kept_in_words, sides, train
 from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
 from edge.core.errors import GateRefused, UsageError
+from edge.jobs.vendors import UNSAID
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,11 @@ def adopt(order: Order, tell: Tell) -> Adopted:
     for path in (order.parts, order.model, order.recipe, order.bundle):
         if path.exists():
             raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
+    whole = load_lot(order.lot, order.spec)
+    if not types_of(whole):
+        raise UsageError(f"{order.lot}: names no joint type; give truth.csv a column joint_type, such as PTH or BGA")
     order.out.mkdir(parents=True, exist_ok=True)
-    lot = _kept_apart(of_type(load_lot(order.lot, order.spec), order.joint_type), order)
+    lot = _kept_apart(of_type(whole, order.joint_type), order)
     for sentence in (*lot.left_out, *says_less(lot)):
         tell(sentence)
     tell(f"splitting {len(lot.rows)} joints by {lot.apart}")
@@ -86,8 +90,8 @@ def of_type(lot: LabelledLot, joint_type: str) -> LabelledLot:
 
 
 def types_of(lot: LabelledLot) -> list[str]:
-    """The joint types that a lot holds."""
-    return sorted({row.joint_type for row in lot.defect_rows})
+    """The joint types that a lot names."""
+    return sorted({row.joint_type for row in lot.defect_rows} - {"", UNSAID})
 
 
 def _kept_apart(lot: LabelledLot, order: Order) -> LabelledLot:
