@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from convert.importing.classes import Classes, Outside
 from convert.importing.found import Finding, Found, Page, Problem
 from edge.core.card import NORMAL
+from edge.core.clocks import is_moment
 from edge.core.job import MAX_SLICES, printable
 
 _LONGEST = 256
@@ -74,19 +74,11 @@ def _tidied(found: Found) -> Found | Problem:
             return Problem(where, f"{name} {text[:40]!r}...: longer than {_LONGEST} characters; shorten it")
         if name in _NEEDED and not text:
             return Problem(where, f"{name}: empty; every joint has one")
-    if texts["time"] and found.image is None and not _is_time(texts["time"]):
+    if texts["time"] and found.image is None and not is_moment(texts["time"]):
         return Problem(where, f"time {texts['time']!r} is not ISO 8601; write it as 2026-01-06T08:00:00")
     if len(found.slices) > MAX_SLICES:
         return Problem(where, f"view {found.view} has {len(found.slices)} slices; {MAX_SLICES} are the most")
     return Found(**{**found._asdict(), **texts, "where": where})
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 _Key = tuple[str, str]

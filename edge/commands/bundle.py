@@ -20,6 +20,7 @@ from edge.core.card import encode_card
 from edge.core.errors import AxiError
 from edge.judging.loading import load_model
 from edge.judging.messages import Choice, Load
+from edge.upkeep.trial import Trials
 
 
 def add_bundle(commands: Commands) -> None:
@@ -77,10 +78,12 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     """Those of each link in the configuration; one that is damaged is listed, too, and why."""
-    model = load_settings(arguments.config).model
+    settings = load_settings(arguments.config)
+    model, trials = settings.model, Trials(Path(settings.journal.path)).all()
     links = {"": Path(model.bundle), **{kind: Path(route.bundle) for kind, route in model.routes.items()}}
     for folder in bundles_beside(links.values()):
-        print(" ".join(word for word in (_about(folder), *_roles(folder, links)) if word))
+        watched = [f"(on trial until {one.until})" for one in trials if Path(one.bundle).name == folder.name]
+        print(" ".join(word for word in (_about(folder), *_roles(folder, links), *watched) if word))
     return 0
 
 

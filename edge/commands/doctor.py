@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.x509 import load_pem_x509_certificates
 from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
 from edge.bundle.format import open_bundle
 from edge.commands import measured
+from edge.commands.doctor_certificates import certificates
 from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
 from edge.commands.service_limits import Service, as_the_service, within_limits
@@ -22,14 +22,12 @@ from edge.config import DEFAULT_PATH, Settings, bundles_to_load, drop_ins, drop_
 from edge.core.decide import supported
 from edge.core.errors import AxiError
 from edge.daemon.broker import try_broker
-from edge.files import read_plain
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.qualify.standing import served_by, standing
 
 _CREDENTIALS = "/run/credentials/"
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
-_RENEW_DAYS = 30
 _CPUINFO = Path("/proc/cpuinfo")
 _STOPS_JOBS = frozenset({"job_left", "spool_stuck", "disk_low", "disk_blocked", "journal_locked", "bundle_refused"})
 """Alarms while which some job or all of them wait."""
@@ -45,7 +43,7 @@ def examine(settings: Settings, unit: Service | None = None) -> Iterator[Finding
     yield from _joint_type(settings)
     yield _qualified(settings)
     yield _release(settings)
-    yield from _certificates(settings)
+    yield from certificates(settings.mqtt)
     yield _broker(settings)
     spool, journal, least = Path(settings.spool.path), Path(settings.journal.path), settings.health.min_free_mb
     if unit is not None:
@@ -211,28 +209,6 @@ def _broker(settings: Settings) -> Finding:
     if problem:
         return Finding("broker", Health.FAIL, problem)
     return Finding("broker", Health.OK, f"{where} accepts MQTT {settings.mqtt.version} as {settings.device.name}")
-
-
-def _certificates(settings: Settings) -> Iterator[Finding]:
-    """Whether what we show the broker, and what we check it by, is still valid."""
-    for key in ("ca_file", "cert_file"):
-        path = getattr(settings.mqtt, key)
-        if not path:
-            continue
-        try:
-            certificates = load_pem_x509_certificates(read_plain(Path(path)))
-            last = [certificate.not_valid_after_utc for certificate in certificates]
-        except (OSError, ValueError) as error:
-            yield Finding("certificate", Health.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
-            continue
-        # Of several authorities one is enough; of a chain of ours the first to end ends it.
-        ends = max(last) if key == "ca_file" else min(last)
-        left, expired = (ends - utc_now()).days, sum(end < utc_now() for end in last)
-        health = Health.FAIL if left < 0 else Health.WARN if left < _RENEW_DAYS else Health.OK
-        remedy = "" if health is Health.OK else "; renew it" if left >= 0 else "; it has expired: renew it"
-        if health is not Health.FAIL and expired:
-            health, remedy = Health.WARN, f"; {expired} of {len(last)} in it have expired: remove them"
-        yield Finding("certificate", health, f"[mqtt] {key}: {path}: valid until {ends:%Y-%m-%d}{remedy}")
 
 
 def _clock() -> Finding:

@@ -72,7 +72,8 @@ def _setup(arguments: argparse.Namespace) -> int:
     answers = whole(name, _told(arguments, name, known), _ask if asked else None, tls=tls)
     settings = write_all(answers, places, bundle=_BUNDLES, trusted=str(places.folder / "trusted.pem"))
     print(f"{places.config}: written")
-    if not before and give_bundle(Path(settings.model.bundle), places.config):
+    link = Path(settings.model.bundle)
+    if not before and not link.exists() and give_bundle(link, places.config):
         print("bundle: the one that comes with axi-edge")
     if arguments.no_start or not managed():
         return _found(settings)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
+from edge.core.clocks import is_moment
 from edge.core.errors import JobRefused
 from edge.core.fields import parts
 from edge.core.wording import in_words
@@ -204,17 +204,9 @@ def _unknown(document: Any) -> tuple[str, ...]:
     nothing: it is handed on, and nobody else would ever notice.
     """
     found = [f"{part.path}.{key}".lstrip(".") for part in parts(document, Job) for key in part.unknown]
-    if not _is_time(document["created"]):
+    if not is_moment(document["created"]):
         found.append(f"created ({document['created'][:40]!r} is no time, such as 2026-11-30T22:31:00Z)")
     return tuple(dict.fromkeys(found))
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check(job: Job, source: str) -> None:

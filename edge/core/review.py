@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from edge.core.clocks import is_moment
 from edge.core.ids import id_of
 from edge.core.job import Name, Roi, Text
 from edge.core.wording import in_words
@@ -128,11 +128,7 @@ def read_payload(raw: bytes) -> Review:
 
 def wrong_time(text: str) -> str:
     """Why that is no moment, as reviews have them; empty where it is."""
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return f"time: {text!r}; a date and a time, such as 2026-11-30T22:31:00Z"
-    return ""
+    return "" if is_moment(text) else f"time: {text!r}; a date and a time, such as 2026-11-30T22:31:00Z"
 
 
 def with_own_id(review: Review) -> Review:

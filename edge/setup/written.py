@@ -41,8 +41,15 @@ def already(places: Places) -> tuple[str, Told, bool]:
     settings = load_toml(places.config, Settings)  # what drop-ins say is nobody's answer
     mqtt = settings.mqtt
     host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
+    if _as_copied(places):  # nobody has said where to publish, nor to whom
+        return "", Told(), False
     told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)  # secrets stay
     return settings.device.name, told, bool(mqtt.ca_file)
+
+
+def _as_copied(places: Places) -> bool:
+    """Is it a profile in which nobody has set what is to be set? The mark is still at its topic."""
+    return bool(re.search(r"^\s*base_topic *=.*#.*<--", template(places, ""), re.MULTILINE))
 
 
 class Places(NamedTuple):
@@ -164,13 +171,14 @@ def _values(answers: Answers, places: Places, bundle: str, trusted: str) -> dict
         ("mqtt", "port"): answers.port,
         ("mqtt", "username"): answers.username,
     }
-    if not places.config.exists():  # what judges, and whom it trusts, is not what this asks
+    told = places.config.exists() and not _as_copied(places)
+    if not told:  # what judges, and whom it trusts, is not what this asks
         values |= {("model", "bundle"): bundle, ("model", "public_key_file"): trusted}
     # The service alone reads secrets: the service manager hands it copies.
     for key, name in _FILES.items():
         source = getattr(answers, key)
         where = f"{_CREDENTIALS}/{name}" if name in _SECRETS else str(places.folder / name)
-        if source or not places.config.exists():  # what is not said anew stays as it was
+        if source or not told:  # what is not said anew stays as it was
             values["mqtt", key] = where if source else ""
     return values
 

@@ -10,8 +10,10 @@ import pytest
 
 from convert.simulator.plan import LotPlan
 from convert.simulator.xray.lot import simulate_lot
+from edge.bundle.shipped import WORD, bundle_folder
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto
+from tests.support.plant import Plant
 from tests.support.review_line import JOINTS, Line
 from tests.support.station import CHROMIUM
 
@@ -21,6 +23,21 @@ def device(tmp_path: Path, bundle: Path, mosquitto: Mosquitto) -> Iterator[Daemo
     daemon = DaemonProcess(tmp_path, bundle, mosquitto.port)
     yield daemon
     daemon.kill()
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[DaemonProcess]:
+    """A device that judges with the bundle that ships."""
+    found = DaemonProcess(tmp_path, bundle_folder(WORD), mosquitto.port)
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    found = Plant(tmp_path)
+    yield found
+    found.broker.stop()
 
 
 @pytest.fixture(scope="session")

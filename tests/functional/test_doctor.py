@@ -16,6 +16,7 @@ from tests.support.certificates import Authority
 from tests.support.daemon import DaemonProcess
 from tests.support.lines import wait_until
 from tests.support.mosquitto import Mosquitto, find_mosquitto
+from tests.support.plant import Plant
 
 pytestmark = pytest.mark.broker
 
@@ -223,3 +224,23 @@ def test_what_keeps_jobs_from_the_daemon_that_runs_is_found(device: Device) -> N
     assert code == 1
     assert re.match("fail job_left, since .*: note.txt: not a job folder", found["alarm"])
     device.daemon.kill()
+
+
+def test_a_certificate_of_the_brokers_that_ends_soon_is_found(tmp_path: Path, bundle: Path, plant: Plant) -> None:
+    (tmp_path / "device").mkdir()
+    device = Device(tmp_path / "device", bundle, plant.tls_port)
+    device.log_in("axi1", "a secret word")
+    device.change("[mqtt]", f'[mqtt]\nca_file = "{plant.authority.file}"')
+    call = [sys.executable, "-m", "edge.cli", "check", "--config", str(device.config)]
+    said = subprocess.run(call, capture_output=True, text=True, check=False).stdout
+    assert re.search(r"warn  certificate   of the broker: valid until \d{4}-\d\d-\d\d; renew it", said), said
+    assert re.search(r"ok    broker  ", said), said
+
+
+def test_a_broker_that_speaks_tls_is_said_to_where_we_do_not(tmp_path: Path, bundle: Path, plant: Plant) -> None:
+    (tmp_path / "device").mkdir()
+    device = Device(tmp_path / "device", bundle, plant.tls_port)
+    device.log_in("axi1", "a secret word")
+    code, found = device.check()
+    assert code == 1
+    assert "if the broker speaks TLS there (as on port 8883), set [mqtt] ca_file" in found["broker"]

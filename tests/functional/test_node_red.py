@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.bundle.shipped import WORD, bundle_folder
 from edge.core.payloads import AnswerPayload
 from edge.station.alarms import MOMENTS
 from tests.support.daemon import DaemonProcess
@@ -64,13 +63,6 @@ def first_of(line: Subscriber, page: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def device(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[DaemonProcess]:
-    found = DaemonProcess(tmp_path, bundle_folder(WORD), mosquitto.port)
-    yield found
-    found.kill()
-
-
-@pytest.fixture
 def line(mosquitto: Mosquitto) -> Iterator[Subscriber]:
     found = Subscriber(mosquitto.port)
     yield found
@@ -78,13 +70,13 @@ def line(mosquitto: Mosquitto) -> Iterator[Subscriber]:
 
 
 def test_the_flow_counts_each_joint_once_and_shows_what_the_device_does(
-    page: Any, line: Subscriber, device: DaemonProcess, reviewed_lot: Path
+    page: Any, line: Subscriber, shipped: DaemonProcess, reviewed_lot: Path
 ) -> None:
     odd = first_of(line, page)
-    device.start()
+    shipped.start()
     jobs = sorted(path for path in reviewed_lot.iterdir() if path.is_dir())
     for job in jobs:
-        device.submit(job)
+        shipped.submit(job)
     line.wait_for(lambda one: len(one.payloads("/board/")) == len(jobs), 120)
     verdicts = {one["event_id"]: one for one in (odd, *line.payloads("/verdict/"))}
     said = Counter(word for one in verdicts.values() for word in (one["verdict"], one["route"]))
@@ -95,20 +87,20 @@ def test_the_flow_counts_each_joint_once_and_shows_what_the_device_does(
     assert page.locator(".axi-verdicts tbody tr").count() == 50
     page.get_by_text("online", exact=True).wait_for()
     assert "slicenet" in page.inner_text(".axi-device")
-    device.stop()
+    shipped.stop()
     page.get_by_text("stopped", exact=True).wait_for()
 
 
 def test_the_flow_shows_alarms_and_has_the_device_reload(
-    page: Any, line: Subscriber, device: DaemonProcess, tmp_path: Path
+    page: Any, line: Subscriber, shipped: DaemonProcess, tmp_path: Path
 ) -> None:
     first_of(line, page)
-    device.start()
+    shipped.start()
     page.get_by_text("online", exact=True).wait_for()
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "manifest.json").write_text("no manifest")
-    device.submit(broken)
+    shipped.submit(broken)
     page.get_by_text("job_refused", exact=True).wait_for()
     page.get_by_role("button", name="Reload").click()
     page.locator(".axi-answer").get_by_text(re.compile("begun")).wait_for()

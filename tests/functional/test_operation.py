@@ -67,13 +67,6 @@ def walk(port: int) -> str:
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    found = Plant(tmp_path)
-    yield found
-    found.broker.stop()
-
-
-@pytest.fixture
 def machine(plant: Plant, tmp_path: Path) -> Iterator[ThrowAwayMachine]:
     if why_not_here():
         pytest.skip(why_not_here())

@@ -126,13 +126,6 @@ def packages(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    found = Plant(tmp_path)
-    yield found
-    found.broker.stop()
-
-
-@pytest.fixture
 def machine(target: Target, packages: Path, plant: Plant, lots: Path) -> Iterator[ThrowAwayMachine]:
     below = root_of(target)
     assert below

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from edge.bundle.shipped import WORD, bundle_folder
 from tests.support.daemon import DaemonProcess
 from tests.support.mosquitto import Mosquitto, Subscriber
 
 pytestmark = pytest.mark.broker
 
 
-@pytest.fixture
-def device(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[DaemonProcess]:
-    found = DaemonProcess(tmp_path, bundle_folder(WORD), mosquitto.port)
-    yield found
-    found.kill()
-
-
-def test_a_sample_is_judged_as_on_record_again_and_again(device: DaemonProcess, mosquitto: Mosquitto) -> None:
+def test_a_sample_is_judged_as_on_record_again_and_again(shipped: DaemonProcess, mosquitto: Mosquitto) -> None:
     listener = Subscriber(mosquitto.port)
-    device.start()
+    shipped.start()
     for _ in range(2):
-        done = device.command("sample")
+        done = shipped.command("sample")
         assert done.returncode == 0, done.stdout + done.stderr
         first, *joints = done.stdout.splitlines()
         assert re.fullmatch(r"SAMPLE-\S+ is handed over: \d+ golden joints of slicenet 1\.0\.0", first)
@@ -37,13 +27,13 @@ def test_a_sample_is_judged_as_on_record_again_and_again(device: DaemonProcess, 
     scores = [one["p_defect"] for one in said]
     assert scores[: len(scores) // 2] == scores[len(scores) // 2 :], "the same joints"
     assert {one["board"]["type"] for one in said} == {"sample"}
-    modes = {path: path.stat().st_mode for path in (device.spool / "done").iterdir()}
+    modes = {path: path.stat().st_mode for path in (shipped.spool / "done").iterdir()}
     assert all(stat.S_IMODE(mode) == 0o770 for mode in modes.values())
     listener.close()
 
 
-def test_without_a_spool_or_a_daemon_it_says_what_to_do(device: DaemonProcess) -> None:
-    device.config.write_text(device.config.read_text().replace("/spool", "/nowhere"))
-    done = device.command("sample")
+def test_without_a_spool_or_a_daemon_it_says_what_to_do(shipped: DaemonProcess) -> None:
+    shipped.config.write_text(shipped.config.read_text().replace("/spool", "/nowhere"))
+    done = shipped.command("sample")
     assert done.returncode == 3
     assert "run this as root, or as the daemon's user" in done.stderr
