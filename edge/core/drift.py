@@ -11,7 +11,7 @@ such ranks are independent of each other and spread alike for every board type, 
 ``high = max(0, high + z - SLACK)``, ``low`` the other way round, and the figure drifts once either is above ``LIMIT``,
 until both are below half of it. With these two a chart that has nothing to say says something once in some 150,000
 boards, and so the three of a board type less than once in ``BOARDS_A_FALSE_ALARM``; a shift by the figure's usual
-scatter is seen after some 27 boards, one by twice that after 12.
+scatter is seen after 26 boards in the median, one by twice that after 14, with 300 boards before it.
 """
 
 from __future__ import annotations
