@@ -173,7 +173,8 @@ def _read_lots(order: _Order, tell: Tell) -> Lots:
 
 
 def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
-    """Those that the recipe names, else those that the lots hold.
+    """Those that the recipe names, else those that the lots hold; where joints are graded, which lots do not say, the
+    task's.
 
     Raises ConfigError for a recipe that names one that the lots do not hold, as it would judge what it never saw; and
     where nobody names any.
@@ -186,10 +187,10 @@ def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
         raise ConfigError(
             f"[bundle] joint_types: {', '.join(strange)}, but the lots hold {', '.join(held)}; name those"
         )
-    if not (asked or held):
+    if not (asked or held or order.task.name == "joint_quality"):
         usual = ", ".join(order.task.joint_types)
         raise ConfigError(f"[bundle] joint_types: missing, and the lots name none; say which they are, such as {usual}")
-    return asked or held
+    return asked or held or order.task.joint_types
 
 
 def _require_untaught(order: _Order, lots: Lots, tell: Tell) -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from edge.core.errors import UsageError
+
 FIRST = ("--debug", "--log-level", "--version")
 """Flags of the whole program."""
 _OTHER_WORDS = {
@@ -56,6 +58,14 @@ def _defaults(parser: argparse.ArgumentParser, key: str) -> list[Any]:
     below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
     inner = [one for action in below for each in action.choices.values() for one in _defaults(each, key)]
     return [parser.get_default(key), *inner]
+
+
+def require_text(arguments: argparse.Namespace) -> None:
+    """Raises UsageError where a word, unlike a path, has bytes that are no text: it would stand in messages."""
+    for name, value in vars(arguments).items():
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            shown = value.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(f"{name}: {shown}: no text in UTF-8; write it in a terminal that speaks that")
 
 
 def with_examples(program: argparse.ArgumentParser, examples: Iterable[str]) -> None:
@@ -117,7 +127,7 @@ class Parser(argparse.ArgumentParser):
         ]
         if strange and "are required" in message:  # it may be one of those, misspelt
             message = f"{strange[0]}: {self._remedy(strange[0])}; {message}"
-        if choices and "invalid choice" in message:
+        if choices and "invalid choice" in message and not message.startswith("argument -"):
             message = self._wrong_command(message, choices)
         super().error(message)
 
@@ -127,12 +137,13 @@ class Parser(argparse.ArgumentParser):
     def _wrong_command(self, message: str, choices: Iterable[str]) -> str:
         """Which command was meant; or a flag of one came before it."""
         names = list(choices)
-        early = [word for word in self._given if word.startswith("-") and word not in self._flags()]
+        said = message.partition("invalid choice: ")[2].partition(" (choose")[0].strip("'\"")
+        before = self._given[: self._given.index(said)] if said in self._given else self._given
+        early = [word for word in before if word.startswith("-") and word not in self._flags()]
         if early and early[0] in _flags_below(self):
             return f"{early[0]}: goes behind the command: {self.prog} COMMAND {early[0]} ..."
         if early:
             return f"{early[0]}: {self._remedy(early[0])}"
-        said = message.partition("invalid choice: ")[2].partition(" ")[0].strip("'\"")
         meant = _OTHER_WORDS.get(said, "")
         near = [meant] if meant in names else difflib.get_close_matches(said, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.arguments import Parser, with_examples
+from edge.arguments import Parser, require_text, with_examples
 from edge.commands.audit import add_audit
 from edge.commands.bundle import add_bundle
 from edge.commands.check import add_check
@@ -34,7 +34,8 @@ from edge.logs import set_up_logging
 _NOBODY_READS = 141
 """As shells have it for a program that a broken pipe ended: whether all was well nobody has read."""
 _EXIT_CODES = (
-    "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal. "
+    "exit codes: 0 done, 1 failed check, 2 usage, 3 configuration, 4 bundle refused, 5 job refused, 70 internal, "
+    "78 configuration of run. "
     "Words are explained in docs/glossary.md, all of it in docs/guides/device.md"
 )
 
@@ -61,6 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _done(arguments: argparse.Namespace) -> int:
+    require_text(arguments)
     code = int(arguments.action(arguments))
     sys.stdout.flush()  # here, where a reader that has gone is noticed
     return code

@@ -99,7 +99,8 @@ class ModelSettings(Struct, frozen=True, kw_only=True):
             return self.bundle
         if joint_type not in self.routes:
             known = ", ".join(self.routes) or "none"
-            raise ConfigError(f"[model.routes.{joint_type}]: missing; joint types with a route: {known}")
+            remedy = f"leave the type out for the main bundle, or add the route; there are: {known}"
+            raise ConfigError(f"[model.routes.{joint_type}]: missing; {remedy}")
         return self.routes[joint_type].bundle
 
 

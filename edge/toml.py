@@ -27,10 +27,10 @@ def load_toml(path: Path, kind: type[S], over: Sequence[Path] = ()) -> S:
     """Read a TOML file into the struct ``kind``; it is whole by itself. What the files ``over`` it say, each over those
     before it, is in force in its place. Raises ConfigError naming file, key and remedy.
     """
-    document = _document(_content(path), kind, path)
+    document = _document(_content(path, kind), kind, path)
     found = _converted(document, kind, path)
     for above in over:
-        document = _merged(document, _document(_content(above), kind, above))
+        document = _merged(document, _document(_content(above, kind), kind, above))
         found = _converted(document, kind, above)
     return found
 
@@ -40,12 +40,12 @@ def parse_toml(raw: bytes, kind: type[S], source: str) -> S:
     return _converted(_document(raw, kind, source), kind, source)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, kind: type[Struct]) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         remedy = "name a readable TOML file"
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError) and "device" in declared(kind):
             remedy = f"{remedy}; axi-edge setup writes a device's configuration"
         raise ConfigError(f"{path}: {error.strerror or error}; {remedy}") from error
 

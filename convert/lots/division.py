@@ -26,7 +26,7 @@ def divided(ties: Sequence[Sequence[Hashable]], labels: NDArray[np.int64], share
     if parts < len(shares):
         raise UsageError(
             f"{parts} groups of joints that share nothing, but {len(shares)} sides; bring more board types or boards, "
-            "or keep apart by less (--by serial or day)"
+            "or keep apart by less"
         )
     sizes = np.stack([np.bincount(tied[labels == label], minlength=parts) for label in (0, 1)], axis=1)
     side_of = _best(sizes.astype(np.float64), np.array(shares) / sum(shares), np.random.default_rng(seed))

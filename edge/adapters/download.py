@@ -37,6 +37,8 @@ def source_of(text: str, ca_file: str = "") -> Source:
         return WebSource(text, ca_file)
     if "://" in text:
         raise UsageError(f"{text}: https:// or a folder; nothing else is fetched from")
+    if Path(text).is_file():
+        raise UsageError(f"{text}: a file; unpack it, and name the folder NAME-VERSION in it")
     if not Path(text).is_dir():
         raise UsageError(f"{text}: no such folder; name a bundle's folder, or its https:// address")
     return FolderSource(Path(text))

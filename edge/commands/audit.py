@@ -47,6 +47,8 @@ def device_account(settings: Settings, capture: Path | None) -> Account:
 
 
 def _look(settings: Settings, capture: Path | None) -> Account:
+    if capture is not None and capture.is_file() and not capture.stat().st_size:
+        raise UsageError(f"{capture}: empty; a capture is made with axi-edge tail --json > FILE, while jobs are judged")
     delivered = None if capture is None else list(captured(capture))
     spool = Path(settings.spool.path)
     if not spool.is_dir():

@@ -81,7 +81,10 @@ def _list(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     model, trials = settings.model, Trials(Path(settings.journal.path)).all()
     links = {"": Path(model.bundle), **{kind: Path(route.bundle) for kind, route in model.routes.items()}}
-    for folder in bundles_beside(links.values()):
+    found = bundles_beside(links.values())
+    if not found:
+        print("no bundle is there yet; axi-edge bundle activate reference")
+    for folder in found:
         watched = [f"(on trial until {one.until})" for one in trials if Path(one.bundle).name == folder.name]
         print(" ".join(word for word in (_about(folder), *_roles(folder, links), *watched) if word))
     return 0

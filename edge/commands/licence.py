@@ -105,7 +105,8 @@ def _concerned(settings: Settings, act: ActHeld, *, insists: bool) -> list[Licen
     misspelt.
     """
     known = _known(settings)
-    found = [one for one in known if act.concerns(Key(one.board_type, one.joint_type, ""))]
+    anybodys = act._replace(digest=None)  # a licence of another bundle tells as well that there is such a type
+    found = [one for one in known if anybodys.concerns(Key(one.board_type, one.joint_type, ""))]
     if not found and not insists:
         names = ", ".join(f"{one.board_type} {one.joint_type}" for one in known) or "none"
         what = " ".join(filter(None, (act.board_type, act.joint_type)))

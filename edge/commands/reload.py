@@ -45,6 +45,8 @@ def _reload(arguments: argparse.Namespace) -> int:
         print(f"refused: {after.reload_problem}")
         return 1
     print(f"{after.bundle.name} {after.bundle.version} judges")
+    for section in after.later:
+        print(f"[{section}] changed: in force from the next start, systemctl restart axi-edge")
     return 0
 
 

@@ -59,8 +59,6 @@ def _setup(arguments: argparse.Namespace) -> int:
         raise UsageError("setup writes the system's files: run it as root, for example with sudo")
     places = Places(arguments.config)
     before, known, tls = already(places)
-    if not before:
-        _require_account()
     if before and arguments.profile:
         raise UsageError(
             f"--profile: {places.config} is there already, and stays as it is besides; edit it, or move it"
@@ -70,6 +68,8 @@ def _setup(arguments: argparse.Namespace) -> int:
     if asked and not arguments.name and not before:
         name = _ask("name of this device", name)
     answers = whole(name, _told(arguments, name, known), _ask if asked else None, tls=tls)
+    if not before:
+        _require_account()
     settings = write_all(answers, places, bundle=_BUNDLES, trusted=str(places.folder / "trusted.pem"))
     print(f"{places.config}: written")
     link = Path(settings.model.bundle)

@@ -79,8 +79,11 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    for user in _people(arguments).everybody():
+    everybody = _people(arguments).everybody()
+    for user in everybody:
         print(f"{user.name}\t{user.role}\tsince {user.created}")
+    if not everybody:
+        print("nobody yet; axi-edge station user add NAME")
     return 0
 
 
@@ -127,7 +130,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _password() -> str:
     """Typed twice, or one line of a pipe."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        try:
+            return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError("the password is no text in UTF-8; save it as such") from error
     password = getpass.getpass("password: ")
     if getpass.getpass("once more: ") != password:
         raise UsageError("the two are not alike; try again")

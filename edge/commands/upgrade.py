@@ -21,13 +21,19 @@ from edge.upkeep.readiness import not_yet
 _LOOK_S, _LASTING_S = 0.5, 5.0
 
 
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdecimal() or not 0 < float(text) <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return float(text)
+
+
 def add_upgrade(commands: Commands) -> None:
     upgrade = commands.add_parser("upgrade", help="what the package asks when another version was installed")
     actions = upgrade.add_subparsers(required=True, metavar="ACTION")
     watch = actions.add_parser(
         "watch", help="wait until the daemon runs in this version, has a broker, and judges; ends with 1 if it does not"
     )
-    watch.add_argument("--within", type=float, default=60.0, metavar="SECONDS", help="default: 60")
+    watch.add_argument("--within", type=_seconds, default=60.0, metavar="SECONDS", help="how long it may take")
     add_config(watch)
     watch.set_defaults(action=_watch)
     back = actions.add_parser(

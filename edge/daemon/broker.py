@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
 
 from edge import __version__
 from edge.adapters.broker_reasons import remedy_for
@@ -31,6 +32,7 @@ def broker_settings(settings: Settings) -> BrokerSettings:
     mqtt = settings.mqtt
     _require_pairs(mqtt)
     _require_open_key(mqtt.key_file)
+    _require_certificates(mqtt)
     return BrokerSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -68,6 +70,18 @@ def _require_open_key(path: str) -> None:
         raise ConfigError(f"[mqtt] key_file: {path}: is encrypted; {remedy}") from error
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"[mqtt] key_file: {path}: {error}; name a readable PEM key") from error
+
+
+def _require_certificates(mqtt: MqttSettings) -> None:
+    """Raises ConfigError for a file that no TLS can begin with: no broker is away for that."""
+    for key in ("ca_file", "cert_file"):
+        path = getattr(mqtt, key)
+        try:
+            if path:
+                load_pem_x509_certificates(read_plain(Path(path)))
+        except (OSError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) and error.strerror else "holds no PEM certificate"
+            raise ConfigError(f"[mqtt] {key}: {path}: {said}; name a readable PEM certificate") from error
 
 
 def _password(path: str) -> str | None:

@@ -130,10 +130,13 @@ class _Next(NamedTuple):
 
 
 class Reloaded(NamedTuple):
-    """How often it was asked for and is over, and what the last one was refused for; empty where it was not."""
+    """How often it was asked for and is over, and what the last one was refused for; empty where it was not. ``later``:
+    sections that changed, and take effect at the next start only.
+    """
 
     times: int = 0
     problem: str = ""
+    later: tuple[str, ...] = ()
 
 
 class Reloader:
@@ -191,9 +194,9 @@ class Reloader:
         if new is None:
             return None
         before = self.serving
-        for section in _AT_NEXT_START:
-            if getattr(new.settings, section) != getattr(before.settings, section):
-                log.warning("changed, but takes effect at the next start only", extra={"section": section})
+        later = tuple(one for one in _AT_NEXT_START if getattr(new.settings, one) != getattr(before.settings, one))
+        for section in later:
+            log.warning("changed, but takes effect at the next start only", extra={"section": section})
         before.judge.close()
         encoder = before.encoder._replace(
             model=new.ready.model,
@@ -206,7 +209,7 @@ class Reloader:
         self._publish(self.status_message("online"))
         for bundle in new.ready.bundles:
             log.info("reloaded", extra=bundle.about())
-        self.reloaded = Reloaded(self.reloaded.times + 1)
+        self.reloaded = Reloaded(self.reloaded.times + 1, later=later)
         self._requested()  # so that it is said at once
         return self.serving.in_use(permits)
 

@@ -33,6 +33,7 @@ def state_file(settings: Settings, reloader: Reloader, absence: Absence, tally: 
             before=before,
             reloads=reloader.reloaded.times,
             reload_problem=reloader.reloaded.problem,
+            later=reloader.reloaded.later,
         )
 
     return StateFile(state_path(Path(settings.journal.path)), __version__, look, utc_now)

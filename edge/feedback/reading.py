@@ -54,7 +54,8 @@ def _read(name: str, raw: bytes) -> Reading:
         return _table(raw)
     if ending == "xml":
         return _repairs(raw)
-    return Reading([], [f"{name}: unknown kind of file; name it .jsonl (axi-review/1), .csv or .xml (V810 repairs)"])
+    kinds = ".jsonl (axi-review/1), .csv or .xml (V810 repairs)"
+    return Reading([], [f"unknown kind of file; it must be {kinds}: a workbook, for example, saved as CSV in UTF-8"])
 
 
 def _gathered(parts: Iterator[Review | str]) -> Reading:

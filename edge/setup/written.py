@@ -136,12 +136,6 @@ def _require_broker(settings: Settings, answers: Answers) -> None:
     """Raises ConfigError for what the daemon could not reach a broker with: the files are looked at where they lie
     now.
     """
-    told = {key: source for key in _FILES if (source := getattr(answers, key))}
-    mqtt = replace(settings.mqtt, **told)
-    unsaid = [key for key in _FILES if getattr(mqtt, key).startswith(_CREDENTIALS)]  # said earlier, and checked then
-    if "key_file" in unsaid:
-        unsaid.append("cert_file")
-    broker_settings(replace(settings, mqtt=replace(mqtt, **dict.fromkeys(unsaid, ""))))
     for key in ("ca_file", "cert_file"):
         path = getattr(answers, key)
         try:
@@ -149,6 +143,12 @@ def _require_broker(settings: Settings, answers: Answers) -> None:
                 load_pem_x509_certificates(read_plain(Path(path)))
         except (OSError, ValueError) as error:
             raise ConfigError(f"--{key.replace('_', '-')}: {path}: {error}; name a readable PEM certificate") from error
+    told = {key: source for key in _FILES if (source := getattr(answers, key))}
+    mqtt = replace(settings.mqtt, **told)
+    unsaid = [key for key in _FILES if getattr(mqtt, key).startswith(_CREDENTIALS)]  # said earlier, and checked then
+    if "key_file" in unsaid:
+        unsaid.append("cert_file")
+    broker_settings(replace(settings, mqtt=replace(mqtt, **dict.fromkeys(unsaid, ""))))
 
 
 def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:

@@ -35,7 +35,7 @@ class Before(Struct, frozen=True, kw_only=True):
 class DaemonState(Struct, frozen=True, kw_only=True):
     """``connected``: has the broker answered, and not gone since; ``judged``: joints since the start. ``bundle`` and
     ``routes``: those that judge; ``qualification``: is it certified to; ``time``: when this was written. ``reloads``:
-    how many are over, and what the last one was refused for.
+    how many are over, what the last one was refused for, and what of it is in force from the next start only.
     """
 
     schema: Literal["axi-state/1"] = "axi-state/1"
@@ -52,6 +52,7 @@ class DaemonState(Struct, frozen=True, kw_only=True):
     before: Before | None = None
     reloads: int = 0
     reload_problem: str = ""
+    later: tuple[str, ...] = ()
 
 
 def state_path(journal: Path) -> Path:

@@ -127,3 +127,30 @@ def test_a_reload_that_is_refused_fails_and_says_why(shipped: DaemonProcess) -> 
     assert "no such folder" in done.stdout
     shipped.config.write_text(right)
     assert shipped.command("reload").returncode == 0
+
+
+def test_words_that_are_no_text_and_files_that_are_no_certificates_are_refused_in_words(shipped: DaemonProcess) -> None:
+    call = [sys.executable, "-m", "edge.cli", "view", "forget", b"M\xffB", "--config", str(shipped.config)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (done.returncode, "no text in UTF-8" in done.stderr) == (2, True), done.stderr
+    call = [sys.executable, "-m", "edge.cli", "station", "user", "add", "carl", "--config", str(shipped.config)]
+    done = subprocess.run(call, capture_output=True, input=b"\xff\xfe\xfd" * 9 + b"\n", check=False)
+    assert (done.returncode, b"no text in UTF-8" in done.stderr) == (2, True), done.stderr
+    right = shipped.config.read_text()
+    for path, says in (("/nope", "No such file or directory"), (str(shipped.config), "holds no PEM certificate")):
+        shipped.config.write_text(right.replace("[mqtt]", f'[mqtt]\nca_file = "{path}"'))
+        for command in ("tail", "run"):
+            done = shipped.command(command)
+            assert done.returncode == 3, done.stderr
+            assert f"[mqtt] ca_file: {path}: {says}; name a readable PEM certificate" in done.stderr
+
+
+def test_what_a_reload_does_not_take_up_is_said(shipped: DaemonProcess) -> None:
+    shipped.start()
+    wait_until(lambda: "running" in shipped.command("status").stdout)
+    shipped.config.write_text(shipped.config.read_text().replace("acme/line3/axi1", "acme/line4/axi1"))
+    done = shipped.command("reload")
+    assert (
+        done.stdout
+        == "slicenet 1.0.0 judges\n[mqtt] changed: in force from the next start, systemctl restart axi-edge\n"
+    )

@@ -36,6 +36,11 @@ def refused(capsys: pytest.CaptureFixture[str], words: str, program: Parser | No
         ("--config x check", "--config: goes behind the command"),
         ("station --prt 80", "--prt: no such flag; axi-edge station --help lists them"),
         ("check now", "now: one word too many"),
+        ("relaod --config x", "relaod: no such command; did you mean reload?"),
+        ("bundle acitvate --type x reference", "acitvate: no such command; did you mean activate?"),
+        ("--log-level debug status", "argument --log-level: invalid choice: 'debug'"),
+        ("upgrade watch --within -1", "--within"),
+        ("upgrade watch --within=-1", "'-1' is no number of seconds above 0"),
         ("inspect J --bundle reference --threads 0", "invalid choice: 0"),
     ],
 )

@@ -36,7 +36,10 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
 def test_a_joint_type_may_have_a_bundle_of_its_own(tmp_path: Path) -> None:
     settings = load(tmp_path, SMALLEST.replace("[mqtt]", '[model.routes.SMT]\nbundle = "/q"\n[mqtt]'))
     assert (settings.model.bundle_of(""), settings.model.bundle_of("SMT")) == ("/b", "/q")
-    with pytest.raises(ConfigError, match=r"model\.routes\.BGA.*missing; joint types with a route: SMT"):
+    with pytest.raises(
+        ConfigError,
+        match=r"model\.routes\.BGA.*missing; leave the type out for the main bundle, or add the route; there are: SMT",
+    ):
         settings.model.bundle_of("BGA")
 
 
