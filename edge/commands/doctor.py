@@ -171,7 +171,7 @@ def _bundle(settings: Settings) -> Iterator[Finding]:
         card = model.bundle.card
         text = (
             f"{card.name} {card.version} on {model.runtime.name} for {', '.join(joint_types) or 'no joint type'}, "
-            f"{model.replayed} golden joints reproduced, {measured(model.decider.rule)}"
+            f"{model.replayed} golden joints reproduced, operating point {measured(model.decider.rule)}"
         )
         if not model.bundle.signed:
             yield Finding("bundle", Health.WARN, f"{text}; signature not checked: set [model] public_key_file")

@@ -139,7 +139,7 @@ def test_a_routes_bundle_is_activated_and_rolled_back_by_its_joint_type(
     wrong = device.command("bundle", "activate", str(bundle), "--type", "SMT")
     assert (wrong.returncode, "judges PTH" in wrong.stderr) == (4, True)
     unknown = device.command("bundle", "activate", str(bundle), "--type", "BGA")
-    assert (unknown.returncode, "joint types with a route: SMT" in unknown.stderr) == (3, True)
+    assert (unknown.returncode, "or add the route; there are: SMT" in unknown.stderr) == (3, True)
 
 
 def inspect(*words: str | Path) -> subprocess.CompletedProcess[str]:
