@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -115,7 +115,7 @@ def build(recipe_path: Path, out: Path, tell: Tell) -> Build:
 def _steps(order: _Order, lots: Lots, found: Findings, tell: Tell) -> Iterator[Findings]:
     """What is known after each step; a check that fails ends it, with what came before it known."""
     recipe, task = order.recipe, order.task
-    yield (found := replace(found, lots=tuple(_in_words(task, lots))))
+    yield (found := replace(found, lots=(*_in_words(task, lots), *_by_whom(order))))
     tell("checking that no joint is in two of the lots")
     require_apart(lots.named)
     _require_untaught(order, lots, tell)
@@ -190,14 +190,36 @@ def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
     if not (asked or held or order.task.name == "joint_quality"):
         usual = ", ".join(order.task.joint_types)
         raise ConfigError(f"[bundle] joint_types: missing, and the lots name none; say which they are, such as {usual}")
+    if held and order.task.name == "joint_defect":
+        _require_measured(asked or held, lots)
     return asked or held or order.task.joint_types
+
+
+def _require_measured(joint_types: Sequence[str], lots: Lots) -> None:
+    """Raises ConfigError where thresholds would be chosen, or figures measured, on other types than those certified."""
+    for name, lot in lots.named.items():
+        if name == "calibration":
+            continue
+        held = {row.joint_type for row in lot.rows if isinstance(row, TruthRow)}
+        strange = [one for one in joint_types if not supported(one, sorted(held))]
+        if strange:
+            raise ConfigError(
+                f"[{name}] lot: {lot.name} holds no joint of type {', '.join(strange)}, so nothing would be proved of "
+                "them: name a lot that does, or leave them out of [bundle] joint_types"
+            )
+
+
+def _by_whom(order: _Order) -> Iterator[str]:
+    """What nobody knows of the model."""
+    if load_taught(order.source) is None:
+        yield f"nobody says which joints taught {order.source.name} (no .taught.json beside it): see that these did not"
 
 
 def _require_untaught(order: _Order, lots: Lots, tell: Tell) -> None:
     """Raises ConfigError where the model is known to have learnt from joints that it would be measured on."""
     taught = load_taught(order.source)
-    if taught is None:
-        tell(f"nobody says which joints taught {order.source.name} (no .taught.json beside it): see that these did not")
+    for word in _by_whom(order):
+        tell(word)
     known = taught.among(lots.evaluation) if taught else 0
     if known:
         raise ConfigError(

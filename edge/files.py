@@ -120,6 +120,15 @@ def move_durably(source: Path, target: Path) -> None:
         sync_folder(source.parent)
 
 
+def make_for_group(folder: Path) -> None:
+    """A folder that its group may write to, as senders of jobs must, where there is none: whatever the umask says."""
+    before = os.umask(0o007)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
 def free_name(path: Path) -> Path:
     """``path``, or ``path.2``, ``path.3`` ... when taken: nothing is ever overwritten."""
     candidate, n = path, 1

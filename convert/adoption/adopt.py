@@ -157,6 +157,7 @@ def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
             f"{called.value:.4f} ({called.hits} of {called.total})"
         )
         yield from _alike(built)
+        yield from built.warnings
         yield "next: take it to a device, where each board type earns its release by reviews (docs/guides/device.md)"
 
 

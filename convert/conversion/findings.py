@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convert.conversion.convert import Lowering, Measurement, Quantised
@@ -13,6 +14,7 @@ from convert.conversion.source import Source
 from convert.conversion.task import Decided, Task
 from convert.lowering.graphs.handed import Handed
 from convert.lowering.layers import Network
+from edge.core.rules import OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return self.lowering.warnings if self.lowering else ()
+        lowering = self.lowering.warnings if self.lowering else ()
+        useless = tuple(_useless(self.decided.points)) if self.decided is not None else ()
+        return (*lowering, *useless)
 
     @property
     def most_sensitive(self) -> str:
@@ -62,3 +66,14 @@ class Findings:
             f'[quantisation] float = ["{worst.name}"] keeps it in float; float kernels of runtimes '
             "differ a little, which [quantisation] tolerance and reason must then allow"
         )
+
+
+def _useless(points: Sequence[OperatingPoint]) -> Iterator[str]:
+    """Where budgets hold emptily: a threshold that calls everything a defect loses none, and saves nobody any work."""
+    for point in points:
+        called = point.false_positive_rate
+        if called.hits == called.total:
+            yield (
+                f"{point.name} calls all {called.total} good held-out joints defects: nothing would be released by it; "
+                "train the network further, or on more joints"
+            )

@@ -105,10 +105,11 @@ class OfType(msgspec.Struct, frozen=True):
 
 class Spread(msgspec.Struct, frozen=True):
     """How board types of the test lot differ at the threshold for ``target_recall``: those with enough of both classes
-    to count."""
+    to count, of ``all_types``."""
 
     target_recall: float
     types: tuple[OfType, ...]
+    all_types: int = 0
 
 
 class Clear(msgspec.Struct, frozen=True):
@@ -228,11 +229,12 @@ def _clear(scores: Scores, lot: LabelledLot) -> Clear | None:
 
 def _spread(scores: Scores, lot: LabelledLot, chosen: Chosen) -> Spread:
     types, called, found = lot.board_types, scores >= chosen.threshold, []
-    for name in sorted({*types.tolist()} - {""}, key=lambda name: (len(name), name)):
+    names = sorted({*types.tolist()} - {""}, key=lambda name: (len(name), name))
+    for name in names:
         defects, normals = (called[(types == name) & (lot.labels == label)] for label in (1, 0))
         if min(len(defects), len(normals)) >= _LEAST_OF_A_TYPE:
             found.append(OfType(name, float(defects.mean()), float(normals.mean())))
-    return Spread(chosen.target_recall, tuple(found))
+    return Spread(chosen.target_recall, tuple(found), len(names))
 
 
 def _chosen(model: Scored, validation: Labels, test: Labels, recall: float) -> Chosen:

@@ -158,7 +158,7 @@ def _spread(evaluation: Evaluation) -> Table:
         (
             model.name,
             f"{line.target_recall:.2f}",
-            str(len(line.types)),
+            f"{len(line.types)} of {line.all_types}" if line.all_types > len(line.types) else str(len(line.types)),
             _quarters([one.recall for one in line.types]),
             _quarters([one.false_positive_rate for one in line.types]),
         )
@@ -169,7 +169,8 @@ def _spread(evaluation: Evaluation) -> Table:
     return Table(
         "How board types differ at the threshold chosen on validation",
         "Recall and FPR of single board types of the test lot: least, lower quarter, median, upper quarter, greatest. "
-        "A threshold is one for all types, and the weakest type pays for it.",
+        "A threshold is one for all types, and the weakest type pays for it. Types with fewer than 20 joints of either "
+        "class are not counted here, good or bad.",
         ("model", "target recall", "board types", "recall", "FPR"),
         rows,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ class MqttSession:
             self._client = self._new_client(will)
             self._client.connect(settings.host, settings.port, settings.keepalive_s, **self._fresh())
         except (OSError, ValueError, struct.error) as error:
-            raise BrokerUnavailable(f"{self._where}: {error}; check [mqtt] and the network") from error
+            raise BrokerUnavailable(f"{self._where}: {error}; {remedy_of(error)}") from error
         self._client.loop_start()
         with self._changed:
             self._changed.wait_for(lambda: self._state != "connecting", settings.timeout_s)
@@ -241,6 +242,13 @@ def _set(connection: Any, option: int) -> None:
         log.debug("socket option not set", extra={"problem": str(error)})
 
 
+def remedy_of(error: Exception) -> str:
+    """Of what kept a connection from being made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "the broker's certificate is not one of [mqtt] ca_file, or not for this host: name its authority's"
+    return "check [mqtt] and the network"
+
+
 def otherwise_for(settings: BrokerSettings) -> str:
     """What to do where the broker gives no reason that is known."""
     return PLAIN if settings.ca_file is None else remedy_for("")
@@ -276,7 +284,7 @@ def listen(settings: BrokerSettings, topics: str) -> Iterator[tuple[str, bytes]]
     try:
         client.connect(settings.host, settings.port, settings.keepalive_s)
     except (OSError, ValueError, struct.error) as error:
-        raise BrokerUnavailable(f"{where}: {error}; check [mqtt] and the network") from error
+        raise BrokerUnavailable(f"{where}: {error}; {remedy_of(error)}") from error
     client.loop_start()
     try:
         if not answered.wait(settings.timeout_s):

@@ -22,7 +22,16 @@ from edge.core.clocks import Monotonic
 from edge.core.errors import ConfigError
 from edge.core.job import Rejection, printable
 from edge.core.places import Place
-from edge.files import below, free_name, is_unfinished, lengthened, move_durably, remove_tree, write_durably
+from edge.files import (
+    below,
+    free_name,
+    is_unfinished,
+    lengthened,
+    make_for_group,
+    move_durably,
+    remove_tree,
+    write_durably,
+)
 from edge.jobs.folder import NOTHING_KNOWN, REASON, ClaimedJob, open_folder, require_readable
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.ports import Backlog, FinishedJob
@@ -70,7 +79,7 @@ class FolderSpool:
         self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
         try:
             for folder in (self.incoming, self.work, self.done, self.rejected):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_for_group(folder)
                 if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                     raise PermissionError(errno.EACCES, "no write access", str(folder))
         except OSError as error:

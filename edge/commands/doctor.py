@@ -53,7 +53,7 @@ def examine(settings: Settings, unit: Service | None = None) -> Iterator[Finding
     yield guarded("disk spool", spool, lambda: disk_finding("disk spool", spool, least))
     yield guarded("disk journal", journal, lambda: disk_finding("disk journal", journal, least))
     yield _clock()
-    yield from _said_by_the_daemon(settings)
+    yield from _said_by_the_daemon(settings, unit)
 
 
 def ignored_drop_ins(config: Path) -> Iterator[Finding]:
@@ -98,13 +98,15 @@ def _joint_type(settings: Settings) -> Iterator[Finding]:
         yield Finding("joint type", Health.FAIL, text)
 
 
-def _said_by_the_daemon(settings: Settings) -> Iterator[Finding]:
+def _said_by_the_daemon(settings: Settings, unit: Service | None) -> Iterator[Finding]:
     """What is wrong now, by the word of the one that runs."""
     try:
         state = state_now(settings)
     except (AxiError, OSError) as error:
         yield Finding("daemon", Health.WARN, f"whether it runs cannot be told: {error}")
         return
+    if state is None and unit is not None:
+        yield Finding("daemon", Health.WARN, "it does not run, or has said nothing yet; systemctl start axi-edge")
     for alarm in state.alarms if state else []:
         health = Health.FAIL if alarm.code in _STOPS_JOBS else Health.WARN
         yield Finding("alarm", health, f"{alarm.code}, since {alarm.since}: {alarm.text}")

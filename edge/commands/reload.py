@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from edge.commands import Commands, add_config
-from edge.commands.status import state_now
-from edge.config import Settings, load_settings
+from edge.commands.status import daemon_runs
+from edge.config import load_settings
 from edge.core.errors import ConfigError
 from edge.upkeep.state import DaemonState, read_state, state_path
 
@@ -27,17 +27,21 @@ def add_reload(commands: Commands) -> None:
 
 def _reload(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
-    before = state_now(settings)
+    path = state_path(Path(settings.journal.path))
+    before = read_state(path) if daemon_runs(settings) else None
     if before is None:
         print("no daemon runs that could take it up; systemctl start axi-edge")
         return 1
     try:
         os.kill(before.pid, signal.SIGHUP)
+    except ProcessLookupError:
+        print("the daemon has ended meanwhile; journalctl -u axi-edge says why")
+        return 1
     except PermissionError as error:
         raise ConfigError(
             f"process {before.pid}: {error.strerror}; run this as root, or as the daemon's user"
         ) from error
-    after = _over(settings, before)
+    after = _over(path, before)
     if after is None:
         print(f"nothing was heard of it within {_PATIENCE_S:.0f} s; journalctl -u axi-edge says more")
         return 1
@@ -50,12 +54,22 @@ def _reload(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _over(settings: Settings, before: DaemonState) -> DaemonState | None:
-    """What the daemon says of itself once it is; it has no better way to tell who asked by a signal."""
-    path, late = state_path(Path(settings.journal.path)), time.monotonic() + _PATIENCE_S
-    while time.monotonic() < late and Path("/proc", str(before.pid)).exists():
+def _over(path: Path, before: DaemonState) -> DaemonState | None:
+    """What the daemon says of itself once it is; it has no better way to tell who asked by a signal. Its unit hides
+    other processes from whoever asks within it, so it is looked for by signals, too.
+    """
+    late = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < late and _there(before.pid):
         state = read_state(path)
         if state is not None and state.pid == before.pid and state.reloads > before.reloads:
             return state
         time.sleep(_LOOK_S)
     return None
+
+
+def _there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

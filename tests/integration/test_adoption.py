@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,20 @@ def test_optical_joints_of_two_classes_train_the_same_network(
     assert main([*words, "--colours"]) == 0
     assert main(["evaluate", str(out), "--data", str(optical), "--colours"]) == 0
     assert "AUROC" in capsys.readouterr().out
+
+
+def test_types_that_nothing_is_measured_on_are_certified_by_no_bundle(
+    adopted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calibrated and validated on PTH, measured on BGA: neither is proved."""
+    for part in ("training", "validation", "held-out"):
+        shutil.copytree(adopted / "own-1.0.0.lots" / part, tmp_path / "lots" / part)
+    table = tmp_path / "lots" / "held-out" / "truth.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    place = lines[0].index("joint_type") if "joint_type" in lines[0] else len(lines[0])
+    rows = [[*line[:place], "BGA" if number else "joint_type", *line[place + 1 :]] for number, line in enumerate(lines)]
+    table.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    recipe = (adopted / "own-1.0.0.toml").read_text().replace("own-1.0.0.lots/", "lots/")
+    (tmp_path / "own.toml").write_text(recipe.replace("own-1.0.0.keras", str(adopted / "own-1.0.0.keras")))
+    assert main(["build", str(tmp_path / "own.toml"), "--out", str(tmp_path)]) == 3
+    assert "[evaluation] lot: held-out holds no joint of type PTH" in capsys.readouterr().err
