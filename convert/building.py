@@ -200,8 +200,8 @@ def _require_measured(joint_types: Sequence[str], lots: Lots) -> None:
     for name, lot in lots.named.items():
         if name == "calibration":
             continue
-        held = {row.joint_type for row in lot.rows if isinstance(row, TruthRow)}
-        strange = [one for one in joint_types if not supported(one, sorted(held))]
+        held = {row.joint_type for row in lot.rows if isinstance(row, TruthRow)} - {"", UNSAID}
+        strange = [one for one in joint_types if not supported(one, sorted(held))] if held else []
         if strange:
             raise ConfigError(
                 f"[{name}] lot: {lot.name} holds no joint of type {', '.join(strange)}, so nothing would be proved of "

@@ -28,7 +28,7 @@ from edge.commands.status import add_status
 from edge.commands.tail import add_tail
 from edge.commands.upgrade import add_upgrade
 from edge.commands.view import add_view
-from edge.core.errors import INTERRUPTED, AxiError
+from edge.core.errors import INTERRUPTED, AxiError, ConfigError
 from edge.logs import set_up_logging
 
 _NOBODY_READS = 141
@@ -57,6 +57,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it is flushed in vain at the end
         return _NOBODY_READS
+    except PermissionError as error:
+        code = ConfigError.exit_code
+        return _failed(
+            error, code, debug=arguments.debug, remedy="run this as root, or as the daemon's user, with sudo"
+        )
     except OSError as error:
         return _failed(error, AxiError.exit_code, debug=arguments.debug)
 
@@ -68,10 +73,10 @@ def _done(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _failed(error: Exception, code: int, *, debug: bool) -> int:
+def _failed(error: Exception, code: int, *, debug: bool, remedy: str = "") -> int:
     if debug:
         traceback.print_exception(error)
-    print(f"axi-edge: {error}", file=sys.stderr)
+    print(f"axi-edge: {error}{'; ' * bool(remedy)}{remedy}", file=sys.stderr)
     return code
 
 

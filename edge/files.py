@@ -122,9 +122,10 @@ def move_durably(source: Path, target: Path) -> None:
 
 def make_for_group(folder: Path) -> None:
     """A folder that its group may write to, as senders of jobs must, where there is none: whatever the umask says."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     before = os.umask(0o007)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
     finally:
         os.umask(before)
 

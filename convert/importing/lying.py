@@ -36,12 +36,13 @@ class OnSomething:
 
     def __init__(self) -> None:
         self._boxes, self._there, self._mirrored = 0, 0.0, 0.0
-        self._darker, self._brighter = 0, 0
+        self._ways: dict[str, tuple[int, int]] = {}
+        """By board type, joints whose solder comes out darker and brighter than what is round it."""
         self._tried, self._shifts = 0, np.zeros((0, 2), np.int64)
         self._total, self._count = np.zeros(0), np.zeros(0)
 
-    def add(self, grey: Grey, rois: Sequence[Roi], polarity: Polarity) -> None:
-        """Boxes that an export gave, on one picture (height, width)."""
+    def add(self, grey: Grey, rois: Sequence[Roi], polarity: Polarity, board_type: str = "") -> None:
+        """Boxes that an export gave, on one picture (height, width) of a board of that type."""
         if not rois:
             return
         sums = _integral(grey)
@@ -52,19 +53,22 @@ class OnSomething:
         contrasts = _contrasts(sums, boxes)
         self._there += float(np.abs(contrasts).sum())
         self._mirrored += float(np.abs(_contrasts(sums, mirrored)).sum())
-        self.add_polarity(contrasts, polarity)
+        self._add_polarity(contrasts, polarity, board_type)
         if self._tried < _TRIED_PICTURES:
             self._tried += 1
             self._try_elsewhere(sums, boxes[:: -(-len(boxes) // _TRIED_BOXES)])
 
-    def add_whole(self, grey: Grey, roi: Roi, polarity: Polarity) -> None:
+    def add_whole(self, grey: Grey, roi: Roi, polarity: Polarity, board_type: str = "") -> None:
         """A picture that is cut out round its joint."""
-        self.add_polarity(_contrasts(_integral(grey), np.array([roi], np.int64)), polarity)
+        self._add_polarity(_contrasts(_integral(grey), np.array([roi], np.int64)), polarity, board_type)
 
-    def add_polarity(self, contrasts: NDArray[np.float64], polarity: Polarity) -> None:
+    def _add_polarity(self, contrasts: NDArray[np.float64], polarity: Polarity, board_type: str) -> None:
         sign = 1 if polarity == "solder_dark" else -1
-        self._darker += int((sign * contrasts < 0).sum())
-        self._brighter += int((sign * contrasts > 0).sum())
+        darker, brighter = self._ways.get(board_type, (0, 0))
+        self._ways[board_type] = (
+            darker + int((sign * contrasts < 0).sum()),
+            brighter + int((sign * contrasts > 0).sum()),
+        )
 
     def _try_elsewhere(self, sums: NDArray[np.int64], boxes: Boxes) -> None:
         if not len(self._shifts):
@@ -105,14 +109,29 @@ class OnSomething:
         return (tuple(self._shifts[best].tolist()), float(means[best])) if len(means) else ((0, 0), 0.0)
 
     def wrong_way_round(self, polarity: str) -> str:
-        """A sentence where nearly all solder would be brighter than what is round it; else empty."""
-        counted = self._darker + self._brighter
-        if counted < _ENOUGH or self._brighter < _NEARLY_ALL * counted:
+        """A sentence where nearly all solder would be brighter than what is round it, or that of some board types, as
+        two machines may store pictures in two ways; else empty.
+        """
+        darker, brighter = (sum(way[side] for way in self._ways.values()) for side in (0, 1))
+        if _nearly_all(darker, brighter):
+            return (
+                f'with [image] polarity = "{polarity}" {brighter} of {darker + brighter} joints come out brighter than '
+                "what is round them, and solder should be the darker: look at the pictures, and say the other polarity "
+                "if so"
+            )
+        wrong = {name: way for name, way in sorted(self._ways.items()) if name and _nearly_all(*way)}
+        if not wrong:
             return ""
+        counts = ", ".join(f"{name} ({way[1]} of {sum(way)})" for name, way in wrong.items())
         return (
-            f'with [image] polarity = "{polarity}" {self._brighter} of {counted} joints come out brighter than what is '
-            "round them, and solder should be the darker: look at the pictures, and say the other polarity if so"
+            f"of board type {counts} joints come out brighter than what is round them, and those of others darker: if "
+            "another machine stores its pictures the other way round, import its boards by themselves, with the other "
+            "[image] polarity"
         )
+
+
+def _nearly_all(darker: int, brighter: int) -> bool:
+    return darker + brighter >= _ENOUGH and brighter >= _NEARLY_ALL * (darker + brighter)
 
 
 _BESIDE = "boxes lie beside what their pictures show"

@@ -162,11 +162,12 @@ def _boards(boards: Sequence[Board], mapping: Mapping, part: Path | None, done: 
         if written is not None:
             for view, slices in seen.items():
                 boxed = [(joint, roi) for joint, roi in good if joint.found.view == view and joint.found.box]
-                lying.add(slices.slices[len(slices.slices) // 2], [roi for _, roi in boxed], slices.image.polarity)
+                middle, way = slices.slices[len(slices.slices) // 2], slices.image.polarity
+                lying.add(middle, [roi for _, roi in boxed], way, board.board_type)
                 frames.add(board, slices, boxed)
                 for joint, roi in good:
                     if joint.found.view == view and not joint.found.box:
-                        lying.add_whole(slices.slices[len(slices.slices) // 2], roi, slices.image.polarity)
+                        lying.add_whole(middle, roi, way, board.board_type)
             _look(board, good, seen, done)
             done.boards += 1
             rows += written.rows

@@ -29,6 +29,9 @@ def spool_finding(root: Path) -> Finding:
         remedy = "correct [spool] path, or make it with the daemon's user as its owner"
         return Finding("spool", Health.FAIL, f"{root}: no such folder; {remedy}")
     present = [root / place for place in Place if (root / place).is_dir()]
+    if present and not (root / Place.INCOMING).exists():
+        text = f"{root / Place.INCOMING}: no such folder, so no job can come; systemctl restart axi-edge makes it"
+        return Finding("spool", Health.FAIL, text)
     for folder in [root, *present]:
         if not folder.is_dir():
             return Finding("spool", Health.FAIL, f"{folder}: a file, not a folder; correct [spool] path")

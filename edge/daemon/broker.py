@@ -135,7 +135,7 @@ def _who(broker: BrokerSettings) -> str:
 
 
 def _rights(settings: Settings) -> str:
-    return f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+"
+    return f"to write {settings.mqtt.base_topic}/# and read {settings.mqtt.base_topic}/cmd/+ and .../review"
 
 
 def _full_verdict(settings: Settings) -> bytes:

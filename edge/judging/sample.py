@@ -57,7 +57,7 @@ def _written(golden: GoldenJoint, name: str, folder: Path) -> View:
     parts = list[SliceFile]()
     for index, grey in sorted(golden.slices.items()):
         file = f"{name}-{index}.png"
-        cv2.imwrite(str(folder / file), _framed(grey))
+        (folder / file).write_bytes(cv2.imencode(".png", _framed(grey))[1].tobytes())
         parts.append(SliceFile(index=index, file=file))
     return View(id=name, slices=tuple(parts))
 

@@ -52,7 +52,9 @@ def test_a_folder_that_its_sender_alone_may_write_is_judged_from_a_copy_once(how
             assert taken.claim() is None
             return "\n".join(said)
 
-        (text,) = as_a_user_without_rights(judged).splitlines()
+        said = as_a_user_without_rights(judged)
+        assert said.count("\n") == 0, said
+        text = said
         assert text.startswith(".J.copied: judged from a copy, since it could not be moved: it has mode ")
         assert "belongs to root" in text
         assert "umask 002" in text

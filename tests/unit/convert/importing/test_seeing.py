@@ -177,3 +177,16 @@ def test_pictures_that_look_like_further_slices_are_told_of(tmp_path: Path) -> N
     assert not any(
         "nothing names" in fact for fact in facts_of(imported(again, '[image]\nslices = "named"\n' + LABELS))
     )
+
+
+def test_a_board_type_of_another_polarity_is_told_among_others(tmp_path: Path) -> None:
+    """As of a second machine that stores its pictures the other way round."""
+    export, lines = tmp_path / "export", list[str]()
+    for name, board_type, solder, ground in (("a", "MB", 60, 200), ("b", "MC", 200, 60), ("c", "MD", 70, 190)):
+        for number, (x, y) in enumerate(balls(export / f"{name}.png", solder, ground)):
+            label = "ok" if number % 5 else "void"
+            lines.append(f"{name}.png,{board_type},,,J{number},{label},{x - 12},{y - 12},{x + 12},{y + 12}")
+    table(export, *lines)
+    (doubt,) = [said for said in imported(tmp_path, LABELS).doubts if "brighter" in said]
+    assert doubt.startswith("of board type MC (24 of 24) joints come out brighter than what is round them")
+    assert "with the other [image] polarity" in doubt
