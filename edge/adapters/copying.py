@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import stat
+import time
 from pathlib import Path
 
 from edge.files import lengthened, move_durably, remove_tree, sync_folder
@@ -23,24 +24,32 @@ _NO_RIGHT = {errno.EACCES, errno.EPERM}
 
 
 class Copies:
-    """``take`` and ``taken`` are for one consumer."""
+    """For one consumer. ``quiet_s``: nothing in a folder must have changed for so long before it is copied: who may not
+    be moved may also still be written, as nothing but the right to be moved says that it is whole.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_s: float) -> None:
+        self._quiet_s = quiet_s
         self._stay: dict[Path, int] = {}
 
     def taken(self, folder: Path) -> bool:
         """Was it copied before, and could not even be put aside?"""
         return folder in self._stay and self._stay[folder] == _inode(folder)
 
-    def move(self, folder: Path, target: Path) -> None:
-        """Move it durably, or else copy it. Raises OSError where it can be neither."""
+    def move(self, folder: Path, target: Path) -> bool:
+        """Move it durably, or else copy it; False where it is too early for that. Raises OSError where it can be
+        neither.
+        """
         try:
             move_durably(folder, target)
         except OSError as error:
             if error.errno not in _NO_RIGHT:
                 raise
+            if time.time() - _last_change(folder) < self._quiet_s:
+                return False
             _copy(folder, target)
             self._put_aside(folder)
+        return True
 
     def _put_aside(self, folder: Path) -> None:
         aside = folder.with_name(lengthened(folder.name, before=".", after=COPIED))
@@ -50,6 +59,10 @@ class Copies:
             move_durably(folder, aside)
         except OSError:
             self._stay[folder] = _inode(folder)
+
+
+def _last_change(folder: Path) -> float:
+    return max(path.lstat().st_ctime for path in (folder, *folder.iterdir()))
 
 
 def _copy(folder: Path, target: Path) -> None:

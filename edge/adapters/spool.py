@@ -63,12 +63,14 @@ class FolderSpool:
         settle_s: float = 0.0,
         clock: Monotonic = time.monotonic,
         unfinished_s: float = 600.0,
+        quiet_s: float = 3.0,
         left: Left = _said_in_the_log,
     ) -> None:
         """Create what is missing. ``defaults``: what a result XML or a table leaves open; ``settle_s``: how long
         nothing in a folder must have changed before it is claimed; ``unfinished_s``: for how long one may be called as
-        if it was still written, until somebody is told. ``left`` is told of each entry that is left where
-        it lies, and why, once; and again, without a reason, when it is gone.
+        if it was still written, until somebody is told. ``quiet_s``: how long nothing must have changed in a folder
+        that may be read and not moved, before it is copied. ``left`` is told of each entry that is left where it lies,
+        and why, once; and again, without a reason, when it is gone.
 
         Raises ConfigError when the folder cannot be used.
         """
@@ -88,18 +90,15 @@ class FolderSpool:
         self._peeked: dict[Path, ClaimedJob] = {}
         self._ignored: set[str] = set()
         self._stuck: set[str] = set()
-        self._copies = Copies()
+        self._copies = Copies(quiet_s)
 
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what a crash or a failed attempt left in work, then the oldest incoming one.
 
         For one consumer: whatever lies in work when the next job is asked for was not finished.
         """
-        in_work = sorted(job_folders(self.work))
-        self._stuck &= {folder.name for folder in in_work}
-        for folder in in_work:
-            if folder.name not in self._stuck and (job := self._opened(folder)) is not None:
-                return job
+        if (job := self._left_in_work()) is not None:
+            return job
         if not self._waiting:
             self._waiting = deque(self._arrived())
         while self._waiting:
@@ -109,7 +108,8 @@ class FolderSpool:
             target = free_name(self.work / folder.name)
             try:
                 require_readable(folder)
-                self._copies.move(folder, target)
+                if not self._copies.move(folder, target):
+                    continue  # somebody may still write to it
             except FileNotFoundError:
                 continue  # taken back by its sender since the folder was listed
             except OSError as error:
@@ -121,6 +121,12 @@ class FolderSpool:
             if (job := self._opened(target)) is not None:
                 return job
         return None
+
+    def _left_in_work(self) -> ClaimedJob | None:
+        in_work = sorted(job_folders(self.work))
+        self._stuck &= {folder.name for folder in in_work}
+        opened = (self._opened(folder) for folder in in_work if folder.name not in self._stuck)
+        return next((job for job in opened if job is not None), None)
 
     def _opened(self, folder: Path) -> ClaimedJob | None:
         """The job in a folder of ours; one that cannot be looked into is left where it lies, and holds up no other."""

@@ -43,7 +43,7 @@ def test_a_folder_that_its_sender_alone_may_write_is_judged_from_a_copy_once(how
 
         def judged() -> str:
             said = list[str]()
-            taken = FolderSpool(spool, left=lambda entry, problem: said.append(f"{entry}: {problem}"))
+            taken = FolderSpool(spool, quiet_s=0.0, left=lambda entry, problem: said.append(f"{entry}: {problem}"))
             found = taken.claim()
             assert found is not None
             assert read_job(found).job == job
@@ -77,7 +77,7 @@ def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_sa
         (root / "spool" / "incoming").chmod(0o1777)  # as /tmp is: what is another's cannot be renamed
 
         def judged() -> str:
-            spool = FolderSpool(root / "spool")
+            spool = FolderSpool(root / "spool", quiet_s=0.0)
             found = spool.claim()
             assert found is not None
             spool.finish(found)
@@ -85,3 +85,17 @@ def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_sa
 
         assert as_a_user_without_rights(judged) == "[None, None]"
         assert (root / "spool" / "incoming" / "L-1").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+def test_a_folder_that_may_still_be_written_is_not_copied_yet() -> None:
+    """As ``cp -r`` straight into incoming: its sender gives it to the daemon when it is whole."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        root.chmod(0o755)
+        FolderSpool(root / "spool")
+        for path in (root / "spool").iterdir():
+            path.chmod(0o777)
+        write_job(root / "spool" / "incoming", make_job("L-1"), side=16).chmod(0o755)
+        assert as_a_user_without_rights(lambda: str(FolderSpool(root / "spool", quiet_s=60.0).claim())) == "None"
+        assert [path.name for path in (root / "spool" / "incoming").iterdir()] == ["L-1"]
