@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.commands import Commands, add_config
 from edge.commands.status import daemon_runs
-from edge.config import load_settings
+from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError
 from edge.upkeep.state import DaemonState, read_state, state_path
 
@@ -28,7 +28,7 @@ def add_reload(commands: Commands) -> None:
 def _reload(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
     path = state_path(Path(settings.journal.path))
-    before = read_state(path) if daemon_runs(settings) else None
+    before = _running(settings, path)
     if before is None:
         print("no daemon runs that could take it up; systemctl start axi-edge")
         return 1
@@ -52,6 +52,16 @@ def _reload(arguments: argparse.Namespace) -> int:
     for section in after.later:
         print(f"[{section}] changed: in force from the next start, systemctl restart axi-edge")
     return 0
+
+
+def _running(settings: Settings, path: Path) -> DaemonState | None:
+    """What the daemon says of itself, which one that has just begun has not said yet; None where none runs."""
+    late = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < late and daemon_runs(settings):
+        if (state := read_state(path)) is not None:
+            return state
+        time.sleep(_LOOK_S)
+    return None
 
 
 def _over(path: Path, before: DaemonState) -> DaemonState | None:

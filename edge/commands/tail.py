@@ -16,7 +16,7 @@ from edge.adapters.mqtt import listen
 from edge.commands import Commands, add_config, shown
 from edge.config import Settings, load_settings
 from edge.core import grades
-from edge.daemon.broker import broker_settings
+from edge.daemon.broker import broker_settings, require_certificates
 
 
 def add_tail(commands: Commands) -> None:
@@ -35,6 +35,7 @@ def _tail(arguments: argparse.Namespace) -> int:
 
 def follow(settings: Settings, *, as_json: bool) -> None:
     """Print a line a message until interrupted. Raises BrokerUnavailable or ConfigError."""
+    require_certificates(settings.mqtt)
     broker = broker_settings(settings)
     # An id of its own: two that share one take each other's place, and each loses what comes meanwhile.
     broker = broker._replace(client_id=f"{broker.client_id}-tail-{os.urandom(4).hex()}")

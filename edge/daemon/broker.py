@@ -32,7 +32,6 @@ def broker_settings(settings: Settings) -> BrokerSettings:
     mqtt = settings.mqtt
     _require_pairs(mqtt)
     _require_open_key(mqtt.key_file)
-    _require_certificates(mqtt)
     return BrokerSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -72,8 +71,10 @@ def _require_open_key(path: str) -> None:
         raise ConfigError(f"[mqtt] key_file: {path}: {error}; name a readable PEM key") from error
 
 
-def _require_certificates(mqtt: MqttSettings) -> None:
-    """Raises ConfigError for a file that no TLS can begin with: no broker is away for that."""
+def require_certificates(mqtt: MqttSettings) -> None:
+    """Raises ConfigError for a file that no TLS can begin with. Not asked of the daemon, which judges without a broker,
+    too.
+    """
     for key in ("ca_file", "cert_file"):
         path = getattr(mqtt, key)
         try:
