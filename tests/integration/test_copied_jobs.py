@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,8 +67,9 @@ def test_a_folder_that_its_sender_alone_may_write_is_judged_from_a_copy_once(how
         }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
-def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_same() -> None:
+@contextmanager
+def open_spool_with_a_closed_job() -> Iterator[Path]:
+    """A folder with a spool that every user may write, and in it job L-1, which only its sender may."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         root.chmod(0o755)
@@ -74,6 +77,12 @@ def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_sa
         for path in (root / "spool").iterdir():
             path.chmod(0o777)
         write_job(root / "spool" / "incoming", make_job("L-1"), side=16).chmod(0o755)
+        yield root
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
+def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_same() -> None:
+    with open_spool_with_a_closed_job() as root:
         (root / "spool" / "incoming").chmod(0o1777)  # as /tmp is: what is another's cannot be renamed
 
         def judged() -> str:
@@ -90,12 +99,6 @@ def test_where_not_even_a_name_may_be_changed_a_folder_is_copied_once_all_the_sa
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs two users")
 def test_a_folder_that_may_still_be_written_is_not_copied_yet() -> None:
     """As ``cp -r`` straight into incoming: its sender gives it to the daemon when it is whole."""
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
-        root.chmod(0o755)
-        FolderSpool(root / "spool")
-        for path in (root / "spool").iterdir():
-            path.chmod(0o777)
-        write_job(root / "spool" / "incoming", make_job("L-1"), side=16).chmod(0o755)
+    with open_spool_with_a_closed_job() as root:
         assert as_a_user_without_rights(lambda: str(FolderSpool(root / "spool", quiet_s=60.0).claim())) == "None"
         assert [path.name for path in (root / "spool" / "incoming").iterdir()] == ["L-1"]
