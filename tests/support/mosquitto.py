@@ -54,7 +54,11 @@ class Mosquitto:
         log = (self._folder / "log").open("ab")
         self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
         log.close()
-        assert opens(self.port, lambda: self.alive, 10), f"nothing listens on port {self.port}"
+        # on a busy machine nothing but time is short: one that cannot start ends at once
+        assert opens(self.port, lambda: self.alive, 60), f"nothing listens on {self.port}: {self._last_words()}"
+
+    def _last_words(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")[-500:]
 
     @property
     def alive(self) -> bool:
