@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Container
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import islice
@@ -17,17 +17,15 @@ import msgspec
 
 from edge.adapters.copying import COPIED, Copies, rights_of
 from edge.adapters.settling import Settling
+from edge.adapters.spool_folders import Left, SpoolFolders
 from edge.adapters.spool_view import backlog, job_folders
 from edge.core.clocks import Monotonic
-from edge.core.errors import ConfigError
 from edge.core.job import Rejection, printable
-from edge.core.places import Place
 from edge.files import (
     below,
     free_name,
     is_unfinished,
     lengthened,
-    make_for_group,
     move_durably,
     remove_tree,
     write_durably,
@@ -44,7 +42,6 @@ _OWN_FAULTS |= {errno.EBUSY, errno.ENOTEMPTY, errno.EEXIST, errno.EXDEV, errno.E
 """What is wrong with one folder, not with the disk."""
 _UNREADABLE_PLACE = {errno.EIO, errno.EUCLEAN}
 """A part of the disk that one folder lies on; the others need not."""
-Left = Callable[[str, str | None], None]
 
 
 def _said_in_the_log(entry: str, problem: str | None) -> None:
@@ -78,14 +75,8 @@ class FolderSpool:
         self._settling = Settling(settle_s, clock)
         self._clock, self._unfinished_s = clock, unfinished_s
         self._unfinished: dict[str, tuple[int, float]] = {}
-        self.incoming, self.work, self.done, self.rejected = (root / place for place in Place)
-        try:
-            for folder in (self.incoming, self.work, self.done, self.rejected):
-                make_for_group(folder)
-                if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-                    raise PermissionError(errno.EACCES, "no write access", str(folder))
-        except OSError as error:
-            raise ConfigError(f"[spool] path: {error}; give the daemon's user a writable folder") from error
+        self._folders = SpoolFolders(root, left)
+        self.incoming, self.work, self.done, self.rejected = self._folders.all
         self._waiting: deque[Path] = deque()
         self._peeked: dict[Path, ClaimedJob] = {}
         self._ignored: set[str] = set()
@@ -95,8 +86,10 @@ class FolderSpool:
     def claim(self) -> ClaimedJob | None:
         """Take the next job: first what a crash or a failed attempt left in work, then the oldest incoming one.
 
-        For one consumer: whatever lies in work when the next job is asked for was not finished.
+        For one consumer: whatever lies in work when the next job is asked for was not finished. Raises SpoolGone where
+        there is no spool any more.
         """
+        self._folders.require()
         if (job := self._left_in_work()) is not None:
             return job
         if not self._waiting:
@@ -118,6 +111,7 @@ class FolderSpool:
                 remedy = "let the daemon's group read it and all in it, as chgrp -R axi-edge and chmod -R g+rwX do"
                 self._say_once(folder.name, f"{error}; {rights_of(folder)}; {remedy}")
                 continue
+            self._folders.jobs_come()
             if (job := self._opened(target)) is not None:
                 return job
         return None
@@ -157,7 +151,10 @@ class FolderSpool:
         return [self._peeked[folder] for folder in near if folder in self._peeked]
 
     def finish(self, job: ClaimedJob) -> None:
-        """Move a decided job to done; one that cannot be moved stays in work, and holds up no other."""
+        """Move a decided job to done; one that cannot be moved stays in work, and holds up no other.
+
+        Raises SpoolGone.
+        """
         self._file(job.folder, self.done)
 
     def reject(self, job: ClaimedJob, reason: str) -> None:
@@ -172,6 +169,7 @@ class FolderSpool:
         self._file(job.folder, self.rejected)
 
     def _file(self, folder: Path, place: Path) -> None:
+        self._folders.require()
         try:
             move_durably(folder, free_name(place / folder.name))
         except OSError as error:

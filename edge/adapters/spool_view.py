@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.core.job import printable
+import msgspec
+from msgspec import Struct
+
+from edge.core.job import Rejection, printable
 from edge.core.places import UNFINISHED, Place
 from edge.core.salvage import Salvage, salvage
-from edge.files import is_unfinished
-from edge.jobs.folder import arrival, open_folder, unread_of
+from edge.core.wire import timestamp
+from edge.files import is_unfinished, read_regular
+from edge.jobs.folder import MAX_MANIFEST_BYTES, REASON, arrival, open_folder, unread_of
 from edge.upkeep.ports import Backlog, FoundJob
 
 
@@ -40,6 +45,26 @@ def survey(root: Path) -> Iterator[FoundJob]:
             else:
                 found = salvage(job.manifest)
                 yield FoundJob(place, printable(folder.name), job.content, found, unread_of(job, found))
+
+
+class RefusedJob(Struct, frozen=True, kw_only=True):
+    """``job``: its folder's name as it came; ``time``: of the refusal."""
+
+    job: str
+    time: str
+    reason: str
+
+
+def refused(root: Path) -> list[RefusedJob]:
+    """Jobs that lie in ``rejected``, the last first; none where this user may not look."""
+    found = list[RefusedJob]()
+    with suppress(OSError):
+        for folder in job_folders(root / Place.REJECTED):
+            with suppress(OSError, ValueError):
+                said = msgspec.json.decode(read_regular(folder / REASON, MAX_MANIFEST_BYTES), type=Rejection)
+                moment = datetime.fromtimestamp(folder.stat().st_ctime, UTC)
+                found.append(RefusedJob(job=said.job, time=timestamp(moment), reason=said.reason))
+    return sorted(found, key=lambda job: job.time, reverse=True)
 
 
 def job_folders(place: Path) -> Iterator[Path]:

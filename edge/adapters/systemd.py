@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
 from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_S = 30
 
 
 class Notifier:
@@ -44,3 +47,13 @@ class Notifier:
                 channel.sendall(text.encode())
         except OSError as error:  # a manager that does not listen must not stop the line
             log.warning("service manager not reached", extra={"problem": str(error)})
+
+
+def properties_of(unit: str, *names: str) -> dict[str, str]:
+    """What systemd says of a unit; nothing where there is no systemd, or it does not answer."""
+    words = ["systemctl", "show", unit, f"--property={','.join(names)}"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(line.partition("=")[::2] for line in done.stdout.splitlines())

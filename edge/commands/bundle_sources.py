@@ -10,8 +10,8 @@ from edge.adapters.download import source_of
 from edge.commands import Commands, add_config
 from edge.commands.fetching import fetch, keys_of
 from edge.commands.following import wanted_of
+from edge.commands.running import daemon_runs
 from edge.commands.staged import activate_staged, was_left
-from edge.commands.status import daemon_runs
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, UsageError
 from edge.daemon.staged import UNPROVED
@@ -82,7 +82,7 @@ def taken_up(settings: Settings) -> None:
     """Who takes it up, and when."""
     print(
         "the daemon takes it up by itself"
-        if daemon_runs(settings)
+        if daemon_runs(Path(settings.journal.path))
         else "axi-edge judges with it from its next start on"
     )
 

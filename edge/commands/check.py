@@ -6,10 +6,11 @@ import argparse
 from itertools import chain
 
 from edge.commands import Commands, add_config
-from edge.commands.doctor import examine, follows, ignored_drop_ins
+from edge.commands.doctor import examine, follows, ignored_drop_ins, unreadable
 from edge.commands.findings import Health
 from edge.commands.service_limits import service
 from edge.config import DEFAULT_PATH, load_settings
+from edge.core.errors import ConfigError
 
 
 def add_check(commands: Commands) -> None:
@@ -20,9 +21,14 @@ def add_check(commands: Commands) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     failed = False
-    settings, own = load_settings(arguments.config), arguments.config == DEFAULT_PATH
-    findings = [examine(settings, service() if own else None), ignored_drop_ins(arguments.config)]
+    own = arguments.config == DEFAULT_PATH
+    unit = service() if own else None
+    try:
+        findings = [examine(load_settings(arguments.config), unit), ignored_drop_ins(arguments.config)]
+        worst = 1
+    except ConfigError as error:
+        findings, worst = [unreadable(error, arguments.config, unit)], error.exit_code
     for finding in chain(*findings, follows() if own else ()):
         print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}", flush=True)
         failed |= finding.health is Health.FAIL
-    return int(failed)
+    return worst if failed else 0

@@ -10,17 +10,19 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edge.adapters.host import utc_now
+from edge.adapters.systemd import properties_of
 from edge.bundle.format import open_bundle
 from edge.commands import measured
 from edge.commands.doctor_certificates import certificates
 from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
+from edge.commands.running import journal_by, state_now
 from edge.commands.service_limits import Service, as_the_service, within_limits
-from edge.commands.status import RELEASES, state_now
+from edge.commands.status import RELEASES
 from edge.commands.traps import traps
 from edge.config import DEFAULT_PATH, Settings, bundles_to_load, drop_ins, drop_ins_of
 from edge.core.decide import supported
-from edge.core.errors import AxiError
+from edge.core.errors import AxiError, ConfigError
 from edge.daemon.broker import try_broker
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
@@ -29,7 +31,9 @@ from edge.qualify.standing import served_by, standing
 _CREDENTIALS = "/run/credentials/"
 _EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
 _CPUINFO = Path("/proc/cpuinfo")
-_STOPS_JOBS = frozenset({"job_left", "spool_stuck", "disk_low", "disk_blocked", "journal_locked", "bundle_refused"})
+_STOPS_JOBS = frozenset(
+    {"job_left", "spool_stuck", "spool_gone", "disk_low", "disk_blocked", "journal_locked", "bundle_refused"}
+)
 """Alarms while which some job or all of them wait."""
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
@@ -53,7 +57,16 @@ def examine(settings: Settings, unit: Service | None = None) -> Iterator[Finding
     yield guarded("disk spool", spool, lambda: disk_finding("disk spool", spool, least))
     yield guarded("disk journal", journal, lambda: disk_finding("disk journal", journal, least))
     yield _clock()
-    yield from _said_by_the_daemon(settings, unit)
+    yield from _said_by_the_daemon(journal, unit)
+
+
+def unreadable(error: ConfigError, config: Path, unit: Service | None) -> Iterator[Finding]:
+    """What can be looked at all the same where the configuration cannot be used."""
+    yield Finding("configuration", Health.FAIL, str(error))
+    yield _runtime()
+    yield from traps()
+    yield _clock()
+    yield from _said_by_the_daemon(journal_by(config), unit)
 
 
 def ignored_drop_ins(config: Path) -> Iterator[Finding]:
@@ -73,12 +86,7 @@ def ignored_drop_ins(config: Path) -> Iterator[Finding]:
 
 def follows(unit: str = "axi-edge-follow.service") -> Iterator[Finding]:
     """How the last look for wanted bundles ended."""
-    words = ["systemctl", "show", unit, "--property=LoadState,Result,ExecMainStatus"]
-    try:
-        said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return
-    found = dict(line.partition("=")[::2] for line in said.splitlines())
+    found = properties_of(unit, "LoadState", "Result", "ExecMainStatus")
     if found.get("LoadState") == "loaded" and found.get("Result", "success") != "success":
         text = f"the last one ended with {found.get('ExecMainStatus')}; journalctl -u axi-edge-follow says why"
         yield Finding("follow", Health.WARN, text)
@@ -98,10 +106,10 @@ def _joint_type(settings: Settings) -> Iterator[Finding]:
         yield Finding("joint type", Health.FAIL, text)
 
 
-def _said_by_the_daemon(settings: Settings, unit: Service | None) -> Iterator[Finding]:
+def _said_by_the_daemon(journal: Path, unit: Service | None) -> Iterator[Finding]:
     """What is wrong now, by the word of the one that runs."""
     try:
-        state = state_now(settings)
+        state = state_now(journal)
     except (AxiError, OSError) as error:
         yield Finding("daemon", Health.WARN, f"whether it runs cannot be told: {error}")
         return

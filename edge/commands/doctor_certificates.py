@@ -6,14 +6,14 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
-from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
+from cryptography.x509 import load_der_x509_certificate
 
+from edge.adapters.certificates import certificates_in
 from edge.adapters.host import utc_now
 from edge.commands.findings import Finding, Health
 from edge.config import MqttSettings
-from edge.files import read_plain
+from edge.core.errors import ConfigError
 
 _RENEW_DAYS = 30
 _PATIENCE_S = 10
@@ -26,10 +26,9 @@ def certificates(mqtt: MqttSettings) -> Iterator[Finding]:
         if not path:
             continue
         try:
-            found = load_pem_x509_certificates(read_plain(Path(path)))
-            last = [certificate.not_valid_after_utc for certificate in found]
-        except (OSError, ValueError) as error:
-            yield Finding("certificate", Health.FAIL, f"[mqtt] {key}: {path}: {error}; name a readable PEM certificate")
+            last = [found.not_valid_after_utc for found in certificates_in(path, f"[mqtt] {key}")]
+        except ConfigError as error:
+            yield Finding("certificate", Health.FAIL, str(error))
             continue
         # Of several authorities one is enough; of a chain of ours the first to end ends it.
         ends = max(last) if key == "ca_file" else min(last)

@@ -26,11 +26,11 @@ def guarded(what: str, path: Path, find: Callable[[], Finding]) -> Finding:
 
 def spool_finding(root: Path) -> Finding:
     if not root.exists():
-        remedy = "correct [spool] path, or make it with the daemon's user as its owner"
+        remedy = "correct [spool] path, mount it, or make it: systemd-tmpfiles --create, the usual one"
         return Finding("spool", Health.FAIL, f"{root}: no such folder; {remedy}")
     present = [root / place for place in Place if (root / place).is_dir()]
     if present and not (root / Place.INCOMING).exists():
-        text = f"{root / Place.INCOMING}: no such folder, so no job can come; systemctl restart axi-edge makes it"
+        text = f"{root / Place.INCOMING}: no such folder, so no job can come; the daemon makes it while it runs"
         return Finding("spool", Health.FAIL, text)
     for folder in [root, *present]:
         if not folder.is_dir():

@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from edge.commands import Commands, add_config
-from edge.commands.status import daemon_runs
+from edge.commands.running import daemon_runs
 from edge.commands.traps import service_cpus
 from edge.config import load_settings
 from edge.core.errors import ConfigError
@@ -41,7 +42,7 @@ def _qualify(arguments: argparse.Namespace) -> int:
     config = arguments.config
     settings = own_settings(config)
     require_writable(config)
-    beside = daemon_runs(settings)
+    beside = daemon_runs(Path(settings.journal.path))
     if beside:
         print("axi-edge runs meanwhile: speeds are what it leaves; stop it first to measure the device", flush=True)
     os.umask(0o022)  # whoever judges reads what is written here

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from edge.commands import Commands, add_config
-from edge.commands.status import daemon_runs
-from edge.config import Settings, load_settings
+from edge.commands.running import daemon_runs, state_now, there
+from edge.config import load_settings
 from edge.core.errors import ConfigError
 from edge.upkeep.state import DaemonState, read_state, state_path
 
@@ -27,8 +27,8 @@ def add_reload(commands: Commands) -> None:
 
 def _reload(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.config)
-    path = state_path(Path(settings.journal.path))
-    before = _running(settings, path)
+    journal = Path(settings.journal.path)
+    before = _running(journal)
     if before is None:
         print("no daemon runs that could take it up; systemctl start axi-edge")
         return 1
@@ -41,7 +41,7 @@ def _reload(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"process {before.pid}: {error.strerror}; run this as root, or as the daemon's user"
         ) from error
-    after = _over(path, before)
+    after = _over(state_path(journal), before)
     if after is None:
         print(f"nothing was heard of it within {_PATIENCE_S:.0f} s; journalctl -u axi-edge says more")
         return 1
@@ -54,32 +54,22 @@ def _reload(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _running(settings: Settings, path: Path) -> DaemonState | None:
+def _running(journal: Path) -> DaemonState | None:
     """What the daemon says of itself, which one that has just begun has not said yet; None where none runs."""
     late = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < late and daemon_runs(settings):
-        if (state := read_state(path)) is not None:
+    while time.monotonic() < late and daemon_runs(journal):
+        if (state := state_now(journal)) is not None:
             return state
         time.sleep(_LOOK_S)
     return None
 
 
 def _over(path: Path, before: DaemonState) -> DaemonState | None:
-    """What the daemon says of itself once it is; it has no better way to tell who asked by a signal. Its unit hides
-    other processes from whoever asks within it, so it is looked for by signals, too.
-    """
+    """What the daemon says of itself once it is; it has no better way to tell who asked by a signal."""
     late = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < late and _there(before.pid):
+    while time.monotonic() < late and there(before.pid):
         state = read_state(path)
         if state is not None and state.pid == before.pid and state.reloads > before.reloads:
             return state
         time.sleep(_LOOK_S)
     return None
-
-
-def _there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

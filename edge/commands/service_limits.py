@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.adapters.systemd import properties_of
 from edge.commands.findings import Finding, Health
 from edge.config import Settings
 
 UNIT = "axi-edge.service"
 _ASKED = ("LoadState", "User", "ReadWritePaths", "StateDirectory", "WatchdogUSec", "TimeoutStopUSec", "ProtectSystem")
-_PATIENCE_S = 30
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -31,12 +30,7 @@ class Service(NamedTuple):
 
 def service() -> Service | None:
     """As systemd has the unit; None where there is no such unit, or no systemd."""
-    words = ["systemctl", "show", UNIT, f"--property={','.join(_ASKED)}"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    said = properties_of(UNIT, *_ASKED)
     return service_of(said) if said.get("LoadState") == "loaded" else None
 
 

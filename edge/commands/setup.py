@@ -8,17 +8,21 @@ import os
 import pwd
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from edge.commands import Commands, add_config
 from edge.commands.doctor import examine
 from edge.commands.findings import Health
+from edge.commands.running import state_now
 from edge.commands.service_limits import service
 from edge.commands.setup_more import add_broker, add_computer, add_share
-from edge.commands.status import state_now
 from edge.config import Settings
-from edge.core.errors import ConfigError, UsageError
-from edge.setup.answers import Answers, Told, of_file, over, own_name, whole
+from edge.core.errors import AxiError, ConfigError, UsageError
+from edge.daemon.broker import try_broker
+from edge.setup.answers import FILES, Answers, Told, of_file, over, own_name, require_name, whole
 from edge.setup.steps import OWNER, give_bundle, managed, start_services
 from edge.setup.written import Places, already, profiles, write_all
 
@@ -46,6 +50,9 @@ def add_setup(commands: Commands) -> None:
         setup.add_argument(f"--{key.replace('_', '-')}", default="", metavar=what, help=words)
     setup.add_argument("--profile", default="", help=f"of {', '.join(profiles())}; default: x86-64-box")
     setup.add_argument("--from", dest="file", type=Path, metavar="FILE", help="these answers, for many devices: TOML")
+    setup.add_argument(
+        "--anyway", action="store_true", help="also where a device that works would not reach the broker then"
+    )
     setup.add_argument("--no-start", action="store_true", help="write everything, start nothing")
     add_config(setup)
     setup.set_defaults(action=_setup)
@@ -66,24 +73,59 @@ def _setup(arguments: argparse.Namespace) -> int:
     name = arguments.name or before or own_name()
     asked = sys.stdin.isatty() and not arguments.file
     if asked and not arguments.name and not before:
-        name = _ask("name of this device", name)
+        name = _ask("name of this device", name, require_name)
     answers = whole(name, _told(arguments, name, known), _ask if asked else None, tls=tls)
     if not before:
         _require_account()
-    settings = write_all(answers, places, bundle=_BUNDLES, trusted=str(places.folder / "trusted.pem"))
+    changes = list(_changes(known, answers)) if before else []
+    settings = write_all(
+        answers,
+        places,
+        bundle=_BUNDLES,
+        trusted=str(places.folder / "trusted.pem"),
+        first=_require_reached if changes and not arguments.no_start and not arguments.anyway else _untried,
+    )
     print(f"{places.config}: written")
+    for change in changes:
+        print(f"changed: {change}")
     link = Path(settings.model.bundle)
     if not before and not link.exists() and give_bundle(link, places.config):
         print("bundle: the one that comes with axi-edge")
     if arguments.no_start or not managed():
-        return _found(settings)
+        return int(bool(_found(settings)))
     try:
         units = start_services(anew=bool(before))
     except ConfigError:
         _found(settings)  # the doctor knows more of it than the service manager
         raise
-    print(f"started: {', '.join(units)}")
-    return max(_found(settings), _waited(settings, answers))
+    print(f"started: {', '.join(units)}", flush=True)
+    failing = _found(settings)
+    return max(int(bool(failing)), _waited(settings, answers, reached="broker" not in failing))
+
+
+def _untried(_: Settings) -> None:
+    """A new device judges without a broker, too, and its verdicts wait."""
+
+
+def _require_reached(settings: Settings) -> None:
+    """Raises ConfigError where a device that works would lose its broker."""
+    try:
+        problem = try_broker(settings)
+    except AxiError as error:
+        problem = str(error)
+    if problem:
+        remedy = "correct what was said, or say --anyway too, and its verdicts wait until the broker is there"
+        raise ConfigError(f"{problem}. Nothing was changed, and this device goes on as it is; {remedy}")
+
+
+def _changes(known: Told, answers: Answers) -> Iterator[str]:
+    """Of a device that was told before: old and new, so that the way back is known."""
+    now = replace(known, base_topic=answers.base_topic, broker=answers.broker, username=answers.username)
+    for key in ("base_topic", "broker", "username"):
+        was, new = getattr(known, key), getattr(now, key)
+        if was != new:
+            yield f"{key} {was or 'none'} -> {new or 'none'}"
+    yield from (f"{key} {told}" for key in FILES if (told := getattr(answers, key)))
 
 
 def _require_account() -> None:
@@ -103,31 +145,50 @@ def _told(arguments: argparse.Namespace, name: str, known: Told) -> Told:
     return over(Told(profile="x86-64-box"), told)
 
 
-def _ask(question: str, default: str) -> str:
+def _ask(question: str, default: str, require: Callable[[str], object]) -> str:
+    """Until the answer can be used: none of those before is lost for one that cannot."""
     shown = f" [{default}]" if default else ""
-    print(f"{question}{shown}: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip() or default
+    while True:
+        print(f"{question}{shown}: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise UsageError("the answers ended before the questions; say the rest by flags, or --from a file")
+        answer = line.strip() or default
+        try:
+            require(answer)
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+        else:
+            return answer
 
 
-def _found(settings: Settings) -> int:
-    """What the doctor finds amiss; nothing of what is well."""
-    failed = False
+def _found(settings: Settings) -> set[str]:
+    """What the doctor finds amiss; nothing of what is well. The names of what fails."""
+    failing = set()
     for finding in examine(settings, service()):
         if finding.health is not Health.OK:
-            print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}")
-        failed |= finding.health is Health.FAIL
-    return int(failed)
+            print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}", flush=True)
+        if finding.health is Health.FAIL:
+            failing.add(finding.what)
+    return failing
 
 
-def _waited(settings: Settings, answers: Answers) -> int:
+def _waited(settings: Settings, answers: Answers, *, reached: bool) -> int:
+    """``reached``: has the broker answered the doctor? Where not, it is not waited for."""
+    journal = Path(settings.journal.path)
+    what = "the daemon, and for its broker" if reached else "the daemon"
+    print(f"waiting for {what}, {_PATIENCE_S:g} s at most", flush=True)
     late = time.monotonic() + _PATIENCE_S
     while time.monotonic() < late:
-        state = state_now(settings)
+        state = state_now(journal)
         if state is not None and state.connected:
             where = f"{settings.mqtt.host}:{settings.mqtt.port}, publishing below {settings.mqtt.base_topic}"
             print(f"{answers.name} runs, and is connected with {where}")
             return 0
+        if state is not None and not reached:
+            print(f"{answers.name} runs, without its broker: what it decides waits until that answers")
+            return 1
         time.sleep(0.2)
-    why = "the broker has not answered" if state_now(settings) else "the daemon does not run"
+    why = "the broker has not answered" if state_now(journal) else "the daemon does not run"
     print(f"not healthy within {_PATIENCE_S:g} s: {why}; journalctl -u axi-edge says more")
     return 1

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from edge.adapters.host import utc_now
 from edge.adapters.journal.view import Totals, totals
-from edge.adapters.spool_view import backlog
+from edge.adapters.spool_view import RefusedJob, backlog, refused
 from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config, shown
+from edge.commands.running import daemon_runs, journal_by, state_now
 from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.core.payloads import Policy, Raised
-from edge.daemon.run import lock_path
-from edge.files import exclusive_lock
 from edge.qualify.standing import served_by, standing
-from edge.upkeep.state import DaemonState, is_fresh, read_state, state_path
+from edge.upkeep.state import DaemonState
+
+_SAID = 3
+"""Refused jobs that people are told of."""
 
 
 def add_status(commands: Commands) -> None:
@@ -30,9 +32,29 @@ def add_status(commands: Commands) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    status = device_status(load_settings(arguments.config))
+    """1 where the daemon does not run, or says that something is wrong; 3 where its configuration cannot be used."""
+    try:
+        settings = load_settings(arguments.config)
+    except ConfigError as error:
+        print(_unreadable(error, journal_by(arguments.config), as_json=arguments.json))
+        return error.exit_code
+    status = device_status(settings)
     print(msgspec.json.encode(status).decode() if arguments.json else as_text(status))
-    return 0 if status.running else 1
+    return 0 if status.running and not status.alarms else 1
+
+
+def _unreadable(error: ConfigError, journal: Path, *, as_json: bool) -> str:
+    """What the daemon that runs says all the same: it goes on by what it read before."""
+    running, state = daemon_runs(journal), state_now(journal)
+    if as_json:
+        return msgspec.json.encode({"configuration": str(error), "running": running, "state": state}).decode()
+    daemon = "running, by what it read before; it would not start again" if running else "not running"
+    lines = {"configuration": str(error), "daemon": daemon}
+    if state:
+        judging = _judging(state)
+        lines |= {f"for {kind}" if kind else "bundle": bundle for kind, bundle in judging.items()}
+        lines["broker"] = "connected" if state.connected else "away"
+    return "\n".join([*_lines(lines), *_alarms(state.alarms if state else [])])
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
@@ -63,29 +85,32 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     """Is this device certified? What the daemon that runs goes by, else what it would."""
     alarms: list[Raised] = []
     """What is wrong now, the longest first."""
+    refused: list[RefusedJob] = []
+    """Jobs that lie in ``rejected``, the last first."""
 
 
 def device_status(settings: Settings) -> DeviceStatus:
     """Gather the status from spool, journal, lock and bundle."""
+    journal, spool = Path(settings.journal.path), Path(settings.spool.path)
     try:
-        ledger = totals(Path(settings.journal.path))
+        ledger = totals(journal)
     except JournalError:
-        if Path(settings.journal.path).exists():
+        if journal.exists():
             raise
         ledger = Totals({}, {}, 0, None, {})
-    running = daemon_runs(settings)
-    state = state_now(settings)
+    state = state_now(journal)
     configured = _configured(settings)
     judging = _judging(state) if state else configured
     main, *others = judging
     return DeviceStatus(
         device=settings.device.name,
-        running=running,
+        running=daemon_runs(journal),
         version=state.version if state else "",
         broker=_broker(settings, state),
         qualification=state.qualification if state else standing_here(settings),
         alarms=state.alarms if state else [],
-        backlog=backlog(Path(settings.spool.path)).jobs,
+        backlog=backlog(spool).jobs,
+        refused=refused(spool),
         outbox=ledger.unsent,
         jobs=ledger.jobs,
         verdicts=ledger.verdicts,
@@ -158,27 +183,23 @@ def as_text(status: DeviceStatus) -> str:
         "verdicts": _counts(status.verdicts),
         "last verdict": status.last_verdict or "none yet",
     }
-    alarms = [f"{'alarm':<13} {alarm.code} since {alarm.since}: {shown(alarm.text)}" for alarm in status.alarms]
-    return "\n".join([*(f"{name:<13} {text}" for name, text in lines.items()), *alarms])
+    return "\n".join([*_lines(lines), *_refused(status.refused), *_alarms(status.alarms)])
+
+
+def _lines(texts: Mapping[str, str]) -> Iterator[str]:
+    return (f"{name:<13} {text}" for name, text in texts.items())
+
+
+def _refused(jobs: Sequence[RefusedJob]) -> Iterator[str]:
+    for job in jobs[:_SAID]:
+        yield f"{'refused':<13} {shown(f'{job.job}, {job.time}: {job.reason}')}"
+    if len(jobs) > _SAID:
+        yield f"{'':<13} and {len(jobs) - _SAID} more in the folder rejected"
+
+
+def _alarms(alarms: Sequence[Raised]) -> Iterator[str]:
+    return (f"{'alarm':<13} {alarm.code} since {alarm.since}: {shown(alarm.text)}" for alarm in alarms)
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none yet"
-
-
-def state_now(settings: Settings) -> DaemonState | None:
-    """What the daemon that runs says of itself; None where none does, or it has said nothing yet."""
-    state = read_state(state_path(Path(settings.journal.path))) if daemon_runs(settings) else None
-    return state if state and Path("/proc", str(state.pid)).exists() and is_fresh(state, utc_now()) else None
-
-
-def daemon_runs(settings: Settings) -> bool:
-    """Raises ConfigError where this user may not ask."""
-    lock = lock_path(settings)
-    if not lock.exists():
-        return False
-    try:
-        with exclusive_lock(lock) as free:
-            return not free
-    except PermissionError as error:
-        raise ConfigError(f"{lock}: {error.strerror}; ask as the daemon's user, for example with sudo") from error

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from edge.adapters.systemd import properties_of
 from edge.commands.findings import Finding, Health
 
 WHEELS = ("numpy", "cv2", "cryptography.x509", "msgspec", "paho.mqtt.client")
@@ -15,7 +16,6 @@ WHEELS = ("numpy", "cv2", "cryptography.x509", "msgspec", "paho.mqtt.client")
 _USUAL_PAGE = 4096
 _NPUS = ("dev/galcore", "usr/lib/libvx_delegate.so", "usr/lib/libethosu.so", "dev/ethosu0")
 _CPUS = "sys/devices/system/cpu"
-_PATIENCE_S = 60
 
 
 def traps(root: Path = Path("/"), load: Callable[[str], str] | None = None) -> Iterator[Finding]:
@@ -70,11 +70,9 @@ def service_cpus() -> set[int]:
     """The processors that the service may use, which are not always those of whoever asks; all of this process's where
     no service manager says otherwise.
     """
-    words = ["systemctl", "show", "--property=CPUAffinity", "--value", "axi-edge.service"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
-        said = _numbers(done.stdout.replace(" ", ","))
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+        said = _numbers(properties_of("axi-edge.service", "CPUAffinity").get("CPUAffinity", "").replace(" ", ","))
+    except ValueError:
         said = set()
     return said & set(range(os.cpu_count() or 1)) or os.sched_getaffinity(0)
 

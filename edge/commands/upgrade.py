@@ -13,7 +13,7 @@ from edge.adapters.review_folder import SpoolReviews
 from edge.adapters.spool import FolderSpool
 from edge.adapters.spool_view import backlog
 from edge.commands import Commands, add_config
-from edge.commands.status import state_now
+from edge.commands.running import state_now
 from edge.config import load_settings
 from edge.jobs.vendors import JobDefaults
 from edge.upkeep.readiness import not_yet
@@ -50,7 +50,7 @@ def _watch(arguments: argparse.Namespace) -> int:
     late = time.monotonic() + arguments.within
     healthy_since, pid, why = None, 0, "the daemon does not run"
     while time.monotonic() < late:
-        state = state_now(settings)
+        state = state_now(Path(settings.journal.path))
         why = not_yet(state, __version__, backlog(Path(settings.spool.path)).jobs)
         if why or state is None or state.pid != pid:  # one that is started again and again is not healthy
             healthy_since, pid = None, state.pid if state else 0

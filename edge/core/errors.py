@@ -9,6 +9,7 @@
     ├── GateRefused               exit 6
     ├── SliceError                one slice cannot be used; its joints go to the specialist
     ├── JudgeLost                 the process that judges hangs or died; it is started anew
+    ├── SpoolGone                 the folder that jobs move through is not there; goes on by itself when it is
     ├── BrokerUnavailable         no session with the broker, for now; exit 1
     └── JournalError              the journal cannot be used; exit 3
         ├── JournalBlocked        no room on the disk, or read-only; goes on by itself when that is mended
@@ -90,6 +91,10 @@ class JudgeLost(AxiError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+class SpoolGone(AxiError):
+    """The spool was there at the start, and is not any more."""
 
 
 class BrokerUnavailable(AxiError):

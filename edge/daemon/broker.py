@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificates
 
 from edge import __version__
 from edge.adapters.broker_reasons import remedy_for
+from edge.adapters.certificates import certificates_in
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.config import MqttSettings, Settings
@@ -76,13 +76,8 @@ def require_certificates(mqtt: MqttSettings) -> None:
     too.
     """
     for key in ("ca_file", "cert_file"):
-        path = getattr(mqtt, key)
-        try:
-            if path:
-                load_pem_x509_certificates(read_plain(Path(path)))
-        except (OSError, ValueError) as error:
-            said = error.strerror if isinstance(error, OSError) and error.strerror else "holds no PEM certificate"
-            raise ConfigError(f"[mqtt] {key}: {path}: {said}; name a readable PEM certificate") from error
+        if path := getattr(mqtt, key):
+            certificates_in(path, f"[mqtt] {key}")
 
 
 def _password(path: str) -> str | None:

@@ -11,20 +11,16 @@ from pathlib import Path
 
 from edge import __version__
 from edge.adapters.systemd import Notifier
-from edge.config import Settings, load_settings
+from edge.config import load_settings
 from edge.core.errors import AxiError, ConfigError, ConfigUnreadable
 from edge.daemon.caught import Caught, catch_signals, ignore_signals
 from edge.daemon.shared import judges_of
 from edge.daemon.staged import before_start, left_at_start
 from edge.daemon.wiring import Parts, wire
 from edge.files import exclusive_lock
+from edge.upkeep.state import lock_path
 
 log = logging.getLogger(__name__)
-
-
-def lock_path(settings: Settings) -> Path:
-    """The file a running daemon holds locked."""
-    return Path(settings.journal.path + ".lock")
 
 
 def run_daemon(path: Path) -> None:
@@ -36,7 +32,7 @@ def run_daemon(path: Path) -> None:
         settings = load_settings(path)
     except ConfigError as error:
         raise ConfigUnreadable(f"{error}; then systemctl start axi-edge") from error
-    with _own_lock(lock_path(settings)), ExitStack() as stack:
+    with _own_lock(lock_path(Path(settings.journal.path))), ExitStack() as stack:
         left = before_start(path, settings)
         judge = stack.enter_context(closing(judges_of(settings)))
         try:

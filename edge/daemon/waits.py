@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 
-from edge.core.errors import BundleRefused, ConfigError, JournalBlocked, JournalLocked
+from edge.core.errors import BundleRefused, ConfigError, JournalBlocked, JournalLocked, SpoolGone
 from edge.upkeep.alarms import Alarms
 
 _BLOCKED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -13,6 +13,7 @@ _OVER = {
     "disk_blocked": "the disk takes data again",
     "journal_locked": "the journal takes data again",
     "bundle_refused": "the bundle judges again",
+    "spool_gone": "the spool is there again",
 }
 
 
@@ -43,4 +44,6 @@ def _code_of(error: Exception) -> str:
         return "disk_blocked"
     if isinstance(error, JournalLocked):
         return "journal_locked"
+    if isinstance(error, SpoolGone):
+        return "spool_gone"
     return "bundle_refused" if isinstance(error, (BundleRefused, ConfigError)) else ""

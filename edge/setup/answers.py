@@ -6,18 +6,20 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
 
+from edge.adapters.certificates import certificates_in
 from edge.core.errors import ConfigError, UsageError
+from edge.files import read_plain
 from edge.toml import load_toml
 
 PORT, TLS_PORT = 1883, 8883
 LONGEST_SECRET = 65_535
 """Bytes of a file with a password, a key or certificates."""
-_FILES = ("password_file", "ca_file", "cert_file", "key_file")
+FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,10 @@ class Answers(NamedTuple):
     key_file: str
     profile: str
 
+    @property
+    def broker(self) -> str:
+        return address(self.host, self.port)
+
 
 def of_file(path: Path, name: str) -> Told:
     """What the file has for the device ``name``. Raises ConfigError, also where it does not know the device."""
@@ -64,7 +70,7 @@ def of_file(path: Path, name: str) -> Told:
         known = ", ".join(fleet.devices)
         raise ConfigError(f"{path}: [devices.{name}]: missing; add it, or say --name with one of {known}")
     told = over(fleet.all, fleet.devices.get(name, Told()))
-    beside = {key: str(path.absolute().parent / value) for key in _FILES if (value := getattr(told, key))}
+    beside = {key: str(path.absolute().parent / value) for key in FILES if (value := getattr(told, key))}
     return msgspec.structs.replace(told, **beside)
 
 
@@ -79,9 +85,8 @@ def own_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname().partition(".")[0])[:64].strip("-")
 
 
-def whole(name: str, told: Told, ask: Callable[[str, str], str] | None, *, tls: bool = False) -> Answers:
-    """Everything, what is missing asked for; without ``ask`` (question and default in, answer out) it is an error.
-    ``tls``: that is in force already.
+def whole(name: str, told: Told, ask: Ask | None, *, tls: bool = False) -> Answers:
+    """Everything, what is missing asked for; without ``ask`` it is an error. ``tls``: that is in force already.
 
     Raises UsageError naming the flag, ConfigError for what cannot be used.
     """
@@ -90,34 +95,67 @@ def whole(name: str, told: Told, ask: Callable[[str, str], str] | None, *, tls: 
         if not getattr(told, key):
             raise UsageError(f"{flag}: missing; say it, or run axi-edge setup at a terminal, where it asks")
     filled = {key: getattr(told, key).replace("{name}", name) for key in Told.__struct_fields__}
-    filled |= {key: str(Path(filled[key]).absolute()) for key in _FILES if filled[key]}
-    _require_usable(name, filled["base_topic"])
+    filled |= {key: str(Path(filled[key]).absolute()) for key in FILES if filled[key]}
+    require_name(name)
+    _require_topic(filled["base_topic"])
     host, port = address_of(filled.pop("broker"), tls=tls or bool(filled["ca_file"]))
     return Answers(name=name, host=host, port=port, **filled)
 
 
-def _require_usable(name: str, base_topic: str) -> None:
+def require_name(name: str) -> None:
     """Raises ConfigError in words, where the configuration would only name a pattern."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
         raise ConfigError(f"--name: {name!r}: letters, digits, dots, hyphens and underscores, at most 64; name it so")
+
+
+def _require_topic(base_topic: str) -> None:
+    """The same."""
     levels = base_topic.split("/")
     if base_topic.startswith("$") or not all(levels) or re.search(r"[#+\x00\s]", base_topic):
         remedy = "no #, +, space, leading $ or empty level, such as acme/penang/smt/line3/axi1"
         raise ConfigError(f"--base-topic: {base_topic!r}: {remedy}")
 
 
-def _asked(told: Told, ask: Callable[[str, str], str] | None) -> Told:
+class Ask(Protocol):
+    """Question and default in, answer out; asked again for as long as ``require`` raises ConfigError."""
+
+    def __call__(self, question: str, default: str, require: Callable[[str], object]) -> str: ...
+
+
+def _asked(told: Told, ask: Ask | None) -> Told:
     if ask is None or (told.base_topic and told.broker):
         return told
-    questions: Mapping[str, tuple[str, str]] = {
-        "base_topic": ("topic that everything is published below, such as acme/penang/smt/line3/axi1", ""),
-        "broker": ("broker, HOST or HOST:PORT", "localhost"),
-        "ca_file": ("file with the certificate of the broker's authority, for TLS (none: without)", ""),
-        "username": ("user at the broker (none: without)", ""),
-        "password_file": ("file with that user's password (none: without)", ""),
+    questions: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
+        "base_topic": (
+            "topic that everything is published below, such as acme/penang/smt/line3/axi1",
+            "",
+            lambda text: _require_topic(text.replace("{name}", "name")),
+        ),
+        "broker": ("broker, HOST or HOST:PORT", "localhost", lambda text: address_of(text, tls=False)),
+        "ca_file": (
+            "file with the certificate of the broker's authority, for TLS (none: without)",
+            "",
+            lambda path: path and certificates_in(path, "--ca-file"),
+        ),
+        "username": ("user at the broker (none: without)", "", str),
+        "password_file": ("file with that user's password (none: without)", "", require_file),
     }
     answers = {key: ask(*question) for key, question in questions.items() if not getattr(told, key)}
     return msgspec.structs.replace(told, **answers)
+
+
+def require_file(path: str) -> None:
+    """Raises ConfigError for a file that cannot be read; nothing named is nothing wrong."""
+    try:
+        if path:
+            read_plain(Path(path), LONGEST_SECRET)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; name a readable file") from error
+
+
+def address(host: str, port: int) -> str:
+    """HOST:PORT, as ``address_of`` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def address_of(text: str, *, tls: bool) -> tuple[str, int]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from cryptography.x509 import load_pem_x509_certificates
 from msgspec.structs import replace
 
+from edge.adapters.certificates import certificates_in
 from edge.config import Settings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain, write_durably
-from edge.setup.answers import LONGEST_SECRET, Answers, Told
+from edge.setup.answers import LONGEST_SECRET, Answers, Told, address
 from edge.toml import load_toml
 
 PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
@@ -40,10 +40,10 @@ def already(places: Places) -> tuple[str, Told, bool]:
         return "", Told(), False
     settings = load_toml(places.config, Settings)  # what drop-ins say is nobody's answer
     mqtt = settings.mqtt
-    host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
     if _as_copied(places):  # nobody has said where to publish, nor to whom
         return "", Told(), False
-    told = Told(base_topic=mqtt.base_topic, broker=f"{host}:{mqtt.port}", username=mqtt.username)  # secrets stay
+    # Secrets stay.
+    told = Told(base_topic=mqtt.base_topic, broker=address(mqtt.host, mqtt.port), username=mqtt.username)
     return settings.device.name, told, bool(mqtt.ca_file)
 
 
@@ -108,8 +108,16 @@ def _insert(lines: list[str], section: str, line: str) -> None:
     lines.insert(known.index(header) + 1, line)
 
 
-def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) -> Settings:
-    """Configuration, secrets and drop-ins; nothing is changed where they could not be used. Raises ConfigError."""
+def _nothing(_: Settings) -> None:
+    pass
+
+
+def write_all(
+    answers: Answers, places: Places, *, bundle: str, trusted: str, first: Callable[[Settings], None] = _nothing
+) -> Settings:
+    """Configuration, secrets and drop-ins; nothing is changed where they could not be used, nor where ``first`` raises,
+    which is given the settings as they can be tried before. Raises ConfigError.
+    """
     files = _files(answers)
     text = filled(template(places, answers.profile), _values(answers, places, bundle, trusted))
     trial = places.config.with_name(f".{places.config.name}.trial")
@@ -118,6 +126,7 @@ def write_all(answers: Answers, places: Places, *, bundle: str, trusted: str) ->
         trial.write_text(text, "utf-8")
         settings = load_toml(trial, Settings, over=drop_ins_of(places.config))
         _require_broker(settings, answers)
+        first(_tried_here(settings, answers, places))
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(trial), "axi-edge setup")) from error
     except ValueError as error:  # of names that no file can hold
@@ -137,18 +146,26 @@ def _require_broker(settings: Settings, answers: Answers) -> None:
     now.
     """
     for key in ("ca_file", "cert_file"):
-        path = getattr(answers, key)
-        try:
-            if path:
-                load_pem_x509_certificates(read_plain(Path(path)))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--{key.replace('_', '-')}: {path}: {error}; name a readable PEM certificate") from error
-    told = {key: source for key in _FILES if (source := getattr(answers, key))}
-    mqtt = replace(settings.mqtt, **told)
+        if path := getattr(answers, key):
+            certificates_in(path, f"--{key.replace('_', '-')}")
+    mqtt = replace(settings.mqtt, **_told_files(answers))
     unsaid = [key for key in _FILES if getattr(mqtt, key).startswith(_CREDENTIALS)]  # said earlier, and checked then
     if "key_file" in unsaid:
         unsaid.append("cert_file")
     broker_settings(replace(settings, mqtt=replace(mqtt, **dict.fromkeys(unsaid, ""))))
+
+
+def _told_files(answers: Answers) -> dict[str, str]:
+    return {key: source for key in _FILES if (source := getattr(answers, key))}
+
+
+def _tried_here(settings: Settings, answers: Answers, places: Places) -> Settings:
+    """With secrets where they lie now: those that are told, and else those that were kept."""
+    mqtt = settings.mqtt
+    kept = {
+        key: str(places.folder / name) for key, name in _FILES.items() if getattr(mqtt, key).startswith(_CREDENTIALS)
+    }
+    return replace(settings, mqtt=replace(mqtt, **(kept | _told_files(answers))))
 
 
 def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:

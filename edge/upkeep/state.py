@@ -59,6 +59,11 @@ def state_path(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}.state.json")
 
 
+def lock_path(journal: Path) -> Path:
+    """The file that a running daemon holds locked."""
+    return Path(f"{journal}.lock")
+
+
 def read_state(path: Path) -> DaemonState | None:
     """None where there is none, or none that this version understands."""
     try:

@@ -212,3 +212,31 @@ def test_a_bundle_changed_where_it_lies_judges_nothing_and_is_told_of(
     assert len(verdicts(subscriber)) == 40
     assert device.command("audit").returncode == 0
     subscriber.close()
+
+
+def test_a_spool_whose_folders_are_removed_under_it_is_said_and_jobs_come_again(
+    device: DaemonProcess, lots: Path, mosquitto: Mosquitto
+) -> None:
+    subscriber = Subscriber(mosquitto.port)
+
+    def codes(said: Subscriber) -> list[str]:
+        return [alarm["code"] for alarm in said.payloads("/alarm")]
+
+    device.start()
+    subscriber.wait_for(lambda s: s.payloads("/status"))
+    pid = device.pid
+    shutil.rmtree(device.spool / "incoming")
+    subscriber.wait_for(lambda s: "job_left" in codes(s))
+    shutil.rmtree(device.spool)
+    subscriber.wait_for(lambda s: "spool_gone" in codes(s))
+    for place in ("incoming", "work", "done", "rejected"):
+        (device.spool / place).mkdir(parents=True)
+    subscriber.wait_for(lambda s: "spool_gone_over" in codes(s))
+    for job in jobs_of(lots / "evaluate"):
+        device.submit(job)
+    subscriber.wait_for(boards(4))
+    subscriber.wait_for(lambda s: "job_left_over" in codes(s))
+    assert device.pid == pid
+    assert device.stop() == 0
+    assert len(verdicts(subscriber)) == 40
+    subscriber.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,38 @@ def test_a_configuration_that_cannot_be_read_ends_the_daemon_for_good_and_says_s
     done = shipped.command("run")
     assert done.returncode == 78, "which the unit does not start anew: EX_CONFIG"
     assert "[mqtt] prot: unknown; the nearest valid name is 'port'; then systemctl start axi-edge" in done.stderr
+
+
+def test_a_daemon_that_runs_is_seen_while_its_configuration_is_broken(shipped: DaemonProcess) -> None:
+    shipped.start()
+    wait_until(lambda: "daemon        running" in shipped.command("status").stdout)
+    right = shipped.config.read_text()
+    for wrong in (right.replace("[mqtt]", "[mqtt]\nprot = 1"), "[device\n" + right):
+        shipped.config.write_text(wrong)
+        done = shipped.command("check")
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert re.search(r"^fail  configuration .*axi-edge.toml: ", done.stdout)
+        assert "ok    runtime" in done.stdout
+    shipped.config.write_text(right.replace("[mqtt]", "[mqtt]\nprot = 1"))
+    done = shipped.command("status")
+    assert done.returncode == 3
+    assert re.search(r"^configuration .*\[mqtt\] prot: unknown; the nearest valid name is 'port'", done.stdout)
+    assert "daemon        running, by what it read before; it would not start again" in done.stdout
+    assert "bundle        slicenet 1.0.0" in done.stdout
+    told = json.loads(shipped.command("status", "--json").stdout)
+    assert (told["running"], told["state"]["bundle"]["name"]) == (True, "slicenet")
+
+
+def test_a_job_that_was_refused_is_named(shipped: DaemonProcess) -> None:
+    shipped.start()
+    for number in range(5):
+        (shipped.incoming / f"L-{number}.tmp").mkdir(parents=True)
+        (shipped.incoming / f"L-{number}.tmp" / "manifest.json").write_text("{")
+        (shipped.incoming / f"L-{number}.tmp").rename(shipped.incoming / f"L-{number}")
+    wait_until(lambda: "and 2 more in the folder rejected" in shipped.command("status").stdout)
+    said = shipped.command("status").stdout
+    assert len(re.findall(r"^refused       L-\d, \d{4}-.*/manifest.json: Input data", said, re.MULTILINE)) == 3, said
+    assert len(json.loads(shipped.command("status", "--json").stdout)["refused"]) == 5
 
 
 def test_a_drop_in_that_is_not_read_is_found(shipped: DaemonProcess) -> None:

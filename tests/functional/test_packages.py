@@ -48,6 +48,22 @@ axi-edge check
 /opt/axi-edge/bin/python -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8440").status, "station")'
 stat -c '%a %U %n' /etc/axi-edge/* /etc/systemd/system/axi-edge.service.d/*
 """
+WRONG = """
+main() { systemctl show -p MainPID --value axi-edge; }
+pid=$(main)
+axi-edge setup --broker 127.0.0.1:1; echo "a wrong broker ended with $?"
+[ "$pid" = "$(main)" ] && echo "the daemon is the same"
+axi-edge setup --base-topic acme/line4/axi1; echo "another topic ended with $?"
+axi-edge setup --broker 127.0.0.1:1 --anyway; echo "anyway ended with $?"
+axi-edge setup --broker 127.0.0.1:PORT; echo "back ended with $?"
+systemctl stop axi-edge
+mv /var/spool/axi-edge /var/spool/away
+systemctl start axi-edge; echo "without its spool it ended with $?"
+journalctl -u axi-edge --no-pager | grep -m 1 -o 'axi-edge: .spool. path.*'
+mv /var/spool/away /var/spool/axi-edge
+for i in $(seq 100); do [ "$(systemctl is-active axi-edge)" = active ] && break; sleep 0.1; done
+echo "with it: $(systemctl is-active axi-edge)"
+"""
 QUALIFY = """
 began=$(date +%s)
 axi-edge qualify; echo "qualify ended with $? after $(( $(date +%s) - began )) s"
@@ -148,15 +164,24 @@ def script(plant: Plant, lots: Path, *parts: str) -> str:
 def test_one_install_one_setup_and_a_job_gives_verdicts(machine: ThrowAwayMachine, plant: Plant, lots: Path) -> None:
     subscriber = Subscriber(plant.broker.port)
     packages = "/packages/axi-edge.deb /packages/axi-station.deb"
-    done = machine.boot([], script(plant, lots, INSTALL.replace("PACKAGES", packages), LOOK), seconds=400)
+    done = machine.boot([], script(plant, lots, INSTALL.replace("PACKAGES", packages), LOOK, WRONG), seconds=400)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "before setup: inactive" in done.stdout
     assert "axi1 runs, and is connected with 127.0.0.1:" in done.stdout
     assert "every joint is accounted for" in done.stdout
     assert "200 station" in done.stdout
-    assert "fail " not in done.stdout
+    assert "fail " not in done.stdout.partition("a wrong broker")[0]
     assert "600 root /etc/axi-edge/mqtt-password" in done.stdout
     assert "broker        127.0.0.1:" in done.stdout
+    assert "Nothing was changed, and this device goes on as it is" in done.stdout
+    assert "a wrong broker ended with 3\nthe daemon is the same\n" in done.stdout
+    assert "changed: base_topic acme/line3/axi1 -> acme/line4/axi1" in done.stdout
+    assert "another topic ended with 0" in done.stdout
+    assert "axi1 runs, without its broker: what it decides waits until that answers\nanyway ended with 1" in done.stdout
+    assert f"changed: broker 127.0.0.1:1 -> 127.0.0.1:{plant.tls_port}" in done.stdout
+    assert "back ended with 0" in done.stdout
+    assert "systemd-tmpfiles --create makes the usual one" in done.stdout
+    assert "with it: active" in done.stdout
     (seconds,) = re.findall(r"seconds: (\d+)", done.stdout)
     assert int(seconds) < 120, "from the first command to the first verdicts"
     job = min(path.name for path in (lots / "evaluate").iterdir() if path.is_dir())

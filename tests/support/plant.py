@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from convert.demo.ports import free_port
 from edge import __version__
 from edge.adapters.journal.schema import VERSION
 from tests.support.certificates import Authority
@@ -88,10 +89,8 @@ class Plant:
         self.password.write_text("a secret word\n")
         known = folder / "passwords"
         subprocess.run(["mosquitto_passwd", "-b", "-c", known, "axi1", "a secret word"], check=True)
-        self.broker = Mosquitto(folder)
+        inside, outside = free_port(), free_port()
         tls = f"cafile {self.authority.file}\ncertfile {certificate}\nkeyfile {key}\npassword_file {known}\n"
-        inside = self.broker.port
-        outside = inside + 1
         self.broker = Mosquitto(
             folder,
             config="user root\nper_listener_settings true\n"

@@ -26,9 +26,9 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_it_logs_at_the_daemons_level(level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program in its place writes down how it was called, and ends."""
+    """A program in its place writes down how it was called; whole, since another of it may be killed meanwhile."""
     program, called = tmp_path / "python", tmp_path / "called"
-    program.write_text(f'#!/bin/sh\necho "$@" > {called}\n')
+    program.write_text(f'#!/bin/sh\necho "$@" > {called}.$$ && mv {called}.$$ {called}\n')
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     set_up_logging(level)

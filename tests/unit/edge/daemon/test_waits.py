@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.core.errors import AxiError, BundleRefused, ConfigError, JournalBlocked, JournalError, JournalLocked
+from edge.core.errors import (
+    AxiError,
+    BundleRefused,
+    ConfigError,
+    JournalBlocked,
+    JournalError,
+    JournalLocked,
+    SpoolGone,
+)
 from edge.core.payloads import ModelRef
 from edge.core.wire import Encoder, Message, Topics
 from edge.daemon.waits import Waits
@@ -40,6 +48,7 @@ def codes(published: list[Message]) -> list[str]:
         (JournalLocked("locked"), "journal_locked"),
         (BundleRefused("changed"), "bundle_refused"),
         (ConfigError("no runtime"), "bundle_refused"),
+        (SpoolGone("no such folder"), "spool_gone"),
     ],
 )
 def test_a_trouble_that_no_restart_mends_is_said_as_it_begins_and_as_it_ends(

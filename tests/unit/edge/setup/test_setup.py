@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edge.config import load_settings
+from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import Told, of_file, over, own_name, whole
 from edge.setup.written import PROFILES, Places, already, filled, profiles, write_all
@@ -133,9 +134,15 @@ def test_what_is_missing_is_asked_for_or_named(tmp_path: Path) -> None:
             whole(name, Told(base_topic="a", broker="b"), None)
     asked = []
 
-    def ask(question: str, default: str) -> str:
+    def ask(question: str, default: str, require: Callable[[str], object]) -> str:
         asked.append(question)
-        return "b:8884" if question.startswith("broker") else default or "acme/line"
+        what = question.split(maxsplit=1)[0].strip(",")
+        for bad in {"broker": ("b:x",), "topic": ("a/#", ""), "file": ("/nowhere",)}.get(what, ()):
+            with pytest.raises(ConfigError):
+                require(bad)
+        answer = {"topic": "acme/line", "broker": "b:8884"}.get(what, default)
+        require(answer)
+        return answer
 
     answers = whole("axi1", Told(), ask)
     assert (answers.host, answers.port, answers.base_topic) == ("b", 8884, "acme/line")
@@ -143,6 +150,29 @@ def test_what_is_missing_is_asked_for_or_named(tmp_path: Path) -> None:
     assert whole("axi1", Told(base_topic="a", broker="b", ca_file="ca.pem"), ask).port == 8883, "nothing is asked"
     assert whole("axi1", Told(base_topic="a", broker="b"), ask, tls=True).port == 8883, "it has a CA already"
     assert len(asked) == 5
+
+
+def test_what_must_be_well_first_is_given_what_can_be_tried_and_else_nothing_is_changed(tmp_path: Path) -> None:
+    password, other = tmp_path / "pw", tmp_path / "other"
+    password.write_text("secret")
+    other.write_text("another")
+    places = written(tmp_path, over(TOLD, Told(username="u", password_file=str(password))))
+    before = {path: path.read_bytes() for path in places.folder.iterdir()}
+    tried: list[Settings] = []
+
+    def first(settings: Settings) -> None:
+        tried.append(settings)
+        raise ConfigError("no such broker")
+
+    for told in (Told(broker="elsewhere"), Told(password_file=str(other))):
+        answers = whole("axi1", over(already(places)[1], told), None)
+        with pytest.raises(ConfigError, match="no such broker"):
+            write_all(answers, places, bundle="b", trusted="t", first=first)
+    assert [(each.mqtt.host, each.mqtt.password_file) for each in tried] == [
+        ("elsewhere", str(places.folder / "mqtt-password")),
+        ("broker.plant", str(other)),
+    ]
+    assert {path: path.read_bytes() for path in places.folder.iterdir()} == before
 
 
 def test_values_take_the_place_of_others_and_comments_stay() -> None:
