@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from convert.commands.adopt import add_adopt
+from convert.commands.arrays import add_arrays
 from convert.commands.build import add_build
 from convert.commands.evaluate import add_evaluate
 from convert.commands.examples import EXAMPLES
@@ -57,7 +58,7 @@ def parser() -> Parser:
     program.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = program.add_subparsers(required=True, metavar="COMMAND")
     for add in (
-        *(add_import, add_adopt, add_simulate, add_split, add_train),
+        *(add_import, add_adopt, add_simulate, add_split, add_arrays, add_train),
         *(add_keys, add_build, add_evaluate, add_gallery, add_reference),
     ):
         add(commands)

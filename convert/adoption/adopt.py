@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,34 +11,41 @@ from pathlib import Path
 import numpy as np
 
 from convert.adoption.curve import learning_curve, sizes_of
-from convert.adoption.order import Order, budget_of, recipe_of
+from convert.adoption.order import RECALLS, Order, budget_of, recipe_of
 from convert.building import Build, build
 from convert.conversion.task import Tell, by_threshold
+from convert.evaluation.beside import Beside, beside, told
 from convert.evaluation.learning import Learnt, lacking, meaning
 from convert.lots.lot import LabelledLot
 from convert.lots.marks import save_taught
 from convert.lots.parting import SHARES, part
 from convert.lots.reading import load_lot
 from convert.lots.splits import says_less
-from convert.reports.adoption import write_adoption
+from convert.metrics.defects import threshold_for_recall
+from convert.reports.adoption import by_type, write_adoption
 from convert.reports.history import draw_history
+from convert.reports.pages import Table
+from convert.scorers.defects import source
 from convert.training.defects import Epoch, Sides, kept_in_words, sides, train
 from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
+from edge.bundle.shipped import WORD
 from edge.core.errors import GateRefused, UsageError
 from edge.jobs.vendors import UNSAID
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """``report``: its page; ``words``: what the lot proves, and what it lacks."""
+    """``report``: its page; ``words``: what the lot proves, and what it lacks; ``tables``: by board type."""
 
     build: Build
     report: Path
     words: tuple[str, ...]
+    tables: tuple[Table, ...]
 
 
 _SIDES = len(SHARES)
+_NEXT = "next: take it to a device, where each board type earns its release by reviews (docs/guides/device.md)"
 
 
 def adopt(order: Order, tell: Tell) -> Adopted:
@@ -47,6 +56,28 @@ def adopt(order: Order, tell: Tell) -> Adopted:
     for path in (order.parts, order.model, order.recipe, order.bundle):
         if path.exists():
             raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
+    try:
+        return _adopted(order, tell)
+    except GateRefused:
+        raise  # what it wrote shows why
+    except BaseException:
+        _remove(order)
+        raise
+
+
+def _remove(order: Order) -> None:
+    """What an adoption that came to nothing has written: the next one shall find its place free. Not what lies beside a
+    bundle, which only its report was still to come to.
+    """
+    if order.bundle.exists():
+        return
+    shutil.rmtree(order.parts, ignore_errors=True)
+    for path in (order.recipe, *order.out.glob(f"{glob.escape(order.model.stem)}.*")):
+        if path.is_file():
+            path.unlink()
+
+
+def _adopted(order: Order, tell: Tell) -> Adopted:
     whole = load_lot(order.lot, order.spec)
     if not types_of(whole):
         raise UsageError(f"{order.lot}: names no joint type; give truth.csv a column joint_type, such as PTH or BGA")
@@ -62,20 +93,24 @@ def adopt(order: Order, tell: Tell) -> Adopted:
     classes = _fine_tuned(order, training, validation, tell)
     order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out))
     built, refused = _built(order, tell)
+    ours, untouched = _compared(order, built, validation, held_out, tell)
     learnt = _learnt(order, training, held_out, tell)
     words = (
         *says_less(lot),
         *_sizes(training, validation, held_out),
         *_found(built, held_out),
+        *told(ours, untouched),
         *meaning(learnt, int(held_out.labels.sum())),
-        *_lacking(built, held_out, order),
+        *_lacking(built, held_out, len(lot.rows)),
+        *((_NEXT,) if built else ()),
     )
-    report = write_adoption(order.report, words, learnt, str(refused or ""))
+    types = (by_type(ours, untouched),) if ours.types else ()
+    report = write_adoption(order.report, words, learnt, str(refused or ""), types)
     tell(f"adoption report: {report}")
     if built is None:
         assert refused is not None  # noqa: S101 - one of the two
         raise refused
-    return Adopted(built, report, words)
+    return Adopted(built, report, words, types)
 
 
 def of_type(lot: LabelledLot, joint_type: str) -> LabelledLot:
@@ -127,6 +162,24 @@ def _built(order: Order, tell: Tell) -> tuple[Build | None, GateRefused | None]:
         return None, refused
 
 
+def _compared(
+    order: Order, built: Build | None, validation: LabelledLot, held_out: LabelledLot, tell: Tell
+) -> tuple[Beside, Beside]:
+    """The bundle, or where there is none the network, on held-out joints beside the one that ships: that with a
+    threshold chosen on the same validation joints.
+    """
+    tell("comparing with the network that comes with axi-edge, untouched")
+    found = list[Beside]()
+    for word in (str(built.bundle if built else order.model), WORD):
+        model = source(word)
+        scored = model.scored(validation, held_out)
+        threshold = threshold_for_recall(scored.validation, validation.labels, RECALLS[0])
+        if built and not found:
+            threshold = built.decided.points[0].threshold
+        found.append(beside(model.name, scored.test, held_out, threshold))
+    return found[0], found[1]
+
+
 def _learnt(order: Order, training: LabelledLot, held_out: LabelledLot, tell: Tell) -> list[Learnt]:
     if not order.curve_seeds:
         return []
@@ -158,7 +211,6 @@ def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
         )
         yield from _alike(built)
         yield from built.warnings
-        yield "next: take it to a device, where each board type earns its release by reviews (docs/guides/device.md)"
 
 
 def _alike(built: Build) -> Iterator[str]:
@@ -171,10 +223,9 @@ def _alike(built: Build) -> Iterator[str]:
             )
 
 
-def _lacking(built: Build | None, held_out: LabelledLot, order: Order) -> Sequence[str]:
+def _lacking(built: Build | None, held_out: LabelledLot, joints: int) -> Sequence[str]:
     if built is None:
         return ()
     recall = built.decided.points[0].recall
-    share = order.shares[-1] / sum(order.shares)
     said = lacking(int(held_out.labels.sum()), recall.total - recall.hits)
-    return (f"{said} (held out is {100 * share:.0f} % of the lot)",)
+    return (f"{said} (held out are {len(held_out.rows)} of the {joints} joints)",)

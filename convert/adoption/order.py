@@ -10,7 +10,8 @@ from convert.lots.lot import Apart, LabelledLot
 from edge.core.preprocess import PreprocessSpec
 from edge.toml import toml_text
 
-_RECALLS = (0.98, 0.90, 0.95, 0.99)
+RECALLS = (0.98, 0.90, 0.95, 0.99)
+"""Operating points; the first is the default."""
 _FEW_FLIPS, _FEW_DEFECTS = 3, 50
 
 
@@ -76,7 +77,7 @@ def recipe_of(order: Order, classes: Sequence[str], joint_types: Sequence[str], 
             "bundle": {"name": order.name, "version": order.version, "joint_types": joint_types},
             "source": {"model": order.model.name, "classes": classes, "seed": order.seed},
             "calibration": {"lot": f"{order.parts.name}/training"},
-            "validation": {"lot": f"{order.parts.name}/validation", "recalls": _RECALLS},
+            "validation": {"lot": f"{order.parts.name}/validation", "recalls": RECALLS},
             "evaluation": {"lot": f"{order.parts.name}/held-out"},
             "preprocess": {"colours": order.spec.colours},
             "budget": budget_of(held_out),

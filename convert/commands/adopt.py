@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from pathlib import Path
 
 from convert.commands import Commands
 from convert.commands.apart import add_apart, add_colours, asked
 from convert.commands.keys import PRIVATE, PUBLIC, make_keys
-from convert.reports.terminal import plainly, tell
-from edge.core.errors import UsageError
+from convert.reports.terminal import plainly, show, tell
+from edge.core.errors import GateRefused, UsageError
 from edge.core.preprocess import PreprocessSpec
 
 _NAME, _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), re.compile(r"\d+\.\d+\.\d+")
@@ -64,6 +65,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     from convert.adoption.adopt import adopt
     from convert.adoption.order import Order
 
+    fresh = not arguments.out.exists()
     order = Order(
         lot=arguments.lot,
         out=arguments.out,
@@ -77,7 +79,15 @@ def _adopt(arguments: argparse.Namespace) -> int:
         joint_type=arguments.joint_type,
         spec=PreprocessSpec(colours=arguments.colours),
     )
-    done = adopt(order, tell)
+    try:
+        done = adopt(order, tell)
+    except GateRefused:
+        raise
+    except BaseException:
+        if fresh and not order.bundle.exists():
+            shutil.rmtree(arguments.out, ignore_errors=True)  # a new key, with nothing signed by it
+        raise
+    show(done.tables)
     for word in done.words:
         plainly(word)
     print(done.build.bundle)

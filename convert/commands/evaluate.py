@@ -35,6 +35,12 @@ def add_evaluate(commands: Commands) -> None:
         metavar="DIR",
         help="of graded joints: the lot that thresholds and baselines learn from",
     )
+    evaluate.add_argument(
+        "--pixels",
+        choices=["0..1", "0..255"],
+        default="0..1",
+        help="the grey values that .keras files of your own were trained on (default 0..1)",
+    )
     add_apart(evaluate)
     add_colours(evaluate)
     evaluate.add_argument("--out", type=Path, metavar="DIR", help="also write Markdown, HTML, JSON and figures there")
@@ -58,7 +64,10 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
     from convert.reports.evaluation import as_json, write_report
     from convert.scorers.defects import common_spec, shipped_for, source
 
-    sources = [source(word) for word in arguments.models]  # before the lots, which take longer to read
+    if arguments.pixels != "0..1" and not any(word.endswith(".keras") for word in arguments.models):
+        raise UsageError("--pixels: is for .keras files of your own; bundles and shipped models know theirs")
+    # Before the lots, which take longer to read.
+    sources = [source(word, arguments.pixels) for word in arguments.models]
     spec = common_spec(sources)
     spec = msgspec.structs.replace(spec, colours=True) if arguments.colours else spec
     test = apart(load_lot(arguments.data, spec), arguments.by)
@@ -92,8 +101,8 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
 def _evaluate_grades(arguments: argparse.Namespace) -> int:
     if arguments.training is None:
         raise UsageError(f"{arguments.data} holds graded joints: name the lot to learn from with --training")
-    if arguments.by or arguments.colours:
-        raise UsageError("--by and --colours: mean nothing to graded joints; leave them out")
+    if arguments.by or arguments.colours or arguments.pixels != "0..1":
+        raise UsageError("--by, --colours and --pixels: mean nothing to graded joints; leave them out")
     from convert.reports.grade_evaluation import grade_tables, write_grade_report
     from convert.scorers.grades import grade
 

@@ -7,6 +7,7 @@ EXAMPLES = (
     "axi-convert adopt my-lot --out adopted --name own",
     "axi-convert simulate --out lot --boards 8 --joints 160 --seed 1",
     "axi-convert split my-lot --out parts",
+    "axi-convert arrays parts/training --out arrays",
     "axi-convert train slicenet --data parts/training --validation parts/validation --out own.keras --start reference",
     "axi-convert keys --out keys",
     "axi-convert build own.toml --out bundles",

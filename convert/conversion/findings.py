@@ -51,9 +51,10 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        source = (self.source.doubt,) if self.source and self.source.doubt else ()
         lowering = self.lowering.warnings if self.lowering else ()
         useless = tuple(_useless(self.decided.points)) if self.decided is not None else ()
-        return (*lowering, *useless)
+        return (*source, *lowering, *useless)
 
     @property
     def most_sensitive(self) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert.conversion.calibration import draw_stratified
 from convert.conversion.ranks import RankTried, chosen_rank, try_ranks
-from convert.conversion.recipe import Recipe
+from convert.conversion.recipe import Pixels, Recipe
 from convert.conversion.runtimes import supported
 from convert.conversion.task import Lots, Task, Tell
 from convert.lots.lot import LabelledLot
@@ -21,7 +21,7 @@ from convert.lowering.lower import network_scores, require_equivalence
 from convert.lowering.passes.factor import factor_layers
 from convert.lowering.read import read_network
 from convert.metrics.defects import Scores, auroc
-from convert.networks.scoring import score
+from convert.networks.scoring import score, score_scaled
 from edge.core.errors import ConfigError
 from edge.judging.runtime import RuntimeInfo
 
@@ -29,6 +29,8 @@ _COMPARED = 16
 """Calibration joints that every lowering pass is compared on; the passes are fitted to them all."""
 _BACKWARDS = 0.2
 """An AUROC that no network has by chance."""
+_CLEARLY = 0.1
+"""A difference in AUROC that two readings of one model's input have not by chance."""
 _ONE_SCORE = 1e-7
 """Scores nearer to each other than this are one."""
 
@@ -40,7 +42,7 @@ class Source:
     ``calibration``: the joints drawn to calibrate on. ``keras``: Keras' scores of the evaluation lot, ``validation`` of
     the validation lot, ``calibrated`` of the calibration joints. ``before`` and ``exact``: what lowering must
     reproduce, on the compared calibration joints and on the evaluation lot. ``ranks``: those tried, where the recipe
-    factorises.
+    factorises. ``doubt``: of the grey values that the recipe says; '' for none.
     """
 
     runtimes: tuple[RuntimeInfo, ...]
@@ -52,6 +54,7 @@ class Source:
     before: Scores
     exact: Scores
     ranks: tuple[RankTried, ...] = ()
+    doubt: str = ""
 
 
 def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Source:
@@ -69,15 +72,19 @@ def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Sour
     task.require_calibration(calibration, lots.calibration.name)
     before = score(model, calibration[:_COMPARED], plain=True)
     validation = None if lots.validation is None else score(model, lots.validation)
+    doubt = ""
     if validation is not None and lots.validation is not None:
-        require_forwards(validation, lots.validation)
+        doubt = doubted_pixels(model, recipe.source.pixels, validation, lots.validation)
+        require_forwards(validation, lots.validation, doubt)
     ranks: tuple[RankTried, ...] = ()
     if recipe.factorisation.layers and lots.validation is not None and isinstance(network, Network):
         require_equivalence(before, network_scores(network, calibration[:_COMPARED]), "read")
         ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], tell)
     calibrated = score(model, calibration)
-    require_varied(calibrated)
-    return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks)
+    require_varied(calibrated, doubt)
+    if doubt:
+        tell(f"warning: {doubt}")
+    return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks, doubt)
 
 
 def _network(recipe: Recipe, task: Task, model: Any) -> Network | Handed:
@@ -101,20 +108,38 @@ def _network(recipe: Recipe, task: Task, model: Any) -> Network | Handed:
     return network
 
 
-def require_forwards(scores: Scores, lot: LabelledLot) -> None:
-    """Raises ConfigError where defects score low and normals high: its thresholds would release nothing."""
+def doubted_pixels(model: Any, pixels: Pixels, scores: Scores, lot: LabelledLot) -> str:
+    """Why the range of grey values that the recipe says is probably another than the model was trained on; or ''."""
+    if not isinstance(model, Handed):
+        return ""
+    other: Pixels = "0..255" if pixels == "0..1" else "0..1"
+    found = auroc(scores, lot.labels)
+    otherwise = auroc(score_scaled(model, lot, 255.0 if other == "0..255" else 1 / 255), lot.labels)
+    if otherwise - found < _CLEARLY:
+        return ""
+    return (
+        f"[source] pixels: taken for {pixels}, its scores of {lot.name} come to an AUROC of {found:.2f}, for {other} "
+        f'to {otherwise:.2f}; if it was trained on those, say pixels = "{other}"'
+    )
+
+
+def require_forwards(scores: Scores, lot: LabelledLot, doubt: str = "") -> None:
+    """Raises ConfigError where defects score low and normals high: its thresholds would release nothing. ``doubt``:
+    what it may come of.
+    """
     found = auroc(scores, lot.labels)
     if found < _BACKWARDS:
         raise ConfigError(
-            f"[source] model: its scores of {lot.name} run the wrong way round (AUROC {found:.2f}): the second output "
-            "must be the defect, or [source] classes must name the outputs in their order"
+            doubt
+            or f"[source] model: its scores of {lot.name} run the wrong way round (AUROC {found:.2f}): the second "
+            "output must be the defect, or [source] classes must name the outputs in their order"
         )
 
 
-def require_varied(scores: Scores) -> None:
+def require_varied(scores: Scores, doubt: str = "") -> None:
     """Raises ConfigError where every joint gets the same score: nothing could be calibrated on it."""
     if float(np.ptp(scores)) <= _ONE_SCORE:
-        raise ConfigError(f"[source] model: says {scores[0]:.3g} of every calibration joint; train it")
+        raise ConfigError(doubt or f"[source] model: says {scores[0]:.3g} of every calibration joint; train it")
 
 
 def thinned(recipe: Recipe, source: Source, lots: Lots, tell: Tell) -> Source:

@@ -5,12 +5,14 @@ A joint that something is wrong with belongs to no board, and neither does the o
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from convert.importing.classes import Classes, Outside
 from convert.importing.found import Finding, Found, Page, Problem
+from convert.importing.mapping import moment
 from edge.core.card import NORMAL
 from edge.core.clocks import is_moment
 from edge.core.job import MAX_SLICES, printable
@@ -18,6 +20,11 @@ from edge.core.job import MAX_SLICES, printable
 _LONGEST = 256
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _TEXTS = ("job", "serial", "board_type", "time", "view", "joint", "joint_type", "label", "call")
+_WAYS = tuple(
+    f"{day}{clock}"
+    for day in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
+    for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+)
 _NEEDED = ("serial", "view", "joint", "joint_type")
 
 
@@ -58,13 +65,20 @@ def gather(findings: Iterable[Finding], classes: Classes) -> Gathered:
         tidied = _tidied(finding) if isinstance(finding, Found) else finding
         if isinstance(tidied, Problem):
             gathering.problems.append(tidied)
+            if tidied.label is not None:
+                classes.called(tidied.label, tidied.where)
         else:
             gathering.add(tidied)
     return gathering.done()
 
 
 def _tidied(found: Found) -> Found | Problem:
-    """Its texts as a manifest and a table can say them; or what keeps them from it."""
+    """As a manifest and a table can say it; or what keeps it from that."""
+    tidied = _as_said(found)
+    return tidied._replace(label=found.label) if isinstance(tidied, Problem) else tidied
+
+
+def _as_said(found: Found) -> Found | Problem:
     texts = {name: printable(getattr(found, name)).strip() for name in _TEXTS}
     where = printable(found.where)
     for name, text in texts.items():
@@ -75,10 +89,19 @@ def _tidied(found: Found) -> Found | Problem:
         if name in _NEEDED and not text:
             return Problem(where, f"{name}: empty; every joint has one")
     if texts["time"] and found.image is None and not is_moment(texts["time"]):
-        return Problem(where, f"time {texts['time']!r} is not ISO 8601; write it as 2026-01-06T08:00:00")
+        return Problem(where, f"time {texts['time']!r} is not ISO 8601; {_how_written(texts['time'])}")
     if len(found.slices) > MAX_SLICES:
         return Problem(where, f"view {found.view} has {len(found.slices)} slices; {MAX_SLICES} are the most")
     return Found(**{**found._asdict(), **texts, "where": where})
+
+
+def _how_written(time: str) -> str:
+    """The remedy, with the ways of writing that this one fits."""
+    fit = [way for way in _WAYS if moment(time, way)]
+    if not fit:
+        return "write it as 2026-01-06T08:00:00, or say in the mapping how it is written: [source] times"
+    several = ", whichever it is" if len(fit) > 1 else ""
+    return f"say in the mapping how it is written: [source] times = {' or '.join(map(json.dumps, fit))}{several}"
 
 
 _Key = tuple[str, str]

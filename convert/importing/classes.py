@@ -43,21 +43,28 @@ class Classes:
         self._unknown = dict[str, list[str]]()
 
     def of(self, found: Found) -> str | Outside:
-        label = found.label.strip()
-        name = self._known.get(label.casefold())
-        if name is None and label.casefold() in _OPEN.get(self._kind, ()):
-            return Outside.OPEN
-        if name is None and self._kind == "lot":
-            name = label
-        if name is None:
-            self._unknown.setdefault(label, []).append(found.where)
-            return Outside.UNKNOWN
+        name = self.called(found.label, found.where)
+        if isinstance(name, Outside):
+            return name
         if name == LEFT_OUT:
             return Outside.LEFT_OUT
         if name.casefold() in NORMAL_NAMES:
             return NORMAL
         if name.casefold() == DEFECT:
             return self._defects.get(found.call.strip().casefold(), DEFECT)
+        return name
+
+    def called(self, label: str, where: str) -> str | Outside:
+        """What the mapping makes of a label; one that it does not know is kept."""
+        label = label.strip()
+        name = self._known.get(label.casefold())
+        if name is None and label.casefold() in _OPEN.get(self._kind, ()):
+            return Outside.OPEN
+        if name is None and self._kind == "lot":
+            name = label
+        if name is None:
+            self._unknown.setdefault(label, []).append(where)
+            return Outside.UNKNOWN
         return name
 
     def problems(self) -> Iterator[Problem]:

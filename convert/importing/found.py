@@ -59,12 +59,14 @@ def job_named(serial: str, time: str) -> str:
 
 class Problem(NamedTuple):
     """``text``: what is wrong and what to do; ``where``: in which file and row. ``grave``: it says so much against all
-    others that nobody can go on without what it is about.
+    others that nobody can go on without what it is about. ``label``: of the joint that it is about, so that a label
+    without a class is said at once with it.
     """
 
     where: str
     text: str
     grave: bool = False
+    label: str | None = None
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}"

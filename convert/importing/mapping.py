@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from edge.core.errors import ConfigError
 from edge.core.job import Polarity
 from edge.toml import load_toml
 
+_SOME_TIME = datetime(2026, 12, 31, 23, 59, 58, tzinfo=UTC)
 LEFT_OUT = "left-out"
 """In place of a class: joints with this label are passed over, and counted."""
 Kind = Literal["", "results", "cfx", "lot", "table", "folders", "coco", "voc"]
@@ -29,7 +31,9 @@ class SourceSection(Struct, frozen=True, kw_only=True):
     """``kind``: of export; empty: found out. ``images``: the folder that names of pictures are relative to, itself
     relative to the source; ``image``: the picture that all rows of a table are about. ``names``: a regular expression
     for the picture's path without its ending, whose named groups say board type, serial, view, joint or time where
-    nothing else does. ``tiles``: boards that one picture shows side by side, (columns, rows), each then a board.
+    nothing else does. ``times``: how times are written, as strftime has it; empty: ISO 8601. ``encoding``: of a table,
+    such as cp1252; empty: UTF-8, or UTF-16 with its mark. ``tiles``: boards that one picture shows side by side,
+    (columns, rows), each then a board.
     """
 
     kind: Kind = ""
@@ -39,6 +43,8 @@ class SourceSection(Struct, frozen=True, kw_only=True):
     image: str = ""
     tiles: tuple[_Count, _Count] = (1, 1)
     names: str = ""
+    times: str = ""
+    encoding: str = ""
 
 
 class ImageSection(Struct, frozen=True, kw_only=True):
@@ -107,13 +113,26 @@ class Mapping(Struct, frozen=True, kw_only=True):
 def read_mapping(path: Path | None) -> Mapping:
     """The mapping in a file; without one, what is usual. Raises ConfigError naming file, key and remedy."""
     mapping = load_toml(path, Mapping) if path else Mapping()
-    for key, problem in _problems(mapping):
-        raise ConfigError(f"{path}: {key}: {problem}")
+    if problems := _problems(mapping):
+        raise ConfigError(f"{path}: {'; '.join(f'{key}: {problem}' for key, problem in problems)}")
     return mapping
 
 
+def moment(text: str, written: str) -> str:
+    """A time as ISO 8601 has it; '' where it is not ``written`` so."""
+    try:
+        return written and datetime.strptime(text, written).isoformat()  # noqa: DTZ007 - exports are in local time, and say no zone
+    except (ValueError, re.error):
+        return ""
+
+
+def as_moment(text: str, mapping: Mapping) -> str:
+    """A time that an export writes in its own way as ISO 8601 has it; what does not fit as it is."""
+    return moment(text, mapping.source.times) or text
+
+
 def _problems(mapping: Mapping) -> list[tuple[str, str]]:
-    found = [*_wrong_classes(mapping), *_wrong_names(mapping.source.names)]
+    found = [*_wrong_classes(mapping), *_wrong_names(mapping.source.names), *_wrong_text(mapping.source)]
     window = mapping.image.window
     if window is not None and window[0] >= window[1]:
         found.append(("[image] window", "low must be below high; give [low, high]"))
@@ -151,6 +170,17 @@ def _twice(names: Iterable[str]) -> list[str]:
             found.append(name)
         seen.add(plain)
     return found
+
+
+def _wrong_text(source: SourceSection) -> Iterator[tuple[str, str]]:
+    """Ways of writing that nobody knows."""
+    if source.times and moment(_SOME_TIME.strftime(source.times), source.times)[:10] != f"{_SOME_TIME:%Y-%m-%d}":
+        remedy = "no way of writing a time; give it as strftime does, such as %d/%m/%Y %H:%M"
+        yield "[source] times", f"{source.times!r}: {remedy}"
+    try:
+        "".encode(source.encoding or "utf-8")
+    except (LookupError, ValueError):
+        yield "[source] encoding", f"{source.encoding!r}: no encoding; name one such as cp1252, latin-1 or gb18030"
 
 
 def _wrong_names(pattern: str) -> list[tuple[str, str]]:

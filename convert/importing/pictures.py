@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from convert.importing.found import Corners, Page, Problem
-from convert.importing.mapping import Mapping
+from convert.importing.mapping import Mapping, as_moment
 from edge.core.job import printable
 from edge.jobs.vendors import slice_of
 
@@ -153,4 +153,5 @@ def said_by(path: Path, source: Path, where: str, mapping: Mapping) -> dict[str,
     found = re.search(mapping.source.names, name)
     if found is None:
         return Problem(where, f"{printable(name)} does not fit [source] names; correct the expression, or the name")
-    return {part: text for part, text in found.groupdict().items() if text}
+    said = {part: text for part, text in found.groupdict().items() if text}
+    return said | {"time": as_moment(said["time"], mapping)} if "time" in said else said

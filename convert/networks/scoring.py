@@ -40,6 +40,12 @@ def score(
         raise ConfigError(f"{model.name}: cannot be computed on patches here ({said}); build it anew") from error
 
 
+def score_scaled(handed: Handed, lot: LabelledLot, factor: float, batch: int = 64) -> NDArray[np.float64]:
+    """p_defect of each joint where grey values are ``factor`` times what the model says that it takes."""
+    forward = _compiled_handed(handed, factor)
+    return scores_in_batches(forward, lot.batches(batch))
+
+
 def load_model(path: Path) -> Any:
     """Read a ``.keras`` or H5 file. Raises ConfigError."""
     from convert.networks import lowrank, neurofuzzy  # noqa: F401 - they register their layers with Keras
@@ -87,14 +93,14 @@ def _traced(function: Any) -> Any:
     return lambda values: concrete(tf.constant(values))
 
 
-def _compiled_handed(handed: Handed) -> Any:
+def _compiled_handed(handed: Handed, factor: float = 1.0) -> Any:
     @tf.function(input_signature=[tf.TensorSpec((None, *handed.input_shape), tf.float32)], autograph=False)
     def forward(inputs: Any) -> Any:
         return handed.p_defect(inputs)[:, tf.newaxis]
 
     traced = _traced(forward)
     # Scaled by numpy as everywhere else: a graph multiplies by 1 / 255, and a deep network shows the difference.
-    return lambda patches: traced(scaled(patches))
+    return lambda patches: traced(scaled(patches) * np.float32(factor))
 
 
 def computing(model: Any, *, rounded: bool = False) -> Any:

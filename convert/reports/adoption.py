@@ -7,15 +7,19 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
+from convert.evaluation.beside import Beside
 from convert.evaluation.learning import Learnt, Start, mean_of
 from convert.reports.pages import Page, Picture, Table, write_page
 from convert.reports.style import INK, save
+from edge.core.rules import Rate
 
 _FILE = "learning-curve.png"
 _NAMES: dict[Start, str] = {"reference": "from the reference", "scratch": "from scratch"}
 
 
-def write_adoption(folder: Path, words: Sequence[str], learnt: Sequence[Learnt], refused: str) -> Path:
+def write_adoption(
+    folder: Path, words: Sequence[str], learnt: Sequence[Learnt], refused: str, tables: Sequence[Table] = ()
+) -> Path:
     """Write ``adoption.md``, ``adoption.html`` and the curve into ``folder``; the HTML page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures: tuple[Picture, ...] = ()
@@ -23,8 +27,26 @@ def write_adoption(folder: Path, words: Sequence[str], learnt: Sequence[Learnt],
         draw_learning(folder / _FILE, learnt)
         pictures = (Picture(_FILE, "recognition on held-out joints against the number of labelled joints"),)
     verdict = refused or "The gate passed; report.html, beside this page, holds all that was measured."
-    page = Page("Adoption", verdict, tuple(words), pictures, (_table(learnt),) if learnt else ())
+    page = Page("Adoption", verdict, tuple(words), pictures, (*tables, *([_table(learnt)] if learnt else [])))
     return write_page(page, folder, "adoption")[1]
+
+
+def by_type(ours: Beside, untouched: Beside) -> Table:
+    """Board by board type: what was called of its defects, and of its good joints."""
+    rows = tuple(
+        (one.board_type, str(one.joints), *map(_called, (one.recall, one.called, other.recall, other.called)))
+        for one, other in zip(ours.types, untouched.types, strict=True)
+    )
+    note = (
+        "Of each board type's held-out joints the share called a defect, at the default operating point; the "
+        "network that comes with axi-edge untouched, at a threshold chosen on the same validation joints."
+    )
+    heading = ("board type", "joints", "defects called", "good called", "untouched: defects", "untouched: good")
+    return Table("By board type", note, heading, rows)
+
+
+def _called(rate: Rate | None) -> str:
+    return f"{rate.hits} of {rate.total}" if rate else "none"
 
 
 def _table(learnt: Sequence[Learnt]) -> Table:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convert.conversion.parity import device_scores
+from convert.conversion.recipe import Pixels
 from convert.conversion.runtimes import supported
 from convert.evaluation.defects import Scored
 from convert.evaluation.recorded import load_recorded
@@ -62,14 +63,15 @@ class Source:
         return Scored(self.name, self.note, self.score(validation), self.score(test), known, tried)
 
 
-def source(word: str) -> Source:
+def source(word: str, pixels: Pixels = "0..1") -> Source:
     """What ``word`` names: a shipped reference model, the bundle that ships, a bundle's folder or a ``.keras`` file.
+    ``pixels``: the grey values that a network of somebody's own takes; the others know theirs.
 
     Raises UsageError for anything else, ConfigError or BundleRefused for what cannot be read.
     """
     path = SHIPPED.get(word) or bundle_folder(word)
     name = word if word in {*SHIPPED, WORD} else path.stem if path.suffix == ".keras" else path.name
-    scorer = _scorer(word, path)
+    scorer = _scorer(word, path, pixels)
     lineage = open_bundle(path).card.lineage if (path / CARD).exists() else None
     gated = lineage.data.get("evaluation", "").rpartition(" ")[2] if lineage else ""
     return Source(name, *scorer, _taught(path, lineage), gated)
@@ -100,11 +102,11 @@ def _shown(spec: PreprocessSpec) -> str:
     return f"{spec.size} x {spec.size} x {spec.channels}, margin {spec.margin}, {spec.polarity}"
 
 
-def _scorer(word: str, path: Path) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
+def _scorer(word: str, path: Path, pixels: Pixels) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
     if (path / CARD).exists():
         return _bundle_scorer(path)
     if path.suffix == ".keras" and path.exists():
-        return "Keras, float32", *_keras_scorer(path)
+        return _keras_scorer(path, pixels)
     if path.suffix == ".json" and path.exists():
         model = baseline.load(path)
         return "logistic regression on grey levels", PreprocessSpec(), lambda lot: baseline.score(model, lot)
@@ -116,18 +118,20 @@ def _scorer(word: str, path: Path) -> tuple[str, PreprocessSpec, Callable[[Label
     raise UsageError(f"{word}: neither a bundle, nor a .keras file, nor one of {', '.join((WORD, *SHIPPED))}")
 
 
-def _keras_scorer(path: Path) -> tuple[PreprocessSpec, Callable[[LabelledLot], Scores]]:
+def _keras_scorer(path: Path, pixels: Pixels) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:
     """Of several classes the first is taken for normal, as our own networks have it."""
     model: Any = load_model(path)
     if of_volumes(model):
         network = read_network(model)  # what is not known there would be scored otherwise than Keras scores it
-        takes, found = network.input_shape, network.task
+        takes, found, grey = network.input_shape, network.task, ""
     else:
-        model = of_keras(model, normal_first(model))
-        takes, found = model.input_shape, "joint_defect"
+        model = of_keras(model, normal_first(model), pixels)
+        takes, found, grey = model.input_shape, "joint_defect", f", grey values {pixels}"
     if found != "joint_defect":
         raise UsageError(f"{path}: a network that grades; name the lots of graded joints, or a network of defects")
-    return PreprocessSpec(size=takes[0], channels=takes[2]), lambda lot: score(model, lot)
+    if not grey and pixels != "0..1":
+        raise UsageError(f"--pixels: {path} is one of the papers' networks, which take 0..1; leave it out")
+    return f"Keras, float32{grey}", PreprocessSpec(size=takes[0], channels=takes[2]), lambda lot: score(model, lot)
 
 
 def _bundle_scorer(path: Path) -> tuple[str, PreprocessSpec, Callable[[LabelledLot], Scores]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,29 @@ def test_the_report_says_what_is_proved(adopted: Path) -> None:
     assert re.search(r"max_flipped = 0\.\d+", page)
     assert re.search(r"recall-0\.98, threshold \d\.\d+: recall \d\.\d+ \(\d+ of \d+\)", page)
     assert (report / "report.html").exists()
+    auroc = r"AUROC \d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\), recall"
+    assert re.search(rf"held-out joints by own-1\.0\.0: {auroc}", page)
+    assert re.search(rf"held-out joints by the network that comes with axi-edge, untouched: {auroc}", page)
+    assert re.search(r"\| MB-\d+ +\| +\d+ +\| +\d+ of \d+ +\| +\d+ of \d+ +\|", page), page
+    held_out = load_lot(adopted / "own-1.0.0.lots" / "held-out", PreprocessSpec())
+    assert f"(held out are {len(held_out.rows)} of the 180 joints)" in page
+
+
+def test_an_adoption_that_comes_to_nothing_leaves_nothing(lot: Path, adopted: Path, tmp_path: Path) -> None:
+    words = ["adopt", str(lot), "--name", "own"]
+    before = sorted(adopted.rglob("*"))
+    for more in (["--out", str(tmp_path / "new")], ["--out", str(adopted), "--version", "1.0.1"]):
+        call = [sys.executable, "-m", "convert.cli", *words, *more]
+        with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr
+            assert any("fine-tuning the reference" in line for line in running.stderr)
+            running.send_signal(signal.SIGINT)
+            running.stderr.read()
+        assert running.returncode == 130
+    assert not (tmp_path / "new").exists()
+    assert sorted(adopted.rglob("*")) == before
+    assert main([*words, "--out", str(tmp_path / "new"), "--joint-type", "BGA"]) == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_lots_of_another_joint_type_are_refused(adopted: Path, capsys: pytest.CaptureFixture[str]) -> None:

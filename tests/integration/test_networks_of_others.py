@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,11 @@ import pytest
 from keras import layers
 
 from convert.cli import main as axi_convert
-from convert.conversion.source import require_forwards
+from convert.conversion.source import doubted_pixels, require_forwards
+from convert.lots.lot import LabelledLot
 from convert.lots.reading import load_lot
+from convert.networks.handing import of_keras
+from convert.networks.scoring import score
 from edge.core.errors import ConfigError
 from edge.core.preprocess import PreprocessSpec
 from tests.support.training import write_recipe
@@ -212,3 +217,39 @@ def test_a_network_whose_classes_are_swapped_is_told_so(lots: Path) -> None:
         ConfigError, match=r"run the wrong way round .AUROC 0\.00.: the second output must be the defect"
     ):
         require_forwards(1 - right, lot)
+
+
+def of_bytes(lot: LabelledLot) -> Any:
+    """A network that knows this lot, and nothing of grey values below 20, out of 255."""
+    start = keras.Input((128, 128, 6))
+    seen = layers.ReLU()(layers.Rescaling(1.0, -20.0)(start))
+    value = layers.Flatten()(layers.AveragePooling2D(32)(seen))
+    end = layers.Dense(1, activation="sigmoid")
+    model = keras.Model(start, end(value), name="of_bytes")
+    values = np.asarray(keras.Model(start, value)(lot.patches.astype(np.float32)))
+    weights = np.linalg.lstsq(values - values.mean(axis=0), lot.labels - lot.labels.mean(), rcond=None)[0]
+    end.set_weights([weights[:, np.newaxis], np.array([-(values @ weights).mean()])])
+    return model
+
+
+def test_grey_values_that_a_network_was_not_trained_on_are_told(
+    lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lot = load_lot(lots / "validate", PreprocessSpec())
+    model = of_bytes(lot)
+    right, wrong = of_keras(model, (), "0..255"), of_keras(model)
+    assert doubted_pixels(right, "0..255", score(right, lot), lot) == ""
+    said = doubted_pixels(wrong, "0..1", score(wrong, lot), lot)
+    assert re.search(r'for 0\.\.255 to 1\.00; if it was trained on those, say pixels = "0\.\.255"', said), said
+    assert built(model, tmp_path, lots) == 3
+    assert 'say pixels = "0..255"' in " ".join(capsys.readouterr().err.split())
+    told, data = [], ["--data", str(lots / "evaluate"), "--validation", str(lots / "validate")]
+    for more in ([], ["--pixels", "0..255"]):
+        assert axi_convert(["evaluate", str(tmp_path / "model.keras"), *data, "--json", *more]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["models"]
+        told.append((found["note"], found["auroc_validation"]["value"]))
+    assert told[0] == ("Keras, float32, grey values 0..1", 0.5)
+    assert told[1][0].endswith("0..255")
+    assert told[1][1] > 0.6
+    assert axi_convert(["evaluate", "cnn3d", *data, "--pixels", "0..255"]) == 2
+    assert "bundles and shipped models know theirs" in " ".join(capsys.readouterr().err.split())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convert.importing.found import Corners, Finding, Found, Problem, job_named
-from convert.importing.mapping import ColumnsSection, Mapping
+from convert.importing.mapping import ColumnsSection, Mapping, as_moment
 from convert.importing.pictures import is_picture, said_by, slices_at, tile_of
 from edge.files import encoding_of, read_plain
 from edge.jobs import tables
@@ -19,6 +19,7 @@ from edge.jobs.vendors import joined
 
 _MOST_BYTES = 512 * 1024 * 1024
 _SEPARATORS = ",;\t"
+_USUAL_ELSE = "cp1252"
 FORMS = (("xmin", "ymin", "xmax", "ymax"), ("x", "y", "width", "height"), ("cx", "cy", "width", "height"))
 """Corners; a corner and the size; the middle and the size."""
 _OF_BOXES = ("xmin", "ymin", "xmax", "ymax", "x", "y", "cx", "cy", "width", "height")
@@ -32,22 +33,42 @@ def read_table(source: Path, mapping: Mapping) -> Iterator[Finding]:
         yield Problem(str(source), "holds several tables, or none; name the table itself")
         return
     try:
-        raw = read_plain(path, _MOST_BYTES)
+        raw, doubt = _as_utf8(read_plain(path, _MOST_BYTES), mapping.source.encoding)
     except OSError as error:
         yield Problem(path.name, f"not readable ({error.strerror}); export it again")
         return
+    if doubt:
+        yield Problem(f"{path.name}: {doubt[0]}", doubt[1], grave=True)
     separator = _separator(raw)
     table = tables.read_table(raw, separator=separator)
     if table.doubt:
         yield Problem(path.name, table.doubt)
         return
     columns = _columns(table.columns, mapping, _only_picture(path.parent))
-    if isinstance(columns, str):
-        yield Problem(path.name, columns)
+    if not isinstance(columns, _Columns):
+        for problem in columns:
+            yield Problem(path.name, problem)
         return
     rows = _Rows(path, columns, separator, mapping)
     for row in table.rows:
         yield rows.read(row)
+
+
+def _as_utf8(raw: bytes, encoding: str) -> tuple[bytes, tuple[str, str] | None]:
+    """The table, and where and what is wrong with all its characters: then all else that is wrong is still to be told.
+    Of text that is in UTF-8 but for some of it, its rows tell.
+    """
+    try:
+        return raw.decode(encoding or encoding_of(raw)).encode(), None
+    except UnicodeError as error:
+        line = raw[: getattr(error, "start", 0)].count(b"\n") + 1
+        guessed = raw.decode(_USUAL_ELSE, "backslashreplace").encode()
+    if encoding:
+        return guessed, (f"line {line}", f"no text in {encoding}; correct [source] encoding, or export it as UTF-8")
+    if not raw.decode(encoding_of(raw), "ignore").isascii():
+        return raw, None
+    remedy = f'say in the mapping how it is written: [source] encoding = "{_USUAL_ELSE}" (Excel in Europe and America)'
+    return guessed, (f"line {line}", f"not UTF-8 text; {remedy}, or export it as UTF-8")
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -79,31 +100,33 @@ class _Columns(NamedTuple):
     form: tuple[str, ...]
 
 
-def _columns(columns: Sequence[str], mapping: Mapping, only_picture: str) -> _Columns | str:
-    """Where each thing stands, or which is missing, with the column that may be meant."""
-    at = dict[str, str]()
+def _columns(columns: Sequence[str], mapping: Mapping, only_picture: str) -> _Columns | list[str]:
+    """Where each thing stands, or all that are missing, with the column that may be meant."""
+    at, missing = dict[str, str](), list[str]()
     for role in _ROLES:
         asked = getattr(mapping.columns, role).strip().lower()
         if asked and asked not in columns:
-            return f"[columns] {role}: there is no column {asked!r}{_nearest(asked, columns)}"
-        if asked or role in columns:
+            missing.append(f"[columns] {role}: there is no column {asked!r}{_nearest(asked, columns)}")
+        elif asked or role in columns:
             at[role] = asked or role
     for role in ("image", "label"):
-        if role not in at and not (role == "image" and mapping.source.image):
+        asked = getattr(mapping.columns, role)
+        if role not in at and not asked and not (role == "image" and mapping.source.image):
             said = f'no column {role!r}{_nearest(role, columns)}; name it in the mapping: [columns] {role} = "..."'
             only = f", or of one picture [source] image = {only_picture!r}" if role == "image" and only_picture else ""
-            return f"{said}{only}"
+            missing.append(f"{said}{only}")
     form = _form(at, mapping)
     unused = [role for role in _OF_BOXES if getattr(mapping.columns, role) and role not in form]
     if unused:
-        return f"[columns] {unused[0]}: is not used beside {', '.join(form) or 'so few others'}; name one form of box"
-    if not form and not mapping.boxes.whole:
+        beside = ", ".join(form) or "so few others"
+        missing.append(f"[columns] {unused[0]}: is not used beside {beside}; name one form of box")
+    elif not form and not mapping.boxes.whole:
         ways = "xmin, ymin, xmax, ymax; or x, y, width, height; or cx, cy, width, height"
-        return (
+        missing.append(
             f"no columns say where joints lie ({ways}); it has {', '.join(columns)}: name them in the mapping, below "
             "[columns], or say [boxes] whole = true where each picture is a joint"
         )
-    return _Columns(at, () if mapping.boxes.whole else form)
+    return missing or _Columns(at, () if mapping.boxes.whole else form)
 
 
 def _form(at: Mapping_[str, str], mapping: Mapping) -> tuple[str, ...]:
@@ -135,11 +158,16 @@ class _Rows:
             return Problem(where, row.problem or "fewer cells than columns; leave what is not known empty")
         cells = {"image": self._mapping.source.image}
         cells |= {role: row.cells[column] for role, column in self._columns.at.items()}
-        empty = next((role for role in ("image", "label") if not cells[role]), None)
-        if empty:
-            return Problem(where, f"{self._columns.at.get(empty, empty)}: empty; every joint needs it")
+        found = self._read(where, cells, row.line)
+        return found._replace(label=cells["label"] or None) if isinstance(found, Problem) else found
+
+    def _read(self, where: str, cells: dict[str, str], line: int) -> Finding:
+        for role in ("image", "label"):
+            if not cells[role] and not (role == "label" and "" in self._mapping.labels):
+                more = '; or say in the mapping, below [labels]: "" = "left-out"' if role == "label" else ""
+                return Problem(where, f"{self._columns.at.get(role, role)}: empty; every joint needs it{more}")
         box = self._box(cells)
-        return Problem(where, box) if isinstance(box, str) else self._found(where, cells, box, row.line)
+        return Problem(where, box) if isinstance(box, str) else self._found(where, cells, box, line)
 
     def _found(self, where: str, cells: dict[str, str], box: Corners | None, line: int) -> Finding:
         path = self._folder / cells["image"].replace("\\", "/")
@@ -150,6 +178,7 @@ class _Rows:
         if isinstance(said, Problem):
             return said
         named = {part: cells.get(part) or said.get(part, "") for part in ("board_type", "serial", "time", "joint")}
+        named["time"] = as_moment(named["time"], self._mapping)
         view = said.get("view") or Path(cells["image"]).with_suffix("").as_posix()
         tile = tile_of(path, box, where, self._mapping)
         if isinstance(tile, Problem):

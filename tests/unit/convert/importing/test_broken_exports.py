@@ -100,7 +100,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "box outside": (replaced(3, "90,90", "90,190"), "joints.csv: line 3", "leaves its picture of 100 x 120 pixels"),
     "unknown label": (replaced(4, "good", "tilted"), "joints.csv: line 4", '"tilted" = "..."'),
     "duplicate joint": (replaced(3, "J2", "J1"), "joints.csv: line 3", "joint J1 of board S1 stands there twice"),
-    "mixed encodings": (mixed_encodings, "joints.csv: line 6", "not UTF-8 text; export it as UTF-8"),
+    "mixed encodings": (
+        mixed_encodings,
+        "joints.csv: line 6",
+        'not UTF-8 text; say in the mapping how it is written: [source] encoding = "cp1252"',
+    ),
     "decimal comma": (replaced(3, "60,60,90,90", '60,60,"90,5",90'), "joints.csv: line 3", "decimal comma"),
     "cells too many": (replaced(3, "60,60,90,90", "60,60,90,5,90"), "joints.csv: line 3", "more cells than columns"),
     "one serial": (replaced(4, "S2", "S1"), "joints.csv: line 4", "of type 'MB-2'"),

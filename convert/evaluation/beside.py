@@ -1,0 +1,85 @@
+"""One model beside another on the same held-out joints, and by board type, at a threshold of its own each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from convert.lots.lot import LabelledLot
+from convert.metrics.defects import Interval, Outcome, Scores, auroc_interval, called_rate, outcome_at
+from edge.core.rules import Rate
+
+_FEW = 3
+"""Joints of a class on a board type, below which nothing is said of it."""
+_NEARLY_ALL = 0.95
+
+
+@dataclass(frozen=True)
+class OfType:
+    """A board type: the share of its defects and of its good joints that are called; None where it has none."""
+
+    board_type: str
+    joints: int
+    recall: Rate | None
+    called: Rate | None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What one model came to; ``types``: of board types that have a name."""
+
+    name: str
+    auroc: Interval
+    at: Outcome
+    types: tuple[OfType, ...]
+
+
+def beside(name: str, scores: Scores, lot: LabelledLot, threshold: float) -> Beside:
+    """``scores``: p_defect of the lot's joints, (n,). Both classes must be there."""
+    names = sorted({*lot.board_types.tolist()} - {""}, key=lambda text: (len(text), text))
+    types = tuple(_of_type(board_type, scores, lot, threshold) for board_type in names)
+    return Beside(name, auroc_interval(scores, lot.labels), outcome_at(scores, lot.labels, threshold), types)
+
+
+def _of_type(board_type: str, scores: Scores, lot: LabelledLot, threshold: float) -> OfType:
+    inside = lot.board_types == board_type
+    defects, good = (scores[inside & (lot.labels == label)] for label in (1, 0))
+    recall, called = (called_rate(some, threshold) if len(some) else None for some in (defects, good))
+    return OfType(board_type, len(defects) + len(good), recall, called)
+
+
+def told(ours: Beside, untouched: Beside) -> Iterator[str]:
+    """In words: whether it paid, and board types of which the total says nothing."""
+    for model, what in ((ours, ours.name), (untouched, "the network that comes with axi-edge, untouched")):
+        rate = model.at.false_positive_rate
+        yield (
+            f"held-out joints by {what}: AUROC {_interval(model.auroc)}, recall {model.at.recall.value:.4f}, false "
+            f"positive rate {rate.value:.4f} ({rate.hits} of {rate.total})"
+        )
+    yield from _paid(ours.auroc, untouched.auroc)
+    for one in ours.types:
+        called, recall = one.called, one.recall
+        if called and called.total >= _FEW and called.value >= _NEARLY_ALL:
+            yield (
+                f"board type {one.board_type}: {called.hits} of its {called.total} good joints are called defects; it "
+                "spares nobody any work there. Look at its joints in the import's report, and bring more of them"
+            )
+        if recall and recall.total >= _FEW and recall.value <= 1 - _NEARLY_ALL:
+            yield f"board type {one.board_type}: {recall.total - recall.hits} of its {recall.total} defects escape"
+
+
+def _paid(ours: Interval, untouched: Interval) -> Iterator[str]:
+    if ours.value < untouched.low:
+        yield (
+            "the untouched network tells these joints apart better: let it judge (axi-edge bundle activate reference), "
+            "or bring more joints"
+        )
+    elif ours.value <= untouched.value:
+        yield (
+            "the untouched network tells these joints apart as well: that this lot taught anything is not to be seen "
+            "on so few"
+        )
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})"

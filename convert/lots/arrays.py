@@ -1,0 +1,44 @@
+"""A lot as plain arrays, for whoever trains with tools of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from convert.lots.lot import LabelledLot
+from convert.lots.truth import truth_writer
+from edge.core.errors import UsageError
+
+PATCHES, LABELS = "patches.npy", "labels.npy"
+_AT_ONCE = 256
+
+
+def write_arrays(lot: LabelledLot, out: Path, tick: Callable[[int], None] = lambda _: None) -> None:
+    """Write the new folder ``out``: patches.npy, uint8 (n, size, size, channels); labels.npy, int64 (n,), 1 for a
+    defect; and truth.csv, their joints in the same order. ``tick`` is told of joints as they are written.
+
+    Raises UsageError where ``out`` exists, or for graded joints.
+    """
+    if out.exists():
+        raise UsageError(f"{out}: exists already; name a new folder")
+    rows, unfinished = lot.defect_rows, out.with_name(f".{out.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        shape = len(rows), *lot.files.shape
+        patches = np.lib.format.open_memmap(unfinished / PATCHES, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+        done = 0
+        for batch in lot.batches(_AT_ONCE):
+            patches[done : done + len(batch)] = batch
+            done += len(batch)
+            tick(len(batch))
+        patches.flush()
+        np.save(unfinished / LABELS, lot.labels)
+        with truth_writer(unfinished) as write:
+            write(rows)
+        unfinished.rename(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
