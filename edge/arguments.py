@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from edge.core.errors import UsageError
@@ -49,15 +50,37 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: 
         super().__call__(parser, namespace, values, option_string)
         chosen = self._name_parser_map[values[0]]
         for key, said in before.items():
-            if said != parser.get_default(key) and getattr(namespace, key) in _defaults(chosen, key):
+            defaults = [each.get_default(key) for each in _all(chosen)]
+            if said != parser.get_default(key) and getattr(namespace, key) in defaults:
                 setattr(namespace, key, said)
 
 
-def _defaults(parser: argparse.ArgumentParser, key: str) -> list[Any]:
-    """Of a command and those below it."""
-    below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
-    inner = [one for action in below for each in action.choices.values() for one in _defaults(each, key)]
-    return [parser.get_default(key), *inner]
+def _below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands of a program, or of a command, by name."""
+    actions = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
+    return {name: each for action in actions for name, each in action.choices.items()}
+
+
+def _all(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """It, and all below it."""
+    yield parser
+    for each in _below(parser).values():
+        yield from _all(each)
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    return [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number of these."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
 def require_text(arguments: argparse.Namespace) -> None:
@@ -75,20 +98,6 @@ def with_examples(program: argparse.ArgumentParser, examples: Iterable[str]) -> 
         words = example.split()
         prog = next(" ".join(words[:n]) for n in range(len(words), 0, -1) if " ".join(words[:n]) in below)
         below[prog].epilog = f"example: {example}"
-
-
-def _all(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]:
-    yield parser
-    for action in parser._actions:  # noqa: SLF001
-        for each in action.choices.values() if isinstance(action, _Commands) else ():
-            yield from _all(each)
-
-
-def _flags_below(parser: argparse.ArgumentParser) -> set[str]:
-    below = [action for action in parser._actions if isinstance(action, _Commands)]  # noqa: SLF001
-    inner = [each for action in below for each in action.choices.values()]
-    own = {flag for each in inner for action in each._actions for flag in action.option_strings}  # noqa: SLF001
-    return own.union(*(_flags_below(each) for each in inner))
 
 
 class Parser(argparse.ArgumentParser):
@@ -114,33 +123,35 @@ class Parser(argparse.ArgumentParser):
             return f"goes before the command: {self.prog.split()[0]} {name} ..."
         if not word.startswith("-"):
             return "one word too many"
-        near = difflib.get_close_matches(name, self._flags(), n=1)
+        near = difflib.get_close_matches(name, _flags(self), n=1)
         return f"no such flag; did you mean {near[0]}?" if near else f"no such flag; {self.prog} --help lists them"
 
-    def _flags(self) -> list[str]:
-        return [flag for action in self._actions for flag in action.option_strings]
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Nothing in quotes is no answer: it would be taken for a flag that was left out, or for this folder."""
+        if not isinstance(action, _Commands) and not all(text.strip() for text in arg_strings):
+            raise argparse.ArgumentError(action, "is empty; say it, or leave it out")
+        return super()._get_values(action, arg_strings)
+
+    def _unknown(self, words: Sequence[str]) -> list[str]:
+        """Those that are flags, and none of this command's."""
+        flags = [word for word in words if re.match("-[^0-9]", word)]
+        return [word for word in flags if word.partition("=")[0] not in _flags(self)]
 
     def error(self, message: str) -> NoReturn:
-        choices = self._choices()
-        strange = [
-            word for word in self._given if word.startswith("--") and word.partition("=")[0] not in self._flags()
-        ]
+        choices, strange = _below(self), self._unknown(self._given)
         if strange and "are required" in message:  # it may be one of those, misspelt
             message = f"{strange[0]}: {self._remedy(strange[0])}; {message}"
         if choices and "invalid choice" in message and not message.startswith("argument -"):
             message = self._wrong_command(message, choices)
         super().error(message)
 
-    def _choices(self) -> list[str]:
-        return [name for action in self._actions if isinstance(action, _Commands) for name in action.choices]
-
     def _wrong_command(self, message: str, choices: Iterable[str]) -> str:
         """Which command was meant; or a flag of one came before it."""
         names = list(choices)
         said = message.partition("invalid choice: ")[2].partition(" (choose")[0].strip("'\"")
         before = self._given[: self._given.index(said)] if said in self._given else self._given
-        early = [word for word in before if word.startswith("-") and word not in self._flags()]
-        if early and early[0] in _flags_below(self):
+        early = self._unknown(before)
+        if early and any(early[0].partition("=")[0] in _flags(each) for each in _all(self)):
             return f"{early[0]}: goes behind the command: {self.prog} COMMAND {early[0]} ..."
         if early:
             return f"{early[0]}: {self._remedy(early[0])}"

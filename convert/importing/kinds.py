@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,10 @@ KINDS: dict[Kind, KindOf] = {
 def kind_of(source: Path, asked: Kind) -> Kind:
     """What kind of export lies there. Raises UsageError where it is none, several, or not there."""
     if not source.exists():
-        raise UsageError(f"{source}: is not there; name the folder or file that was exported")
+        remedy = "name the folder or file that was exported"
+        if re.match(r"\w+:/", str(source)):
+            remedy = "an address: fetch what lies there first, and name the folder that it was fetched to"
+        raise UsageError(f"{source}: is not there; {remedy}")
     if asked in _OF_FOLDERS and not source.is_dir():
         raise UsageError(f"{source}: is a file; {KINDS[asked].words} lie in a folder, name that")
     if asked:

@@ -12,13 +12,15 @@ from typing import get_args
 
 from edge import __version__
 from edge.adapters.host import utc_now
+from edge.arguments import whole_number
 from edge.bundle.shipped import bundle_folder
 from edge.commands import Commands
+from edge.config import MOST_THREADS
 from edge.core.errors import JobRefused, UsageError
 from edge.core.job import Polarity
 from edge.core.qualification import Kernels
 from edge.core.wire import Encoder, Topics, VerdictMessage
-from edge.jobs.folder import NOTHING_KNOWN, ClaimedJob, RefusedJob, name_refused, open_folder, read_job
+from edge.jobs.folder import MANIFEST, NOTHING_KNOWN, ClaimedJob, RefusedJob, name_refused, open_folder, read_job
 from edge.jobs.vendors import UNSAID, JobDefaults
 from edge.judging.loading import LoadedModels, load_models
 from edge.judging.messages import Choice, Load
@@ -48,7 +50,9 @@ def add_inspect(commands: Commands) -> None:
         default="fast",
         help="exact: same bits on both runtimes of an x86-64; reference: on every processor",
     )
-    inspect.add_argument("--threads", type=int, choices=range(1, 65), default=1, metavar="N", help="1 to 64")
+    inspect.add_argument(
+        "--threads", type=whole_number(1, MOST_THREADS), default=1, metavar="N", help=f"1 to {MOST_THREADS}"
+    )
     inspect.add_argument("--device", default=socket.gethostname(), help="device name in the verdicts (this host's)")
     inspect.add_argument(
         "--joint-type", default="", metavar="TYPE", help="of a result XML or a table that names none, as in [spool]"
@@ -108,6 +112,9 @@ def inspect(folders: Sequence[Path], loaded: LoadedModels, device: str, defaults
             code = JobRefused.exit_code
             print(f"axi-edge: {folder}: {error}", file=sys.stderr)
             continue
+        if claimed.source.casefold() == MANIFEST and defaults != NOTHING_KNOWN:
+            said = "its manifest says joint types and polarity, so --joint-type and --polarity were not looked at"
+            print(f"axi-edge: {folder}: {said}", file=sys.stderr)
         try:
             _print(_judged(claimed, loaded, encoder))
         except JobRefused as error:

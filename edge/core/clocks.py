@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 Now = Callable[[], datetime]
 """Wall clock, time-zone aware."""
@@ -14,7 +14,13 @@ Monotonic = Callable[[], float]
 def is_moment(text: str) -> bool:
     """Is it a date, or a date and a time, as ISO 8601 writes them?"""
     try:
-        datetime.fromisoformat(text)
-    except ValueError:
+        moment_of(text)
+    except (ValueError, OverflowError):
         return False
     return True
+
+
+def moment_of(text: str) -> datetime:
+    """The moment, time-zone aware; UTC where it names no zone. Raises ValueError for none."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

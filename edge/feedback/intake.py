@@ -5,22 +5,25 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from edge.core.clocks import Now
+from edge.core.clocks import Now, moment_of
 from edge.core.job import printable
+from edge.core.review import Review
 from edge.feedback.ports import Alarms, Entered, Heard, Post, ReviewBook, ReviewFolder
 from edge.feedback.reading import read_reviews
 
 log = logging.getLogger(__name__)
 
-REJECTED, ASIDE, STUCK = "reviews_rejected", "reviews_set_aside", "reviews_stuck"
+REJECTED, ASIDE, STUCK, AHEAD = "reviews_rejected", "reviews_set_aside", "reviews_stuck", "reviews_ahead"
 _SHOWN = 3
 _AT_ONCE = 500
 """Reviews in one commit: whoever writes verdicts waits for it."""
 _FRESH = timedelta(days=1)
 """For so long it is looked again and again for the joint of a review that came before it was known here."""
+_AHEAD = timedelta(days=1)
+"""Further than any zone of time a review may seem to be of the future by a clock that is set."""
 _LONGEST_MESSAGE = 64 * 1024
 _OWN_FAULTS = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP}
 """What is wrong with one file, not with the disk; then it is set aside."""
@@ -105,6 +108,7 @@ class Intake:
             self._reject(path, [f"{error.strerror}; send a readable file of at most 4 MiB, or several"])
             return
         reviews, problems = read_reviews(path.name, raw)
+        self._tell_of_clocks(reviews)
         entered = Entered(0, 0, ())
         for start in range(0, len(reviews), _AT_ONCE):
             entered = entered.and_(self._book.enter(reviews[start : start + _AT_ONCE], name, self._now()))
@@ -113,6 +117,13 @@ class Intake:
             self._reject(path, problems)
         else:
             self._folder.finish(path)
+
+    def _tell_of_clocks(self, reviews: Sequence[Review]) -> None:
+        """They count all the same: whose clock is wrong, this device's or the reviewer's, nobody can say from here."""
+        latest = {review.station or review.reviewer: review for review in sorted(reviews, key=_moment)}
+        for whose, review in latest.items():
+            text = f"{printable(whose)}: a review of {review.time}, by a clock that is ahead of this device's; set both"
+            self._alarms.set(AHEAD, text, on=_moment(review) - self._now() > _AHEAD, about=printable(whose))
 
     def _reject(self, path: Path, problems: Sequence[str]) -> None:
         self._folder.reject(path, problems)
@@ -127,6 +138,10 @@ class Intake:
             _, why = entered.aside[0]
             text = f"{name}: {len(entered.aside)} of {entered.new} reviews belong to no joint here: {why}"
             self._alarms.event(ASIDE, f"{text}; axi-edge review list --aside names them")
+
+
+def _moment(review: Review) -> datetime:
+    return moment_of(review.time)
 
 
 def _is_plain(payload: bytes) -> bool:

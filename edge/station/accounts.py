@@ -30,6 +30,9 @@ class Accounts:
         if not _NAME.fullmatch(name):
             raise UsageError(f"user {name!r}: use letters, digits, '.', '_' and '-', at most 64")
         _require(role, password)
+        alike = self._people.called_like(name)
+        if alike and alike != name:
+            raise UsageError(f"user {name}: {alike} differs in nothing but capitals; reviews must tell people apart")
         user = User(name, role, self._hasher.hash(password), timestamp(datetime.now(UTC)))
         if not self._people.add(user):
             raise UsageError(f"user {name}: is there already; axi-edge station user change sets role or password")

@@ -54,6 +54,11 @@ class People:
         with self._database.transaction() as db:
             return db.execute("DELETE FROM users WHERE name = ?", (name,)).rowcount == 1
 
+    def called_like(self, name: str) -> str:
+        """The name of whoever is called so but for capitals; '' for nobody."""
+        rows = self._database.rows("SELECT name FROM users WHERE lower(name) = lower(?)", (name,))
+        return str(rows[0][0]) if rows else ""
+
     def user(self, name: str) -> User | None:
         rows = self._database.rows("SELECT name, role, password, created FROM users WHERE name = ?", (name,))
         return User(*rows[0]) if rows else None

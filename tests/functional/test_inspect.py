@@ -202,3 +202,9 @@ def test_a_table_that_names_no_type_is_judged_by_the_one_that_is_said(job: Path,
         None,
         "unfamiliar",
     }
+
+
+def test_what_a_manifest_says_itself_is_said_to_be_so(job: Path, bundle: Path) -> None:
+    code, verdicts, said = inspect(job, "--bundle", bundle, "--joint-type", "BGA")
+    assert (code, verdicts[0]["reason"] == "unsupported_joint_type") == (0, False)
+    assert "--joint-type and --polarity were not looked at" in said

@@ -41,11 +41,28 @@ def refused(capsys: pytest.CaptureFixture[str], words: str, program: Parser | No
         ("--log-level debug status", "argument --log-level: invalid choice: 'debug'"),
         ("upgrade watch --within -1", "--within"),
         ("upgrade watch --within=-1", "'-1' is no number of seconds above 0"),
-        ("inspect J --bundle reference --threads 0", "invalid choice: 0"),
+        ("inspect J --bundle reference --threads 9999999999", "a whole number from 1 to 64"),
+        ("inspect J --bundle reference --threads 0", "a whole number from 1 to 64"),
     ],
 )
 def test_wrong_words_have_a_remedy(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert says in refused(capsys, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sample", "--type", ""],
+        ["sample", "--type="],
+        ["review", "import", ""],
+        ["setup", "--broker", "  "],
+        ["station", "user", "add", ""],
+    ],
+)
+def test_nothing_in_quotes_is_no_answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        edge.cli.parser().parse_args(words)
+    assert "is empty; say it, or leave it out" in capsys.readouterr().err
 
 
 def test_the_workstations_program_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:

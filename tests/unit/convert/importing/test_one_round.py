@@ -10,7 +10,7 @@ from convert.importing.folding import folded
 from convert.importing.mapping import read_mapping
 from convert.importing.run import import_lot
 from convert.lots.truth import read_truth
-from edge.core.errors import ConfigError
+from edge.core.errors import ConfigError, UsageError
 from tests.unit.convert.importing.test_broken_exports import HEAD, ROWS, imported, write
 
 FRENCH = (
@@ -94,3 +94,8 @@ def test_all_columns_that_are_missing_are_said_at_once(tmp_path: Path) -> None:
     said = [problem.text for problem in imported(tmp_path).problems]
     assert [text.partition(";")[0] for text in said[:2]] == ["no column 'image'", "no column 'label'"]
     assert "no columns say where joints lie" in said[2]
+
+
+def test_an_address_is_no_export() -> None:
+    with pytest.raises(UsageError, match="an address: fetch what lies there first"):
+        import_lot(Path("https://plant.example/exports"), read_mapping(None), None)

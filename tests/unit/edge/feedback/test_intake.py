@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.core.review import Review, Said
 from edge.feedback.export import Truth, truth_of
-from edge.feedback.intake import ASIDE, REJECTED, Intake, NoPost
+from edge.feedback.intake import AHEAD, ASIDE, REJECTED, Intake, NoPost
 from edge.feedback.ports import Entered, Heard, ReviewHeld
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
@@ -89,14 +89,28 @@ class Line:
         self.folder, self.book, self.mail = folder, Book(), Mail()
         self.events: list[tuple[str, str]] = []
         self.troubles: list[str] = []
+        self.on = set[tuple[str, str]]()
         self.intake = Intake(folder, self.book, self.mail, lambda: NOW, self)
 
     def event(self, code: str, text: str) -> None:
         self.events.append((code, text))
 
-    def set(self, code: str, text: str, *, on: bool) -> None:
+    def set(self, code: str, text: str, *, on: bool, about: str = "") -> None:
+        self.on = self.on | {(code, about)} if on else self.on - {(code, about)}
         if on:
             self.troubles.append(f"{code}: {text}")
+
+
+def test_reviews_of_the_future_count_and_are_told_of_until_their_clock_is_right() -> None:
+    line = Line(Folder(a=TABLE.replace(b"r1,2026-11-26", b"r1,2026-11-28"), b=TABLE.replace(b"r1", b"r2")))
+    line.intake.step()
+    assert line.on == {(AHEAD, "r1")}
+    assert "r1: a review of 2026-11-28, by a clock that is ahead of this device's" in line.troubles[0]
+    assert len(line.book.reviews) == 4
+    assert line.folder.done == ["a.csv", "b.csv"]
+    line.folder.files[Path("c.csv")] = TABLE
+    line.intake.step()
+    assert line.on == set()
 
 
 def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -> None:

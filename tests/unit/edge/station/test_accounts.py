@@ -61,6 +61,11 @@ def test_an_account_that_cannot_be_is_refused_with_a_reason(
     assert [user.name for user in people.everybody()] == ["anna"]
 
 
+def test_names_that_differ_in_capitals_alone_are_refused(accounts: Accounts) -> None:
+    with pytest.raises(UsageError, match="user Anna: anna differs in nothing but capitals"):
+        accounts.add("Anna", "viewer", "a very long password")
+
+
 def test_a_session_ends_by_itself_by_logging_out_and_with_the_password(accounts: Accounts, people: People) -> None:
     for session in "abc":
         people.begin_session(session, "anna", now=0, until=100)
