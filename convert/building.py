@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,10 @@ from convert.conversion.runtimes import Run, run_on, thread_count
 from convert.conversion.source import read, thinned
 from convert.conversion.task import Decided, Lots, Task, Tell
 from convert.conversion.tasks import load_recipe
-from convert.lots.marks import load_taught, marks_of
+from convert.lots.marks import Marks, load_taught, marks_of
 from convert.lots.reading import load_lot
 from convert.lots.shards import LOT
 from convert.lots.splits import require_both_classes
-from convert.lots.truth import TruthRow
 from convert.networks.handing import of_keras, of_saved_model, of_volumes
 from convert.networks.saved import digest_folder, family_of_saved_model, load_saved_model
 from convert.networks.scoring import load_model
@@ -43,7 +42,6 @@ from edge.core.errors import AxiError, BundleRefused, ConfigError
 from edge.core.intake import Spec
 from edge.core.qualification import Kernels
 from edge.files import digest_file
-from edge.jobs.vendors import UNSAID
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,11 @@ class _Order:
     @property
     def source(self) -> Path:
         return self.here / self.recipe.source.model
+
+    @cached_property
+    def taught(self) -> Marks | None:
+        """Which joints taught the model; None where nobody says."""
+        return load_taught(self.source)
 
 
 def build(recipe_path: Path, out: Path, tell: Tell) -> Build:
@@ -180,8 +183,7 @@ def _joint_types(order: _Order, lots: Lots) -> tuple[str, ...]:
     where nobody names any.
     """
     asked = order.recipe.bundle.joint_types
-    rows = (row for lot in lots.named.values() for row in lot.rows if isinstance(row, TruthRow))
-    held = tuple(sorted({row.joint_type for row in rows} - {"", UNSAID}))
+    held = tuple(sorted({kind for lot in lots.named.values() for kind in lot.joint_types}))
     strange = [name for name in asked if not supported(name, held)] if held else []
     if strange:
         raise ConfigError(
@@ -200,8 +202,8 @@ def _require_measured(joint_types: Sequence[str], lots: Lots) -> None:
     for name, lot in lots.named.items():
         if name == "calibration":
             continue
-        held = {row.joint_type for row in lot.rows if isinstance(row, TruthRow)} - {"", UNSAID}
-        strange = [one for one in joint_types if not supported(one, sorted(held))] if held else []
+        held = lot.joint_types
+        strange = [one for one in joint_types if not supported(one, held)] if held else []
         if strange:
             raise ConfigError(
                 f"[{name}] lot: {lot.name} holds no joint of type {', '.join(strange)}, so nothing would be proved of "
@@ -211,16 +213,15 @@ def _require_measured(joint_types: Sequence[str], lots: Lots) -> None:
 
 def _by_whom(order: _Order) -> Iterator[str]:
     """What nobody knows of the model."""
-    if load_taught(order.source) is None:
+    if order.taught is None:
         yield f"nobody says which joints taught {order.source.name} (no .taught.json beside it): see that these did not"
 
 
 def _require_untaught(order: _Order, lots: Lots, tell: Tell) -> None:
     """Raises ConfigError where the model is known to have learnt from joints that it would be measured on."""
-    taught = load_taught(order.source)
     for word in _by_whom(order):
         tell(word)
-    known = taught.among(lots.evaluation) if taught else 0
+    known = order.taught.among(lots.evaluation) if order.taught else 0
     if known:
         raise ConfigError(
             f"[evaluation] lot: {known} of the {len(lots.evaluation.rows)} joints of {lots.evaluation.name} taught the "

@@ -31,7 +31,6 @@ from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
 from edge.bundle.shipped import WORD
 from edge.core.errors import GateRefused, UsageError
-from edge.jobs.vendors import UNSAID
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def _remove(order: Order) -> None:
 
 def _adopted(order: Order, tell: Tell) -> Adopted:
     whole = load_lot(order.lot, order.spec)
-    if not types_of(whole):
+    if not whole.joint_types:
         raise UsageError(f"{order.lot}: names no joint type; give truth.csv a column joint_type, such as PTH or BGA")
     order.out.mkdir(parents=True, exist_ok=True)
     lot = _kept_apart(of_type(whole, order.joint_type), order)
@@ -91,7 +90,7 @@ def _adopted(order: Order, tell: Tell) -> Adopted:
         replace(load_lot(order.parts / name, order.spec), apart=lot.apart) for name in SHARES
     )
     classes = _fine_tuned(order, training, validation, tell)
-    order.recipe.write_text(recipe_of(order, classes, types_of(lot), held_out))
+    order.recipe.write_text(recipe_of(order, classes, lot.joint_types, held_out))
     built, refused = _built(order, tell)
     ours, untouched = _compared(order, built, validation, held_out, tell)
     learnt = _learnt(order, training, held_out, tell)
@@ -119,14 +118,9 @@ def of_type(lot: LabelledLot, joint_type: str) -> LabelledLot:
         return lot
     chosen = [place for place, row in enumerate(lot.defect_rows) if row.joint_type == joint_type]
     if not chosen:
-        types = ", ".join(types_of(lot))
+        types = ", ".join(lot.joint_types)
         raise UsageError(f"{lot.name}: no joint of type {joint_type!r}; it holds {types}")
     return lot.subset(np.array(chosen), lot.name)
-
-
-def types_of(lot: LabelledLot) -> list[str]:
-    """The joint types that a lot names."""
-    return sorted({row.joint_type for row in lot.defect_rows} - {"", UNSAID})
 
 
 def _kept_apart(lot: LabelledLot, order: Order) -> LabelledLot:

@@ -16,6 +16,7 @@ from convert.lots.graded_truth import GradedRow
 from convert.lots.patches import Patches, PatchFiles, Positions
 from convert.lots.truth import TruthRow
 from edge.core.errors import UsageError
+from edge.jobs.vendors import UNSAID
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Labels = NDArray[np.int64]
@@ -84,6 +85,11 @@ class LabelledLot:
     def names_types(self) -> bool:
         """Does it say of every joint what board type it is on?"""
         return all(row.board_type for row in self.rows)
+
+    @property
+    def joint_types(self) -> list[str]:
+        """Those that it names, of joints that are defects or normal."""
+        return sorted({row.joint_type for row in self.rows if isinstance(row, TruthRow)} - {"", UNSAID})
 
     @property
     def simulated(self) -> bool:

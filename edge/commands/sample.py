@@ -64,7 +64,7 @@ def _handed_over(settings: Settings, job_id: str, written: Callable[[Path], Job]
         folder.rename(incoming / job_id)
     except OSError as error:
         raise ConfigError(
-            f"{incoming}: {error.strerror or error}; start the daemon once, or see axi-edge check"
+            f"{incoming}: {error.strerror or error}; start the daemon once; axi-edge check says more"
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

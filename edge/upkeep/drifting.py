@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge.core.drift import BOARDS_A_FALSE_ALARM, Charts
+from collections.abc import Sequence
+
+from edge.core.drift import BOARDS_A_FALSE_ALARM
 from edge.core.job import printable
 from edge.inspection.drifts import Drifts
 from edge.upkeep.alarms import Alarms
@@ -19,23 +21,26 @@ class Drifting:
         self._written = book.names()
 
     def step(self) -> None:
-        self._drifts.forget(self._written - self._book.names())
-        self._book.keep(self._drifts.take_moved())
-        self._written = self._book.names()
+        held = self._book.names()
+        self._drifts.forget(self._written - held)
+        moved = self._drifts.take_moved()
+        self._book.keep(moved)
+        self._written = held.union(moved) - {name for name, one in moved.items() if one is None}
         charts = self._drifts.all()
         for board_type in self._alarms.about(_CODE) - charts.keys():
             text = f"board type {_named(board_type)} is charted anew"
             self._alarms.set(_CODE, text, on=False, about=board_type)
         for board_type, one in charts.items():
-            self._alarms.set(_CODE, _text(board_type, one), on=bool(one.moving), about=board_type)
+            moving = one.moving
+            self._alarms.set(_CODE, _text(board_type, moving), on=bool(moving), about=board_type)
 
 
-def _text(board_type: str, charts: Charts) -> str:
-    if not charts.moving:
+def _text(board_type: str, moving: Sequence[str]) -> str:
+    if not moving:
         return f"board type {_named(board_type)}: joints look as usual again"
     chance = f"by chance less than once in {BOARDS_A_FALSE_ALARM:,} boards"
     remedy = "look at the machine's tube, detector and exposure"
-    return f"board type {_named(board_type)}: {'; '.join(charts.moving)} ({chance}); {remedy}"
+    return f"board type {_named(board_type)}: {'; '.join(moving)} ({chance}); {remedy}"
 
 
 def _named(board_type: str) -> str:

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "charts of "
 _ALL = "SELECT substr(key, length(?) + 1), value FROM note WHERE key LIKE ? || '%'"
+_NAMES = "SELECT substr(key, length(?) + 1) FROM note WHERE key LIKE ? || '%'"
 _KEEP = "INSERT OR REPLACE INTO note VALUES (?, ?)"
 _DROP = "DELETE FROM note WHERE key = ?"
 
@@ -45,7 +46,7 @@ class JournalCharts:
     def names(self) -> set[str]:
         """Board types whose charts are kept."""
         with self._connection.reading():
-            return {name for name, _ in self._db.execute(_ALL, (_PREFIX, _PREFIX))}
+            return {name for (name,) in self._db.execute(_NAMES, (_PREFIX, _PREFIX))}
 
     def keep(self, charts: Mapping[str, Charts | None]) -> None:
         """In one transaction; None drops what is kept."""
