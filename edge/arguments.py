@@ -7,6 +7,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from edge.core.errors import UsageError
@@ -128,8 +129,13 @@ class Parser(argparse.ArgumentParser):
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Nothing in quotes is no answer: it would be taken for a flag that was left out, or for this folder."""
-        if not isinstance(action, _Commands) and not all(text.strip() for text in arg_strings):
-            raise argparse.ArgumentError(action, "is empty; say it, or leave it out")
+        a_word = not action.option_strings and action.type is None  # a board type may have no name
+        if not isinstance(action, _Commands) and not a_word and not all(text.strip() for text in arg_strings):
+            remedy = "say it, or leave it out" if action.option_strings else "say it"
+            raise argparse.ArgumentError(action, f"is empty; {remedy}")
+        address = next((text for text in arg_strings if re.match(r"\w{2,}://", text)), "")
+        if address and isinstance(action.type, type) and issubclass(action.type, Path):
+            raise argparse.ArgumentError(action, f"{address}: an address; name a folder or file on this computer")
         return super()._get_values(action, arg_strings)
 
     def _unknown(self, words: Sequence[str]) -> list[str]:
@@ -156,6 +162,6 @@ class Parser(argparse.ArgumentParser):
         if early:
             return f"{early[0]}: {self._remedy(early[0])}"
         meant = _OTHER_WORDS.get(said, "")
-        near = [meant] if meant in names else difflib.get_close_matches(said, names, n=1)
+        near = [meant] if meant in names else difflib.get_close_matches(said.lower(), names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{said}: no such command; {hint}There are: {', '.join(names)}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import glob
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,23 +20,26 @@ from convert.lots.marks import save_taught
 from convert.lots.parting import SHARES, part
 from convert.lots.reading import load_lot
 from convert.lots.splits import says_less
-from convert.metrics.defects import threshold_for_recall
+from convert.metrics.defects import auroc_interval, threshold_for_recall
 from convert.reports.adoption import by_type, write_adoption
 from convert.reports.history import draw_history
 from convert.reports.pages import Table
-from convert.scorers.defects import source
+from convert.scorers.defects import Source, source
 from convert.training.defects import Epoch, Sides, kept_in_words, sides, train
 from convert.training.fine_tuning import from_reference
 from convert.training.plan import fine_tuning
+from edge.bundle.format import open_bundle
 from edge.bundle.shipped import WORD
-from edge.core.errors import GateRefused, UsageError
+from edge.core.errors import AxiError, GateRefused, UsageError
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """``report``: its page; ``words``: what the lot proves, and what it lacks; ``tables``: by board type."""
+    """``build``: None where the gate refused; ``report``: its page; ``words``: what the lot proves, and what it lacks;
+    ``tables``: by board type.
+    """
 
-    build: Build
+    build: Build | None
     report: Path
     words: tuple[str, ...]
     tables: tuple[Table, ...]
@@ -50,33 +52,42 @@ _NEXT = "next: take it to a device, where each board type earns its release by r
 def adopt(order: Order, tell: Tell) -> Adopted:
     """Run every step. Raises GateRefused with the gate's word; then there is no bundle, and the report says why.
 
-    Raises UsageError where the lot cannot be divided, or what would be written is there already.
+    Raises UsageError where the lot cannot be divided, or what would be written is there already. What comes to nothing
+    before the gate has spoken leaves nothing behind.
     """
     for path in (order.parts, order.model, order.recipe, order.bundle):
         if path.exists():
             raise UsageError(f"{path}: exists already; give another --version, or remove what the last adoption wrote")
+    before = {path for path in order.made if path.exists()}
     try:
-        return _adopted(order, tell)
-    except GateRefused:
-        raise  # what it wrote shows why
+        parted = _taught(order, tell)
+        built, refused = _built(order, tell)
     except BaseException:
-        _remove(order)
+        order.remove(before)
         raise
+    try:
+        done = _reported(order, parted, built, refused, tell)
+    except (AxiError, OSError) as error:
+        raise refused or error from error
+    except KeyboardInterrupt:
+        if built:
+            tell(f"{built.bundle} is whole; only what was still to be said of it is missing, in {order.report}")
+        raise
+    if done.build is None:
+        assert refused is not None  # noqa: S101 - one of the two
+        raise refused
+    return done
 
 
-def _remove(order: Order) -> None:
-    """What an adoption that came to nothing has written: the next one shall find its place free. Not what lies beside a
-    bundle, which only its report was still to come to.
-    """
-    if order.bundle.exists():
-        return
-    shutil.rmtree(order.parts, ignore_errors=True)
-    for path in (order.recipe, *order.out.glob(f"{glob.escape(order.model.stem)}.*")):
-        if path.is_file():
-            path.unlink()
+class _Parted(NamedTuple):
+    whole: LabelledLot
+    training: LabelledLot
+    validation: LabelledLot
+    held_out: LabelledLot
 
 
-def _adopted(order: Order, tell: Tell) -> Adopted:
+def _taught(order: Order, tell: Tell) -> _Parted:
+    """The lot in parts, a network that learnt from them, and the recipe."""
     whole = load_lot(order.lot, order.spec)
     if not whole.joint_types:
         raise UsageError(f"{order.lot}: names no joint type; give truth.csv a column joint_type, such as PTH or BGA")
@@ -91,24 +102,25 @@ def _adopted(order: Order, tell: Tell) -> Adopted:
     )
     classes = _fine_tuned(order, training, validation, tell)
     order.recipe.write_text(recipe_of(order, classes, lot.joint_types, held_out))
-    built, refused = _built(order, tell)
-    ours, untouched = _compared(order, built, validation, held_out, tell)
-    learnt = _learnt(order, training, held_out, tell)
-    words = (
-        *says_less(lot),
-        *_sizes(training, validation, held_out),
-        *_found(built, held_out),
-        *told(ours, untouched),
-        *meaning(learnt, int(held_out.labels.sum())),
-        *_lacking(built, held_out, len(lot.rows)),
-        *((_NEXT,) if built else ()),
-    )
-    types = (by_type(ours, untouched),) if ours.types else ()
-    report = write_adoption(order.report, words, learnt, str(refused or ""), types)
+    return _Parted(lot, training, validation, held_out)
+
+
+def _reported(order: Order, lots: _Parted, built: Build | None, refused: GateRefused | None, tell: Tell) -> Adopted:
+    """What came of it, also where the gate refused."""
+    whole, training, validation, held_out = lots
+    try:
+        compared = _compared(order, built, validation, held_out, tell)
+        beside_it, types = tuple(told(*compared)), (by_type(*compared),) if compared[0].types else ()
+    except (AxiError, OSError) as error:  # of the network that ships: it says nothing against this one
+        beside_it, types = (f"not compared with the network that comes with axi-edge: {error}",), ()
+    first = (*says_less(whole), *_sizes(training, validation, held_out), *_found(built, held_out, beside_it))
+    last = (*_lacking(built, held_out, len(whole.rows)), *((_NEXT,) if built else ()))
+    report = write_adoption(order.report, (*first, *last), [], str(refused or ""), types)
     tell(f"adoption report: {report}")
-    if built is None:
-        assert refused is not None  # noqa: S101 - one of the two
-        raise refused
+    learnt = _learnt(order, training, held_out, tell)
+    words = (*first, *meaning(learnt, int(held_out.labels.sum())), *last)
+    if learnt:  # which takes the longest, and may be interrupted
+        write_adoption(order.report, words, learnt, str(refused or ""), types)
     return Adopted(built, report, words, types)
 
 
@@ -159,19 +171,21 @@ def _built(order: Order, tell: Tell) -> tuple[Build | None, GateRefused | None]:
 def _compared(
     order: Order, built: Build | None, validation: LabelledLot, held_out: LabelledLot, tell: Tell
 ) -> tuple[Beside, Beside]:
-    """The bundle, or where there is none the network, on held-out joints beside the one that ships: that with a
-    threshold chosen on the same validation joints.
+    """The bundle, or where there is none the network, on held-out joints beside the one that ships; thresholds, but the
+    bundle's own, are chosen on the same validation joints.
     """
     tell("comparing with the network that comes with axi-edge, untouched")
-    found = list[Beside]()
-    for word in (str(built.bundle if built else order.model), WORD):
-        model = source(word)
-        scored = model.scored(validation, held_out)
-        threshold = threshold_for_recall(scored.validation, validation.labels, RECALLS[0])
-        if built and not found:
-            threshold = built.decided.points[0].threshold
-        found.append(beside(model.name, scored.test, held_out, threshold))
-    return found[0], found[1]
+    ours = source(str(built.bundle if built else order.model))
+    threshold = built.decided.points[0].threshold if built else None
+    return _beside(ours, validation, held_out, threshold), _beside(source(WORD), validation, held_out)
+
+
+def _beside(model: Source, validation: LabelledLot, held_out: LabelledLot, threshold: float | None = None) -> Beside:
+    chosen_on = model.score(validation)
+    if threshold is None:
+        threshold = threshold_for_recall(chosen_on, validation.labels, RECALLS[0])
+    chosen = auroc_interval(chosen_on, validation.labels)
+    return beside(model.name, model.score(held_out), held_out, threshold, chosen)
 
 
 def _learnt(order: Order, training: LabelledLot, held_out: LabelledLot, tell: Tell) -> list[Learnt]:
@@ -191,8 +205,8 @@ def _sizes(*lots: LabelledLot) -> Iterator[str]:
         yield f"{name}: {len(lot.rows)} joints, {int(lot.labels.sum())} of them defects"
 
 
-def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
-    """What the int8 bundle came to on the held-out lot, within which budgets."""
+def _found(built: Build | None, held_out: LabelledLot, compared: Iterable[str]) -> Iterator[str]:
+    """What the int8 bundle came to on the held-out lot, within which budgets, and what it is beside others."""
     budgets = ", ".join(f"{key} = {value}" for key, value in budget_of(held_out).items())
     yield f"budgets, fitted to the number of held-out joints: {budgets}"
     if built is not None:
@@ -203,8 +217,22 @@ def _found(built: Build | None, held_out: LabelledLot) -> Iterator[str]:
             f"{point.recall.value:.4f} ({point.recall.hits} of {point.recall.total}), false positive rate "
             f"{called.value:.4f} ({called.hits} of {called.total})"
         )
+    yield from compared
+    if built is not None:
+        yield from _unfamiliar(built)
         yield from _alike(built)
         yield from built.warnings
+
+
+def _unfamiliar(built: Build) -> Iterator[str]:
+    """What a device does, and the figures leave out."""
+    familiarity = open_bundle(built.bundle).card.familiarity
+    strange = familiarity.unfamiliar if familiarity else None
+    if strange and strange.hits:
+        yield (
+            f"{strange.hits} of {strange.total} held-out joints look unfamiliar to it: a device sends them to the "
+            "specialist whatever their score, which figures here leave out"
+        )
 
 
 def _alike(built: Build) -> Iterator[str]:

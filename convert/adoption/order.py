@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edge.toml import toml_text
 
 RECALLS = (0.98, 0.90, 0.95, 0.99)
 """Operating points; the first is the default."""
+_BESIDE_THE_MODEL = ("csv", "png", "taught.json", "resume.npz", "resume.npz.tmp.npz")
 _FEW_FLIPS, _FEW_DEFECTS = 3, 50
 
 
@@ -55,6 +57,21 @@ class Order:
     @property
     def recipe(self) -> Path:
         return self._beside("toml")
+
+    @property
+    def made(self) -> tuple[Path, ...]:
+        """All that an adoption writes before the gate has spoken."""
+        return (self.parts, self.model, self.recipe, self.report, *map(self._beside, _BESIDE_THE_MODEL))
+
+    def remove(self, but: Collection[Path]) -> None:
+        """Remove it; not what somebody had there before."""
+        for path in self.made:
+            if path in but:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def _beside(self, ending: str) -> Path:
         return self.bundle.with_name(f"{self.bundle.name}.{ending}")

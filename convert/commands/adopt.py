@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convert.commands import Commands
 from convert.commands.apart import add_apart, add_colours, asked
 from convert.commands.keys import PRIVATE, PUBLIC, make_keys
 from convert.reports.terminal import plainly, show, tell
-from edge.core.errors import GateRefused, UsageError
+from edge.arguments import whole_number
+from edge.core.errors import UsageError
 from edge.core.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    from convert.adoption.order import Order
 
 _NAME, _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), re.compile(r"\d+\.\d+\.\d+")
 
@@ -48,7 +54,11 @@ def add_adopt(commands: Commands) -> None:
     )
     adopt.add_argument("--seed", type=int, default=0, help="of the split and the training")
     adopt.add_argument(
-        "--curve-seeds", type=int, default=3, help="trainings at each point of the learning curve; 0: none"
+        "--curve-seeds",
+        type=whole_number(0, 20),
+        default=3,
+        metavar="N",
+        help="trainings at each point of the learning curve; 0: none",
     )
     adopt.set_defaults(action=_adopt)
 
@@ -65,12 +75,11 @@ def _adopt(arguments: argparse.Namespace) -> int:
     from convert.adoption.adopt import adopt
     from convert.adoption.order import Order
 
-    fresh = not arguments.out.exists()
     order = Order(
         lot=arguments.lot,
         out=arguments.out,
         name=name,
-        key=arguments.key or _own_key(arguments.out),
+        key=arguments.key or arguments.out / PRIVATE,
         version=arguments.version,
         by=asked(arguments.by),
         shares=tuple(arguments.shares),
@@ -79,24 +88,31 @@ def _adopt(arguments: argparse.Namespace) -> int:
         joint_type=arguments.joint_type,
         spec=PreprocessSpec(colours=arguments.colours),
     )
-    try:
+    with _signing_key(order):
         done = adopt(order, tell)
-    except GateRefused:
-        raise
-    except BaseException:
-        if fresh and not order.bundle.exists():
-            shutil.rmtree(arguments.out, ignore_errors=True)  # a new key, with nothing signed by it
-        raise
     show(done.tables)
     for word in done.words:
         plainly(word)
-    print(done.build.bundle)
+    print(order.bundle)
     return 0
 
 
-def _own_key(out: Path) -> Path:
-    key = out / PRIVATE
-    if not key.exists():
-        make_keys(out)
-        tell(f"{key}: a new key to sign with; {out / PUBLIC} goes to devices")
-    return key
+@contextmanager
+def _signing_key(order: Order) -> Iterator[None]:
+    """A new one where there is none; removed again where the adoption comes to nothing that it could sign."""
+    if order.key.exists():
+        yield
+        return
+    fresh = not order.out.exists()
+    make_keys(order.out)
+    tell(f"{order.key}: a new key to sign with; {order.out / PUBLIC} goes to devices")
+    try:
+        yield
+    except BaseException:
+        if not order.bundle.exists() and not order.report.exists():
+            for name in (PRIVATE, PUBLIC):
+                (order.out / name).unlink(missing_ok=True)
+            if fresh:
+                with suppress(OSError):  # somebody has put something there meanwhile
+                    order.out.rmdir()
+        raise

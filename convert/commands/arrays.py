@@ -14,6 +14,7 @@ from convert.reports.terminal import bar, plainly, tell_each
 from edge.core.errors import UsageError
 from edge.core.job import Polarity
 from edge.core.preprocess import PreprocessSpec
+from edge.core.wording import in_words
 
 _USUAL = PreprocessSpec()
 
@@ -37,16 +38,16 @@ def add_arrays(commands: Commands) -> None:
 
 
 def _arrays(arguments: argparse.Namespace) -> int:
-    from convert.lots.arrays import LABELS, PATCHES, write_arrays
+    from convert.lots.arrays import LABELS, PATCHES, require_new, write_arrays
     from convert.lots.reading import load_lot
 
     said = {key: getattr(arguments, key) for key in ("size", "channels", "margin", "polarity", "colours")}
     try:
         spec = msgspec.convert(said | {"algorithm": "channel-wise/1"}, PreprocessSpec)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{' '.join(f'--{key} {value}' for key, value in said.items())}: {error}") from error
-    if arguments.out.exists():  # before the lot, which takes longer to read
-        raise UsageError(f"{arguments.out}: exists already; name a new folder")
+        what, where = in_words(str(error), PreprocessSpec)
+        raise UsageError(f"--{where} {said.get(where, '')}: {what}") from error
+    require_new(arguments.out, arguments.lot)  # before the lot, which takes longer to read
     lot = load_lot(arguments.lot, spec)
     tell_each(lot.left_out)
     with bar("writing", len(lot.rows)) as progress:

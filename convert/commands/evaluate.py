@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,11 @@ from convert.lots.graded_truth import is_graded
 from convert.reports import pages
 from convert.reports.terminal import plainly, show, tell, tell_each, wide_results
 from edge.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from convert.evaluation.defects import Evaluation
+
+_GREY, _CHANCE = "grey values", 0.5
 
 
 def add_evaluate(commands: Commands) -> None:
@@ -92,10 +98,18 @@ def _evaluate_defects(arguments: argparse.Namespace) -> int:
         tell(f"scoring {len(validation.rows) + len(test.rows)} joints with {each.name}")
         models.append(each.scored(validation, test))
     evaluation = evaluate(validation, test, models)
+    tell_each(_doubted_pixels(evaluation, arguments.pixels))
     written = write_report(evaluation, arguments.out) if arguments.out else []
     lines = (*lots(evaluation), caution(evaluation))
     _finish(arguments, written, as_json(evaluation), lines, all_tables(evaluation))
     return 0
+
+
+def _doubted_pixels(evaluation: Evaluation, pixels: str) -> Iterator[str]:
+    other = "0..255" if pixels == "0..1" else "0..1"
+    for found in evaluation.models:
+        if _GREY in found.note and found.auroc_validation.low < _CHANCE:
+            yield f"{found.name} tells joints apart no better than chance: was it trained on {other}? --pixels says so"
 
 
 def _evaluate_grades(arguments: argparse.Namespace) -> int:

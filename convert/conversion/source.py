@@ -82,8 +82,6 @@ def read(recipe: Recipe, task: Task, model: Any, lots: Lots, tell: Tell) -> Sour
         ranks = try_ranks(recipe, network, calibration, lots.validation, runtimes[0], tell)
     calibrated = score(model, calibration)
     require_varied(calibrated, doubt)
-    if doubt:
-        tell(f"warning: {doubt}")
     return Source(runtimes, network, calibration, calibrated, keras, validation, before, keras, ranks, doubt)
 
 
@@ -115,7 +113,7 @@ def doubted_pixels(model: Any, pixels: Pixels, scores: Scores, lot: LabelledLot)
     other: Pixels = "0..255" if pixels == "0..1" else "0..1"
     found = auroc(scores, lot.labels)
     otherwise = auroc(score_scaled(model, lot, 255.0 if other == "0..255" else 1 / 255), lot.labels)
-    if otherwise - found < _CLEARLY:
+    if not otherwise - found >= _CLEARLY:  # nor where one of them is no number
         return ""
     return (
         f"[source] pixels: taken for {pixels}, its scores of {lot.name} come to an AUROC of {found:.2f}, for {other} "

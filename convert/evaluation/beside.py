@@ -12,6 +12,7 @@ from edge.core.rules import Rate
 _FEW = 3
 """Joints of a class on a board type, below which nothing is said of it."""
 _NEARLY_ALL = 0.95
+_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,24 @@ class OfType:
 
 @dataclass(frozen=True)
 class Beside:
-    """What one model came to; ``types``: of board types that have a name."""
+    """What one model came to; ``types``: of board types that have a name; ``chosen_on``: AUROC of the joints that its
+    threshold was chosen on.
+    """
 
     name: str
     auroc: Interval
     at: Outcome
     types: tuple[OfType, ...]
+    chosen_on: Interval
 
 
-def beside(name: str, scores: Scores, lot: LabelledLot, threshold: float) -> Beside:
-    """``scores``: p_defect of the lot's joints, (n,). Both classes must be there."""
+def beside(name: str, scores: Scores, lot: LabelledLot, threshold: float, chosen_on: Interval) -> Beside:
+    """``scores``: p_defect of the lot's joints, (n,). Both classes must be there. ``chosen_on``: AUROC of the joints
+    that the threshold was chosen on.
+    """
     names = sorted({*lot.board_types.tolist()} - {""}, key=lambda text: (len(text), text))
     types = tuple(_of_type(board_type, scores, lot, threshold) for board_type in names)
-    return Beside(name, auroc_interval(scores, lot.labels), outcome_at(scores, lot.labels, threshold), types)
+    return Beside(name, auroc_interval(scores, lot.labels), outcome_at(scores, lot.labels, threshold), types, chosen_on)
 
 
 def _of_type(board_type: str, scores: Scores, lot: LabelledLot, threshold: float) -> OfType:
@@ -55,6 +61,12 @@ def told(ours: Beside, untouched: Beside) -> Iterator[str]:
         yield (
             f"held-out joints by {what}: AUROC {_interval(model.auroc)}, recall {model.at.recall.value:.4f}, false "
             f"positive rate {rate.value:.4f} ({rate.hits} of {rate.total})"
+        )
+    if ours.chosen_on.low <= _CHANCE:
+        yield (
+            f"validation joints it tells apart no better than chance: AUROC {_interval(ours.chosen_on)}. Thresholds "
+            "chosen on them say nothing, here and of the untouched network; look at their board types' pictures and "
+            "labels, or divide the lot otherwise (--seed, --by)"
         )
     yield from _paid(ours.auroc, untouched.auroc)
     for one in ours.types:

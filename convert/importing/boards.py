@@ -20,10 +20,19 @@ from edge.core.job import MAX_SLICES, printable
 _LONGEST = 256
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _TEXTS = ("job", "serial", "board_type", "time", "view", "joint", "joint_type", "label", "call")
-_WAYS = tuple(
-    f"{day}{clock}"
-    for day in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
-    for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DAYS = tuple(
+    mark.join(parts)
+    for year in ("%Y", "%y")
+    for parts in (("%d", "%m", year), ("%m", "%d", year), (year, "%m", "%d"))
+    for mark in "./-"
+)
+_WAYS = (
+    *(
+        f"{day}{clock}"
+        for day in _DAYS
+        for clock in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %H:%M:%S,%f", " %I:%M %p", " %I:%M:%S %p")
+    ),
+    *("%Y%m%d%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d%H%M", "%y%m%d%H%M%S"),
 )
 _NEEDED = ("serial", "view", "joint", "joint_type")
 
@@ -58,11 +67,13 @@ class Gathered(NamedTuple):
     outside: dict[Outside, int]
 
 
-def gather(findings: Iterable[Finding], classes: Classes) -> Gathered:
-    """Every board that an export tells of. Joints without a class belong to none."""
+def gather(findings: Iterable[Finding], classes: Classes, times: str = "") -> Gathered:
+    """Every board that an export tells of. Joints without a class belong to none. ``times``: how the mapping says that
+    they are written.
+    """
     gathering = _Gathering(classes)
     for finding in findings:
-        tidied = _tidied(finding) if isinstance(finding, Found) else finding
+        tidied = _tidied(finding, times) if isinstance(finding, Found) else finding
         if isinstance(tidied, Problem):
             gathering.problems.append(tidied)
             if tidied.label is not None:
@@ -72,13 +83,13 @@ def gather(findings: Iterable[Finding], classes: Classes) -> Gathered:
     return gathering.done()
 
 
-def _tidied(found: Found) -> Found | Problem:
+def _tidied(found: Found, times: str) -> Found | Problem:
     """As a manifest and a table can say it; or what keeps it from that."""
-    tidied = _as_said(found)
+    tidied = _as_said(found, times)
     return tidied._replace(label=found.label) if isinstance(tidied, Problem) else tidied
 
 
-def _as_said(found: Found) -> Found | Problem:
+def _as_said(found: Found, times: str) -> Found | Problem:
     texts = {name: printable(getattr(found, name)).strip() for name in _TEXTS}
     where = printable(found.where)
     for name, text in texts.items():
@@ -89,7 +100,8 @@ def _as_said(found: Found) -> Found | Problem:
         if name in _NEEDED and not text:
             return Problem(where, f"{name}: empty; every joint has one")
     if texts["time"] and found.image is None and not is_moment(texts["time"]):
-        return Problem(where, f"time {texts['time']!r} is not ISO 8601; {_how_written(texts['time'])}")
+        neither = f"neither ISO 8601 nor as [source] times = {times!r}" if times else "not ISO 8601"
+        return Problem(where, f"time {texts['time']!r} is {neither}; {_how_written(texts['time'])}")
     if len(found.slices) > MAX_SLICES:
         return Problem(where, f"view {found.view} has {len(found.slices)} slices; {MAX_SLICES} are the most")
     return Found(**{**found._asdict(), **texts, "where": where})

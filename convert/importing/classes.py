@@ -63,7 +63,8 @@ class Classes:
         if name is None and self._kind == "lot":
             name = label
         if name is None:
-            self._unknown.setdefault(label, []).append(where)
+            spelled = next((known for known in self._unknown if known.casefold() == label.casefold()), label)
+            self._unknown.setdefault(spelled, []).append(where)
             return Outside.UNKNOWN
         return name
 

@@ -71,7 +71,7 @@ def kind_of(source: Path, asked: Kind) -> Kind:
     """What kind of export lies there. Raises UsageError where it is none, several, or not there."""
     if not source.exists():
         remedy = "name the folder or file that was exported"
-        if re.match(r"\w+:/", str(source)):
+        if re.match(r"\w{2,}:/", str(source)):
             remedy = "an address: fetch what lies there first, and name the folder that it was fetched to"
         raise UsageError(f"{source}: is not there; {remedy}")
     if asked in _OF_FOLDERS and not source.is_dir():

@@ -148,14 +148,17 @@ def _wrong_classes(mapping: Mapping) -> Iterator[tuple[str, str]]:
     for table, labels in (("labels", mapping.labels), ("defects", mapping.defects)):
         for label, name in labels.items():
             key, plain = f'[{table}] "{label}"', name.casefold().replace("_", "-")
-            if not _CLASS.fullmatch(name):
+            if not label.strip() and name != LEFT_OUT:
+                yield key, f"{name!r}: an empty cell says nothing of a joint; write {LEFT_OUT!r}"
+            elif not _CLASS.fullmatch(name):
                 yield key, f"{name!r} is no class; use letters, digits, '.', '_' and '-'"
             elif table == "defects" and (plain == LEFT_OUT or plain in NORMAL_NAMES):
                 yield key, f"{name!r} is no defect; name the kind of defect"
             elif plain.replace("-", "") == LEFT_OUT.replace("-", "") and name != LEFT_OUT:
                 yield key, f"{name!r}: write {LEFT_OUT!r}"
         for label in _twice(labels):
-            yield f'[{table}] "{label}"', "stands there in two spellings; keep one"
+            if len({name for each, name in labels.items() if each.strip().casefold() == label.strip().casefold()}) > 1:
+                yield f'[{table}] "{label}"', "stands there in two spellings, as two classes; keep one"
     for name in _twice(dict.fromkeys([*mapping.labels.values(), *mapping.defects.values()])):
         yield "[labels], [defects]", f"class {name!r} stands there in two spellings; keep one"
 

@@ -106,7 +106,7 @@ def import_lot(
     if out:
         require_new(source, out)
     classes = Classes(kind, mapping)
-    found = gather(KINDS[kind].reader(source, mapping), classes)
+    found = gather(KINDS[kind].reader(source, mapping), classes, mapping.source.times)
     done = Imported(source, kind, problems=list(found.problems), outside=found.outside)
     part = _begin(out) if out else None
     try:

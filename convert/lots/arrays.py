@@ -16,26 +16,30 @@ PATCHES, LABELS = "patches.npy", "labels.npy"
 _AT_ONCE = 256
 
 
+def require_new(out: Path, lot: Path) -> None:
+    """Raises UsageError for what is there, or would lie in the lot."""
+    if out.exists():
+        raise UsageError(f"{out}: exists already; name a new folder")
+    if out.resolve().is_relative_to(lot.resolve()):
+        raise UsageError(f"{out}: lies within the lot, which could not be read any more; name a folder elsewhere")
+
+
 def write_arrays(lot: LabelledLot, out: Path, tick: Callable[[int], None] = lambda _: None) -> None:
     """Write the new folder ``out``: patches.npy, uint8 (n, size, size, channels); labels.npy, int64 (n,), 1 for a
     defect; and truth.csv, their joints in the same order. ``tick`` is told of joints as they are written.
 
-    Raises UsageError where ``out`` exists, or for graded joints.
+    Raises UsageError for graded joints; OSError.
     """
-    if out.exists():
-        raise UsageError(f"{out}: exists already; name a new folder")
     rows, unfinished = lot.defect_rows, out.with_name(f".{out.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        shape = len(rows), *lot.files.shape
-        patches = np.lib.format.open_memmap(unfinished / PATCHES, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        done = 0
-        for batch in lot.batches(_AT_ONCE):
-            patches[done : done + len(batch)] = batch
-            done += len(batch)
-            tick(len(batch))
-        patches.flush()
+        about = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), *lot.files.shape)}
+        with (unfinished / PATCHES).open("wb") as stream:  # not mapped: a full disk is an error then, and no signal
+            np.lib.format.write_array_header_1_0(stream, about)  # type: ignore[no-untyped-call]
+            for batch in lot.batches(_AT_ONCE):
+                stream.write(batch.tobytes())
+                tick(len(batch))
         np.save(unfinished / LABELS, lot.labels)
         with truth_writer(unfinished) as write:
             write(rows)

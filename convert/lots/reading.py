@@ -26,6 +26,7 @@ from edge.core.features import FeatureSpec
 from edge.core.intake import Spec
 from edge.core.job import Job, Joint, View
 from edge.core.preprocess import Slices
+from edge.core.verdict import Reason
 from edge.files import digest_file
 from edge.jobs.folder import open_folder, read_job
 from edge.judging.slices import read_slice
@@ -55,7 +56,8 @@ def _by_what_it_names(lot: LabelledLot) -> LabelledLot:
 
 
 def _shape(spec: Spec) -> str:
-    return f"{' x '.join(map(str, spec.input_shape))} at a margin of {getattr(spec, 'margin', '-')}"
+    shape = " x ".join(map(str, spec.input_shape))
+    return f"{shape} at a margin of {getattr(spec, 'margin', '-')}, {getattr(spec, 'polarity', '-')}"
 
 
 def _load_patches(lot: Path, spec: Spec, tick: Tick) -> LabelledLot:
@@ -203,5 +205,8 @@ class JobReading:
 def _slices(job: Job, view: View, folder: Path, spec: Spec) -> Slices:
     slices, trouble = read_view(job, view, folder, read_slice, spec)
     if trouble is not None:
-        raise UsageError(f"{folder}: view {view.id}: {trouble.value}; repair the lot before learning from it")
+        remedy = "repair the lot before learning from it"
+        if trouble is Reason.TOO_MANY_SLICES:
+            remedy = f"it has {len(view.slices)}, so take as many"
+        raise UsageError(f"{folder}: view {view.id}: {trouble.value}; {remedy}")
     return slices

@@ -79,6 +79,7 @@ def facts_of(done: Imported) -> Iterator[str]:
             f"{boards} board{'s' * (boards != 1)}: adopt and split need {_LEAST_BOARDS} that share nothing; of a "
             "picture of several boards say [source] tiles"
         )
+    yield from _of_what(done)
     kinds = sorted({looked.joint.found.joint_type for looked in done.joints})
     if kinds:
         yield f"joint types: {', '.join(kinds)}; where the export says none, [source] joint_type does"
@@ -92,6 +93,16 @@ def facts_of(done: Imported) -> Iterator[str]:
     contents = done.alike
     if contents:
         yield f"{sum(map(len, contents))} joints show the same pixels as another; a split keeps them together"
+
+
+def _of_what(done: Imported) -> Iterator[str]:
+    """What shows days that were read in another order, and labels that were mapped to one side."""
+    days = sorted({looked.board.time[:10] for looked in done.joints} - {""})
+    if days:
+        yield f"boards of {days[0]} to {days[-1]}" if len(days) > 1 else f"boards of {days[0]}"
+    if done.joints and len({name == NORMAL for name in done.classes}) == 1:
+        what, other = ("a good joint", "defects") if NORMAL in done.classes else ("a defect", "good joints")
+        yield f"every joint is {what}: nothing can be learnt without {other}; look at [labels]"
 
 
 def _problems(problems: Sequence[Problem]) -> Table:

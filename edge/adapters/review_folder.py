@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -19,7 +20,7 @@ from edge.core.clocks import Monotonic
 from edge.core.job import printable
 from edge.feedback.ports import Mark
 from edge.feedback.reading import SETTLED
-from edge.files import is_unfinished, move_durably, read_regular, sync_folder, write_durably
+from edge.files import is_unfinished, make_for_group, move_durably, read_regular, sync_folder, write_durably
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,7 @@ class SpoolReviews:
 
     def waiting(self) -> list[Path]:
         """Files that are not called unfinished and have settled, oldest first. Raises OSError."""
-        for place in (self._root, self._root / _DONE, self._root / _REJECTED):
-            place.mkdir(parents=True, exist_ok=True)
+        self._make()
         found, now = {}, self._clock()
         for path in self._root.iterdir():
             if is_unfinished(path.name):
@@ -67,6 +67,14 @@ class SpoolReviews:
         self._seen = found
         settled = [(seen.stamp, name) for name, seen in found.items() if now - seen.since >= self._settle_s]
         return [self._root / name for _, name in sorted(settled)]
+
+    def _make(self) -> None:
+        """Never the spool itself: where that is gone, another disk lies there. Raises OSError."""
+        if not self._root.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._root.parent))
+        make_for_group(self._root)
+        for place in (self._root / _DONE, self._root / _REJECTED):
+            place.mkdir(exist_ok=True)
 
     def read(self, path: Path) -> bytes:
         """Raises OSError."""
@@ -80,7 +88,7 @@ class SpoolReviews:
 
     def mark(self, mark: Mark) -> None:
         """Note what the journal holds, where a journal that is put back does not reach. Raises OSError."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._make()
         write_durably(self._root / _MARK, msgspec.json.encode(mark) + b"\n")
 
     def marked(self) -> Mark | None:
@@ -126,7 +134,7 @@ class SpoolReviews:
 def drop(spool: Path, name: str, content: bytes) -> Path:
     """Put a whole file there, under a name of its own that ends as ``name`` does; where it lies. Raises OSError."""
     folder = spool / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     temporary = folder / f".{uuid.uuid4()}.tmp"
     try:
         with temporary.open("xb") as stream:

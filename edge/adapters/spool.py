@@ -89,7 +89,7 @@ class FolderSpool:
         For one consumer: whatever lies in work when the next job is asked for was not finished. Raises SpoolGone where
         there is no spool any more.
         """
-        self._folders.require()
+        self._require_folders()
         if (job := self._left_in_work()) is not None:
             return job
         if not self._waiting:
@@ -108,13 +108,17 @@ class FolderSpool:
             except OSError as error:
                 if error.errno not in _OWN_FAULTS:
                     raise
-                remedy = "let the daemon's group read it and all in it, as chgrp -R axi-edge and chmod -R g+rwX do"
-                self._say_once(folder.name, f"{error}; {rights_of(folder)}; {remedy}")
+                self._say_once(folder.name, f"{error}; {_remedy(folder, error)}")
                 continue
             self._folders.jobs_come()
             if (job := self._opened(target)) is not None:
                 return job
         return None
+
+    def _require_folders(self) -> None:
+        """Where one was made anew, what was listed in it is gone. Raises SpoolGone."""
+        if self._folders.require():
+            self._waiting.clear()
 
     def _left_in_work(self) -> ClaimedJob | None:
         in_work = sorted(job_folders(self.work))
@@ -158,7 +162,10 @@ class FolderSpool:
         self._file(job.folder, self.done)
 
     def reject(self, job: ClaimedJob, reason: str) -> None:
-        """Move a refused job to rejected, with reason.json; one that cannot be moved stays in work."""
+        """Move a refused job to rejected, with reason.json; one that cannot be moved stays in work.
+
+        Raises SpoolGone.
+        """
         document = Rejection(job=printable(job.folder.name), reason=printable(reason))
         try:
             write_durably(job.folder / REASON, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
@@ -169,7 +176,7 @@ class FolderSpool:
         self._file(job.folder, self.rejected)
 
     def _file(self, folder: Path, place: Path) -> None:
-        self._folders.require()
+        self._require_folders()
         try:
             move_durably(folder, free_name(place / folder.name))
         except OSError as error:
@@ -269,6 +276,13 @@ class FolderSpool:
             self._ignored.discard(gone)
             self._left(gone, None)
         return [self.incoming / name for _, name in sorted(found)]
+
+
+def _remedy(folder: Path, error: OSError) -> str:
+    if error.errno == errno.EXDEV:
+        return "incoming must lie on the spool's file system: no link to another, and nothing mounted there"
+    remedy = "let the daemon's group read it and all in it, as chgrp -R axi-edge and chmod -R g+rwX do"
+    return f"{rights_of(folder)}; {remedy}"
 
 
 def _remove(doomed: Path) -> None:

@@ -18,6 +18,8 @@ from edge.files import is_unfinished, read_regular
 from edge.jobs.folder import MAX_MANIFEST_BYTES, REASON, arrival, open_folder, unread_of
 from edge.upkeep.ports import Backlog, FoundJob
 
+_OURS = frozenset({*Place, "reviews"})
+
 
 def backlog(root: Path) -> Backlog:
     """Jobs in the spool that are still to be inspected, touching nothing."""
@@ -47,6 +49,19 @@ def survey(root: Path) -> Iterator[FoundJob]:
                 yield FoundJob(place, printable(folder.name), job.content, found, unread_of(job, found))
 
 
+def strangers(root: Path) -> list[tuple[Path, int]]:
+    """Folders of the spool that nobody reads, and how many jobs each holds: ``incoming`` by another name."""
+    found = []
+    for folder in sorted(root.iterdir()):
+        if folder.name in _OURS or is_unfinished(folder.name) or folder.is_symlink() or not folder.is_dir():
+            continue
+        with suppress(OSError):  # not ours to look into
+            jobs = sum(any(part.is_file() for part in job.iterdir()) for job in job_folders(folder))
+            if jobs:
+                found.append((folder, jobs))
+    return found
+
+
 class RefusedJob(Struct, frozen=True, kw_only=True):
     """``job``: its folder's name as it came; ``time``: of the refusal."""
 
@@ -60,11 +75,19 @@ def refused(root: Path) -> list[RefusedJob]:
     found = list[RefusedJob]()
     with suppress(OSError):
         for folder in job_folders(root / Place.REJECTED):
-            with suppress(OSError, ValueError):
-                said = msgspec.json.decode(read_regular(folder / REASON, MAX_MANIFEST_BYTES), type=Rejection)
-                moment = datetime.fromtimestamp(folder.stat().st_ctime, UTC)
-                found.append(RefusedJob(job=said.job, time=timestamp(moment), reason=said.reason))
+            with suppress(OSError):
+                found.append(_refusal(folder))
     return sorted(found, key=lambda job: job.time, reverse=True)
+
+
+def _refusal(folder: Path) -> RefusedJob:
+    """By its reason.json; where nobody could write one, by its folder. Raises OSError."""
+    try:
+        said = msgspec.json.decode(read_regular(folder / REASON, MAX_MANIFEST_BYTES), type=Rejection)
+        moment = (folder / REASON).stat().st_mtime
+    except (OSError, ValueError):
+        said, moment = Rejection(job=printable(folder.name), reason="the log says why"), folder.stat().st_mtime
+    return RefusedJob(job=said.job, time=timestamp(datetime.fromtimestamp(moment, UTC)), reason=said.reason)
 
 
 def job_folders(place: Path) -> Iterator[Path]:

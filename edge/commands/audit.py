@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edge.adapters.journal.view import held
-from edge.adapters.spool_view import survey
+from edge.adapters.spool_view import strangers, survey
 from edge.commands import Commands, add_config
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError, UsageError
@@ -54,7 +54,12 @@ def _look(settings: Settings, capture: Path | None) -> Account:
     if not spool.is_dir():
         raise ConfigError(f"[spool] path: {spool}: no such folder, so nothing can be audited; mount it, or correct it")
     found = list(survey(spool))
-    return audit(found, held(Path(settings.journal.path)), delivered)
+    account = audit(found, held(Path(settings.journal.path)), delivered)
+    beside = [
+        f"{folder}: {jobs} jobs in a folder that nobody reads; hand them over to incoming"
+        for folder, jobs in strangers(spool)
+    ]
+    return replace(account, problems=(*account.problems, *beside))
 
 
 def captured(path: Path) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,9 @@ from itertools import chain
 
 from edge.commands import Commands, add_config
 from edge.commands.doctor import examine, follows, ignored_drop_ins, unreadable
+from edge.commands.doctor_places import configuration_finding
 from edge.commands.findings import Health
-from edge.commands.service_limits import service
+from edge.commands.service_limits import as_the_service, service
 from edge.config import DEFAULT_PATH, load_settings
 from edge.core.errors import ConfigError
 
@@ -24,9 +25,13 @@ def _check(arguments: argparse.Namespace) -> int:
     own = arguments.config == DEFAULT_PATH
     unit = service() if own else None
     try:
-        findings = [examine(load_settings(arguments.config), unit), ignored_drop_ins(arguments.config)]
+        settings, config = load_settings(arguments.config), arguments.config
+        readable = as_the_service(unit, lambda: configuration_finding(config))
+        findings = [iter([readable]), examine(settings, unit), ignored_drop_ins(config)]
         worst = 1
     except ConfigError as error:
+        if not own and not arguments.config.is_file():
+            raise
         findings, worst = [unreadable(error, arguments.config, unit)], error.exit_code
     for finding in chain(*findings, follows() if own else ()):
         print(f"{finding.health.value:<4}  {finding.what:<13} {finding.text}", flush=True)

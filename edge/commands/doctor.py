@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,14 +17,14 @@ from edge.commands import measured
 from edge.commands.doctor_certificates import certificates
 from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
-from edge.commands.running import journal_by, state_now
+from edge.commands.running import daemon_runs, journal_by, state_now
 from edge.commands.service_limits import Service, as_the_service, within_limits
 from edge.commands.status import RELEASES
 from edge.commands.traps import traps
 from edge.config import DEFAULT_PATH, Settings, bundles_to_load, drop_ins, drop_ins_of
 from edge.core.decide import supported
 from edge.core.errors import AxiError, ConfigError
-from edge.daemon.broker import try_broker
+from edge.daemon.broker import broker_trouble
 from edge.judging.loading import LoadedModel, load_model, together
 from edge.judging.runtime import installed_runtimes, trouble_with
 from edge.qualify.standing import served_by, standing
@@ -66,7 +67,11 @@ def unreadable(error: ConfigError, config: Path, unit: Service | None) -> Iterat
     yield _runtime()
     yield from traps()
     yield _clock()
-    yield from _said_by_the_daemon(journal_by(config), unit)
+    kept = journal_by(config)
+    yield from _said_by_the_daemon(kept.journal, unit if kept.sure else None)
+    with suppress(ConfigError):
+        if daemon_runs(kept.journal):
+            yield Finding("daemon", Health.OK, "running, by what it read before; it would not start again")
 
 
 def ignored_drop_ins(config: Path) -> Iterator[Finding]:
@@ -211,10 +216,7 @@ def _kernels(settings: Settings, model: LoadedModel) -> Finding:
 
 
 def _broker(settings: Settings) -> Finding:
-    try:
-        problem = try_broker(settings)
-    except AxiError as error:
-        problem = str(error)
+    problem = broker_trouble(settings)
     where = f"{settings.mqtt.host}:{settings.mqtt.port}"
     if problem:
         return Finding("broker", Health.FAIL, problem)

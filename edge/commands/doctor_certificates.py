@@ -27,7 +27,7 @@ def certificates(mqtt: MqttSettings) -> Iterator[Finding]:
             continue
         try:
             last = [found.not_valid_after_utc for found in certificates_in(path, f"[mqtt] {key}")]
-        except ConfigError as error:
+        except (ConfigError, ValueError) as error:
             yield Finding("certificate", Health.FAIL, str(error))
             continue
         # Of several authorities one is enough; of a chain of ours the first to end ends it.

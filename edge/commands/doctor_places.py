@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.adapters.host import LinuxHost
 from edge.adapters.journal.view import totals
+from edge.adapters.spool_view import strangers
 from edge.commands.findings import Finding, Health
-from edge.core.errors import AxiError
+from edge.config import load_settings
+from edge.core.errors import AxiError, ConfigError
 from edge.core.places import Place
 from edge.upkeep.disks import in_words, is_short
 
@@ -24,22 +26,41 @@ def guarded(what: str, path: Path, find: Callable[[], Finding]) -> Finding:
         return Finding(what, Health.FAIL, f"{error}; correct its path")
 
 
+def configuration_finding(config: Path) -> Finding:
+    """For whoever asks: can all of it be read?"""
+    try:
+        load_settings(config)
+    except ConfigError as error:
+        return Finding("configuration", Health.FAIL, f"not readable for the daemon: {error}")
+    return Finding("configuration", Health.OK, str(config))
+
+
 def spool_finding(root: Path) -> Finding:
-    if not root.exists():
-        remedy = "correct [spool] path, mount it, or make it: systemd-tmpfiles --create, the usual one"
-        return Finding("spool", Health.FAIL, f"{root}: no such folder; {remedy}")
-    present = [root / place for place in Place if (root / place).is_dir()]
-    if present and not (root / Place.INCOMING).exists():
-        text = f"{root / Place.INCOMING}: no such folder, so no job can come; the daemon makes it while it runs"
-        return Finding("spool", Health.FAIL, text)
-    for folder in [root, *present]:
-        if not folder.is_dir():
-            return Finding("spool", Health.FAIL, f"{folder}: a file, not a folder; correct [spool] path")
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            return Finding("spool", Health.FAIL, f"{folder}: not writable for this user; correct its owner or mode")
-    if len({folder.stat().st_dev for folder in present}) > 1:
-        return Finding("spool", Health.FAIL, f"{root}: its folders lie on different file systems; use one")
+    if trouble := next(_spool_troubles(root), ""):
+        return Finding("spool", Health.FAIL, trouble)
+    beside = ", ".join(f"{jobs} jobs in {folder.name}" for folder, jobs in strangers(root))
+    if beside:
+        return Finding("spool", Health.WARN, f"{root}: {beside}, which nobody reads; hand them over to incoming")
     return Finding("spool", Health.OK, str(root))
+
+
+def _spool_troubles(root: Path) -> Iterator[str]:
+    if not root.exists():
+        yield f"{root}: no such folder; correct [spool] path, mount it, or make it (systemd-tmpfiles --create)"
+    if not root.is_dir():
+        yield f"{root}: a file, not a folder; correct [spool] path"
+    places = [root / place for place in Place]
+    present = [folder for folder in places if folder.is_dir()]
+    for folder in places:
+        if not folder.is_dir() and os.path.lexists(folder):
+            yield f"{folder}: no folder; move it away, and the daemon makes it anew while it runs"
+    if present and not places[0].is_dir():
+        yield f"{places[0]}: no such folder, so no job can come; the daemon makes it anew while it runs"
+    for folder in [root, *present]:
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            yield f"{folder}: not writable for this user; correct its owner or mode"
+    if len({folder.stat().st_dev for folder in present}) > 1:
+        yield f"{root}: its folders lie on different file systems; use one"
 
 
 def journal_finding(path: Path) -> Finding:

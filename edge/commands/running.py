@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.adapters.host import utc_now
-from edge.config import JournalSettings
+from edge.config import JournalSettings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.files import as_utf8, exclusive_lock
 from edge.upkeep.state import DaemonState, is_fresh, lock_path, read_state, state_path
@@ -39,14 +40,43 @@ def there(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it is another user's
     return True
 
 
-def journal_by(config: Path) -> Path:
-    """Where a configuration that cannot be used as it is has its journal; the usual place where it does not say."""
-    with suppress(OSError, ValueError, RecursionError):
-        told = tomllib.loads(as_utf8(config.read_bytes()).decode()).get("journal")
-        if isinstance(told, dict) and isinstance(path := told.get("path"), str) and path:
-            return Path(path)
-    return Path(JournalSettings().path)
+class Kept(NamedTuple):
+    """``sure``: the configuration says so, or says nothing of it."""
+
+    journal: Path
+    sure: bool
+
+
+def journal_by(config: Path) -> Kept:
+    """Where a configuration that cannot be used as it is has its journal, with its drop-ins; the usual place where
+    nobody can tell.
+    """
+    files, sure = [config], True
+    try:
+        files += drop_ins_of(config)
+    except ConfigError:
+        sure = False
+    found = JournalSettings().path
+    for file in files:
+        said = _journal_in(file)
+        found, sure = said or found, bool(said) or (sure and said is not None)
+    return Kept(Path(found), sure)
+
+
+def _journal_in(file: Path) -> str | None:
+    """'' where it says none; None where that cannot be told."""
+    try:
+        text = as_utf8(file.read_bytes()).decode()
+    except (OSError, ValueError):
+        return None
+    try:
+        told = tomllib.loads(text).get("journal", {})
+    except (ValueError, RecursionError):
+        line = re.search(r'^\s*\[journal\][^\[]*?^\s*path\s*=\s*"([^"\\]+)"', text, re.MULTILINE)
+        return line[1] if line else None
+    path = told.get("path", "") if isinstance(told, dict) else None
+    return path if isinstance(path, str) else None

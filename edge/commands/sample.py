@@ -15,6 +15,7 @@ from edge.adapters.journal.view import decided_of
 from edge.bundle.format import open_bundle
 from edge.bundle.signing import pinned_keys
 from edge.commands import Commands, add_config, shown
+from edge.commands.running import daemon_runs
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError, JournalError
 from edge.core.job import Job
@@ -39,6 +40,9 @@ def add_sample(commands: Commands) -> None:
 def _sample(arguments: argparse.Namespace) -> int:
     """1 where there is no verdict in time, or no broker that takes it."""
     settings = load_settings(arguments.config)
+    if not daemon_runs(Path(settings.journal.path)):
+        print("no daemon runs that could judge it: systemctl start axi-edge")
+        return 1
     bundle = open_bundle(Path(settings.model.bundle_of(arguments.type)), pinned_keys(settings.model.public_key_file))
     now = utc_now()
     job_id = f"SAMPLE-{now.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"

@@ -8,23 +8,22 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from edge.commands import Commands, add_config
 from edge.commands.doctor import examine
+from edge.commands.doctor_places import configuration_finding
 from edge.commands.findings import Health
-from edge.commands.running import state_now
-from edge.commands.service_limits import service
+from edge.commands.running import journal_by, state_now
+from edge.commands.service_limits import as_the_service, service
 from edge.commands.setup_more import add_broker, add_computer, add_share
-from edge.config import Settings
-from edge.core.errors import AxiError, ConfigError, UsageError
-from edge.daemon.broker import try_broker
-from edge.setup.answers import FILES, Answers, Told, of_file, over, own_name, require_name, whole
+from edge.config import Settings, drop_ins
+from edge.core.errors import ConfigError, UsageError
+from edge.daemon.broker import broker_trouble
+from edge.setup.answers import Answers, Told, address, of_file, over, own_name, require_name, whole
 from edge.setup.steps import OWNER, give_bundle, managed, start_services
-from edge.setup.written import Places, already, profiles, write_all
+from edge.setup.written import Places, already, changed_files, profiles, write_all
 
 _BUNDLES = "/var/lib/axi-edge/bundles/current"
 _PATIENCE_S = 60.0
@@ -77,24 +76,39 @@ def _setup(arguments: argparse.Namespace) -> int:
     answers = whole(name, _told(arguments, name, known), _ask if asked else None, tls=tls)
     if not before:
         _require_account()
-    changes = list(_changes(known, answers)) if before else []
-    settings = write_all(
-        answers,
-        places,
-        bundle=_BUNDLES,
-        trusted=str(places.folder / "trusted.pem"),
-        first=_require_reached if changes and not arguments.no_start and not arguments.anyway else _untried,
-    )
-    print(f"{places.config}: written")
-    for change in changes:
-        print(f"changed: {change}")
+    if places.config.exists():
+        _require_readable(places)
+    settings = _written(arguments, places, answers, list(_changes(before, known, answers, places)) if before else [])
     link = Path(settings.model.bundle)
     if not before and not link.exists() and give_bundle(link, places.config):
         print("bundle: the one that comes with axi-edge")
     if arguments.no_start or not managed():
         return int(bool(_found(settings)))
+    return _started(settings, answers, places, anew=bool(before))
+
+
+def _written(arguments: argparse.Namespace, places: Places, answers: Answers, changes: Sequence[str]) -> Settings:
+    """Unless a device that works would lose its broker by it. ``changes``: of one that was told before."""
+    risky = bool(changes and not arguments.no_start) or _connected(places)
+    settings = write_all(
+        answers,
+        places,
+        bundle=_BUNDLES,
+        trusted=str(places.folder / "trusted.pem"),
+        first=_require_reached if risky and not arguments.anyway else None,
+    )
+    print(f"{places.config}: written")
+    for change in changes:
+        print(f"changed: {change}")
+    for note in _overruled(settings, answers, places):
+        print(note)
+    return settings
+
+
+def _started(settings: Settings, answers: Answers, places: Places, *, anew: bool) -> int:
+    _require_readable(places)
     try:
-        units = start_services(anew=bool(before))
+        units = start_services(anew=anew)
     except ConfigError:
         _found(settings)  # the doctor knows more of it than the service manager
         raise
@@ -103,29 +117,52 @@ def _setup(arguments: argparse.Namespace) -> int:
     return max(int(bool(failing)), _waited(settings, answers, reached="broker" not in failing))
 
 
-def _untried(_: Settings) -> None:
-    """A new device judges without a broker, too, and its verdicts wait."""
+def _require_readable(places: Places) -> None:
+    """Raises ConfigError where the service's user could not read it: root may read everything, and would not see."""
+    readable = as_the_service(service(), lambda: configuration_finding(places.config))
+    if readable.health is Health.FAIL:
+        raise ConfigError(f"{readable.text}. Nothing was started anew")
+
+
+def _connected(places: Places) -> bool:
+    """Does the daemon that runs reach its broker? A restart could take it away, whether or not anything is changed."""
+    try:
+        state = state_now(journal_by(places.config).journal)
+    except ConfigError:
+        return False
+    return state is not None and state.connected
+
+
+def _told_now(answers: Answers) -> dict[str, str]:
+    return {key: getattr(answers, key) for key in ("name", "base_topic", "broker", "username")}
+
+
+def _overruled(settings: Settings, answers: Answers, places: Places) -> Iterator[str]:
+    """What was said, and a drop-in says otherwise."""
+    mqtt = settings.mqtt
+    broker = address(mqtt.host, mqtt.port)
+    topic, user = mqtt.base_topic, mqtt.username
+    in_force = {"name": settings.device.name, "base_topic": topic, "broker": broker, "username": user}
+    for key, said in _told_now(answers).items():
+        if in_force[key] != said:
+            yield f"{key}: {in_force[key]} is in force all the same, by a file in {drop_ins(places.config)}"
 
 
 def _require_reached(settings: Settings) -> None:
     """Raises ConfigError where a device that works would lose its broker."""
-    try:
-        problem = try_broker(settings)
-    except AxiError as error:
-        problem = str(error)
-    if problem:
+    if problem := broker_trouble(settings):
         remedy = "correct what was said, or say --anyway too, and its verdicts wait until the broker is there"
         raise ConfigError(f"{problem}. Nothing was changed, and this device goes on as it is; {remedy}")
 
 
-def _changes(known: Told, answers: Answers) -> Iterator[str]:
+def _changes(before: str, known: Told, answers: Answers, places: Places) -> Iterator[str]:
     """Of a device that was told before: old and new, so that the way back is known."""
-    now = replace(known, base_topic=answers.base_topic, broker=answers.broker, username=answers.username)
-    for key in ("base_topic", "broker", "username"):
-        was, new = getattr(known, key), getattr(now, key)
-        if was != new:
-            yield f"{key} {was or 'none'} -> {new or 'none'}"
-    yield from (f"{key} {told}" for key in FILES if (told := getattr(answers, key)))
+    was = {"name": before, "base_topic": known.base_topic, "broker": known.broker, "username": known.username}
+    for key, now in _told_now(answers).items():
+        if was[key] != now:
+            yield f"{key} {was[key] or 'none'} -> {now or 'none'}"
+    for key, old in changed_files(answers, places).items():
+        yield f"{key} is now that of {getattr(answers, key)}{f'; the one before is {old}' if old else ''}"
 
 
 def _require_account() -> None:

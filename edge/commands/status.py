@@ -13,8 +13,8 @@ from edge.adapters.journal.view import Totals, totals
 from edge.adapters.spool_view import RefusedJob, backlog, refused
 from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config, shown
-from edge.commands.running import daemon_runs, journal_by, state_now
-from edge.config import Settings, load_settings
+from edge.commands.running import Kept, daemon_runs, journal_by, state_now
+from edge.config import DEFAULT_PATH, Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.core.payloads import Policy, Raised
 from edge.qualify.standing import served_by, standing
@@ -36,6 +36,8 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         settings = load_settings(arguments.config)
     except ConfigError as error:
+        if arguments.config != DEFAULT_PATH and not arguments.config.is_file():
+            raise  # of no device, or misspelt
         print(_unreadable(error, journal_by(arguments.config), as_json=arguments.json))
         return error.exit_code
     status = device_status(settings)
@@ -43,18 +45,29 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0 if status.running and not status.alarms else 1
 
 
-def _unreadable(error: ConfigError, journal: Path, *, as_json: bool) -> str:
+def _unreadable(error: ConfigError, kept: Kept, *, as_json: bool) -> str:
     """What the daemon that runs says all the same: it goes on by what it read before."""
-    running, state = daemon_runs(journal), state_now(journal)
+    running, state, why = _seen(kept)
     if as_json:
         return msgspec.json.encode({"configuration": str(error), "running": running, "state": state}).decode()
-    daemon = "running, by what it read before; it would not start again" if running else "not running"
-    lines = {"configuration": str(error), "daemon": daemon}
+    words = {True: "running, by what it read before; it would not start again", False: "not running", None: why}
+    lines = {"configuration": str(error), "daemon": words[running]}
     if state:
         judging = _judging(state)
         lines |= {f"for {kind}" if kind else "bundle": bundle for kind, bundle in judging.items()}
         lines["broker"] = "connected" if state.connected else "away"
     return "\n".join([*_lines(lines), *_alarms(state.alarms if state else [])])
+
+
+def _seen(kept: Kept) -> tuple[bool | None, DaemonState | None, str]:
+    """Does it run, what does it say, and why that cannot be told: None then."""
+    try:
+        running, state = daemon_runs(kept.journal), state_now(kept.journal)
+    except ConfigError as error:
+        return None, None, f"whether it runs cannot be told: {error}"
+    if running or kept.sure:
+        return running, state, ""
+    return None, None, "whether it runs cannot be told, nor where its journal is; systemctl status axi-edge says more"
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
@@ -85,6 +98,8 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     """Is this device certified? What the daemon that runs goes by, else what it would."""
     alarms: list[Raised] = []
     """What is wrong now, the longest first."""
+    reload_problem: str = ""
+    """Why what is configured was not taken up at the last reload."""
     refused: list[RefusedJob] = []
     """Jobs that lie in ``rejected``, the last first."""
 
@@ -109,6 +124,7 @@ def device_status(settings: Settings) -> DeviceStatus:
         broker=_broker(settings, state),
         qualification=state.qualification if state else standing_here(settings),
         alarms=state.alarms if state else [],
+        reload_problem=state.reload_problem if state else "",
         backlog=backlog(spool).jobs,
         refused=refused(spool),
         outbox=ledger.unsent,
@@ -146,7 +162,9 @@ def _broker(settings: Settings, state: DaemonState | None) -> str:
     where = f"{settings.mqtt.host}:{settings.mqtt.port}"
     if state is None:
         return where
-    return f"{where}, connected" if state.connected else f"{where}, away: axi-edge check says why"
+    real = state.broker or where
+    after = "" if real == where else f"; {where} once it is restarted"
+    return f"{real}, connected{after}" if state.connected else f"{real}, away: axi-edge check says why{after}"
 
 
 def _bundle(path: str) -> str:
@@ -173,6 +191,7 @@ def as_text(status: DeviceStatus) -> str:
         "bundle": status.bundle,
         **{f"for {kind}": bundle for kind, bundle in status.routes.items()},
         **{f"next {kind}".strip(): f"{bundle}, once it is reloaded" for kind, bundle in status.configured.items()},
+        **({"reload": f"refused: {shown(status.reload_problem)}"} if status.reload_problem else {}),
         "broker": status.broker,
         "qualified": status.qualification,
         "release": RELEASES[status.release],

@@ -14,7 +14,7 @@ from edge.adapters.certificates import certificates_in
 from edge.adapters.mqtt import MqttSession
 from edge.adapters.mqtt_client import BrokerSettings
 from edge.config import MqttSettings, Settings
-from edge.core.errors import BrokerUnavailable, ConfigError
+from edge.core.errors import AxiError, BrokerUnavailable, ConfigError
 from edge.core.job import MAX_SLICES, Board, Job, MachineCall, NamedJoint, Roi, SliceFile, View
 from edge.core.payloads import ModelRef
 from edge.core.verdict import Call, Decision, Verdict
@@ -91,6 +91,14 @@ def _password(path: str) -> str | None:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def broker_trouble(settings: Settings) -> str:
+    """Why verdicts would not arrive, or '': of the configuration, or by a try."""
+    try:
+        return try_broker(settings)
+    except AxiError as error:
+        return str(error)
 
 
 def try_broker(settings: Settings) -> str:

@@ -34,6 +34,7 @@ def state_file(settings: Settings, reloader: Reloader, absence: Absence, tally: 
             reloads=reloader.reloaded.times,
             reload_problem=reloader.reloaded.problem,
             later=reloader.reloaded.later,
+            broker=f"{settings.mqtt.host}:{settings.mqtt.port}",
         )
 
     return StateFile(state_path(Path(settings.journal.path)), __version__, look, utc_now)

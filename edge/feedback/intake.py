@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from edge.core.clocks import Now, moment_of
+from edge.core.clocks import Now, is_moment, moment_of
 from edge.core.job import printable
 from edge.core.review import Review
 from edge.feedback.ports import Alarms, Entered, Heard, Post, ReviewBook, ReviewFolder
@@ -24,6 +24,8 @@ _FRESH = timedelta(days=1)
 """For so long it is looked again and again for the joint of a review that came before it was known here."""
 _AHEAD = timedelta(days=1)
 """Further than any zone of time a review may seem to be of the future by a clock that is set."""
+_MOST_AHEAD = 20
+"""Reviewers or stations that are told of."""
 _LONGEST_MESSAGE = 64 * 1024
 _OWN_FAULTS = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP}
 """What is wrong with one file, not with the disk; then it is set aside."""
@@ -50,6 +52,7 @@ class Intake:
     def __init__(self, folder: ReviewFolder, book: ReviewBook, post: Post, now: Now, alarms: Alarms) -> None:
         self._folder, self._book, self._post, self._now, self._alarms = folder, book, post, now, alarms
         self._reconsidered = False
+        self._ahead = set[str]()
 
     def step(self) -> None:
         """Enter every file that waits, then file it. What a crash leaves in between is entered again, and counts once.
@@ -120,10 +123,14 @@ class Intake:
 
     def _tell_of_clocks(self, reviews: Sequence[Review]) -> None:
         """They count all the same: whose clock is wrong, this device's or the reviewer's, nobody can say from here."""
-        latest = {review.station or review.reviewer: review for review in sorted(reviews, key=_moment)}
+        latest = {review.station or review.reviewer: review for review in reviews if is_moment(review.time)}
         for whose, review in latest.items():
-            text = f"{printable(whose)}: a review of {review.time}, by a clock that is ahead of this device's; set both"
-            self._alarms.set(AHEAD, text, on=_moment(review) - self._now() > _AHEAD, about=printable(whose))
+            if moment_of(review.time) - self._now() <= _AHEAD:
+                self._ahead.discard(whose)
+            elif whose not in self._ahead and len(self._ahead) < _MOST_AHEAD:
+                self._ahead.add(whose)
+                text = f"{printable(whose)}: a review of {review.time}, by a clock that is ahead of this device's"
+                self._alarms.event(AHEAD, f"{text}; set both. It counts all the same")
 
     def _reject(self, path: Path, problems: Sequence[str]) -> None:
         self._folder.reject(path, problems)
@@ -138,10 +145,6 @@ class Intake:
             _, why = entered.aside[0]
             text = f"{name}: {len(entered.aside)} of {entered.new} reviews belong to no joint here: {why}"
             self._alarms.event(ASIDE, f"{text}; axi-edge review list --aside names them")
-
-
-def _moment(review: Review) -> datetime:
-    return moment_of(review.time)
 
 
 def _is_plain(payload: bytes) -> bool:

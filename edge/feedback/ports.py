@@ -87,8 +87,8 @@ class Post(Protocol):
 class Alarms(Protocol):
     """What people are told of."""
 
-    def set(self, code: str, text: str, *, on: bool, about: str = "") -> None:
-        """A trouble is there, or it is not. ``about``: whose, where several may have the same."""
+    def set(self, code: str, text: str, *, on: bool) -> None:
+        """A trouble is there, or it is not."""
 
     def event(self, code: str, text: str) -> None:
         """Something that happened and is over."""

@@ -124,6 +124,7 @@ class Inspection:
     def _refuse(self, claimed: ClaimedJob, reason: str) -> None:
         """The whole job goes to rejected; each joint that can be named goes to the specialist."""
         started = self._clock()
+        reason = reason.replace(f"{claimed.folder}", printable(claimed.folder.name))  # it goes to rejected
         log.error("job refused", extra={"job": claimed.folder.name, "problem": reason})
         job = name_refused(claimed)
         entry = self._ledger.open_job(claimed.content, job.job_id, len(job.joints), self._records.now())
@@ -139,6 +140,9 @@ class Inspection:
                 refusal=reason,
                 unread=job.unread,
             )
+        else:
+            again = "refused before with the same content; if it is another board, its machine wrote both alike"
+            self._records.alarm("job_refused", f"{claimed.folder.name}: {again}: {reason}")
         self._spool.reject(claimed, reason)
 
 

@@ -19,7 +19,7 @@ from edge.toml import load_toml
 PORT, TLS_PORT = 1883, 8883
 LONGEST_SECRET = 65_535
 """Bytes of a file with a password, a key or certificates."""
-FILES = ("password_file", "ca_file", "cert_file", "key_file")
+_FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def of_file(path: Path, name: str) -> Told:
         known = ", ".join(fleet.devices)
         raise ConfigError(f"{path}: [devices.{name}]: missing; add it, or say --name with one of {known}")
     told = over(fleet.all, fleet.devices.get(name, Told()))
-    beside = {key: str(path.absolute().parent / value) for key in FILES if (value := getattr(told, key))}
+    beside = {key: str(path.absolute().parent / value) for key in _FILES if (value := getattr(told, key))}
     return msgspec.structs.replace(told, **beside)
 
 
@@ -90,12 +90,12 @@ def whole(name: str, told: Told, ask: Ask | None, *, tls: bool = False) -> Answe
 
     Raises UsageError naming the flag, ConfigError for what cannot be used.
     """
-    told = _asked(told, ask)
+    told = _asked(name, told, ask)
     for key, flag in (("base_topic", "--base-topic"), ("broker", "--broker")):
         if not getattr(told, key):
             raise UsageError(f"{flag}: missing; say it, or run axi-edge setup at a terminal, where it asks")
     filled = {key: getattr(told, key).replace("{name}", name) for key in Told.__struct_fields__}
-    filled |= {key: str(Path(filled[key]).absolute()) for key in FILES if filled[key]}
+    filled |= {key: str(Path(filled[key]).absolute()) for key in _FILES if filled[key]}
     require_name(name)
     _require_topic(filled["base_topic"])
     host, port = address_of(filled.pop("broker"), tls=tls or bool(filled["ca_file"]))
@@ -122,33 +122,36 @@ class Ask(Protocol):
     def __call__(self, question: str, default: str, require: Callable[[str], object]) -> str: ...
 
 
-def _asked(told: Told, ask: Ask | None) -> Told:
+def _asked(name: str, told: Told, ask: Ask | None) -> Told:
     if ask is None or (told.base_topic and told.broker):
         return told
     questions: Mapping[str, tuple[str, str, Callable[[str], object]]] = {
         "base_topic": (
             "topic that everything is published below, such as acme/penang/smt/line3/axi1",
             "",
-            lambda text: _require_topic(text.replace("{name}", "name")),
+            lambda text: _require_topic(text.replace("{name}", name)),
         ),
         "broker": ("broker, HOST or HOST:PORT", "localhost", lambda text: address_of(text, tls=False)),
         "ca_file": (
             "file with the certificate of the broker's authority, for TLS (none: without)",
             "",
-            lambda path: path and certificates_in(path, "--ca-file"),
+            lambda path: path and certificates_in(path.replace("{name}", name), "--ca-file"),
         ),
         "username": ("user at the broker (none: without)", "", str),
-        "password_file": ("file with that user's password (none: without)", "", require_file),
+        "password_file": (
+            "file with that user's password (none: without)",
+            "",
+            lambda path: path and content_of(path.replace("{name}", name)),
+        ),
     }
     answers = {key: ask(*question) for key, question in questions.items() if not getattr(told, key)}
     return msgspec.structs.replace(told, **answers)
 
 
-def require_file(path: str) -> None:
-    """Raises ConfigError for a file that cannot be read; nothing named is nothing wrong."""
+def content_of(path: str) -> bytes:
+    """Of a file with a password, a key or certificates. Raises ConfigError."""
     try:
-        if path:
-            read_plain(Path(path), LONGEST_SECRET)
+        return read_plain(Path(path), LONGEST_SECRET)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; name a readable file") from error
 
@@ -164,6 +167,7 @@ def address_of(text: str, *, tls: bool) -> tuple[str, int]:
     bracketed = re.fullmatch(r"\[([^\]]+)\](?::(\d{1,5}))?", text)
     plain = re.fullmatch(r"([^:\s]+)(?::(\d{1,5}))?", text)
     found = bracketed or plain
-    if not found:
-        raise ConfigError(f"--broker: {text!r}: HOST or HOST:PORT, such as broker.plant:8883 or [fd00::1]:8883")
+    if not found or int(found[2] or usual) not in range(1, 65_536):
+        remedy = "HOST or HOST:PORT, no more, such as broker.plant:8883 or [fd00::1]:8883"
+        raise ConfigError(f"--broker: {text!r}: {remedy}")
     return found[1], int(found[2] or usual)

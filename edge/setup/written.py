@@ -15,7 +15,7 @@ from edge.config import Settings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.daemon.broker import broker_settings
 from edge.files import read_plain, write_durably
-from edge.setup.answers import LONGEST_SECRET, Answers, Told, address
+from edge.setup.answers import Answers, Told, address, content_of
 from edge.toml import load_toml
 
 PROFILES = Path(__file__).parents[2] / "firmware_cfg" / "devices"
@@ -29,6 +29,8 @@ _FILES = {
 }
 """What each file that is told is kept as."""
 _SECRETS = ("mqtt-password", "mqtt-key.pem")
+BEFORE = ".before"
+"""Behind the name of a file that another took the place of."""
 _HEAD = "# Written by axi-edge setup.\n"
 
 
@@ -108,12 +110,8 @@ def _insert(lines: list[str], section: str, line: str) -> None:
     lines.insert(known.index(header) + 1, line)
 
 
-def _nothing(_: Settings) -> None:
-    pass
-
-
 def write_all(
-    answers: Answers, places: Places, *, bundle: str, trusted: str, first: Callable[[Settings], None] = _nothing
+    answers: Answers, places: Places, *, bundle: str, trusted: str, first: Callable[[Settings], None] | None = None
 ) -> Settings:
     """Configuration, secrets and drop-ins; nothing is changed where they could not be used, nor where ``first`` raises,
     which is given the settings as they can be tried before. Raises ConfigError.
@@ -126,7 +124,8 @@ def write_all(
         trial.write_text(text, "utf-8")
         settings = load_toml(trial, Settings, over=drop_ins_of(places.config))
         _require_broker(settings, answers)
-        first(_tried_here(settings, answers, places))
+        if first:
+            first(_tried_here(settings, answers, places))
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(trial), "axi-edge setup")) from error
     except ValueError as error:  # of names that no file can hold
@@ -134,7 +133,10 @@ def write_all(
     finally:
         trial.unlink(missing_ok=True)
     for name, (content, mode) in files.items():
-        _write(places.folder / name, content, mode)
+        kept = places.folder / name
+        if kept.is_file() and (was := kept.read_bytes()) != content:
+            _write(kept.with_name(f"{name}{BEFORE}"), was, mode)  # the way back
+        _write(kept, content, mode)
     for unit in _UNITS:
         _write(places.units / f"{unit}.service.d" / "10-setup.conf", _drop_in(files, places).encode(), 0o644)
     _write(places.config, text.encode(), 0o644)
@@ -168,16 +170,24 @@ def _tried_here(settings: Settings, answers: Answers, places: Places) -> Setting
     return replace(settings, mqtt=replace(mqtt, **(kept | _told_files(answers))))
 
 
+def changed_files(answers: Answers, places: Places) -> dict[str, str]:
+    """Files that are told, and hold something else than those that were kept, by key, and where the old one will be, if
+    there was any. Raises ConfigError.
+    """
+    found = {}
+    for key, source in _told_files(answers).items():
+        kept = places.folder / _FILES[key]
+        if not kept.is_file():
+            found[key] = ""
+        elif kept.read_bytes() != content_of(source):
+            found[key] = f"{kept}{BEFORE}"
+    return found
+
+
 def _files(answers: Answers) -> dict[str, tuple[bytes, int]]:
     """Contents and modes by name. Raises ConfigError for one that cannot be read."""
-    found = {}
-    for key, name in _FILES.items():
-        if source := getattr(answers, key):
-            try:
-                found[name] = read_plain(Path(source), LONGEST_SECRET), 0o600 if name in _SECRETS else 0o644
-            except OSError as error:
-                raise ConfigError(f"{source}: {error.strerror or error}; name a readable file") from error
-    return found
+    told = {_FILES[key]: source for key, source in _told_files(answers).items()}
+    return {name: (content_of(source), 0o600 if name in _SECRETS else 0o644) for name, source in told.items()}
 
 
 def _values(answers: Answers, places: Places, bundle: str, trusted: str) -> dict[tuple[str, str], str | int]:

@@ -19,7 +19,7 @@ MOMENTS = frozenset(
         "bundle_rolled_back",
         *("job_refused", "job_overdue", "fewer_slices", "runtime_hung", "runtime_crashed", "reviews_rejected"),
         *("reviews_set_aside", "slice_repeated", "view_unfamiliar", "unfamiliar_board", "licence_suspended"),
-        *("reload_refused", "journal_rebuilt", "clock_jump"),
+        *("reload_refused", "journal_rebuilt", "clock_jump", "reviews_ahead"),
     }
 )
 """Alarms about one moment, of which no end is told."""

@@ -56,7 +56,8 @@ class People:
 
     def called_like(self, name: str) -> str:
         """The name of whoever is called so but for capitals; '' for nobody."""
-        rows = self._database.rows("SELECT name FROM users WHERE lower(name) = lower(?)", (name,))
+        asked = "SELECT name FROM users WHERE lower(name) = lower(?) ORDER BY name <> ?"  # the very name first
+        rows = self._database.rows(asked, (name, name))
         return str(rows[0][0]) if rows else ""
 
     def user(self, name: str) -> User | None:

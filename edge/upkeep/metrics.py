@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ class Health:
     def step(self) -> None:
         """Look at everything once, raise and clear alarms, and publish metrics."""
         clock, now = self._clock(), self._now()
-        free = {name: self._sources.host.free(path) for name, path in self._sources.disks.items()}
+        free = self._free()
         self._check_disks(free)
         waiting = self._sources.spool.waiting()
         interval = self._sources.tally.take()
@@ -107,6 +108,14 @@ class Health:
             reviews=self._sources.reviews(),
         )
         self._publish(self._encoder.metrics(self.last))
+
+    def _free(self) -> dict[str, Free]:
+        """Of the disks that can be asked: what is gone has an alarm of its own, and hides nothing else."""
+        found = {}
+        for name, path in self._sources.disks.items():
+            with suppress(OSError):
+                found[name] = self._sources.host.free(path)
+        return found
 
     def _check_speed(self, interval: Interval, times: ModelTimes) -> None:
         limit_ms = self._limits.latency_ms

@@ -36,6 +36,7 @@ class DaemonState(Struct, frozen=True, kw_only=True):
     """``connected``: has the broker answered, and not gone since; ``judged``: joints since the start. ``bundle`` and
     ``routes``: those that judge; ``qualification``: is it certified to; ``time``: when this was written. ``reloads``:
     how many are over, what the last one was refused for, and what of it is in force from the next start only.
+    ``broker``: HOST:PORT that it speaks with.
     """
 
     schema: Literal["axi-state/1"] = "axi-state/1"
@@ -53,6 +54,7 @@ class DaemonState(Struct, frozen=True, kw_only=True):
     reloads: int = 0
     reload_problem: str = ""
     later: tuple[str, ...] = ()
+    broker: str = ""
 
 
 def state_path(journal: Path) -> Path:

@@ -120,6 +120,17 @@ def test_a_daemon_that_runs_is_seen_while_its_configuration_is_broken(shipped: D
     assert "bundle        slicenet 1.0.0" in done.stdout
     told = json.loads(shipped.command("status", "--json").stdout)
     assert (told["running"], told["state"]["bundle"]["name"]) == (True, "slicenet")
+    shipped.config.write_text("[device\n" + right)
+    assert "daemon        running" in shipped.command("status").stdout, "where the journal is stands in the text"
+    journal = f"[journal]\npath = {json.dumps(str(shipped.work / 'journal.db'))}\n"
+    assert journal in right
+    shipped.config.write_text("[device\n" + right.replace(journal, ""))
+    done = shipped.command("status")
+    assert (done.returncode, "whether it runs cannot be told, nor where" in done.stdout) == (3, True)
+    assert json.loads(shipped.command("status", "--json").stdout)["running"] is None
+    shipped.config.with_suffix(".d").mkdir()
+    (shipped.config.with_suffix(".d") / "50-journal.toml").write_text(journal)
+    assert "daemon        running" in shipped.command("status").stdout
 
 
 def test_a_job_that_was_refused_is_named(shipped: DaemonProcess) -> None:

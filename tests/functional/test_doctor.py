@@ -82,7 +82,8 @@ def test_a_sound_device_passes(device: Device) -> None:
     assert code == 0, found
     elsewhere = {"clock", "bundle", "release", "qualified"}
     assert {what: text.split()[0] for what, text in found.items() if what not in elsewhere} == dict.fromkeys(
-        ("runtime", "packages", "kernels", "broker", "spool", "journal", "disk spool", "disk journal"), "ok"
+        ("configuration", "runtime", "packages", "kernels", "broker", "spool", "journal", "disk spool", "disk journal"),
+        "ok",
     )
     assert found["release"].startswith("warn policy card")
     device.change('policy = "card"', 'policy = "licensed"')

@@ -56,6 +56,14 @@ axi-edge setup --broker 127.0.0.1:1; echo "a wrong broker ended with $?"
 axi-edge setup --base-topic acme/line4/axi1; echo "another topic ended with $?"
 axi-edge setup --broker 127.0.0.1:1 --anyway; echo "anyway ended with $?"
 axi-edge setup --broker 127.0.0.1:PORT; echo "back ended with $?"
+(umask 077; mkdir /etc/axi-edge/axi-edge.d; printf '[health]\ninterval_s = 5.0\n' > /etc/axi-edge/axi-edge.d/70-x.toml)
+axi-edge check | grep 'fail *configuration'
+pid=$(main)
+axi-edge setup --base-topic acme/line5/axi1; echo "what it may not read ended with $?"
+rm -r /etc/axi-edge/axi-edge.d; mv /etc/axi-edge/mqtt-password /etc/axi-edge/away
+axi-edge setup; echo "without its secret it ended with $?"
+mv /etc/axi-edge/away /etc/axi-edge/mqtt-password
+[ "$pid" = "$(main)" ] && echo "the daemon is still the same"
 systemctl stop axi-edge
 mv /var/spool/axi-edge /var/spool/away
 systemctl start axi-edge; echo "without its spool it ended with $?"
@@ -180,6 +188,9 @@ def test_one_install_one_setup_and_a_job_gives_verdicts(machine: ThrowAwayMachin
     assert "axi1 runs, without its broker: what it decides waits until that answers\nanyway ended with 1" in done.stdout
     assert f"changed: broker 127.0.0.1:1 -> 127.0.0.1:{plant.tls_port}" in done.stdout
     assert "back ended with 0" in done.stdout
+    assert "axi-edge.d: Permission denied; make it a folder that this user may read" in done.stdout
+    assert "what it may not read ended with 3" in done.stdout
+    assert "without its secret it ended with 3\nthe daemon is still the same" in done.stdout
     assert "systemd-tmpfiles --create makes the usual one" in done.stdout
     assert "with it: active" in done.stdout
     (seconds,) = re.findall(r"seconds: (\d+)", done.stdout)

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from tests.support.daemon import DaemonProcess
+from tests.support.lines import wait_until
 from tests.support.mosquitto import Mosquitto, Subscriber
 
 pytestmark = pytest.mark.broker
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.broker
 def test_a_sample_is_judged_as_on_record_again_and_again(shipped: DaemonProcess, mosquitto: Mosquitto) -> None:
     listener = Subscriber(mosquitto.port)
     shipped.start()
+    wait_until(lambda: "daemon        running" in shipped.command("status").stdout)
     for _ in range(2):
         done = shipped.command("sample")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -33,6 +35,11 @@ def test_a_sample_is_judged_as_on_record_again_and_again(shipped: DaemonProcess,
 
 
 def test_without_a_spool_or_a_daemon_it_says_what_to_do(shipped: DaemonProcess) -> None:
+    done = shipped.command("sample")
+    assert (done.returncode, done.stdout) == (1, "no daemon runs that could judge it: systemctl start axi-edge\n")
+    assert not list(shipped.incoming.iterdir())
+    shipped.start()
+    wait_until(lambda: "daemon        running" in shipped.command("status").stdout)
     shipped.config.write_text(shipped.config.read_text().replace("/spool", "/nowhere"))
     done = shipped.command("sample")
     assert done.returncode == 3

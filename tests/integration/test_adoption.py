@@ -74,6 +74,8 @@ def test_the_report_says_what_is_proved(adopted: Path) -> None:
 
 def test_an_adoption_that_comes_to_nothing_leaves_nothing(lot: Path, adopted: Path, tmp_path: Path) -> None:
     words = ["adopt", str(lot), "--name", "own"]
+    kept = adopted / "own-1.0.1.notes.txt"
+    kept.write_text("somebody's own")
     before = sorted(adopted.rglob("*"))
     for more in (["--out", str(tmp_path / "new")], ["--out", str(adopted), "--version", "1.0.1"]):
         call = [sys.executable, "-m", "convert.cli", *words, *more]
@@ -85,6 +87,7 @@ def test_an_adoption_that_comes_to_nothing_leaves_nothing(lot: Path, adopted: Pa
         assert running.returncode == 130
     assert not (tmp_path / "new").exists()
     assert sorted(adopted.rglob("*")) == before
+    kept.unlink()
     assert main([*words, "--out", str(tmp_path / "new"), "--joint-type", "BGA"]) == 2
     assert not (tmp_path / "new").exists()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from edge.adapters.spool import FolderSpool
-from edge.core.errors import SpoolGone
 from edge.jobs.folder import read_job
 from tests.support.builders import make_job, write_job
 from tests.support.users import as_a_user_without_rights
@@ -158,39 +157,6 @@ def test_what_was_left_and_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
     (tmp_path / "incoming" / "note.txt").unlink()
     spool.claim()
     assert left == [("note.txt", True), ("note.txt", False)]
-
-
-@pytest.mark.parametrize("place", ["incoming", "work", "done", "rejected"])
-def test_a_folder_of_the_spool_that_somebody_removes_is_made_anew_and_said_until_a_job_comes(
-    place: str, tmp_path: Path
-) -> None:
-    said: list[tuple[str, str | None]] = []
-    spool = FolderSpool(tmp_path, left=lambda entry, problem: said.append((entry, problem)))
-    (tmp_path / place).rmdir()
-    for _ in range(3):
-        assert spool.claim() is None
-    ((folder, problem),) = said
-    assert folder == place
-    assert "handed over again" in str(problem)
-    assert (tmp_path / place).stat().st_mode & 0o070 == 0o070
-    write_job(tmp_path / "incoming", make_job("L-1"), side=16)
-    job = spool.claim()
-    assert job is not None
-    spool.finish(job)
-    assert said[1:] == [(place, None)]
-    assert (tmp_path / "done" / "L-1").is_dir()
-
-
-def test_a_spool_that_is_gone_is_not_made_anew_on_whatever_disk_lies_below_it(tmp_path: Path) -> None:
-    spool = FolderSpool(tmp_path / "spool")
-    shutil.rmtree(tmp_path / "spool")
-    for _ in range(2):
-        with pytest.raises(SpoolGone, match="mount it, or make it anew"):
-            spool.claim()
-    assert not (tmp_path / "spool").exists()
-    FolderSpool(tmp_path / "spool")
-    write_job(tmp_path / "spool" / "incoming", make_job("L-1"), side=16)
-    assert spool.claim() is not None
 
 
 def test_a_folder_that_waits_its_turn_and_is_written_to_again_waits_anew(tmp_path: Path) -> None:

@@ -246,7 +246,9 @@ def test_grey_values_that_a_network_was_not_trained_on_are_told(
     told, data = [], ["--data", str(lots / "evaluate"), "--validation", str(lots / "validate")]
     for more in ([], ["--pixels", "0..255"]):
         assert axi_convert(["evaluate", str(tmp_path / "model.keras"), *data, "--json", *more]) == 0
-        (found,) = json.loads(capsys.readouterr().out)["models"]
+        said = capsys.readouterr()
+        assert ("was it trained on 0..255? --pixels" in " ".join(said.err.split())) == (not more)
+        (found,) = json.loads(said.out)["models"]
         told.append((found["note"], found["auroc_validation"]["value"]))
     assert told[0] == ("Keras, float32, grey values 0..1", 0.5)
     assert told[1][0].endswith("0..255")

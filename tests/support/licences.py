@@ -35,6 +35,7 @@ class Device:
 
     def __init__(self, root: Path) -> None:
         self.path, self.release, self.time = root / "journal.db", RELEASE, START
+        (root / "spool").mkdir(exist_ok=True)
         self.spool, self._numbers = SpoolReviews(root / "spool"), count(1)
         self.start()
 

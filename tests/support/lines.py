@@ -26,3 +26,8 @@ def wait_until(condition: object, seconds: float = 60) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
+
+
+def alarms(subscriber: Subscriber) -> list[str]:
+    """The codes of those that came."""
+    return [alarm["code"] for alarm in subscriber.payloads("/alarm")]

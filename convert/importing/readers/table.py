@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Mapping_
@@ -19,7 +20,8 @@ from edge.jobs.vendors import joined
 
 _MOST_BYTES = 512 * 1024 * 1024
 _SEPARATORS = ",;\t"
-_USUAL_ELSE = "cp1252"
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "gb18030")
+"""Of Excel in Western and Central Europe, in Cyrillic, and in China."""
 FORMS = (("xmin", "ymin", "xmax", "ymax"), ("x", "y", "width", "height"), ("cx", "cy", "width", "height"))
 """Corners; a corner and the size; the middle and the size."""
 _OF_BOXES = ("xmin", "ymin", "xmax", "ymax", "x", "y", "cx", "cy", "width", "height")
@@ -61,14 +63,27 @@ def _as_utf8(raw: bytes, encoding: str) -> tuple[bytes, tuple[str, str] | None]:
     try:
         return raw.decode(encoding or encoding_of(raw)).encode(), None
     except UnicodeError as error:
-        line = raw[: getattr(error, "start", 0)].count(b"\n") + 1
-        guessed = raw.decode(_USUAL_ELSE, "backslashreplace").encode()
+        start = getattr(error, "start", 0)
+    first, *others = _readings(raw, start)
+    guessed, line = raw.decode(first[0], "backslashreplace").encode(), f"line {_line_of(raw, start)}"
     if encoding:
-        return guessed, (f"line {line}", f"no text in {encoding}; correct [source] encoding, or export it as UTF-8")
-    if not raw.decode(encoding_of(raw), "ignore").isascii():
+        return guessed, (line, f"no text in {encoding}; correct [source] encoding, or export it as UTF-8")
+    if encoding_of(raw) == "utf-16" or not raw.decode("utf-8", "ignore").isascii():
         return raw, None
-    remedy = f'say in the mapping how it is written: [source] encoding = "{_USUAL_ELSE}" (Excel in Europe and America)'
-    return guessed, (f"line {line}", f"not UTF-8 text; {remedy}, or export it as UTF-8")
+    remedy = f'say in the mapping how it is written: [source] encoding = "{first[0]}", if {first[1]!r} is right there'
+    more = ", ".join(f'"{name}" is {text!r}' for name, text in others)
+    return guessed, (line, f"not UTF-8 text; {remedy} ({more}); or export it as UTF-8")
+
+
+def _line_of(raw: bytes, start: int) -> int:
+    return raw[:start].count(b"\n") + 1
+
+
+def _readings(raw: bytes, start: int) -> list[tuple[str, str]]:
+    """The first word that is no ASCII, in each usual encoding, those first that make it one of letters."""
+    word = re.match(rb"[\w\x80-\xff]*", raw[start - len(re.split(rb"[^\w\x80-\xff]", raw[:start])[-1]) :])
+    readings = [(name, (word[0] if word else b"").decode(name, "replace")) for name in _ENCODINGS]
+    return sorted(readings, key=lambda reading: not reading[1].isalpha())
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -177,8 +192,8 @@ class _Rows:
         said = said_by(path, self._folder, where, self._mapping)
         if isinstance(said, Problem):
             return said
+        cells["time"] = as_moment(cells.get("time", ""), self._mapping)
         named = {part: cells.get(part) or said.get(part, "") for part in ("board_type", "serial", "time", "joint")}
-        named["time"] = as_moment(named["time"], self._mapping)
         view = said.get("view") or Path(cells["image"]).with_suffix("").as_posix()
         tile = tile_of(path, box, where, self._mapping)
         if isinstance(tile, Problem):

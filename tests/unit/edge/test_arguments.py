@@ -56,13 +56,17 @@ def test_wrong_words_have_a_remedy(words: str, says: str, capsys: pytest.Capture
         ["sample", "--type="],
         ["review", "import", ""],
         ["setup", "--broker", "  "],
-        ["station", "user", "add", ""],
     ],
 )
 def test_nothing_in_quotes_is_no_answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         edge.cli.parser().parse_args(words)
-    assert "is empty; say it, or leave it out" in capsys.readouterr().err
+    assert "is empty; say it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["keys --out https://k/k", "split lot --out s3://b/p", "adopt https://x/l --out o"])
+def test_an_address_is_no_folder(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "an address; name a folder or file on this computer" in refused(capsys, words, convert.cli.parser())
 
 
 def test_the_workstations_program_does_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from convert.importing.folding import folded
 from convert.importing.mapping import read_mapping
 from convert.importing.run import import_lot
 from convert.lots.truth import read_truth
+from convert.reports.importing import facts_of
 from edge.core.errors import ConfigError, UsageError
 from tests.unit.convert.importing.test_broken_exports import HEAD, ROWS, imported, write
 
@@ -54,10 +55,57 @@ def test_all_that_is_wrong_with_an_export_is_said_in_one_round(tmp_path: Path) -
     }
 
 
-def test_a_time_that_may_be_of_two_ways_names_both(tmp_path: Path) -> None:
-    write(tmp_path / "export", tuple(f"{row},05/06/2026" for row in ROWS), f"{HEAD},time")
-    said = str(imported(tmp_path).problems[0])
-    assert '[source] times = "%d/%m/%Y" or "%m/%d/%Y", whichever it is' in said
+@pytest.mark.parametrize(
+    ("time", "ways"),
+    [
+        ("05/06/2026", '"%d/%m/%Y" or "%m/%d/%Y", whichever it is'),
+        ("26.03.05 14:30", '"%d.%m.%y %H:%M" or "%y.%m.%d %H:%M", whichever it is'),
+        ("20260305143000", '"%Y%m%d%H%M%S"'),
+    ],
+)
+def test_every_way_that_a_time_may_be_written_in_is_named(time: str, ways: str, tmp_path: Path) -> None:
+    write(tmp_path / "export", tuple(f"{row},{time}" for row in ROWS), f"{HEAD},time")
+    assert f"[source] times = {ways}" in str(imported(tmp_path).problems[0])
+
+
+def test_a_way_of_writing_that_does_not_fit_is_said_to_be_so(tmp_path: Path) -> None:
+    french(tmp_path / "export")
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('[source]\nencoding = "cp1252"\ntimes = "%m.%d.%Y"\n')
+    said = "\n".join(map(str, import_lot(tmp_path / "export", read_mapping(mapping), None).problems))
+    assert "neither ISO 8601 nor as [source] times = '%m.%d.%Y'" in said
+
+
+def test_the_encoding_that_makes_a_word_of_letters_is_named_first_and_what_others_would_make_of_it(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "export")
+    rows = [HEAD, *ROWS[:2], ROWS[2].replace("good", "mało lutu"), ROWS[3]]
+    (tmp_path / "export" / "joints.csv").write_bytes("\n".join([*rows, ""]).encode("cp1250"))
+    said = str(import_lot(tmp_path / "export", read_mapping(None), None).problems[0])
+    assert "encoding = \"cp1250\", if 'mało' is right there" in said
+    assert "\"cp1252\" is 'ma³o'" in said
+
+
+def test_one_label_in_several_spellings_is_one(tmp_path: Path) -> None:
+    write(tmp_path / "export", tuple(row.replace("void", "Lunker" if "a.png" in row else "LUNKER") for row in ROWS))
+    (problem,) = import_lot(tmp_path / "export", read_mapping(None), None).problems
+    assert "label 'Lunker', of 2 joints" in problem.text
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('[labels]\n"Lunker" = "voided"\n"LUNKER" = "voided"\n')
+    assert import_lot(tmp_path / "export", read_mapping(mapping), None).problems == []
+    mapping.write_text('[labels]\n"Lunker" = "voided"\n"LUNKER" = "normal"\n')
+    with pytest.raises(ConfigError, match="in two spellings, as two classes"):
+        read_mapping(mapping)
+
+
+def test_what_shows_a_mistake_at_a_glance_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "export", tuple(f"{row},2005-03-26" for row in ROWS), f"{HEAD},time")
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('[labels]\n"good" = "dobry"\n"void" = "voided"\n')
+    said = list(facts_of(import_lot(tmp_path / "export", read_mapping(mapping), None)))
+    assert "boards of 2005-03-26" in said
+    assert "every joint is a defect: nothing can be learnt without good joints; look at [labels]" in said
 
 
 @pytest.mark.parametrize(
@@ -67,6 +115,7 @@ def test_a_time_that_may_be_of_two_ways_names_both(tmp_path: Path) -> None:
         ('encoding = "ascii"', "no text in ascii; correct [source] encoding"),
         ('times = "%Q"', "give it as strftime does"),
         ('times = "today"', "give it as strftime does"),
+        ('names = "(?P<time>.*)"\n[labels]\n"" = "normal"', "an empty cell says nothing of a joint"),
     ],
 )
 def test_ways_of_writing_that_nobody_knows_are_refused(source: str, says: str, tmp_path: Path) -> None:

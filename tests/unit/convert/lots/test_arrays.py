@@ -37,11 +37,19 @@ def test_patches_labels_and_truth_are_those_of_the_lot_in_one_order(
         (["--channels", "7"], "--channels 7"),
         (["--margin", "9"], "--margin 9"),
         (["--out", "."], "exists already"),
+        (["--out", "LOT/arrays"], "lies within the lot"),
+        (["--channels", "2"], "it has 4, so take as many"),
     ],
 )
 def test_what_cannot_be_is_refused(
     words: list[str], says: str, lots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["arrays", str(lots / "evaluate"), "--out", str(tmp_path / "arrays"), *words]) == 2
+    lot = lots / "evaluate"
+    assert (
+        main(
+            ["arrays", str(lot), "--out", str(tmp_path / "arrays"), *(word.replace("LOT", str(lot)) for word in words)]
+        )
+        == 2
+    )
     assert says in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "arrays").exists()

@@ -13,6 +13,11 @@ from edge.feedback.export import Truth, truth_of
 from edge.feedback.intake import AHEAD, ASIDE, REJECTED, Intake, NoPost
 from edge.feedback.ports import Entered, Heard, ReviewHeld
 
+REPAIRED = b"""<BoardTestXMLExport testTime="2026-11-26T08:00" numberOfIndictedPins="1">
+<BoardXML serialNumber="S1"/><StationXML testerName="T"/>
+<IndictmentXML indictmentType="Void" jointType="BGA"><ComponentXML designator="U1" pin="3"/>
+<RepairActionXML repairStatus="Repaired" repairOperator="op1" repairTime="TIME"/></IndictmentXML></BoardTestXMLExport>
+"""
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 TABLE = b"job_id,joint,decision,reviewer,time\nL7,J1,defect,r1,2026-11-26\nL7,J2,false_call,r1,2026-11-26\n"
 
@@ -89,28 +94,38 @@ class Line:
         self.folder, self.book, self.mail = folder, Book(), Mail()
         self.events: list[tuple[str, str]] = []
         self.troubles: list[str] = []
-        self.on = set[tuple[str, str]]()
         self.intake = Intake(folder, self.book, self.mail, lambda: NOW, self)
 
     def event(self, code: str, text: str) -> None:
         self.events.append((code, text))
 
-    def set(self, code: str, text: str, *, on: bool, about: str = "") -> None:
-        self.on = self.on | {(code, about)} if on else self.on - {(code, about)}
+    def set(self, code: str, text: str, *, on: bool) -> None:
         if on:
             self.troubles.append(f"{code}: {text}")
 
 
-def test_reviews_of_the_future_count_and_are_told_of_until_their_clock_is_right() -> None:
-    line = Line(Folder(a=TABLE.replace(b"r1,2026-11-26", b"r1,2026-11-28"), b=TABLE.replace(b"r1", b"r2")))
+def test_reviews_of_the_future_count_and_are_told_of_once_until_their_clock_is_right() -> None:
+    ahead = TABLE.replace(b"r1,2026-11-26", b"r1,2026-11-28")
+    line = Line(Folder(a=ahead, b=TABLE.replace(b"r1", b"r2"), c=ahead.replace(b"J1", b"J3")))
     line.intake.step()
-    assert line.on == {(AHEAD, "r1")}
-    assert "r1: a review of 2026-11-28, by a clock that is ahead of this device's" in line.troubles[0]
-    assert len(line.book.reviews) == 4
-    assert line.folder.done == ["a.csv", "b.csv"]
-    line.folder.files[Path("c.csv")] = TABLE
+    assert [text for code, text in line.events if code == AHEAD] == [
+        "r1: a review of 2026-11-28, by a clock that is ahead of this device's; set both. It counts all the same"
+    ]
+    assert len(line.book.reviews) == 5
+    assert line.folder.done == ["a.csv", "b.csv", "c.csv"]
+    for name, content in (("d.csv", TABLE), ("e.csv", ahead)):
+        line.folder.files[Path(name)] = content
+        line.intake.step()
+    assert sum(code == AHEAD for code, _ in line.events) == 2
+
+
+def test_repairs_whose_time_nobody_can_read_hold_up_nothing() -> None:
+    xml = REPAIRED.replace(b"TIME", b"11/26/2026 09:00")
+    folder = Folder(b=TABLE)
+    folder.files = {Path("a.xml"): xml, **folder.files}
+    line = Line(folder)
     line.intake.step()
-    assert line.on == set()
+    assert line.folder.done == ["a.xml", "b.csv"]
 
 
 def test_a_file_is_entered_and_filed_and_what_belongs_to_no_joint_is_told_of() -> None:

@@ -12,7 +12,7 @@ import pytest
 from edge.config import Settings, load_settings
 from edge.core.errors import ConfigError, UsageError
 from edge.setup.answers import Told, of_file, over, own_name, whole
-from edge.setup.written import PROFILES, Places, already, filled, profiles, write_all
+from edge.setup.written import PROFILES, Places, already, changed_files, filled, profiles, write_all
 from tests.support.certificates import Authority
 
 TOLD = Told(base_topic="acme/{name}", broker="broker.plant:8883", profile="x86-64-box")
@@ -96,7 +96,7 @@ def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
         (Told(cert_file=str(certificate), key_file=str(key)), "ca_file: missing"),
         (Told(ca_file=str(authority.file), cert_file=str(certificate), key_file=str(secret)), "key_file"),
         (Told(broker="b:" + "9" * 5000), "HOST or HOST:PORT"),
-        (Told(broker="b:70000"), "port"),
+        (Told(broker="b:70000"), "HOST or HOST:PORT"),
     ):
         with pytest.raises(ConfigError, match=said):
             written(tmp_path, over(TOLD, bad))
@@ -173,6 +173,21 @@ def test_what_must_be_well_first_is_given_what_can_be_tried_and_else_nothing_is_
         ("broker.plant", str(other)),
     ]
     assert {path: path.read_bytes() for path in places.folder.iterdir()} == before
+
+
+def test_a_file_has_changed_only_where_it_says_something_else(tmp_path: Path) -> None:
+    password = tmp_path / "pw"
+    password.write_text("secret")
+    told = over(TOLD, Told(username="u", password_file=str(password)))
+    places = written(tmp_path, told)
+    assert changed_files(whole("axi1", told, None), places) == {}
+    password.write_text("another")
+    assert changed_files(whole("axi1", told, None), places) == {
+        "password_file": f"{places.folder / 'mqtt-password'}.before"
+    }
+    write_all(whole("axi1", told, None), places, bundle="b", trusted="t")
+    before = places.folder / "mqtt-password.before"
+    assert (before.read_text(), stat.S_IMODE(before.stat().st_mode)) == ("secret", 0o600)
 
 
 def test_values_take_the_place_of_others_and_comments_stay() -> None:

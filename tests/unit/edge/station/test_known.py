@@ -241,6 +241,7 @@ def test_haste_and_disputes_are_told(desk: Desk) -> None:
 def test_truths_are_handed_to_the_device_as_settled_and_only_those_that_measure(tmp_path: Path) -> None:
     database, table = Database(tmp_path / "station.db"), tmp_path / "board.csv"
     JointStore(database, "review1").hear([joint(n) for n in range(3)], [], NOW)
+    (tmp_path / "spool").mkdir()
     rows = [f"SN000,J1.{n},{'defect' if n == 1 else 'false_call'},lab,2026-11-29T07:00:00Z" for n in range(4)]
     table.write_text("\n".join(["serial,joint,decision,reviewer,time", *rows]) + "\n")
     found = hand_over(table, database, tmp_path / "spool")
