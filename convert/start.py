@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -13,4 +14,5 @@ def main() -> int:
         remedy = "axi-convert is for the workstation: pip install 'axi-edge[convert]'"
         print(f"axi-convert: {error.name or error} is not installed here; {remedy}", file=sys.stderr)
         return 3
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way of ending it cleans up
     return run()

@@ -73,6 +73,21 @@ def _flags(parser: argparse.ArgumentParser) -> list[str]:
     return [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        remedy = f"write it with a point, {text.replace(',', '.')}" if "," in text else "such as 0.5"
+        raise argparse.ArgumentTypeError(f"{text!r}: no number; {remedy}") from None
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: no whole number, such as 3") from None
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number of these."""
 
@@ -109,6 +124,8 @@ class Parser(argparse.ArgumentParser):
         words.setdefault("allow_abbrev", False)
         super().__init__(**words)
         self.register("action", "parsers", _Commands)
+        self.register("type", float, _number)
+        self.register("type", int, _integer)
         self._given: Sequence[str] = ()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -130,6 +130,7 @@ def _converted(document: Any, kind: type[S], path: Path | str, section: str = ""
 def _plain(problem: str, kind: type[Struct], within: str) -> str:
     """'[section] key: problem'; ``within``: the section that was read."""
     what, where = in_words(problem, kind)
+    where = where.replace("[...]", "")  # in which entry of a table with free names, msgspec does not say
     missing = re.fullmatch(r"(\w+) is missing", what)
     if missing:
         where = f"{where}.{missing.group(1)}" if where else missing.group(1)

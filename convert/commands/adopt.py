@@ -65,9 +65,10 @@ def add_adopt(commands: Commands) -> None:
 
 def _adopt(arguments: argparse.Namespace) -> int:
     name = arguments.name or arguments.lot.resolve().name
-    for option, text, pattern in (("--name", name, _NAME), ("--version", arguments.version, _VERSION)):
-        if not pattern.fullmatch(text):
-            raise UsageError(f"{option} {text}: give letters, digits, '.', '_', '-', or MAJOR.MINOR.PATCH")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"--name {name}: give letters, digits, '.', '_' and '-', at most 64")
+    if not _VERSION.fullmatch(arguments.version):
+        raise UsageError(f"--version {arguments.version}: give MAJOR.MINOR.PATCH, such as 1.0.0")
     if not arguments.lot.is_dir():
         raise UsageError(f"{arguments.lot}: is no folder; name a lot, such as axi-convert import writes")
     if arguments.key and not arguments.key.is_file():
@@ -105,7 +106,6 @@ def _signing_key(order: Order) -> Iterator[None]:
         return
     fresh = not order.out.exists()
     make_keys(order.out)
-    tell(f"{order.key}: a new key to sign with; {order.out / PUBLIC} goes to devices")
     try:
         yield
     except BaseException:
@@ -116,3 +116,6 @@ def _signing_key(order: Order) -> Iterator[None]:
                 with suppress(OSError):  # somebody has put something there meanwhile
                     order.out.rmdir()
         raise
+    finally:
+        if order.key.exists():
+            tell(f"{order.key}: a new key to sign with; {order.out / PUBLIC} goes to devices")

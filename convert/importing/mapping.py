@@ -150,12 +150,13 @@ def _wrong_classes(mapping: Mapping) -> Iterator[tuple[str, str]]:
             key, plain = f'[{table}] "{label}"', name.casefold().replace("_", "-")
             if not label.strip() and name != LEFT_OUT:
                 yield key, f"{name!r}: an empty cell says nothing of a joint; write {LEFT_OUT!r}"
+            elif plain.replace("-", "").replace(" ", "") == LEFT_OUT.replace("-", "") and name != LEFT_OUT:
+                yield key, f"{name!r}: write {LEFT_OUT!r}"
             elif not _CLASS.fullmatch(name):
-                yield key, f"{name!r} is no class; use letters, digits, '.', '_' and '-'"
+                remedy = f"use letters, digits, '.', '_' and '-', or {LEFT_OUT!r} for joints that are passed over"
+                yield key, f"{name!r} is no class; {remedy}"
             elif table == "defects" and (plain == LEFT_OUT or plain in NORMAL_NAMES):
                 yield key, f"{name!r} is no defect; name the kind of defect"
-            elif plain.replace("-", "") == LEFT_OUT.replace("-", "") and name != LEFT_OUT:
-                yield key, f"{name!r}: write {LEFT_OUT!r}"
         for label in _twice(labels):
             if len({name for each, name in labels.items() if each.strip().casefold() == label.strip().casefold()}) > 1:
                 yield f'[{table}] "{label}"', "stands there in two spellings, as two classes; keep one"

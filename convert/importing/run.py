@@ -197,7 +197,8 @@ def _doubts(mapping: Mapping, lying: OnSomething, done: Imported) -> Iterator[st
             f"{whole} whole pictures are taken for their joints' boxes: where they show more than the joint, say by "
             "how much with [boxes] cutout"
         )
-    if whole > 1 and len({looked.board.serial for looked in done.joints}) == whole and not mapping.source.names:
+    boards = {looked.board.serial for looked in done.joints}
+    if len(boards) > 1 and all(looked.board.serial == looked.joint.found.view for looked in done.joints):
         yield "each picture counts as a board of its own: where names say which it is of, read that by [source] names"
     used = {page.path for looked in done.joints for page in looked.joint.found.slices}
     beside = named_beside(used) if mapping.image.slices == "one" and done.kind in _OF_PICTURES else 0

@@ -53,8 +53,8 @@ class SpoolFolders:
             raise ConfigError(f"[spool] path: {error}; {_UNUSABLE}") from error
 
     def require(self) -> bool:
-        """Make anew what is missing, since no job could come, or leave, any more; was there anything? It is said until
-        jobs come again, for with the folder went what lay in it.
+        """Make anew what is missing, since no job could come, or leave, any more; was there anything? It is said, for
+        with the folder went what lay in it: until jobs come again, or where those are lost, until the next start.
 
         Raises SpoolGone where the spool itself is not what it was: what lies there then is another disk.
         """

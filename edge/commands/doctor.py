@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -126,13 +127,15 @@ def _said_by_the_daemon(journal: Path, unit: Service | None) -> Iterator[Finding
 
 
 def _before_the_first_start(settings: Settings) -> Settings:
-    """Secrets that the service manager has not handed over yet, where ``axi-edge setup`` has put them."""
+    """Secrets where ``axi-edge setup`` has put them, which is what the service manager hands over at the next start; as
+    it did at the last one where this user may read nothing else.
+    """
     own = {
         key: str(kept)
         for key in ("password_file", "key_file")
         if (path := getattr(settings.mqtt, key)).startswith(_CREDENTIALS)
-        and not Path(path).exists()
         and (kept := DEFAULT_PATH.parent / Path(path).name).exists()
+        and (os.access(kept, os.R_OK) or not Path(path).exists())
     }
     return replace(settings, mqtt=replace(settings.mqtt, **own))
 

@@ -24,7 +24,7 @@ from edge.core.wire import timestamp
 from edge.files import give_to_folders_owner
 from edge.judging.sample import sample_job
 
-_WAIT_S, _LOOK_S = 60.0, 0.1
+_WAIT_S, _START_S, _LOOK_S = 60.0, 10.0, 0.1
 
 
 def add_sample(commands: Commands) -> None:
@@ -40,7 +40,7 @@ def add_sample(commands: Commands) -> None:
 def _sample(arguments: argparse.Namespace) -> int:
     """1 where there is no verdict in time, or no broker that takes it."""
     settings = load_settings(arguments.config)
-    if not daemon_runs(Path(settings.journal.path)):
+    if not _runs(Path(settings.journal.path)):
         print("no daemon runs that could judge it: systemctl start axi-edge")
         return 1
     bundle = open_bundle(Path(settings.model.bundle_of(arguments.type)), pinned_keys(settings.model.public_key_file))
@@ -49,6 +49,14 @@ def _sample(arguments: argparse.Namespace) -> int:
     job = _handed_over(settings, job_id, lambda folder: sample_job(bundle, job_id, timestamp(now), folder))
     print(f"{job_id} is handed over: {len(job.joints)} golden joints of {bundle.card.name} {bundle.card.version}")
     return _awaited(settings, job)
+
+
+def _runs(journal: Path) -> bool:
+    """Also one that was started a moment ago."""
+    late = time.monotonic() + _START_S
+    while not (found := daemon_runs(journal)) and time.monotonic() < late:
+        time.sleep(_LOOK_S)
+    return found
 
 
 def _handed_over(settings: Settings, job_id: str, written: Callable[[Path], Job]) -> Job:

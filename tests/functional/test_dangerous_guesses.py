@@ -13,7 +13,7 @@ import pytest
 from edge.bundle.shipped import KEYS, WORD, bundle_folder
 from tests.support.builders import make_job, write_job
 from tests.support.daemon import DaemonProcess
-from tests.support.lines import wait_until
+from tests.support.lines import alarms, wait_until
 from tests.support.mosquitto import Mosquitto, Subscriber
 
 pytestmark = pytest.mark.broker
@@ -133,7 +133,10 @@ def test_a_daemon_that_runs_is_seen_while_its_configuration_is_broken(shipped: D
     assert "daemon        running" in shipped.command("status").stdout
 
 
-def test_a_job_that_was_refused_is_named(shipped: DaemonProcess) -> None:
+def test_every_job_that_was_refused_is_named_also_those_that_are_alike(
+    shipped: DaemonProcess, mosquitto: Mosquitto
+) -> None:
+    listener = Subscriber(mosquitto.port)
     shipped.start()
     for number in range(5):
         (shipped.incoming / f"L-{number}.tmp").mkdir(parents=True)
@@ -143,6 +146,10 @@ def test_a_job_that_was_refused_is_named(shipped: DaemonProcess) -> None:
     said = shipped.command("status").stdout
     assert len(re.findall(r"^refused       L-\d, \d{4}-.*/manifest.json: Input data", said, re.MULTILINE)) == 3, said
     assert len(json.loads(shipped.command("status", "--json").stdout)["refused"]) == 5
+    listener.wait_for(lambda s: alarms(s).count("job_refused") == 5)
+    again = [alarm["text"] for alarm in listener.payloads("/alarm") if "refused before" in alarm["text"]]
+    assert len(again) == 4
+    listener.close()
 
 
 def test_a_drop_in_that_is_not_read_is_found(shipped: DaemonProcess) -> None:

@@ -78,11 +78,11 @@ def test_an_adoption_that_comes_to_nothing_leaves_nothing(lot: Path, adopted: Pa
     kept.write_text("somebody's own")
     before = sorted(adopted.rglob("*"))
     for more in (["--out", str(tmp_path / "new")], ["--out", str(adopted), "--version", "1.0.1"]):
-        call = [sys.executable, "-m", "convert.cli", *words, *more]
+        call = [Path(sys.executable).with_name("axi-convert"), *words, *more]
         with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr
             assert any("fine-tuning the reference" in line for line in running.stderr)
-            running.send_signal(signal.SIGINT)
+            running.send_signal(signal.SIGTERM)  # which nobody who started the tests can have set aside
             running.stderr.read()
         assert running.returncode == 130
     assert not (tmp_path / "new").exists()
