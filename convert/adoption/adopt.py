@@ -68,7 +68,9 @@ def adopt(order: Order, tell: Tell) -> Adopted:
     try:
         done = _reported(order, parted, built, refused, tell)
     except (AxiError, OSError) as error:
-        raise refused or error from error
+        if refused:
+            raise refused from error
+        raise
     except KeyboardInterrupt:
         if built:
             tell(f"{built.bundle} is whole; only what was still to be said of it is missing, in {order.report}")

@@ -38,7 +38,8 @@ def add_arrays(commands: Commands) -> None:
 
 
 def _arrays(arguments: argparse.Namespace) -> int:
-    from convert.lots.arrays import LABELS, PATCHES, require_new, write_arrays
+    from convert.lots.arrays import LABELS, PATCHES, write_arrays
+    from convert.lots.places import require_new
     from convert.lots.reading import load_lot
 
     said = {key: getattr(arguments, key) for key in ("size", "channels", "margin", "polarity", "colours")}

@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from convert.evaluation.defects import Group, group_of
 from convert.lots.lot import LabelledLot
-from convert.metrics.defects import Interval, Outcome, Scores, auroc_interval, called_rate, outcome_at
-from edge.core.rules import Rate
+from convert.metrics.defects import Interval, Outcome, Scores, auroc_interval, outcome_at
 
 _FEW = 3
 """Joints of a class on a board type, below which nothing is said of it."""
 _NEARLY_ALL = 0.95
 _CHANCE = 0.5
-
-
-@dataclass(frozen=True)
-class OfType:
-    """A board type: the share of its defects and of its good joints that are called; None where it has none."""
-
-    board_type: str
-    joints: int
-    recall: Rate | None
-    called: Rate | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +24,7 @@ class Beside:
     name: str
     auroc: Interval
     at: Outcome
-    types: tuple[OfType, ...]
+    types: tuple[Group, ...]
     chosen_on: Interval
 
 
@@ -43,15 +33,12 @@ def beside(name: str, scores: Scores, lot: LabelledLot, threshold: float, chosen
     that the threshold was chosen on.
     """
     names = sorted({*lot.board_types.tolist()} - {""}, key=lambda text: (len(text), text))
-    types = tuple(_of_type(board_type, scores, lot, threshold) for board_type in names)
+    inside = {board_type: lot.board_types == board_type for board_type in names}
+    types = tuple(
+        group_of("board type", board_type, scores[these], lot.labels[these], threshold)
+        for board_type, these in inside.items()
+    )
     return Beside(name, auroc_interval(scores, lot.labels), outcome_at(scores, lot.labels, threshold), types, chosen_on)
-
-
-def _of_type(board_type: str, scores: Scores, lot: LabelledLot, threshold: float) -> OfType:
-    inside = lot.board_types == board_type
-    defects, good = (scores[inside & (lot.labels == label)] for label in (1, 0))
-    recall, called = (called_rate(some, threshold) if len(some) else None for some in (defects, good))
-    return OfType(board_type, len(defects) + len(good), recall, called)
 
 
 def told(ours: Beside, untouched: Beside) -> Iterator[str]:
@@ -70,14 +57,14 @@ def told(ours: Beside, untouched: Beside) -> Iterator[str]:
         )
     yield from _paid(ours.auroc, untouched.auroc)
     for one in ours.types:
-        called, recall = one.called, one.recall
+        called, recall = one.false_positive_rate, one.recall
         if called and called.total >= _FEW and called.value >= _NEARLY_ALL:
             yield (
-                f"board type {one.board_type}: {called.hits} of its {called.total} good joints are called defects; it "
+                f"board type {one.value}: {called.hits} of its {called.total} good joints are called defects; it "
                 "spares nobody any work there. Look at its joints in the import's report, and bring more of them"
             )
         if recall and recall.total >= _FEW and recall.value <= 1 - _NEARLY_ALL:
-            yield f"board type {one.board_type}: {recall.total - recall.hits} of its {recall.total} defects escape"
+            yield f"board type {one.value}: {recall.total - recall.hits} of its {recall.total} defects escape"
 
 
 def _paid(ours: Interval, untouched: Interval) -> Iterator[str]:

@@ -121,7 +121,7 @@ class Clear(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A part of the test lot at the first chosen threshold. A rate is None where the part has no such joint."""
+    """A part of the test lot at a threshold. A rate is None where the part has no such joint."""
 
     kind: str
     value: str
@@ -270,11 +270,12 @@ def _groups(scores: Scores, lot: LabelledLot, threshold: float) -> tuple[Group, 
         values = np.array(found_values)
         for value in sorted(set(values.tolist()), key=lambda name: (len(name), name)):
             inside = values == value
-            found.append(_group(kind, value, scores[inside], lot.labels[inside], threshold))
+            found.append(group_of(kind, value, scores[inside], lot.labels[inside], threshold))
     return tuple(found)
 
 
-def _group(kind: str, value: str, scores: Scores, labels: Labels, threshold: float) -> Group:
+def group_of(kind: str, value: str, scores: Scores, labels: Labels, threshold: float) -> Group:
+    """What is called of some joints of a lot, all of one value."""
     defects, normals = scores[labels == 1], scores[labels == 0]
     return Group(
         kind,

@@ -10,18 +10,9 @@ import numpy as np
 
 from convert.lots.lot import LabelledLot
 from convert.lots.truth import truth_writer
-from edge.core.errors import UsageError
 
 PATCHES, LABELS = "patches.npy", "labels.npy"
 _AT_ONCE = 256
-
-
-def require_new(out: Path, lot: Path) -> None:
-    """Raises UsageError for what is there, or would lie in the lot."""
-    if out.exists():
-        raise UsageError(f"{out}: exists already; name a new folder")
-    if out.resolve().is_relative_to(lot.resolve()):
-        raise UsageError(f"{out}: lies within the lot, which could not be read any more; name a folder elsewhere")
 
 
 def write_arrays(lot: LabelledLot, out: Path, tick: Callable[[int], None] = lambda _: None) -> None:

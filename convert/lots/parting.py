@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from convert.lots.division import divided
 from convert.lots.lot import LabelledLot
+from convert.lots.places import require_new
 from convert.lots.shards import LOT
 from convert.lots.truth import TruthRow, read_truth, truth_writer
 from edge.core.errors import UsageError
@@ -61,10 +62,7 @@ def part(
 def _require_parts(source: Path, out: Path, shares: Mapping[str, float]) -> None:
     if (source / LOT).exists():
         raise UsageError(f"{source}: holds patches; name a lot of job folders")
-    if out.exists():
-        raise UsageError(f"{out}: exists already; name a new folder")
-    if out.resolve().is_relative_to(source.resolve()):
-        raise UsageError(f"{out}: lies within the lot, which could not be read any more; name a folder elsewhere")
+    require_new(out, source)
     if not all(0 < share < math.inf for share in shares.values()):
         raise UsageError(f"--shares {' '.join(map(str, shares.values()))}: give numbers above 0")
 

@@ -42,8 +42,8 @@ def score(
 
 def score_scaled(handed: Handed, lot: LabelledLot, factor: float, batch: int = 64) -> NDArray[np.float64]:
     """p_defect of each joint where grey values are ``factor`` times what the model says that it takes."""
-    forward = _compiled_handed(handed, factor)
-    return scores_in_batches(forward, lot.batches(batch))
+    traced = _traced_handed(handed)
+    return scores_in_batches(lambda patches: traced(scaled(patches) * np.float32(factor)), lot.batches(batch))
 
 
 def load_model(path: Path) -> Any:
@@ -93,14 +93,20 @@ def _traced(function: Any) -> Any:
     return lambda values: concrete(tf.constant(values))
 
 
-def _compiled_handed(handed: Handed, factor: float = 1.0) -> Any:
+def _compiled_handed(handed: Handed) -> Any:
+    traced = _traced_handed(handed)
+    # Scaled by numpy as everywhere else: a graph multiplies by 1 / 255, and a deep network shows the difference.
+    return lambda patches: traced(scaled(patches))
+
+
+def _traced_handed(handed: Handed) -> Any:
+    """Of values as the model takes them."""
+
     @tf.function(input_signature=[tf.TensorSpec((None, *handed.input_shape), tf.float32)], autograph=False)
     def forward(inputs: Any) -> Any:
         return handed.p_defect(inputs)[:, tf.newaxis]
 
-    traced = _traced(forward)
-    # Scaled by numpy as everywhere else: a graph multiplies by 1 / 255, and a deep network shows the difference.
-    return lambda patches: traced(scaled(patches) * np.float32(factor))
+    return _traced(forward)
 
 
 def computing(model: Any, *, rounded: bool = False) -> Any:

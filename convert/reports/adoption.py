@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from convert.evaluation.beside import Beside
+from convert.evaluation.defects import Group
 from convert.evaluation.learning import Learnt, Start, mean_of
 from convert.reports.pages import Page, Picture, Table, write_page
 from convert.reports.style import INK, save
@@ -34,7 +35,7 @@ def write_adoption(
 def by_type(ours: Beside, untouched: Beside) -> Table:
     """Board by board type: what was called of its defects, and of its good joints."""
     rows = tuple(
-        (one.board_type, str(one.joints), *map(_called, (one.recall, one.called, other.recall, other.called)))
+        (one.value, str(one.joints), *(_called(rate) for each in (one, other) for rate in _rates(each)))
         for one, other in zip(ours.types, untouched.types, strict=True)
     )
     note = (
@@ -43,6 +44,10 @@ def by_type(ours: Beside, untouched: Beside) -> Table:
     )
     heading = ("board type", "joints", "defects called", "good called", "untouched: defects", "untouched: good")
     return Table("By board type", note, heading, rows)
+
+
+def _rates(of: Group) -> tuple[Rate | None, Rate | None]:
+    return of.recall, of.false_positive_rate
 
 
 def _called(rate: Rate | None) -> str:

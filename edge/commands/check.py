@@ -9,6 +9,7 @@ from edge.commands import Commands, add_config
 from edge.commands.doctor import examine, follows, ignored_drop_ins, unreadable
 from edge.commands.doctor_places import configuration_finding
 from edge.commands.findings import Health
+from edge.commands.running import may_run_by
 from edge.commands.service_limits import as_the_service, service
 from edge.config import DEFAULT_PATH, load_settings
 from edge.core.errors import ConfigError
@@ -30,7 +31,7 @@ def _check(arguments: argparse.Namespace) -> int:
         findings = [iter([readable]), examine(settings, unit), ignored_drop_ins(config)]
         worst = 1
     except ConfigError as error:
-        if not own and not arguments.config.is_file():
+        if not may_run_by(arguments.config):
             raise
         findings, worst = [unreadable(error, arguments.config, unit)], error.exit_code
     for finding in chain(*findings, follows() if own else ()):

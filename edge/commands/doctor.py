@@ -18,7 +18,7 @@ from edge.commands import measured
 from edge.commands.doctor_certificates import certificates
 from edge.commands.doctor_places import disk_finding, guarded, journal_finding, spool_finding
 from edge.commands.findings import Finding, Health
-from edge.commands.running import daemon_runs, journal_by, state_now
+from edge.commands.running import GOES_ON, daemon_runs, journal_by, state_now
 from edge.commands.service_limits import Service, as_the_service, within_limits
 from edge.commands.status import RELEASES
 from edge.commands.traps import traps
@@ -72,7 +72,7 @@ def unreadable(error: ConfigError, config: Path, unit: Service | None) -> Iterat
     yield from _said_by_the_daemon(kept.journal, unit if kept.sure else None)
     with suppress(ConfigError):
         if daemon_runs(kept.journal):
-            yield Finding("daemon", Health.OK, "running, by what it read before; it would not start again")
+            yield Finding("daemon", Health.OK, GOES_ON)
 
 
 def ignored_drop_ins(config: Path) -> Iterator[Finding]:

@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.adapters.host import utc_now
-from edge.config import JournalSettings, drop_ins_of
+from edge.config import DEFAULT_PATH, JournalSettings, drop_ins_of
 from edge.core.errors import ConfigError
 from edge.files import as_utf8, exclusive_lock
 from edge.upkeep.state import DaemonState, is_fresh, lock_path, read_state, state_path
+
+GOES_ON = "running, by what it read before; it would not start again"
+"""Of a daemon whose configuration cannot be used any more."""
+
+
+def may_run_by(config: Path) -> bool:
+    """Could a daemon? Else it is of no device, or misspelt."""
+    return config == DEFAULT_PATH or config.is_file()
 
 
 def daemon_runs(journal: Path) -> bool:

@@ -13,8 +13,8 @@ from edge.adapters.journal.view import Totals, totals
 from edge.adapters.spool_view import RefusedJob, backlog, refused
 from edge.bundle.format import open_bundle
 from edge.commands import Commands, add_config, shown
-from edge.commands.running import Kept, daemon_runs, journal_by, state_now
-from edge.config import DEFAULT_PATH, Settings, load_settings
+from edge.commands.running import GOES_ON, Kept, daemon_runs, journal_by, may_run_by, state_now
+from edge.config import Settings, load_settings
 from edge.core.errors import AxiError, ConfigError, JournalError
 from edge.core.payloads import Policy, Raised
 from edge.qualify.standing import served_by, standing
@@ -36,8 +36,8 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         settings = load_settings(arguments.config)
     except ConfigError as error:
-        if arguments.config != DEFAULT_PATH and not arguments.config.is_file():
-            raise  # of no device, or misspelt
+        if not may_run_by(arguments.config):
+            raise
         print(_unreadable(error, journal_by(arguments.config), as_json=arguments.json))
         return error.exit_code
     status = device_status(settings)
@@ -50,7 +50,7 @@ def _unreadable(error: ConfigError, kept: Kept, *, as_json: bool) -> str:
     running, state, why = _seen(kept)
     if as_json:
         return msgspec.json.encode({"configuration": str(error), "running": running, "state": state}).decode()
-    words = {True: "running, by what it read before; it would not start again", False: "not running", None: why}
+    words = {True: GOES_ON, False: "not running", None: why}
     lines = {"configuration": str(error), "daemon": words[running]}
     if state:
         judging = _judging(state)

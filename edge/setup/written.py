@@ -29,7 +29,7 @@ _FILES = {
 }
 """What each file that is told is kept as."""
 _SECRETS = ("mqtt-password", "mqtt-key.pem")
-BEFORE = ".before"
+_BEFORE = ".before"
 """Behind the name of a file that another took the place of."""
 _HEAD = "# Written by axi-edge setup.\n"
 
@@ -135,7 +135,7 @@ def write_all(
     for name, (content, mode) in files.items():
         kept = places.folder / name
         if kept.is_file() and (was := kept.read_bytes()) != content:
-            _write(kept.with_name(f"{name}{BEFORE}"), was, mode)  # the way back
+            _write(kept.with_name(f"{name}{_BEFORE}"), was, mode)  # the way back
         _write(kept, content, mode)
     for unit in _UNITS:
         _write(places.units / f"{unit}.service.d" / "10-setup.conf", _drop_in(files, places).encode(), 0o644)
@@ -180,7 +180,7 @@ def changed_files(answers: Answers, places: Places) -> dict[str, str]:
         if not kept.is_file():
             found[key] = ""
         elif kept.read_bytes() != content_of(source):
-            found[key] = f"{kept}{BEFORE}"
+            found[key] = f"{kept}{_BEFORE}"
     return found
 
 

@@ -35,7 +35,7 @@ def test_a_type_whose_good_joints_are_all_called_is_named_and_so_is_one_whose_de
     wrong[held_out.board_types == "MB-2"] = 0.9
     wrong[held_out.board_types == "MB-10"] = 0.1
     found = beside("own", wrong, held_out, 0.5, SURE)
-    assert [one.board_type for one in found.types] == ["MB-1", "MB-2", "MB-10"]
+    assert [one.value for one in found.types] == ["MB-1", "MB-2", "MB-10"]
     said = "\n".join(told(found, beside("reference", scores(), held_out, 0.5, SURE)))
     assert "board type MB-2: 10 of its 10 good joints are called defects" in said
     assert "board type MB-10: 10 of its 10 defects escape" in said
